@@ -1,0 +1,38 @@
+"""
+The names of dimensions, the signs of measures and the width of intervals: nothing else in the package spells them.
+
+Signs and directions, held by tests:
+
+- decile and quintile 1 are the most deprived, relative rank 0 is the most deprived;
+- the slope index is positive when the outcome rises with advantage;
+- a positive effect is a benefit;
+- money is in pounds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+CHAIN: Final = "chain"
+DRAW: Final = "draw"
+SAMPLE_DIMS: Final = (CHAIN, DRAW)
+
+ROW: Final = "row"
+AREA: Final = "area"
+ETHNICITY: Final = "ethnicity"
+DECILE: Final = "imd_decile"
+QUINTILE: Final = "imd_quintile"
+AGE: Final = "age_band"
+SEX: Final = "sex"
+PERSON: Final = "person"
+INTERVENTION: Final = "intervention"
+OUTCOME: Final = "outcome"
+
+POPULATION: Final = "population"
+"""Name of the weight that travels with aggregated values: people (or expected events) behind each value."""
+
+CI_PROB: Final = 0.95
+"""Probability held by every interval unless the caller asks for another one."""
+
+MOST_DEPRIVED: Final = 1
+"""The decile, and the quintile, of the most deprived tenth or fifth of areas."""
