@@ -13,7 +13,7 @@ NO_SKIP = os.environ.get("BAYESINEQ_NO_SKIP") == "1"
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of real open data and reference numbers beside the checkout; its tests are skipped where it is absent."""
+    """Folder of real open data and reference numbers beside the checkout, where there is one."""
     if not SHARED.is_dir():
         pytest.skip(f"open data not found beside the checkout (looked for {SHARED.name}/)")
     return SHARED

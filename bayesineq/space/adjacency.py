@@ -47,9 +47,7 @@ class Adjacency:
 
     def __repr__(self) -> str:
         sizes = np.bincount(self.component)
-        return (
-            f"Adjacency({len(self)} areas, {len(self.edges)} edges, components of {sizes.tolist()[:_SHOWN]})"
-        )
+        return f"Adjacency({len(self)} areas, {len(self.edges)} edges, components of {sizes.tolist()[:_SHOWN]})"
 
     @property
     def component_sizes(self) -> NDArray[np.int64]:
@@ -66,10 +64,11 @@ class Adjacency:
             Number of neighbours on the diagonal, -1 for each pair of neighbours.
         """
         n, (i, j) = len(self), self.edges.T
-        w = coo_array((np.ones(len(self.edges)), (i, j)), shape=(n, n))
-        w = (w + w.T).tocsr()
-        degree = coo_array((w.sum(axis=1), (np.arange(n), np.arange(n))), shape=(n, n))
-        return (degree - w).tocsr()
+        ones = np.ones(len(self.edges))
+        degree = np.bincount(self.edges.ravel(), minlength=n).astype(float)
+        value = np.concatenate([degree, -ones, -ones])
+        row, column = np.concatenate([np.arange(n), i, j]), np.concatenate([np.arange(n), j, i])
+        return csr_array((value, (row, column)), shape=(n, n))
 
     def reordered(self, areas: Sequence[str] | NDArray[np.str_]) -> Adjacency:
         """
@@ -102,9 +101,7 @@ class Adjacency:
         return from_edges(pairs[kept], areas=wanted)
 
 
-def from_edges(
-    edges: Iterable[tuple[str, str]] | NDArray[np.str_], areas: Iterable[str] | None = None
-) -> Adjacency:
+def from_edges(edges: Iterable[tuple[str, str]] | NDArray[np.str_], areas: Iterable[str] | None = None) -> Adjacency:
     """
     Build an adjacency from pairs of area codes.
 
@@ -130,7 +127,7 @@ def from_edges(
     if not codes.is_unique:
         repeated = codes[codes.duplicated()].unique()
         raise GraphError(f"areas appear more than once: {list(repeated[:_SHOWN])}; give each area one row")
-    position = codes.get_indexer(pairs.ravel()).reshape(-1, 2)
+    position = codes.get_indexer(pd.Index(pairs.ravel())).reshape(-1, 2)
     bad = np.flatnonzero((position < 0).any(axis=1))
     if len(bad):
         listed = [f"row {r + 1}: {pairs[r, 0]} - {pairs[r, 1]}" for r in bad[:_SHOWN]]
@@ -153,12 +150,8 @@ def _check(areas: NDArray[np.str_], edges: NDArray[np.int32]) -> None:
         raise GraphError("areas appear more than once in the adjacency; give each area one position")
     if edges.ndim != 2 or edges.shape[1] != 2:
         raise GraphError(f"edges have shape {edges.shape}; give two columns of positions")
-    if len(edges) and not (
-        0 <= edges.min() and edges.max() < len(areas) and (edges[:, 0] < edges[:, 1]).all()
-    ):
-        raise GraphError(
-            "edges must hold positions of areas, the lower one first; build them with from_edges"
-        )
+    if len(edges) and not (0 <= edges.min() and edges.max() < len(areas) and (edges[:, 0] < edges[:, 1]).all()):
+        raise GraphError("edges must hold positions of areas, the lower one first; build them with from_edges")
 
 
 def _components(n: int, edges: NDArray[np.int32]) -> NDArray[np.int32]:
