@@ -1,0 +1,319 @@
+"""Model cards: the declarative model and its documentation in one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from bayesineq.errors import CardError
+
+Likelihood = Literal[
+    "binomial", "poisson", "negative_binomial", "beta_binomial", "gaussian", "bernoulli", "gamma", "log_normal"
+]
+Kind = Literal["fixed", "linear", "exchangeable", "random_walk", "ar1", "icar", "bym2", "leroux"]
+
+SPATIAL_KINDS: Final = frozenset({"icar", "bym2", "leroux"})
+COUNT_LIKELIHOODS: Final = frozenset({"binomial", "poisson", "negative_binomial", "beta_binomial"})
+
+LINKS: Final[Mapping[str, str]] = {
+    "binomial": "logit",
+    "bernoulli": "logit",
+    "beta_binomial": "logit",
+    "poisson": "log",
+    "negative_binomial": "log",
+    "gamma": "log",
+    "gaussian": "identity",
+    "log_normal": "identity",
+}
+
+TERM_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "fixed": (),
+    "linear": (),
+    "exchangeable": ("sigma",),
+    "random_walk": ("sigma",),
+    "ar1": ("sigma", "rho"),
+    "icar": ("sigma",),
+    "bym2": ("sigma", "phi"),
+    "leroux": ("sigma", "rho"),
+}
+"""Hyperparameters of each kind of term; `sigma` is always a standard deviation on the linear predictor."""
+
+OUTCOME_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "binomial": (),
+    "bernoulli": (),
+    "poisson": (),
+    "negative_binomial": ("size",),
+    "beta_binomial": ("concentration",),
+    "gaussian": ("sigma",),
+    "log_normal": ("sigma",),
+    "gamma": ("shape",),
+}
+"""Hyperparameters of each likelihood, named `outcome.NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """
+    Prior distribution of one parameter.
+
+    Parameters
+    ----------
+    distribution : str
+        One of Normal(mean, sd), HalfNormal(sd), Exponential(rate), Gamma(shape, rate), Beta(a, b),
+        Uniform(lower, upper), PC(above, probability) and, for a proportion only, PC(below, probability).
+    parameters : mapping of str to float
+        The distribution's arguments by name.
+    """
+
+    distribution: str
+    parameters: Mapping[str, float]
+
+    def __getitem__(self, name: str) -> float:
+        return self.parameters[name]
+
+    def __str__(self) -> str:
+        return f"{self.distribution}({', '.join(f'{k}={v:g}' for k, v in self.parameters.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What is explained, and its likelihood.
+
+    Parameters
+    ----------
+    name : str
+        Name for reports; the counted or measured column unless the card says otherwise.
+    likelihood : Likelihood
+        Distribution of the outcome given its linear predictor.
+    columns : mapping of str to str
+        Role to column. Roles: `count` (or `lower` and `upper` where counts are intervals), `at_risk`,
+        `value`, `expected`, `exposure`, `population`.
+    plausible : (float, float), optional
+        Range that holds nearly all of the prior predictive mean, on the scale of the response.
+    """
+
+    name: str
+    likelihood: Likelihood
+    columns: Mapping[str, str]
+    plausible: tuple[float, float] | None = None
+
+    @property
+    def link(self) -> str:
+        """Link of the mean: "logit", "log" or "identity"."""
+        return LINKS[self.likelihood]
+
+    @property
+    def weight_role(self) -> str | None:
+        """Role of the column that weighs rows when they are averaged, None where every row counts as one."""
+        return next((r for r in ("population", "at_risk", "expected", "exposure") if r in self.columns), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """
+    One additive contribution to the linear predictor.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the posterior.
+    kind : Kind
+        Its prior structure.
+    by : tuple of str
+        Columns whose levels, crossed, have an effect each. For a linear term, its one covariate.
+    reference : tuple, optional
+        Level of each `by` column at which a fixed term is zero.
+    standardise : bool
+        Whether the covariate (of a linear term, or `times`) is centred and divided by its standard deviation.
+    order : int
+        Order of a random walk, 1 or 2.
+    scale : bool
+        Whether icar, bym2 and random-walk structures are scaled to a geometric mean variance of one.
+    times : str, optional
+        Covariate that multiplies the effect: a slope for each level.
+    levels : tuple, optional
+        All levels of the one `by` column in order, where the data may not hold them all.
+    """
+
+    name: str
+    kind: Kind
+    by: tuple[str, ...]
+    reference: tuple[object, ...] | None = None
+    standardise: bool = False
+    order: int = 1
+    scale: bool = True
+    times: str | None = None
+    levels: tuple[object, ...] | None = None
+
+    @property
+    def covariate(self) -> str | None:
+        """Column that multiplies the effect, None where the effect enters as it is."""
+        return self.by[0] if self.kind == "linear" else self.times
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dimensions of the effect: none for a linear term."""
+        return () if self.kind == "linear" else self.by
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether the term needs an adjacency."""
+        return self.kind in SPATIAL_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """
+    A model and its documentation.
+
+    Parameters
+    ----------
+    name, question : str
+        What the card is called and what it answers.
+    table : str
+        Schema of the table that it reads, in `data_schema/`.
+    outcomes : tuple of Outcome
+        What is explained; one for now.
+    terms : tuple of Term
+        Contributions to the linear predictor, beside the intercept.
+    priors : mapping of str to Prior
+        By parameter: `intercept`, `TERM`, `TERM.sigma`, `TERM.precision`, `outcome.sigma`, ...
+    limits : mapping of str to float
+        What a fit must reach to be trusted: `rhat`, `ess_bulk`.
+    intended, not_for : str
+        What the answer may and may not be used for.
+    references : tuple of mapping
+        `cite` and `doi` or `url` of what the model rests on.
+    source : str
+        The TOML text.
+    """
+
+    name: str
+    question: str
+    table: str
+    outcomes: tuple[Outcome, ...]
+    terms: tuple[Term, ...]
+    priors: Mapping[str, Prior]
+    limits: Mapping[str, float]
+    intended: str = ""
+    not_for: str = ""
+    references: tuple[Mapping[str, str], ...] = ()
+    source: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The card's outcome."""
+        return self.outcomes[0]
+
+    def term(self, name: str) -> Term:
+        """
+        Term of that name.
+
+        Parameters
+        ----------
+        name : str
+            As on the card.
+
+        Returns
+        -------
+        Term
+            The term.
+
+        Raises
+        ------
+        CardError
+            If the card has none of that name.
+        """
+        for term in self.terms:
+            if term.name == name:
+                return term
+        raise CardError(f"card {self.name!r} has no term {name!r}; it has {[t.name for t in self.terms]}")
+
+    def prior(self, parameter: str) -> Prior:
+        """
+        Prior of a parameter: the card's, or the documented default.
+
+        Parameters
+        ----------
+        parameter : str
+            `intercept`, `TERM`, `TERM.sigma`, `TERM.phi`, `TERM.rho`, `TERM.trend`, `outcome.NAME`.
+            A card may state `X.precision` in place of `X.sigma`; ask `states_precision` first.
+
+        Returns
+        -------
+        Prior
+            Its distribution.
+        """
+        if parameter in self.priors:
+            return self.priors[parameter]
+        kind = parameter.rpartition(".")[2] if "." in parameter else parameter
+        return DEFAULT_PRIORS.get(kind, DEFAULT_PRIORS["coefficient"])
+
+    def states_precision(self, owner: str) -> bool:
+        """
+        Whether the card's prior is on the precision 1/sigma^2 of a term or outcome, not on its sigma.
+
+        Parameters
+        ----------
+        owner : str
+            Name of a term, or "outcome".
+
+        Returns
+        -------
+        bool
+            True where `OWNER.precision` stands among the card's priors.
+        """
+        return f"{owner}.precision" in self.priors
+
+    def variable(self, term: str) -> str:
+        """
+        Name of a term's effect in a posterior.
+
+        Parameters
+        ----------
+        term : str
+            Name of a term.
+
+        Returns
+        -------
+        str
+            The term's name, or `TERM.effect` where a dimension has that name too: a dataset cannot hold both.
+        """
+        return f"{term}.effect" if term in self.dims else term
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the card reads, each once."""
+        read = [*self.outcome.columns.values()]
+        for term in self.terms:
+            read += [*term.by, *([term.times] if term.times else [])]
+        return tuple(dict.fromkeys(read))
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Every dimension of the card's effects, each once."""
+        return tuple(dict.fromkeys(dim for term in self.terms for dim in term.dims))
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Every covariate column, each once."""
+        return tuple(dict.fromkeys(t.covariate for t in self.terms if t.covariate is not None))
+
+
+DEFAULT_PRIORS: Final[Mapping[str, Prior]] = {
+    "intercept": Prior("Normal", {"mean": 0.0, "sd": 5.0}),
+    "coefficient": Prior("Normal", {"mean": 0.0, "sd": 1.0}),
+    "sigma": Prior("PC", {"above": 1.0, "probability": 0.01}),
+    "phi": Prior("Beta", {"a": 1.0, "b": 1.0}),
+    "rho": Prior("Uniform", {"lower": 0.0, "upper": 1.0}),
+    "trend": Prior("Normal", {"mean": 0.0, "sd": 1.0}),
+    "size": Prior("Gamma", {"shape": 2.0, "rate": 0.1}),
+    "concentration": Prior("Gamma", {"shape": 2.0, "rate": 0.01}),
+    "shape": Prior("Gamma", {"shape": 2.0, "rate": 0.1}),
+}
+"""Priors of parameters on which a card is silent; `coefficient` serves fixed and linear terms."""
+
+LIKELIHOODS: Final = get_args(Likelihood)
+KINDS: Final = get_args(Kind)

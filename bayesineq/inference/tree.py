@@ -1,0 +1,94 @@
+"""The one shape of a posterior, whichever engine made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.design.matrix import Design
+from bayesineq.dims import ROW, SAMPLE_DIMS
+
+
+def posterior_tree(
+    design: Design,
+    values: Mapping[str, NDArray[Any]],
+    *,
+    engine: str,
+    seed: int | None,
+    sample_stats: Mapping[str, NDArray[Any]] | None = None,
+    checks: Mapping[str, NDArray[Any]] | None = None,
+    attributes: Mapping[str, str | int | float] | None = None,
+) -> xr.DataTree:
+    """
+    Lay draws out with names, codes and provenance.
+
+    Parameters
+    ----------
+    design : Design
+        What was fitted.
+    values : mapping of str to ndarray, shape (chain, draw, *levels)
+        `intercept`, each term's effect by name, and hyperparameters such as `place.sigma`.
+    engine : str
+        "laplace" or "nuts".
+    seed : int, optional
+        What the draws were made with.
+    sample_stats : mapping of str to ndarray, shape (chain, draw), optional
+        The sampler's own record.
+    checks : mapping of str to ndarray, shape (row,), optional
+        Pointwise checks of the fit.
+    attributes : mapping, optional
+        More provenance, kept on the root.
+
+    Returns
+    -------
+    DataTree
+        Groups `posterior`, `constant_data` and, where given, `sample_stats` and `checks`. Observed counts
+        are not kept: a posterior file is passed on more freely than the table behind it.
+    """
+    card = design.card
+    dims = {card.variable(block.term.name): block.dims for block in design.blocks}
+    coords = {d: level for block in design.blocks for d, level in zip(block.dims, block.levels, strict=True)}
+    named = {card.variable(name): value for name, value in values.items()}
+    variables = {name: ((*SAMPLE_DIMS, *dims.get(name, ())), value) for name, value in named.items()}
+    posterior = xr.Dataset(variables, coords={d: _storable(c) for d, c in coords.items()})
+    for block in design.blocks:
+        posterior[card.variable(block.term.name)].attrs |= {"centre": block.centre, "spread": block.spread}
+    groups: dict[str, xr.Dataset] = {"/posterior": posterior, "/constant_data": _constant(design)}
+    if sample_stats:
+        groups["/sample_stats"] = xr.Dataset({k: (SAMPLE_DIMS, v) for k, v in sample_stats.items()})
+    if checks:
+        groups["/checks"] = xr.Dataset({k: ((ROW,), v) for k, v in checks.items()})
+    tree = xr.DataTree.from_dict(groups, name="posterior")
+    tree.attrs |= {
+        "card": card.source,
+        "card_name": card.name,
+        "engine": engine,
+        "seed": "none" if seed is None else seed,
+        "data_sha256": design.sha256,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "bayesineq_version": version("bayesineq"),
+        **(attributes or {}),
+    }
+    return tree
+
+
+def _storable(level: NDArray[np.generic]) -> NDArray[np.generic]:
+    return level.astype(object) if level.dtype.kind == "U" else level
+
+
+def _constant(design: Design) -> xr.Dataset:
+    """Rows of the table without what was observed: level codes, covariates, weights and offsets."""
+    population = design.population
+    columns: dict[str, tuple[str, NDArray[Any]]] = {}
+    for name in population.columns:
+        column = population[name]
+        coded = isinstance(column.dtype, pd.CategoricalDtype)
+        columns[name] = (ROW, column.cat.codes.to_numpy(np.int32) if coded else column.to_numpy())
+    return xr.Dataset(columns | {"offset": (ROW, design.response.offset)})
