@@ -150,7 +150,7 @@ def _check(areas: NDArray[np.str_], edges: NDArray[np.int32]) -> None:
         raise GraphError("areas appear more than once in the adjacency; give each area one position")
     if edges.ndim != 2 or edges.shape[1] != 2:
         raise GraphError(f"edges have shape {edges.shape}; give two columns of positions")
-    if len(edges) and not (0 <= edges.min() and edges.max() < len(areas) and (edges[:, 0] < edges[:, 1]).all()):
+    if len(edges) and not (edges.min() >= 0 and edges.max() < len(areas) and (edges[:, 0] < edges[:, 1]).all()):
         raise GraphError("edges must hold positions of areas, the lower one first; build them with from_edges")
 
 

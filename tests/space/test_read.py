@@ -1,0 +1,171 @@
+"""Files of boundaries and of edges: as published, and broken in the ways that files break."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely import box
+
+from bayesineq.errors import GraphError
+from bayesineq.space.areas import code_column, read_areas
+from bayesineq.space.contiguity import contiguity, read_adjacency
+
+
+@pytest.fixture
+def squares() -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(
+        {"LSOA21CD": ["E01000001", "E01000002", "E01000003"], "LSOA21NM": ["x", "y", "z"]},
+        geometry=[box(i, 0, i + 1, 1) for i in range(3)],
+        crs="EPSG:27700",
+    )
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".parquet", ".shp"])
+def test_areas_come_back_from_each_format_with_codes_first(squares, tmp_path, suffix):
+    path = tmp_path / f"areas{suffix}"
+    if suffix == ".parquet":
+        squares.to_parquet(path)
+    elif suffix == ".geojson":
+        squares.to_crs("EPSG:4326").to_file(path)
+    else:
+        squares.to_file(path)
+    areas = read_areas(path)
+    assert areas.columns[0] == "area"
+    assert areas["area"].tolist() == squares["LSOA21CD"].tolist()
+    assert set(squares.columns) <= set(areas.columns)
+    assert len(contiguity(areas).edges) == 2
+
+
+def test_a_surface_called_area_is_not_the_code(squares, tmp_path):
+    path = tmp_path / "areas.gpkg"
+    squares.assign(area=[1.0, 2.0, 3.0]).to_file(path)
+    areas = read_areas(path)
+    assert areas["area"].tolist() == squares["LSOA21CD"].tolist()
+    assert areas["area_as_read"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_columns_of_codes_are_told_by_name(squares):
+    assert code_column(squares) == "LSOA21CD"
+    assert code_column(squares.rename(columns={"LSOA21CD": "lsoa21_code"})) == "lsoa21_code"
+    assert code_column(squares.assign(LAD24CD="E07000071")) == "LSOA21CD"
+    assert code_column(squares.assign(area=["a", "b", "c"])) == "area"
+    with pytest.raises(GraphError, match=r"several columns .*'LSOA21CD', 'OA21CD'"):
+        code_column(squares.assign(OA21CD=["a", "b", "c"]))
+    with pytest.raises(GraphError, match=r"candidates: \['LSOA21NM', 'town'\]"):
+        code_column(squares.rename(columns={"LSOA21CD": "town"})[["LSOA21NM", "town"]])
+    with pytest.raises(GraphError, match="no column 'OA'"):
+        code_column(squares, "OA")
+
+
+def test_file_without_reference_system_asks_for_one(shared):
+    path = shared / "data/classic/london_32_boroughs_LDNSuicides.zip"
+    with pytest.raises(GraphError, match=r'London|london.*crs="EPSG:27700"'):
+        read_areas(path, code="NAME")
+    areas = read_areas(path, code="NAME", crs="EPSG:27700")
+    assert len(areas) == 32
+
+
+def test_a_reference_system_against_the_file_is_refused(squares, tmp_path):
+    path = tmp_path / "areas.gpkg"
+    squares.to_file(path)
+    with pytest.raises(GraphError, match="EPSG:27700"):
+        read_areas(path, crs="EPSG:4326")
+    assert len(read_areas(path, crs="EPSG:27700")) == 3
+
+
+def test_unreadable_boundaries(squares, tmp_path):
+    with pytest.raises(GraphError, match="no file"):
+        read_areas(tmp_path / "absent.gpkg")
+    whole = tmp_path / "whole.parquet"
+    squares.to_parquet(whole)
+    truncated = tmp_path / "truncated.parquet"
+    truncated.write_bytes(whole.read_bytes()[:-200])
+    garbled = tmp_path / "garbled.geojson"
+    garbled.write_text('{"type": "FeatureCollection", "features": [{')
+    plain = tmp_path / "plain.parquet"
+    pd.DataFrame({"area": ["a"]}).to_parquet(plain)
+    table = tmp_path / "table.csv"
+    table.write_text("area,value\nE01000001,1\n")
+    for path in (truncated, garbled, plain, table):
+        with pytest.raises(GraphError, match=path.name):
+            read_areas(path)
+
+
+def test_the_shared_edge_list_reads_as_it_is(shared):
+    adjacency = read_adjacency(shared / "data/boundaries/msoa21_england_adjacency.parquet")
+    assert len(adjacency.edges) == 19_636
+    assert adjacency.component_sizes.tolist() == [6_834, 18, 3]  # the isolate has no edge to be named by
+
+
+def write(tmp_path, text: str):
+    path = tmp_path / "edges.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_islands_are_those_of_the_areas_given(tmp_path):
+    path = write(tmp_path, "i,j\nA,B\nB,A\nB,C\n")
+    assert read_adjacency(path).areas.tolist() == ["A", "B", "C"]
+    adjacency = read_adjacency(path, areas=["D", "C", "B", "A"])
+    assert adjacency.areas.tolist() == ["D", "C", "B", "A"]
+    assert adjacency.component_sizes.tolist() == [3, 1]
+    assert np.array_equal(adjacency.edges, [[1, 2], [2, 3]])
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["from,to,weight", "LSOA21CD_i,LSOA21CD_j,shared_m", "focal,neighbor,weight", "codeA,codeB,length", "a1,a2,km"],
+)
+def test_pairs_are_told_among_other_columns(tmp_path, header):
+    adjacency = read_adjacency(write(tmp_path, f"\ufeff{header}\nA,B,1.5\nB,C,2\n"))
+    assert adjacency.areas.tolist() == ["A", "B", "C"]
+    assert len(adjacency.edges) == 2
+
+
+def test_numbers_serve_as_codes_in_a_file_of_two_columns(tmp_path):
+    assert read_adjacency(write(tmp_path, "node1,node2\n1,2\n2,10\n")).areas.tolist() == ["1", "10", "2"]
+    path = tmp_path / "edges.parquet"
+    pd.DataFrame({"node1": [1, 2], "node2": [2, 10]}).to_parquet(path)
+    assert read_adjacency(path).areas.tolist() == ["1", "10", "2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("i,j\nA,B\nB,X\n", "row 2: B - X"),
+        ("i,j\nA,B\nC,C\n", "row 2: C"),
+        ("i,j\nA,B\nC,\n", r"1 rows lack an area code, first rows \[2\]"),
+        ("i,j\nA,B\nC\n", r"1 rows lack an area code, first rows \[2\]"),
+        ("town,county,name\nA,B,C\nD,E,F\n", "columns="),
+        ("i\nA\n", "columns="),
+        ('i,j\n"A,B\n', "cannot be read"),
+        ("", "cannot be read"),
+    ],
+)
+def test_broken_edge_lists_are_named(tmp_path, text, message):
+    with pytest.raises(GraphError, match=message) as raised:
+        read_adjacency(write(tmp_path, text), areas=["A", "B", "C"])
+    assert "edges.csv" in str(raised.value)
+
+
+def test_edge_lists_missing_empty_truncated_or_without_the_column(tmp_path):
+    with pytest.raises(GraphError, match="no file"):
+        read_adjacency(tmp_path / "absent.csv")
+    empty = write(tmp_path, "i,j\n")
+    with pytest.raises(GraphError, match="no rows"):
+        read_adjacency(empty)
+    assert read_adjacency(empty, areas=["A", "B"]).component_sizes.tolist() == [1, 1]
+    with pytest.raises(GraphError, match=r"no column \['k'\]"):
+        read_adjacency(empty, columns=("i", "k"))
+    whole = tmp_path / "whole.parquet"
+    pd.DataFrame({"i": ["A"], "j": ["B"]}).to_parquet(whole)
+    truncated = tmp_path / "truncated.parquet"
+    truncated.write_bytes(whole.read_bytes()[:-40])
+    with pytest.raises(GraphError, match=r"truncated\.parquet"):
+        read_adjacency(truncated)
+    gaps = tmp_path / "gaps.parquet"
+    pd.DataFrame({"i": [1.0, np.nan], "j": [2.0, 3.0]}).to_parquet(gaps)
+    with pytest.raises(GraphError, match="fractions or gaps"):
+        read_adjacency(gaps)
