@@ -1,0 +1,253 @@
+"""Values of groups and their weights as arrays: checks, shares, relative ranks and blocks of draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayesineq.errors import MeasureError
+
+type Array = NDArray[np.float64]
+type Kernel = Callable[[Array, Array], Array]
+
+BLOCK = 1 << 20
+"""Values held at once while walking over draws: 8 MiB a temporary, small enough for a processor's cache to matter."""
+
+
+def over_blocks(kernel: Kernel, value: ArrayLike, weight: ArrayLike | None) -> Array:
+    """
+    Apply a kernel to every draw, a block of draws at a time, in double precision.
+
+    Parameters
+    ----------
+    kernel : callable
+        Takes values of shape (n_draw, n_group) and shares of shape (n_group,) or (n_draw, n_group), which sum to one
+        over groups; returns (n_draw, ...).
+    value : array_like, shape (..., n_group)
+        One value a group on the last axis; leading axes are draws.
+    weight : array_like, shape (n_group,) or (..., n_group), or None
+        Size of each group, not negative; None for groups of equal size.
+
+    Returns
+    -------
+    ndarray, shape (..., *kernel's trailing axes)
+        The kernel's answer for every draw.
+
+    Raises
+    ------
+    MeasureError
+        If a value is missing or infinite, a weight is negative or missing, all weights are zero, or shapes differ.
+    """
+    values = np.asarray(value)
+    if values.ndim == 0 or values.shape[-1] == 0:
+        raise MeasureError(f"values need a last axis of groups; given shape {values.shape}")
+    n_group = values.shape[-1]
+    weights = np.ones(n_group) if weight is None else np.asarray(weight)
+    if weights.ndim == 0 or weights.shape[-1] != n_group:
+        raise MeasureError(
+            f"{n_group} groups have values but the weights have shape {weights.shape}; "
+            "give one weight a group, in the order of the values"
+        )
+    lead = _lead(values, weights)
+    flat = _flat(values, lead)
+    own = weights.ndim > 1
+    flat_weight = _flat(weights, lead) if own else None
+    common = None if own else shares(weights)
+    step, total = max(1, BLOCK // n_group), prod(lead)
+    parts = []
+    for start in range(0, total, step):
+        rows = slice(start, min(start + step, total))
+        block = _finite(flat(rows), start)
+        parts.append(kernel(block, shares(flat_weight(rows)) if flat_weight else np.asarray(common)))
+    if not parts:
+        raise MeasureError(f"no draws to measure: values have shape {values.shape}")
+    answer = np.concatenate(parts)
+    return answer.reshape(lead + answer.shape[1:])[()]
+
+
+def shares(weight: ArrayLike) -> Array:
+    """
+    Share of each group in the whole.
+
+    Parameters
+    ----------
+    weight : array_like, shape (..., n_group)
+        Size of each group, not negative, not all zero.
+
+    Returns
+    -------
+    ndarray, shape (..., n_group)
+        Weights over their sum.
+
+    Raises
+    ------
+    MeasureError
+        If a weight is negative, missing or infinite, or all are zero.
+    """
+    weights = np.asarray(weight, dtype=np.float64)
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise MeasureError(
+            f"{int(bad.sum())} weights are negative, missing or infinite, the first {weights[where]} at group "
+            f"{where[-1]}; weights are sizes of groups: people, events expected or person-years"
+        )
+    total = weights.sum(axis=-1, keepdims=True)
+    if not (total > 0).all():
+        raise MeasureError("all weights are zero, so no group has a share; give the sizes of the groups")
+    return np.asarray(weights / total)
+
+
+def relative_rank(share: Array, order: ArrayLike | None = None) -> Array:
+    """
+    Mid-point of each group's range in the cumulative population, from 0 (most disadvantaged) to 1.
+
+    Parameters
+    ----------
+    share : ndarray, shape (..., n_group)
+        Share of each group, summing to one.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, lowest for the most disadvantaged: decile, index rank, income. Ties share one mid-rank.
+        By default the groups come in order, the most disadvantaged first.
+
+    Returns
+    -------
+    ndarray, shape (..., n_group)
+        Relative ranks; their mean weighted by share is one half.
+
+    Raises
+    ------
+    MeasureError
+        If `order` does not give one finite number for each group.
+
+    Examples
+    --------
+    >>> relative_rank(np.array([0.2, 0.3, 0.5])).round(3).tolist()
+    [0.1, 0.35, 0.75]
+    >>> relative_rank(np.array([0.5, 0.2, 0.3]), order=[2, 1, 1]).round(3).tolist()
+    [0.75, 0.25, 0.25]
+    """
+    if order is None:
+        return np.asarray(np.cumsum(share, axis=-1) - share / 2)
+    key = np.asarray(order, dtype=np.float64)
+    if key.shape != share.shape[-1:] or not np.isfinite(key).all():
+        raise MeasureError(
+            f"`order` must rank each of the {share.shape[-1]} groups with a finite number, lowest for the most "
+            f"disadvantaged; given shape {key.shape} with {int((~np.isfinite(key)).sum())} missing"
+        )
+    level, place = np.unique(key, return_inverse=True)
+    first = np.searchsorted(key[np.argsort(key, kind="stable")], level)
+    tied = np.add.reduceat(share[..., np.argsort(place, kind="stable")], first, axis=-1)
+    return np.asarray((np.cumsum(tied, axis=-1) - tied / 2)[..., place])
+
+
+def weighted_mean(value: Array, share: Array) -> Array:
+    """
+    Mean of the groups of each draw, weighted by share.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n_draw, n_group)
+        Values.
+    share : ndarray, shape (n_group,) or (n_draw, n_group)
+        Shares, summing to one.
+
+    Returns
+    -------
+    ndarray, shape (n_draw,)
+        Means.
+    """
+    return np.asarray(value @ share if share.ndim == 1 else np.einsum("ij,ij->i", value, share))
+
+
+def require(good: NDArray[np.bool_], value: Array, rule: str, remedy: str) -> None:
+    """
+    Refuse values for which a measure is not defined.
+
+    Parameters
+    ----------
+    good : ndarray of bool, shape of `value`
+        Where the measure is defined.
+    value : ndarray, shape (n_draw, n_group) or (n_draw,)
+        The values, for the message.
+    rule : str
+        What the measure needs, in words.
+    remedy : str
+        What to do instead.
+
+    Raises
+    ------
+    MeasureError
+        If any value breaks the rule: how many, the first of them and where.
+    """
+    if good.all():
+        return
+    where = tuple(int(i) for i in np.argwhere(~good)[0])
+    place = f" at group {where[1]}" if len(where) > 1 else ""
+    raise MeasureError(f"{rule}; {int((~good).sum())} are not, the first {value[where]:.6g}{place}; {remedy}")
+
+
+def position(group: int, n_group: int, role: str) -> int:
+    """
+    Check the position of a named group.
+
+    Parameters
+    ----------
+    group : int
+        Position on the last axis, from 0.
+    n_group : int
+        Number of groups.
+    role : str
+        What the group is for, for the message.
+
+    Returns
+    -------
+    int
+        The position.
+
+    Raises
+    ------
+    MeasureError
+        If there is no such group.
+    """
+    if isinstance(group, (bool, np.bool_)) or not isinstance(group, (int, np.integer)) or not 0 <= group < n_group:
+        raise MeasureError(f"{role} must be the position of a group, 0 to {n_group - 1}; given {group!r}")
+    return int(group)
+
+
+def _lead(values: NDArray[Any], weights: NDArray[Any]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(values.shape[:-1], weights.shape[:-1])
+    except ValueError:
+        raise MeasureError(
+            f"the draws of the weights, {weights.shape[:-1]}, do not match those of the values, {values.shape[:-1]}"
+        ) from None
+
+
+def _flat(array: NDArray[Any], lead: tuple[int, ...]) -> Callable[[slice], Array]:
+    """Rows of the draws laid end to end; a view where memory allows, else only the asked rows are copied."""
+    n_group = array.shape[-1]
+    if array.shape[:-1] == lead and array.flags.c_contiguous:
+        rows = array.reshape(-1, n_group)
+        return lambda block: rows[block].astype(np.float64, copy=False)
+    wide = np.broadcast_to(array, (*lead, n_group))
+
+    def take(block: slice) -> Array:
+        return wide[np.unravel_index(np.arange(block.start, block.stop), lead)].astype(np.float64, copy=False)
+
+    return take if lead else lambda _: wide[None].astype(np.float64, copy=False)
+
+
+def _finite(block: Array, start: int) -> Array:
+    # A sum is finite only where every term is: one pass, and no mask the size of the block.
+    if not np.isfinite(block.sum()):
+        row, group = (int(i) for i in np.argwhere(~np.isfinite(block))[0])
+        raise MeasureError(
+            f"values must be finite; the first that is not is {block[row, group]} in draw {start + row}, group "
+            f"{group}; drop the group by name, or model it, before measuring"
+        )
+    return block
