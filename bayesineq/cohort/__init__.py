@@ -1,0 +1,1 @@
+"""Who is in it: segments of people with like need and like benefit."""

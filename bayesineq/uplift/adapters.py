@@ -1,0 +1,130 @@
+"""Benefit draws from other packages' fitted models: only their arrays are touched, so neither package is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from bayesineq.dims import PERSON
+from bayesineq.errors import DecisionError
+from bayesineq.uplift.benefit import Scale, from_effects
+
+
+def from_econml(
+    estimator: Any,
+    features: ArrayLike,
+    *,
+    scale: Scale,
+    units: Sequence[object],
+    interventions: Sequence[str],
+    control: object = 0,
+    treatments: Sequence[object] = (1,),
+    unit: str = PERSON,
+    correlation: float | ArrayLike | None = None,
+    n_draw: int = 1000,
+    seed: int | None = None,
+) -> xr.DataArray:
+    """
+    Read the effects of a fitted EconML estimator as a benefit.
+
+    Parameters
+    ----------
+    estimator : object with `effect_inference(X, T0=, T1=)`
+        A fitted estimator of effects that gives standard errors (LinearDRLearner, CausalForestDML and others).
+    features : array, shape (unit, feature)
+        Effect modifiers of the units.
+    scale : {"events averted", "QALY", "net pounds"}
+        What one unit of its outcome is worth; the outcome must be such that more is better.
+    units, interventions : sequences
+        Codes of the rows and names of the treatments.
+    control : object
+        Treatment compared with.
+    treatments : sequence
+        Treatments as the estimator knows them, one for each intervention.
+    unit : str
+        Name of the unit dimension.
+    correlation : float or array
+        Correlation of the errors between interventions (needed with several; about 0.5 for a shared control).
+    n_draw : int
+        Draws to make.
+    seed : int, optional
+        Seed.
+
+    Returns
+    -------
+    DataArray, dims (chain, draw, unit, intervention)
+        Benefit. Errors of different units are drawn independently, which the estimator's are not: sums over units
+        have too little spread, and `attrs` say so.
+
+    Raises
+    ------
+    DecisionError
+        If the estimator gives no inference, or treatments and interventions do not pair.
+    """
+    if len(treatments) != len(interventions):
+        raise DecisionError(f"{len(interventions)} interventions but {len(treatments)} treatments: name one for each.")
+    if not hasattr(estimator, "effect_inference"):
+        raise DecisionError(
+            f"{type(estimator).__name__} has no effect_inference: fit an estimator with inference switched on."
+        )
+    rows = np.asarray(features)
+    results = [estimator.effect_inference(rows, T0=control, T1=treatment) for treatment in treatments]
+    benefit = from_effects(
+        mean=np.column_stack([np.asarray(result.point_estimate, float).reshape(len(rows)) for result in results]),
+        standard_error=np.column_stack([np.asarray(result.stderr, float).reshape(len(rows)) for result in results]),
+        scale=scale,
+        interventions=interventions,
+        units=units,
+        unit=unit,
+        correlation=correlation,
+        n_draw=n_draw,
+        seed=seed,
+    )
+    return benefit.assign_attrs(source="EconML, standard errors; units drawn independently")
+
+
+def from_stochtree(
+    effect_draws: ArrayLike,
+    *,
+    scale: Scale,
+    units: Sequence[object],
+    interventions: Sequence[str],
+    unit: str = PERSON,
+) -> xr.DataArray:
+    """
+    Read the effect draws of a Bayesian causal forest as a benefit.
+
+    Parameters
+    ----------
+    effect_draws : array, shape (unit, draw) or (unit, intervention, draw)
+        Effects as stochtree's BCF model returns them (`predict(..., terms="tau")` or `tau_hat_train`), draws last.
+    scale : {"events averted", "QALY", "net pounds"}
+        What one unit of its outcome is worth; the outcome must be such that more is better.
+    units, interventions : sequences
+        Codes of the rows and names of the treatments.
+    unit : str
+        Name of the unit dimension.
+
+    Returns
+    -------
+    DataArray, dims (chain, draw, unit, intervention)
+        Benefit, with the dependence between units as the forest drew it.
+
+    Raises
+    ------
+    DecisionError
+        If the array has another shape.
+    """
+    values = np.asarray(effect_draws, dtype=np.float64)
+    values = values[:, np.newaxis, :] if values.ndim == 2 else values
+    if values.ndim != 3 or values.shape[:2] != (len(units), len(interventions)):
+        raise DecisionError(
+            f"Effect draws have shape {np.shape(effect_draws)}; needed are ({len(units)} units, draws) for one "
+            f"intervention or ({len(units)} units, {len(interventions)} interventions, draws)."
+        )
+    benefit = from_effects(np.moveaxis(values, -1, 0), scale=scale, interventions=interventions, units=units, unit=unit)
+    return benefit.assign_attrs(source="Bayesian causal forest draws")
