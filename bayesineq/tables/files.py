@@ -1,0 +1,174 @@
+"""Tables from files: csv, csv.gz and parquet, read whole or refused with a reason."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import warnings
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from bayesineq.errors import SchemaError
+
+HEADER_ROWS: Final = 1
+"""Rows above the first row of data in a csv file, so that row numbers are those of a spreadsheet."""
+
+MISSING: Final = ("", "NA", "NaN", "NULL")
+"""Texts that stand for a missing value where no schema says otherwise."""
+
+BOM: Final = "\ufeff"
+
+
+def suffix(path: Path) -> str:
+    """
+    Kind of a file by the end of its name.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        `csv`, `parquet`, `excel`, or the suffix itself where it is none of these.
+    """
+    name = path.name.lower()
+    if name.endswith((".csv", ".csv.gz")):
+        return "csv"
+    if name.endswith((".parquet", ".pq")):
+        return "parquet"
+    return "excel" if name.endswith((".xlsx", ".xls")) else path.suffix
+
+
+def existing(path: str | Path) -> Path:
+    """
+    The path, if there is a file behind it with something in it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    SchemaError
+        There is no file, or it is empty.
+    """
+    path = Path(path)
+    if not path.is_file():
+        beside = sorted(p.name for p in path.parent.glob("*") if p.is_file())[:8] if path.parent.is_dir() else []
+        there = f" The folder holds: {', '.join(beside)}." if beside else f" There is no folder {path.parent} either."
+        if path.parent.is_dir() and not beside:
+            there = f" The folder {path.parent} holds no files."
+        raise SchemaError(f"There is no file {path}.{there} Check the path.")
+    if path.stat().st_size == 0:
+        raise SchemaError(f"The file {path} is empty (0 bytes). Fetch or export it again.")
+    return path
+
+
+def header(path: Path) -> list[str]:
+    """
+    Column names of a csv file as they stand, without a byte order mark.
+
+    Parameters
+    ----------
+    path : Path
+        A csv or csv.gz file.
+
+    Returns
+    -------
+    list of str
+        The names; the same name twice where the file has it twice.
+    """
+    opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
+        return next(csv.reader(lines), [])
+
+
+def _read_csv(path: Path, text: Collection[str], missing: Collection[str]) -> pd.DataFrame:
+    names = header(path)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SchemaError(f"The file {path} has more than one column named {', '.join(map(repr, twice))}. Rename them.")
+    with warnings.catch_warnings():
+        # Rows longer than the header would lose their last fields with no more than a warning.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        table = pd.read_csv(
+            path,
+            encoding="utf-8-sig",
+            dtype={name: str for name in text if name in names},
+            keep_default_na=False,
+            na_values=list(missing),
+            skip_blank_lines=False,
+            index_col=False,
+            low_memory=False,
+        )
+    # Lines of nothing at the end of a file are not rows; one in the middle is kept and fails as missing values do.
+    last = table.notna().any(axis=1).to_numpy().nonzero()[0]
+    table = table.iloc[: last[-1] + 1 if len(last) else 0]
+    table.index = pd.RangeIndex(HEADER_ROWS + 1, HEADER_ROWS + 1 + len(table))
+    return table
+
+
+def read_table(path: str | Path, text: Collection[str] = (), missing: Collection[str] = MISSING) -> pd.DataFrame:
+    """
+    Read a csv, csv.gz or parquet file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; csv is UTF-8 with or without a byte order mark.
+    text : Collection of str, optional
+        Columns of a csv to read as text, so that codes keep their leading zeros.
+    missing : Collection of str, optional
+        Texts of a csv that stand for a missing value.
+
+    Returns
+    -------
+    DataFrame
+        The table. Rows of a csv are labelled as a spreadsheet counts them: the header is row 1, the first row of
+        data is row 2. Rows of a parquet file are labelled from 0.
+
+    Raises
+    ------
+    SchemaError
+        The file is missing, empty, cut short, of another kind, or names a column twice.
+    """
+    path = existing(path)
+    kind = suffix(path)
+    if kind not in ("csv", "parquet"):
+        hint = " Save the sheet as csv (UTF-8), or use the reader of the official file." if kind == "excel" else ""
+        raise SchemaError(
+            f"The file {path} ends in {path.suffix or 'nothing'!r}; tables are read from .csv, .csv.gz and .parquet."
+            + hint
+        )
+    try:
+        table = _read_csv(path, text, missing) if kind == "csv" else pd.read_parquet(path).reset_index(drop=True)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise SchemaError(
+            f"The file {path} is cut short or is not gzip: {error}. Fetch it again; a plain csv must not end in .gz."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SchemaError(
+            f"The file {path} is not UTF-8 text (byte {error.start:,}). Save it as 'CSV UTF-8', "
+            "or check that it is a csv file and was fetched whole."
+        ) from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, csv.Error) as error:
+        raise SchemaError(
+            f"The file {path} cannot be read as csv: {str(error).strip()}. Look for a missing quotation mark, "
+            "a row with more fields than the header, or a file that was cut short."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SchemaError(f"The file {path} cannot be read: {error}. Fetch or export it again.") from error
+    table.columns = pd.Index([str(name).removeprefix(BOM) for name in table.columns])
+    return table

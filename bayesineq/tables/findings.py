@@ -1,0 +1,90 @@
+"""What is wrong with a table, gathered first and raised once, in one message that a user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesineq.errors import SchemaError
+
+COLUMNS = ["row", "column", "problem", "value"]
+LISTED_FINDINGS = 10
+LISTED_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One kind of failure in one column.
+
+    Parameters
+    ----------
+    column : str
+        The column, or several joined by a comma.
+    problem : str
+        What is wrong, the same words for every row of the finding.
+    remedy : str
+        What the user can do about it.
+    rows : Sequence
+        Labels of the rows that fail, as the user counts them; empty where the whole table fails.
+    values : Sequence
+        The offending values, aligned with `rows` (one value where `rows` is empty).
+    """
+
+    column: str
+    problem: str
+    remedy: str
+    rows: Sequence[Any] | np.ndarray[Any, Any] = ()
+    values: Sequence[Any] | np.ndarray[Any, Any] = ()
+
+
+def _frame(finding: Finding) -> pd.DataFrame:
+    rows: list[Any] = list(finding.rows) if len(finding.rows) else [None] * max(1, len(finding.values))
+    values: list[Any] = list(finding.values) if len(finding.values) else [None] * len(rows)
+    frame = pd.DataFrame({"row": pd.Series(rows, dtype=object), "value": pd.Series(values, dtype=object)})
+    frame["column"], frame["problem"] = finding.column, finding.problem
+    return frame[COLUMNS]
+
+
+def _line(finding: Finding) -> str:
+    count = len(finding.rows)
+    pairs = list(zip(finding.rows, finding.values, strict=True))[:LISTED_ROWS]
+    shown = "; ".join(f"row {row}" if value is None else f"row {row}: {value!r}" for row, value in pairs)
+    more = f"; and {count - LISTED_ROWS:,} more" if count > LISTED_ROWS else ""
+    if count:
+        where = f" ({'1 row' if count == 1 else f'{count:,} rows'}; {shown}{more})"
+    else:
+        listed = ", ".join(repr(value) for value in list(finding.values)[:LISTED_FINDINGS])
+        more = f" and {len(finding.values) - LISTED_FINDINGS:,} more" if len(finding.values) > LISTED_FINDINGS else ""
+        where = f" ({listed}{more})" if listed else ""
+    column = f"column {finding.column!r}: " if finding.column else ""
+    return f"  - {column}{finding.problem}{where}. {finding.remedy}"
+
+
+def raise_findings(findings: Sequence[Finding], heading: str) -> None:
+    """
+    Raise one error for all findings, or return where there is none.
+
+    Parameters
+    ----------
+    findings : Sequence of Finding
+        Everything that was found wrong.
+    heading : str
+        First line of the message: which table, against what, how rows are counted.
+
+    Raises
+    ------
+    SchemaError
+        With a line for each of the first ten findings, and every failing row in `failures`.
+    """
+    if not findings:
+        return
+    lines = [_line(finding) for finding in findings[:LISTED_FINDINGS]]
+    if len(findings) > LISTED_FINDINGS:
+        lines.append(f"  - and {len(findings) - LISTED_FINDINGS} more problems: see `failures` of this error")
+    failures = pd.concat([_frame(finding) for finding in findings], ignore_index=True)
+    raise SchemaError("\n".join([heading, *lines]), failures)

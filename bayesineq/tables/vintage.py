@@ -1,0 +1,196 @@
+"""Area codes of 2011 and of 2021 look alike: tell them apart, and never join one to the other unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from typing import Any, Literal
+
+import pandas as pd
+
+from bayesineq.dims import AREA
+from bayesineq.errors import SchemaError
+from bayesineq.shipped import folder
+from bayesineq.tables.findings import Finding, raise_findings
+
+KIND_LENGTH = 3
+"""The first characters of an ONS code name the kind of area: E01 an English LSOA, W01 a Welsh one, E02 an MSOA."""
+
+ONS_CODE = "[A-Z][0-9]{8}"
+
+CONVERT = "Carry one of them over with the ONS look-up (tables/lookups.py) before joining."
+
+
+@cache
+def _only_in() -> dict[str, str]:
+    """Vintage of every LSOA code of England and Wales that exists in one vintage alone."""
+    codes = pd.read_csv(folder("data_schema") / "codes" / "lsoa_single_vintage.csv", dtype=str)
+    return dict(zip(codes["code"], codes["vintage"], strict=True))
+
+
+def vintage(codes: Iterable[str], lists: Mapping[str, Collection[str]] | None = None) -> str | None:
+    """
+    Vintage to which a set of LSOA codes belongs.
+
+    Most LSOAs kept their code in 2021, so that a code alone often says nothing: the 1,106 codes of England and Wales
+    that were retired in 2021 and the 2,025 that were new decide, unless complete lists are given.
+
+    Parameters
+    ----------
+    codes : iterable of str
+        LSOA codes; repeated codes count once.
+    lists : Mapping of str to Collection of str, optional
+        Complete code lists by the name of their vintage, which then decide instead.
+
+    Returns
+    -------
+    str or None
+        "2011", "2021" or a name of `lists`; None where every code exists in both vintages, or in neither.
+
+    Raises
+    ------
+    SchemaError
+        The codes are of two vintages, or some are on none of the given lists.
+    """
+    distinct = pd.unique(pd.Series(list(codes), dtype=object))
+    if lists is not None:
+        fitting = [name for name, members in lists.items() if set(distinct) <= set(members)]
+        if not fitting:
+            best = min(lists, key=lambda name: len(set(distinct) - set(lists[name])))
+            strangers = sorted(set(distinct) - set(lists[best]))
+            raise SchemaError(
+                f"The {len(distinct):,} codes are of no one vintage among {', '.join(lists)}. Nearest is {best}, "
+                f"without {len(strangers):,} of them: {', '.join(strangers[:10])}. {CONVERT}"
+            )
+        return fitting[0] if len(fitting) == 1 else None
+    found = pd.Series(distinct, dtype=object).map(_only_in()).dropna().value_counts()
+    if len(found) > 1:
+        examples = {name: [code for code in distinct if _only_in().get(code) == name][:3] for name in found.index}
+        detail = "; ".join(
+            f"{found[name]:,} only in {name}, such as {', '.join(examples[name])}" for name in found.index
+        )
+        raise SchemaError(f"The codes are of two LSOA vintages: {detail}. {CONVERT}")
+    return str(found.index[0]) if len(found) else None
+
+
+def mixed_areas(codes: pd.Series) -> list[Finding]:
+    """
+    What is wrong with a column of area codes as a set: several kinds of area, or LSOAs of two vintages.
+
+    Parameters
+    ----------
+    codes : Series of str
+        Area codes; its index labels the rows.
+
+    Returns
+    -------
+    list of Finding
+        The rows of the smaller kinds or vintage; empty where all codes are of one.
+    """
+    findings = []
+    distinct = pd.Series(codes.dropna().unique(), dtype=object)
+    distinct = distinct[distinct.str.fullmatch(ONS_CODE)]
+    for what, by_code in (
+        ("kind of area", distinct.str[:KIND_LENGTH]),
+        ("LSOA vintage", distinct.map(_only_in())),
+    ):
+        counts = by_code.value_counts()
+        if len(counts) < 2:
+            continue
+        minority = distinct[by_code.notna() & (by_code != counts.index[0])]
+        wrong = codes.isin(minority)
+        others = ", ".join(f"{name} (areas: {count:,})" for name, count in counts.iloc[1:].items())
+        problem = f"{what} {others} among {counts.index[0]} (areas: {counts.iloc[0]:,})"
+        findings.append(Finding(str(codes.name), problem, CONVERT, codes.index[wrong].tolist(), codes[wrong].tolist()))
+    return findings
+
+
+def _vintage_findings(left: pd.Series, right: pd.Series, names: tuple[str, str]) -> list[Finding]:
+    findings = []
+    found = []
+    for side, name in ((left, names[0]), (right, names[1])):
+        try:
+            found.append(vintage(side.dropna().astype(str)))
+        except SchemaError as error:
+            findings.append(Finding(str(left.name), f"{name} table: {error}", ""))
+    if len(found) == 2 and None not in found and found[0] != found[1]:
+        problem = f"LSOA {found[0]} codes in the {names[0]} table, LSOA {found[1]} codes in the {names[1]} table"
+        findings.append(Finding(str(left.name), problem, CONVERT))
+    return findings
+
+
+def join(
+    left: pd.DataFrame,
+    right: pd.DataFrame,
+    on: str = AREA,
+    *,
+    relation: Literal["one_to_one", "many_to_one"] = "one_to_one",
+    extra: Literal["error", "leave"] = "error",
+    names: tuple[str, str] = ("left", "right"),
+) -> pd.DataFrame:
+    """
+    Join two tables by a code, refusing everything that a silent merge would hide.
+
+    Parameters
+    ----------
+    left, right : DataFrame
+        The tables; apart from `on` they share no column.
+    on : str, optional
+        The column of codes.
+    relation : {"one_to_one", "many_to_one"}, optional
+        Whether a code may stand in several rows of `left`; in `right` it stands once.
+    extra : {"error", "leave"}, optional
+        What to do with rows of `right` that no row of `left` asks for: refuse, or leave them out, as when areas of
+        one system are joined to a file of all England.
+    names : tuple of str, optional
+        What to call the two tables in a message.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `left` in their order, with the columns of `right`.
+
+    Raises
+    ------
+    SchemaError
+        The column is missing, its codes are of two LSOA vintages, a code is missing, stands twice, or has no partner.
+    """
+    sides = tuple(zip((left, right), names, strict=True))
+    raise_findings(
+        [Finding(on, f"not in the {name} table", f"It has {', '.join(map(str, side.columns))}.") for side, name in sides
+         if on not in side.columns],
+        f"The {names[0]} and {names[1]} tables cannot be joined by {on!r}:",
+    )  # fmt: skip
+    findings = _vintage_findings(left[on], right[on], names)
+    for side, name in sides:
+        if (absent := side[on].isna()).any():
+            rows = side.index[absent].tolist()
+            findings.append(
+                Finding(
+                    on,
+                    f"missing code in the {name} table",
+                    "Give the code, or take the row out.",
+                    rows,
+                    [None] * len(rows),
+                )
+            )
+        if (name == names[1] or relation == "one_to_one") and (again := side[on].duplicated() & side[on].notna()).any():
+            problem = f"stands more than once in the {name} table"
+            findings.append(
+                Finding(
+                    on, problem, "Keep one row for each code.", side.index[again].tolist(), side.loc[again, on].tolist()
+                )
+            )
+    for (side, name), (other, other_name) in ((sides[0], sides[1]), (sides[1], sides[0])):
+        if name == names[1] and extra == "leave":
+            continue
+        alone = side[on].notna() & ~side[on].isin(other[on].dropna())
+        if alone.any():
+            problem = f"in the {name} table and not in the {other_name} table"
+            remedy = "Complete the other table, or select the areas of both first."
+            findings.append(Finding(on, problem, remedy, side.index[alone].tolist(), side.loc[alone, on].tolist()))
+    shared: list[Any] = [name for name in left.columns if name in right.columns and name != on]
+    if shared:
+        findings.append(Finding(", ".join(map(str, shared)), "in both tables", "Drop or rename it in one of them."))
+    raise_findings(findings, f"The {names[0]} and {names[1]} tables do not join by {on!r} (rows are index labels):")
+    return left.merge(right, on=on, how="left", validate=relation)
