@@ -1,0 +1,37 @@
+# Everything from a clean clone: each target makes the environment that it needs.
+.PHONY: demo test test-all lint bench lock clean
+
+PYTHON := .venv/bin/python
+READY  := .venv/ready
+
+demo: $(READY)  ## Simulate an integrated care system and write demo/report.html
+	.venv/bin/bayesineq demo --out demo
+
+test: $(READY)  ## Quick tests, a few minutes
+	$(PYTHON) -m pytest -n 2 -m "not slow and not calibration"
+
+test-all: lint test  ## Style, types and every test, slow ones and calibration studies too
+	$(PYTHON) -m pytest -n 2 -m "slow or calibration"
+
+lint: $(READY)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench: $(READY)  ## Speed and memory as a table and as bench/*.json
+	$(PYTHON) -m tests.benchmarks
+
+lock:  ## Renew requirements.lock
+	uv pip compile --universal --generate-hashes --all-extras --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv demo bench
+
+# uv from the PATH where there is one, else from pip into the environment.
+$(READY): requirements.lock pyproject.toml
+	test -x $(PYTHON) || if command -v uv >/dev/null; then uv venv .venv; else python3 -m venv .venv; fi
+	if command -v uv >/dev/null; then ln -sf "$$(command -v uv)" .venv/bin/uv; \
+	else test -x .venv/bin/uv || $(PYTHON) -m pip install --quiet uv; fi
+	.venv/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r requirements.lock
+	.venv/bin/uv pip install --quiet --python $(PYTHON) --no-deps --editable .
+	touch $(READY)

@@ -1,0 +1,186 @@
+"""The command line: thin commands over the public functions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bayesineq.errors import BayesineqError, DesignError
+from bayesineq.replacing import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesineq.design.card import ModelCard
+    from bayesineq.space.adjacency import Adjacency
+
+app = typer.Typer(
+    name="bayesineq",
+    help="Bayesian health inequality: where it lies, how sure we are, and who would benefit most.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+CardArgument = Annotated[str, typer.Argument(metavar="CARD", help="Name of a shipped card, or path of a .toml file.")]
+TableOption = Annotated[Path, typer.Option("--table", help="Table of the card's schema: csv, csv.gz or parquet.")]
+PosteriorArgument = Annotated[Path, typer.Argument(metavar="POSTERIOR.nc", help="A file that `fit` wrote.")]
+CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the table here too.")]
+
+
+def main() -> None:
+    """Run the command line: errors of the package end with status 2 and one message, without a traceback."""
+    try:
+        app(standalone_mode=True)
+    except BayesineqError as error:
+        err.print(f"[bold red]{type(error).__name__}[/]:", end=" ")
+        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def demo(
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the demonstration.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the simulated system and of the draws.")] = 1,
+) -> None:
+    """Simulate an integrated care system, fit it, measure its inequality and write a report."""
+    from bayesineq.demo import run
+
+    report = run(out_folder, seed=seed, tell=lambda line: err.print(line, highlight=False))
+    out.print(str(report), soft_wrap=True, highlight=False)
+
+
+@app.command()
+def check(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="csv, csv.gz or parquet.")],
+    schema: Annotated[str, typer.Option(help="Name of a schema in data_schema/, or path of a .json file.")],
+) -> None:
+    """Check a table against a schema; every failure is listed at once."""
+    from bayesineq.tables.check import check as check_table
+
+    checked = check_table(table, schema)
+    out.print(f"{table} fits {schema}: {len(checked):,} rows, {checked.shape[1]} columns", highlight=False)
+
+
+@app.command()
+def fit(
+    card: CardArgument,
+    table: TableOption,
+    out_file: Annotated[Path, typer.Option("--out", help="Posterior file to write (.nc).")],
+    adjacency: Annotated[Path | None, typer.Option(help="Edge list: two columns of area codes.")] = None,
+    areas: Annotated[Path | None, typer.Option(help="Boundaries: any file of polygons, or GeoParquet.")] = None,
+    only_table_areas: Annotated[
+        bool, typer.Option("--only-table-areas", help="Keep only the table's areas of a larger map or edge list.")
+    ] = False,
+    engine: Annotated[Literal["laplace", "nuts"], typer.Option(help="How to compute the posterior.")] = "laplace",
+    draws: Annotated[int, typer.Option(min=1, help="Draws kept (of each chain with nuts).")] = 1000,
+    tune: Annotated[int, typer.Option(min=0, help="Draws of adaptation (nuts).")] = 1000,
+    chains: Annotated[int, typer.Option(min=1, help="Chains (nuts).")] = 4,
+    seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+) -> None:
+    """Fit a card to a table and write its posterior."""
+    from bayesineq.design.matrix import design
+    from bayesineq.design.read_card import read_card
+    from bayesineq.inference.fit import fit as fit_design
+    from bayesineq.posterior.diagnose import diagnose
+    from bayesineq.posterior.files import save
+    from bayesineq.tables.check import check as check_table
+
+    model = read_card(card)
+    rows = check_table(table, model.table)
+    study = design(rows, model, adjacency=_graph(model, rows, adjacency, areas, only_table_areas))
+    posterior = fit_design(study, engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
+    save(posterior, out_file)
+    diagnosis = diagnose(posterior)
+    out.print(f"{out_file}: {len(study):,} rows, engine {engine}", highlight=False, soft_wrap=True)
+    if not diagnosis.passed:
+        err.print(f"[bold yellow]Do not trust this fit yet[/]: {diagnosis.advice}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def summary(posterior: PosteriorArgument, csv: CsvOption = None) -> None:
+    """Mean, sd, median and 95% interval of every parameter."""
+    from bayesineq.posterior.files import load
+    from bayesineq.posterior.summarise import summarise
+
+    _show(summarise(load(posterior)), csv)
+
+
+@app.command()
+def measure(
+    posterior: PosteriorArgument,
+    by: Annotated[str, typer.Option(help="Dimension to compare, for example imd_decile.")],
+    csv: CsvOption = None,
+) -> None:
+    """Outcome by group and the inequality between groups, absolute and relative, with 95% intervals."""
+    from bayesineq.posterior.files import load
+    from bayesineq.posterior.inequality import inequality
+
+    _show(inequality(load(posterior), by=by), csv)
+
+
+@app.command()
+def report(
+    posterior: PosteriorArgument,
+    areas: Annotated[Path, typer.Option(help="Boundaries of the areas.")],
+    out_file: Annotated[Path, typer.Option("--out", help="Report to write (.html).")],
+) -> None:
+    """Write a self-contained report with maps, gradients and limits."""
+    from bayesineq.posterior.files import load
+    from bayesineq.report.page import write_report
+    from bayesineq.space.areas import read_areas
+
+    write_report(load(posterior), read_areas(areas), out_file)
+    out.print(str(out_file), soft_wrap=True, highlight=False)
+
+
+def _graph(
+    card: ModelCard, rows: pd.DataFrame, edges: Path | None, areas: Path | None, only_table_areas: bool
+) -> Adjacency | None:
+    from bayesineq.space.areas import read_areas
+    from bayesineq.space.contiguity import contiguity, read_adjacency
+
+    spatial = next((term for term in card.terms if term.is_spatial), None)
+    if spatial is None:
+        return None
+    if (edges is None) == (areas is None):
+        raise DesignError(
+            f"card {card.name!r} has the spatial term {spatial.name!r}: give its neighbours with either --adjacency "
+            "(an edge list) or --areas (boundaries)"
+        )
+    codes = rows[spatial.by[0]].astype(str).unique()
+    if edges is not None:
+        if not only_table_areas:
+            return read_adjacency(edges, areas=codes)
+        return read_adjacency(edges).reordered(codes)
+    assert areas is not None
+    polygons = read_areas(areas)
+    return contiguity(polygons[polygons["area"].isin(codes)] if only_table_areas else polygons)
+
+
+def _show(table: pd.DataFrame, csv: Path | None) -> None:
+    if csv is not None:
+        with replacing(csv) as beside:
+            table.to_csv(beside, index=False)
+    shown = Table(box=None, pad_edge=False)
+    for column in table.columns:
+        shown.add_column(str(column), justify="left" if column == "parameter" else "right", no_wrap=True)
+    limit = 60
+    for row in table.head(limit).itertuples(index=False):
+        shown.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    out.print(shown)
+    if len(table) > limit:
+        where = f"all of them are in {csv}" if csv else "write all of them with --csv FILE"
+        out.print(f"... and {len(table) - limit:,} more rows; {where}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

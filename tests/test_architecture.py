@@ -1,0 +1,85 @@
+"""The plan of the house: which stage may import which, and what no module may do."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "bayesineq"
+FOR_ALL = {"dims", "errors", "replacing", "shipped"}
+MAY_IMPORT = {
+    "measures": set(),
+    "sparse": set(),
+    "tables": set(),
+    "space": {"sparse"},
+    "design": {"tables", "space"},
+    "inference": {"design", "space", "sparse"},
+    "posterior": {"design", "measures"},
+    "cohort": {"tables"},
+    "uplift": {"design", "posterior"},
+    "decisions": {"measures", "posterior", "uplift"},
+    "simulate": {"tables", "space", "sparse"},
+    "report": {"tables", "space", "design", "measures", "posterior", "uplift", "decisions", "cohort"},
+}
+OWNS = {
+    "pymc": {"inference"},
+    "pytensor": {"inference"},
+    "nutpie": {"inference"},
+    "sklearn": {"uplift", "cohort"},
+    "matplotlib": {"report"},
+    "ibis": {"tables"},
+}
+ENTRANCES = {"__init__", "cli", "demo"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def stage_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.Module) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{alias.name}" for alias in node.names] if node.level == 0 else ["."]
+    return found
+
+
+def test_the_table_of_imports_is_acyclic() -> None:
+    settled: set[str] = set()
+    while len(settled) < len(MAY_IMPORT):
+        free = {s for s, needs in MAY_IMPORT.items() if s not in settled and needs <= settled}
+        assert free, f"stages that wait for each other: {set(MAY_IMPORT) - settled}"
+        settled |= free
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_keeps_to_its_place(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    tree, stage = ast.parse(source), stage_of(path)
+    assert len(source.splitlines()) <= 400, "split the module: it has over 400 lines"
+    for name in imports(tree):
+        assert name != ".", "relative import"
+        top, _, rest = name.partition(".")
+        if top in OWNS:
+            assert stage in OWNS[top], f"{stage} imports {name}; only {OWNS[top]} may"
+        if top == "bayesineq" and stage not in ENTRANCES:
+            target = rest.partition(".")[0]
+            allowed = FOR_ALL | MAY_IMPORT.get(stage, set()) | {stage}
+            assert target in allowed, f"{stage} imports {name}; it may import {sorted(allowed)}"
+    if stage == "inference" and "nuts" not in path.parts:
+        assert not {"pymc", "pytensor", "nutpie"} & {n.partition(".")[0] for n in imports(tree)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_has_no_open_ended_arguments_and_prints_nothing(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            assert node.args.kwarg is None, f"{node.name} takes **{node.args.kwarg}"
+            assert node.args.vararg is None, f"{node.name} takes *{node.args.vararg}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"print", "eval", "exec"}, f"line {node.lineno} calls {node.func.id}"
