@@ -301,7 +301,8 @@ def total(values: xr.DataArray, population: xr.DataArray | None = None) -> xr.Da
     """
     dims = unit_dims(values)
     people = population if population is not None else people_in(values)
-    return xr.dot(values, people, dim=dims) if dims else values * people
+    added: xr.DataArray = xr.dot(values, people, dim=dims) if dims else values * people
+    return added
 
 
 def people_in(values: xr.DataArray) -> xr.DataArray:
@@ -320,10 +321,13 @@ def people_in(values: xr.DataArray) -> xr.DataArray:
     """
     dims = unit_dims(values)
     if POPULATION in values.coords:
-        return values.coords[POPULATION].reset_coords(drop=True).astype(np.float64)
+        people: xr.DataArray = values.coords[POPULATION].reset_coords(drop=True).astype(np.float64)
+        return people
     template = values.isel({dim: 0 for dim in values.dims if dim not in dims}, drop=True)
-    ones: xr.DataArray = xr.ones_like(template, dtype=np.float64).reset_coords(drop=True)
-    return ones
+    shape = [template.sizes[dim] for dim in dims]
+    return xr.DataArray(
+        np.ones(shape), dims=dims, coords={dim: template.coords[dim].values for dim in dims if dim in template.coords}
+    )
 
 
 def tidy(values: xr.DataArray, *, prob: float) -> pd.DataFrame:

@@ -1,0 +1,188 @@
+"""Who gets the places, the pounds and the benefit, and what that does to the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.decisions.groups import people_by, sum_by
+from bayesineq.decisions.net_benefit import check_cost
+from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
+from bayesineq.errors import DecisionError
+from bayesineq.measures.slope import sii
+from bayesineq.uplift.benefit import check_benefit
+
+Array = NDArray[np.float64]
+
+
+def shares_by(
+    share: xr.DataArray,
+    benefit: xr.DataArray,
+    spend: xr.DataArray | Mapping[str, float],
+    *,
+    by: str,
+    need: xr.DataArray,
+    treated: xr.DataArray | None = None,
+    population: xr.DataArray | None = None,
+    prob: float = CI_PROB,
+) -> pd.DataFrame:
+    """
+    Shares of places, spend and benefit by group, against shares of people and of need.
+
+    Parameters
+    ----------
+    share : DataArray, dims (unit..., intervention)
+        Share of eligible people given each intervention (`Allocation.share`).
+    benefit : DataArray, dims (chain, draw, unit..., intervention)
+        Benefit per eligible person.
+    spend : DataArray or mapping from intervention to pounds
+        Pounds per eligible person.
+    by : str
+        Group: "imd_quintile", "ethnicity".
+    need : DataArray, dims (unit...) or (chain, draw, unit...)
+        Need per eligible person, such as baseline risk.
+    treated : DataArray, optional
+        People treated per eligible person; default 1.
+    population : DataArray, dims (unit...), optional
+        Eligible people.
+    prob : float
+        Probability held by the interval of the benefit's share.
+
+    Returns
+    -------
+    DataFrame
+        One row a group: `by, people, people_share, need_share, treated, treated_share, spend, spend_share, benefit,
+        benefit_share, lower, upper, benefit_per_1000, treated_to_need`. `treated_to_need` is the share of places over
+        the share of need: 1 is proportionate.
+    """
+    checked = check_benefit(benefit)
+    here = _carry(share, checked)
+    given = sum_by(_carry(here * checked, checked).sum(INTERVENTION), by, population=population)
+    places = here if treated is None else _carry(here * _mean(treated), checked)
+    paid = _carry(here * _mean(check_cost(spend, checked, saving=False)), checked)
+    wide = _carry(_mean(need).broadcast_like(here.isel({INTERVENTION: 0}, drop=True)), checked)
+    people = people_by(checked, by, population=population)
+    table = pd.DataFrame({by: people[by].values, "people": people.values})
+    columns = {
+        "treated": sum_by(places.sum(INTERVENTION), by, population=population).values,
+        "spend": sum_by(paid.sum(INTERVENTION), by, population=population).values,
+        "benefit": given.mean(SAMPLE_DIMS).values,
+    }
+    needs = np.asarray(sum_by(wide, by, population=population).values)
+    table["people_share"] = _part(people.values)
+    table["need_share"] = _part(needs)
+    for name, values in columns.items():
+        table[name] = values
+        table[f"{name}_share"] = _part(values)
+    whole = given.sum(by)
+    part = (given / whole.where(whole != 0)).transpose(*SAMPLE_DIMS, by).values.reshape(-1, len(table))
+    tail = (1 - prob) / 2
+    table["lower"], table["upper"] = np.nanquantile(part, [tail, 1 - tail], axis=0) if whole.any() else (np.nan, np.nan)
+    table["benefit_per_1000"] = 1000 * table["benefit"] / table["people"]
+    table["treated_to_need"] = table["treated_share"] / table["need_share"]
+    return table
+
+
+def slope_change(
+    baseline: xr.DataArray,
+    averted: xr.DataArray,
+    *,
+    by: str,
+    population: xr.DataArray | None = None,
+    prob: float = CI_PROB,
+) -> pd.DataFrame:
+    """
+    Slope index of inequality before and after, of the same outcome.
+
+    Parameters
+    ----------
+    baseline : DataArray, dims (chain, draw, unit...)
+        Risk per eligible person before; a coordinate `population` gives the people.
+    averted : DataArray, dims (chain, draw, unit...)
+        Events averted per eligible person by what is done, interventions added up.
+    by : str
+        Ordered group, lowest code most deprived.
+    population : DataArray, dims (unit...), optional
+        Eligible people.
+    prob : float
+        Probability held by the intervals.
+
+    Returns
+    -------
+    DataFrame
+        Rows "before", "after" and "change": `when, mean, lower, upper, p_narrower`, where narrower means that the
+        slope is closer to 0 after than before. The slope of an adverse outcome is negative where the deprived have
+        more of it.
+    """
+    people = people_by(baseline, by, population=population)
+    size = np.asarray(people.values, np.float64)
+
+    def slope(values: xr.DataArray) -> Array:
+        rate = sum_by(_carry(values, baseline), by, population=population) / people
+        laid = rate.transpose(*SAMPLE_DIMS, by).values.reshape(-1, size.size)
+        return np.asarray(sii(laid, size, order=people[by].values.astype(float)))
+
+    before, after = slope(baseline), slope(baseline - averted)
+    tail = (1 - prob) / 2
+    narrower = float((np.abs(after) < np.abs(before)).mean())
+    rows = []
+    for when, values in (("before", before), ("after", after), ("change", after - before)):
+        low, high = np.quantile(values, [tail, 1 - tail])
+        rows.append(
+            {
+                "when": when,
+                "mean": float(values.mean()),
+                "lower": float(low),
+                "upper": float(high),
+                "p_narrower": narrower,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def given_to_all(share: xr.DataArray, benefit: xr.DataArray) -> xr.DataArray:
+    """
+    Benefit per eligible person of an allocation, interventions added up.
+
+    Parameters
+    ----------
+    share : DataArray, dims (unit..., intervention)
+        Share of eligible people given each intervention.
+    benefit : DataArray, dims (chain, draw, unit..., intervention)
+        Benefit per eligible person given it.
+
+    Returns
+    -------
+    DataArray, dims (chain, draw, unit...)
+        Benefit per eligible person.
+
+    Raises
+    ------
+    DecisionError
+        If units or interventions differ.
+    """
+    checked = check_benefit(benefit)
+    try:
+        _, _ = xr.align(share, checked, join="exact")
+    except ValueError as error:
+        raise DecisionError(f"The allocation and the benefit do not name the same units: {error}") from error
+    return _carry((share * checked).sum(INTERVENTION).transpose(*SAMPLE_DIMS, ...), checked)
+
+
+def _carry(values: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
+    coords = {name: coord for name, coord in like.coords.items() if set(coord.dims) <= set(values.dims)}
+    return values.assign_coords(coords)
+
+
+def _mean(values: xr.DataArray) -> xr.DataArray:
+    present = [dim for dim in SAMPLE_DIMS if dim in values.dims]
+    return (values.mean(present) if present else values).reset_coords(drop=True)
+
+
+def _part(values: Array) -> Array:
+    whole = float(np.sum(values))
+    return np.asarray(values / whole) if whole != 0 else np.full(np.shape(values), np.nan)

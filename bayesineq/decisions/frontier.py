@@ -1,0 +1,102 @@
+"""What each step towards equity costs in benefit: allocations over a grid of floors for one group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.decisions.allocate import Allocation, allocate
+from bayesineq.decisions.groups import sum_by
+from bayesineq.dims import INTERVENTION, SAMPLE_DIMS
+
+
+def frontier(
+    benefit: xr.DataArray,
+    spend: xr.DataArray | Mapping[str, float],
+    *,
+    budget: float,
+    by: str,
+    level: object,
+    shares: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
+    threshold: float | None = None,
+    net_cost: xr.DataArray | None = None,
+    treated: xr.DataArray | None = None,
+    capacity: Mapping[str, float] | None = None,
+    population: xr.DataArray | None = None,
+) -> pd.DataFrame:
+    """
+    Trade benefit against the share of places that goes to one group.
+
+    Parameters
+    ----------
+    benefit : DataArray, dims (chain, draw, unit..., intervention)
+        Benefit per eligible person.
+    spend : DataArray or mapping from intervention to pounds
+        Pounds per eligible person.
+    budget : float
+        Pounds.
+    by, level : str and code
+        Group whose share of the people treated is raised, such as "imd_quintile" and 1.
+    shares : sequence of float
+        Floors to try; a floor that cannot be met raises.
+    threshold, net_cost, treated, capacity, population
+        As in `allocate`.
+
+    Returns
+    -------
+    DataFrame
+        One row a floor: `floor, share` (reached), `benefit` with `lower` and `upper`, `objective, spend, treated,
+        given_up` (objective lost against no floor) and `price` (objective for one place less asked for).
+    """
+    rows = []
+    free: float | None = None
+    for floor in sorted({0.0, *map(float, shares)}):
+        result = allocate(
+            benefit,
+            spend,
+            budget=budget,
+            threshold=threshold,
+            net_cost=net_cost,
+            treated=treated,
+            capacity=capacity,
+            population=population,
+            floors={by: {level: floor}},
+        )
+        free = result.objective if free is None else free
+        mean, low, high = result.interval()
+        rows.append(
+            {
+                "floor": floor,
+                "share": _share(result, benefit, by, level, treated, population),
+                "benefit": mean,
+                "lower": low,
+                "upper": high,
+                "objective": result.objective,
+                "spend": result.spend,
+                "treated": result.treated,
+                "given_up": free - result.objective,
+                "price": float(result.prices["price"].iloc[-1]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _share(
+    result: Allocation,
+    benefit: xr.DataArray,
+    by: str,
+    level: object,
+    treated: xr.DataArray | None,
+    population: xr.DataArray | None,
+) -> float:
+    places = result.share if treated is None else result.share * treated
+    sampled = [dim for dim in SAMPLE_DIMS if dim in places.dims]
+    everyone = (places.mean(sampled) if sampled else places).sum(INTERVENTION)
+    units = {name: coord for name, coord in benefit.coords.items() if set(coord.dims) <= set(everyone.dims)}
+    added = sum_by(everyone.assign_coords(units), by, population=population)
+    inside = [str(code) == str(level) for code in added[by].values]
+    whole = float(added.sum())
+    return float(added.values[np.asarray(inside)].sum()) / whole if whole > 0 else float("nan")

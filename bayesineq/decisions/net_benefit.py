@@ -1,0 +1,197 @@
+"""Net benefit: what a benefit is worth at a stated threshold, less what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
+from bayesineq.errors import DecisionError
+from bayesineq.uplift.benefit import check_benefit, unit_dims
+
+NOTHING = "no intervention"
+"""Name of the comparator when the benefit is measured against doing nothing more."""
+
+
+def net_benefit(
+    benefit: xr.DataArray,
+    cost: xr.DataArray | Mapping[str, float] | None,
+    *,
+    threshold: float | None,
+    weight: xr.DataArray | None = None,
+) -> xr.DataArray:
+    """
+    Net benefit in pounds: threshold times benefit, less cost.
+
+    Parameters
+    ----------
+    benefit : DataArray, dims (chain, draw, unit..., intervention)
+        Benefit per eligible person.
+    cost : DataArray with any of its dims, mapping from intervention to pounds, or None
+        Pounds per eligible person. None only on the scale "net pounds", where costs are inside already.
+    threshold : float or None
+        Pounds that one unit of benefit (QALY, event averted) is worth. None on the scale "net pounds".
+    weight : DataArray, dims (unit...), optional
+        Equity weight of each unit's benefit (`equity_weights`); costs are not weighted. Default: 1 for all.
+
+    Returns
+    -------
+    DataArray, dims (chain, draw, unit..., intervention)
+        Net benefit per eligible person, pounds.
+
+    Raises
+    ------
+    DecisionError
+        If the threshold does not fit the scale, or costs are missing, negative or not finite.
+    """
+    checked = check_benefit(benefit)
+    scale = checked.attrs["scale"]
+    if scale == "net pounds":
+        if threshold is not None or cost is not None:
+            raise DecisionError("The benefit is in net pounds: it needs no threshold, and its cost is inside already.")
+        if weight is not None:
+            raise DecisionError("Equity weights act on health, not on net pounds: weight the QALYs or events instead.")
+        return checked
+    if threshold is None or not np.isfinite(threshold) or threshold < 0:
+        raise DecisionError(
+            f"The benefit is in {scale}: give threshold=, the pounds that one is worth (given: {threshold}). "
+            "The package has no default for a value judgement."
+        )
+    if cost is None:
+        raise DecisionError(f"The benefit is in {scale}: give the cost per eligible person of each intervention.")
+    health = checked if weight is None else checked * weight
+    worth = (threshold * health - check_cost(cost, checked)).transpose(*checked.dims)
+    return worth.assign_attrs({**checked.attrs, "scale": "net pounds", "threshold": threshold})
+
+
+def check_cost(cost: xr.DataArray | Mapping[str, float], benefit: xr.DataArray, *, saving: bool = True) -> xr.DataArray:
+    """
+    Check costs against the interventions of a benefit.
+
+    Parameters
+    ----------
+    cost : DataArray or mapping from intervention to pounds
+        Pounds per eligible person.
+    benefit : DataArray
+        Benefit whose interventions need a cost.
+    saving : bool
+        Whether an array may be negative, as a cost net of savings is. A mapping never may.
+
+    Returns
+    -------
+    DataArray, with dimension intervention
+        Costs in the order of the benefit's interventions.
+
+    Raises
+    ------
+    DecisionError
+        With every intervention without a cost, and every cost that is negative or not finite.
+    """
+    names = [str(name) for name in benefit[INTERVENTION].values]
+    if isinstance(cost, Mapping):
+        saving = False
+        known = [name for name in names if name in cost]
+        cost = xr.DataArray([float(cost[name]) for name in known], dims=INTERVENTION, coords={INTERVENTION: known})
+    if INTERVENTION not in cost.dims:
+        raise DecisionError("Costs need the dimension intervention, so that each intervention finds its own.")
+    missing = sorted(set(names) - {str(name) for name in cost[INTERVENTION].values})
+    if missing:
+        raise DecisionError(f"No cost for {', '.join(missing)}: give pounds per eligible person (0 where it is free).")
+    ordered = cost.sel({INTERVENTION: names})
+    other = [dim for dim in ordered.dims if dim != INTERVENTION]
+    unknown = [str(dim) for dim in other if dim not in benefit.dims]
+    if unknown:
+        raise DecisionError(f"Costs vary by {', '.join(unknown)}, which the benefit does not have.")
+    low = ordered.min(other)
+    bad = [
+        name for name in names if not (np.isfinite(x := float(low.sel({INTERVENTION: name}))) and (saving or x >= 0))
+    ]
+    if bad:
+        listed = ", ".join(f"{name} {float(low.sel({INTERVENTION: name})):,.2f}" for name in bad)
+        raise DecisionError(f"A cost is pounds spent, zero or more: {listed}. Put savings into the net cost instead.")
+    return ordered
+
+
+def with_comparator(values: xr.DataArray, comparator: str | None) -> xr.DataArray:
+    """
+    Put the option of no intervention first, at zero.
+
+    Parameters
+    ----------
+    values : DataArray, with dimension intervention
+        Incremental benefit, cost or net benefit.
+    comparator : str or None
+        Its name; None where one of the interventions is the comparator already.
+
+    Returns
+    -------
+    DataArray
+        Values with one more option, or the same.
+
+    Raises
+    ------
+    DecisionError
+        If an intervention has that name already.
+    """
+    if comparator is None:
+        return values
+    if comparator in values[INTERVENTION].values:
+        raise DecisionError(
+            f"An intervention is called {comparator!r} as the comparator is: rename it, or comparator=None."
+        )
+    nothing = xr.zeros_like(values.isel({INTERVENTION: [0]})).assign_coords({INTERVENTION: [comparator]})
+    return xr.concat([nothing, values], INTERVENTION, join="exact", combine_attrs="override")
+
+
+def decide(
+    worth: xr.DataArray,
+    *,
+    comparator: str | None = NOTHING,
+    prob: float = CI_PROB,
+) -> pd.DataFrame:
+    """
+    Choose the best option for each unit: the table of cases.
+
+    Parameters
+    ----------
+    worth : DataArray, dims (chain, draw, unit..., intervention)
+        Net benefit per eligible person, pounds, of `net_benefit`.
+    comparator : str or None
+        Name of doing nothing, worth 0; None where that is one of the interventions.
+    prob : float
+        Probability held by the interval.
+
+    Returns
+    -------
+    DataFrame
+        One row a unit: its codes, `best`, `net_benefit` with `lower` and `upper`, `p_worthwhile` (net benefit above
+        0), `p_best`, `expected_loss` of the choice.
+
+    Notes
+    -----
+    Without uncertainty and with net benefit p e R - c this is the rule to treat where risk p times efficacy e times
+    the cost R of an event exceeds the cost c of the programme.
+    """
+    options = with_comparator(worth, comparator)
+    units = unit_dims(options)
+    mean = options.mean(SAMPLE_DIMS)
+    best = mean.argmax(INTERVENTION)
+    chosen = options.isel({INTERVENTION: best})
+    tail = (1 - prob) / 2
+    bounds = chosen.quantile([tail, 1 - tail], dim=SAMPLE_DIMS)
+    top = options.max(INTERVENTION)
+    columns = {
+        "best": options[INTERVENTION].isel({INTERVENTION: best}),
+        "net_benefit": chosen.mean(SAMPLE_DIMS),
+        "lower": bounds.isel(quantile=0),
+        "upper": bounds.isel(quantile=1),
+        "p_worthwhile": (chosen > 0).mean(SAMPLE_DIMS),
+        "p_best": (chosen == top).mean(SAMPLE_DIMS),
+        "expected_loss": (top - chosen).mean(SAMPLE_DIMS),
+    }
+    plain = {name: column.drop_vars([c for c in column.coords if c not in units]) for name, column in columns.items()}
+    table = xr.Dataset(plain)
+    return table.to_dataframe().reset_index() if units else pd.DataFrame([{k: v.item() for k, v in table.items()}])

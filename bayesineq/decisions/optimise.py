@@ -1,0 +1,220 @@
+"""The optimisation behind an allocation: greedy along convex hulls, linear programme, whole units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import csr_array, vstack
+
+from bayesineq.errors import DecisionError
+
+Array = NDArray[np.float64]
+
+GAP = 1e-6
+"""Relative gap at which the integer solver may stop."""
+
+TIME_LIMIT = 120.0
+"""Seconds the integer solver may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    Values and costs of giving each unit each intervention whole.
+
+    Parameters
+    ----------
+    value : array, shape (unit, arm)
+        What is maximised.
+    spend : array, shape (unit, arm)
+        Pounds.
+    places : array, shape (unit, arm)
+        People treated.
+    codes : DataFrame, one row a unit
+        Codes of the units.
+    health : array, shape (unit, arm)
+        Benefit, where that is not the value.
+    """
+
+    value: Array
+    spend: Array
+    places: Array
+    codes: pd.DataFrame
+    health: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    Limits of an allocation.
+
+    Parameters
+    ----------
+    budget : float
+        Pounds.
+    capacity : tuple of float
+        People for each arm; infinite where there is no limit.
+    arms : tuple of str
+        Names of the arms.
+    floors : tuple of (name, share, mask of shape (unit,))
+        Least share of all treated people inside each mask.
+    """
+
+    budget: float
+    capacity: tuple[float, ...]
+    arms: tuple[str, ...]
+    floors: tuple[tuple[str, float, NDArray[np.bool_]], ...]
+
+
+def greedy(problem: Problem, budget: float, *, divisible: bool) -> Array:
+    """
+    Spend the budget where the next pound gains most, each unit moving up the convex hull of its interventions.
+
+    Parameters
+    ----------
+    problem : Problem
+        Values and costs.
+    budget : float
+        Pounds.
+    divisible : bool
+        Whether the last step may be taken in part.
+
+    Returns
+    -------
+    array, shape (unit, arm)
+        Share given, 0 to 1. With a divisible last step this is the optimum of the linear programme with a budget
+        alone; whole, it falls short by less than one unit's value.
+    """
+    units, arms = problem.value.shape
+    rows = np.arange(units)
+    solution = np.zeros((units, arms))
+    cost, value, at = np.zeros(units), np.zeros(units), np.full(units, -1)
+    free = np.where(problem.spend <= 0, problem.value, -np.inf)
+    start = free.argmax(axis=1)
+    given = free[rows, start] > 0
+    at[given], value[given] = start[given], free[rows, start][given]
+    solution[rows[given], start[given]] = 1.0
+    steps = []
+    for _ in range(arms):
+        dearer = problem.spend - cost[:, np.newaxis]
+        better = problem.value - value[:, np.newaxis]
+        ratio = np.divide(better, dearer, out=np.full(better.shape, -np.inf), where=(dearer > 0) & (better > 0))
+        to = ratio.argmax(axis=1)
+        moves = np.flatnonzero(ratio[rows, to] > 0)
+        if moves.size == 0:
+            break
+        to = to[moves]
+        steps.append(np.column_stack([moves, at[moves], to, dearer[moves, to], ratio[moves, to]]))
+        cost[moves], value[moves], at[moves] = problem.spend[moves, to], problem.value[moves, to], to
+    if not steps:
+        return solution
+    every = np.concatenate(steps)
+    every = every[np.argsort(-every[:, 4], kind="stable")]
+    ends = np.cumsum(every[:, 3])
+    whole = int(np.searchsorted(ends, budget * (1 + 1e-12), side="right"))
+    for unit, before, after in every[:whole, :3].astype(int):
+        if before >= 0:
+            solution[unit, before] = 0.0
+        solution[unit, after] = 1.0
+    if divisible and whole < len(every):
+        unit, before, after = every[whole, :3].astype(int)
+        part = (budget - (ends[whole - 1] if whole else 0.0)) / every[whole, 3]
+        if before >= 0:
+            solution[unit, before] = 1.0 - part
+        solution[unit, after] = part
+    return solution
+
+
+def linear(problem: Problem, limits: Limits) -> tuple[Array, pd.DataFrame]:
+    """
+    Solve the allocation as a linear programme and price its limits.
+
+    Parameters
+    ----------
+    problem : Problem
+        Values and costs.
+    limits : Limits
+        Limits.
+
+    Returns
+    -------
+    array, shape (unit, arm)
+        Shares given; all but a few units are served whole or not at all.
+    DataFrame
+        `limit, unit, price`: gain in the objective from one more pound, one more place, or one place less asked for.
+
+    Raises
+    ------
+    DecisionError
+        If no allocation keeps all limits.
+    """
+    one, joint, bounds, names = _constraints(problem, limits)
+    result = linprog(
+        -problem.value.ravel(),
+        A_ub=vstack([one, joint], format="csr"),
+        b_ub=np.concatenate([np.ones(one.shape[0]), bounds]),
+        bounds=(0, 1),
+        method="highs",
+    )
+    if not result.success or result.x is None:
+        raise DecisionError(f"No allocation keeps all limits: {result.message} Loosen a floor or a capacity.")
+    marginals = -np.asarray(result.ineqlin.marginals[one.shape[0] :]) + 0.0
+    units = ["pound" if name == "budget" else "person treated" for name in names]
+    return result.x.reshape(problem.value.shape), pd.DataFrame({"limit": names, "unit": units, "price": marginals})
+
+
+def whole_units(problem: Problem, limits: Limits) -> Array:
+    """
+    Solve the allocation with every unit served whole by one intervention or not at all.
+
+    Parameters
+    ----------
+    problem : Problem
+        Values and costs.
+    limits : Limits
+        Limits.
+
+    Returns
+    -------
+    array, shape (unit, arm)
+        Zeros and ones.
+
+    Raises
+    ------
+    DecisionError
+        If there is none, or the solver found none in its time.
+    """
+    one, joint, bounds, _ = _constraints(problem, limits)
+    result = milp(
+        -problem.value.ravel(),
+        constraints=[LinearConstraint(one, ub=np.ones(one.shape[0])), LinearConstraint(joint, ub=bounds)],
+        integrality=np.ones(problem.value.size, np.int64),
+        bounds=Bounds(0, 1),
+        options={"mip_rel_gap": GAP, "time_limit": TIME_LIMIT},
+    )
+    if result.x is None:
+        raise DecisionError(f"No allocation of whole units keeps all limits: {result.message} Allow divisible=True.")
+    return np.round(result.x.reshape(problem.value.shape))
+
+
+def _constraints(problem: Problem, limits: Limits) -> tuple[csr_array, csr_array, Array, list[str]]:
+    units, arms = problem.value.shape
+    starts = np.arange(0, units * arms + 1, arms)
+    one = csr_array((np.ones(units * arms), np.arange(units * arms), starts), shape=(units, units * arms))
+    rows, bounds, names = [problem.spend.ravel()], [limits.budget], ["budget"]
+    for arm, most in enumerate(limits.capacity):
+        if np.isfinite(most):
+            places = np.zeros((units, arms))
+            places[:, arm] = problem.places[:, arm]
+            rows.append(places.ravel())
+            bounds.append(most)
+            names.append(f"capacity of {limits.arms[arm]}")
+    for name, share, inside in limits.floors:
+        rows.append((problem.places * (share - inside[:, np.newaxis])).ravel())
+        bounds.append(0.0)
+        names.append(f"floor {name} >= {share:g}")
+    return one, csr_array(np.vstack(rows)), np.asarray(bounds), names
