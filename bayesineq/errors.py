@@ -54,3 +54,7 @@ class DecisionError(BayesineqError):
 
 class DisclosureError(BayesineqError):
     """An output would disclose a small count."""
+
+
+class PosteriorError(BayesineqError):
+    """A posterior, or the file it should be read from, does not hold what was asked of it."""

@@ -1,0 +1,187 @@
+"""Whether a fit can be trusted: the checks of its engine against the limits of its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import CHAIN
+from bayesineq.errors import ConvergenceError
+from bayesineq.posterior.population import card_of
+from bayesineq.posterior.summarise import convergence, draws_of, labels, variables
+
+_PARETO_K: Final = 0.7
+_FAILURES: Final = 0.0
+_WORST: Final = 3
+
+_COLUMNS: Final = ("check", "parameter", "value", "limit", "passed", "advice")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """
+    Checks of a fit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a check: `check`, `parameter` (the worst), `value`, `limit`, `passed`, `advice` (empty where passed).
+    engine : str
+        Which engine made the fit.
+    """
+
+    table: pd.DataFrame
+    engine: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check was passed."""
+        return bool(self.table["passed"].all())
+
+    def raise_if_failed(self) -> None:
+        """
+        Stop unless every check was passed.
+
+        Raises
+        ------
+        ConvergenceError
+            Naming each failed check, the worst parameters and what to try.
+        """
+        if self.passed:
+            return
+        failed = self.table[~self.table["passed"]].to_dict("records")
+        lines = []
+        for row in failed:
+            of = f" of {row['parameter']}" if row["parameter"] else ""
+            lines.append(f"  - {row['check']}{of} is {row['value']:.4g}, limit {row['limit']:g}: {row['advice']}")
+        raise ConvergenceError(
+            f"the {self.engine} fit failed {len(failed)} of {len(self.table)} checks; do not report it:\n"
+            + "\n".join(lines)
+        )
+
+
+def diagnose(post: xr.DataTree) -> Diagnosis:
+    """
+    Check a fit against the limits of its card.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+
+    Returns
+    -------
+    Diagnosis
+        For chains: R-hat and bulk effective sample size of every parameter, and divergences. For the sparse engine:
+        its own checks, as far as the posterior holds them. For both: that every draw is a number.
+
+    Raises
+    ------
+    PosteriorError
+        If `post` is no posterior.
+    """
+    card = card_of(post)
+    engine = str(post.attrs.get("engine", "unknown"))
+    checks = [_finite(post)]
+    if post["posterior"].sizes[CHAIN] > 1:
+        checks += _chains(post, card.limits["rhat"], card.limits["ess_bulk"])
+    elif engine == "nuts":
+        checks.append(
+            _check(
+                "chains", "", 1, 2, passed=False, advice="one chain cannot be compared with another; fit with chains=4"
+            )
+        )
+    if "sample_stats" in post.children and "diverging" in post["sample_stats"].data_vars:
+        checks.append(_divergences(post))
+    checks += _engine_checks(post)
+    return Diagnosis(table=pd.DataFrame(checks, columns=list(_COLUMNS)), engine=engine)
+
+
+def _check(check: str, parameter: str, value: float, limit: float, *, passed: bool, advice: str) -> dict[str, object]:
+    return {
+        "check": check,
+        "parameter": parameter,
+        "value": float(value),
+        "limit": float(limit),
+        "passed": bool(passed),
+        "advice": "" if passed else advice,
+    }
+
+
+def _finite(post: xr.DataTree) -> dict[str, object]:
+    bad = {name: int((~np.isfinite(draws_of(array))).sum()) for name, array in variables(post)}
+    worst = [name for name, count in bad.items() if count]
+    advice = "the fit broke down: standardise covariates, tighten priors, and look for columns of wrong scale"
+    return _check("draws that are not numbers", ", ".join(worst), sum(bad.values()), 0, passed=not worst, advice=advice)
+
+
+def _chains(post: xr.DataTree, most: float, least: float) -> list[dict[str, object]]:
+    names: list[str] = []
+    rhats, sizes = [], []
+    for name, array in variables(post):
+        rhat, ess = convergence(draws_of(array))
+        names += labels(array, name)
+        rhats.append(rhat)
+        sizes.append(ess)
+    rhat, ess = np.concatenate(rhats), np.concatenate(sizes)
+    # Numbers that do not vary (a reference level) have neither; a fit in which nothing varies has not moved at all.
+    if np.isnan(rhat).all():
+        advice = "no parameter varies between draws, or there are fewer than four draws; sample again with more"
+        return [_check("rhat", "", np.nan, most, passed=False, advice=advice)]
+    return [
+        _check(
+            "rhat",
+            _named(names, -rhat, int(np.nansum(rhat > most))),
+            np.nanmax(rhat),
+            most,
+            passed=bool(np.nanmax(rhat) <= most),
+            advice=f"chains disagree on {int(np.nansum(rhat > most))} parameters; sample longer (tune, draws), tighten "
+            "priors of the parameters named, or remove terms that say the same",
+        ),
+        _check(
+            "ess_bulk",
+            _named(names, ess, int(np.nansum(ess < least))),
+            np.nanmin(ess),
+            least,
+            passed=bool(np.nanmin(ess) >= least),
+            advice=f"{int(np.nansum(ess < least))} parameters have too few effective draws; ask for more draws",
+        ),
+    ]
+
+
+def _named(names: list[str], badness: np.ndarray, failed: int) -> str:
+    """The worst parameters, worst first: as many as failed, at least one and at most three."""
+    order = np.argsort(np.where(np.isnan(badness), np.inf, badness), kind="stable")
+    return ", ".join(names[i] for i in order[: min(max(failed, 1), _WORST)])
+
+
+def _divergences(post: xr.DataTree) -> dict[str, object]:
+    count = int(post["sample_stats"]["diverging"].to_numpy().sum())
+    advice = (
+        "the sampler met curvature that it could not follow, so part of the posterior may be missing; sample again "
+        "with a longer tune, tighten the priors on sigmas, or use engine='laplace'"
+    )
+    return _check("divergences", "", count, 0, passed=count == 0, advice=advice)
+
+
+def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
+    checks = []
+    if "checks" in post.children and "failure" in post["checks"].data_vars:
+        failure = post["checks"]["failure"].to_numpy()
+        advice = (
+            "for these rows the approximation does not hold without them, so their cross-validated checks mean "
+            "nothing; look at them for wrong counts, or compare with engine='nuts'"
+        )
+        count = int((failure > _FAILURES).sum())
+        checks.append(_check("rows whose check failed", "", count, 0, passed=count == 0, advice=advice))
+    if "pareto_k" in post.attrs:
+        k = float(post.attrs["pareto_k"])
+        advice = (
+            "the approximation and the posterior differ; compare with engine='nuts', or tighten the priors on sigmas"
+        )
+        checks.append(_check("pareto_k", "", k, _PARETO_K, passed=k <= _PARETO_K, advice=advice))
+    return checks

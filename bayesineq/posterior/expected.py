@@ -1,0 +1,229 @@
+"""From draws of effects to the mean outcome of groups of people: the linear predictor, its inverse link, an average."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.design.card import ModelCard, Outcome
+from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
+from bayesineq.errors import PosteriorError
+from bayesineq.posterior.population import card_of, population, provenance, resolve
+from bayesineq.posterior.rows import Rows, over_blocks, rows_of
+
+__all__ = ["contribution", "expected", "population"]
+
+_ORDERED_KINDS: Final = frozenset({"random_walk", "ar1"})
+_SHOWN: Final = 10
+
+
+def expected(
+    post: xr.DataTree,
+    population: pd.DataFrame | None = None,
+    by: str | Sequence[str] | None = None,
+    *,
+    threads: int | None = None,
+) -> xr.DataArray:
+    """
+    Mean outcome of groups of people, for every draw: poststratification.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    population : DataFrame, optional
+        Whom to average over: a row a cell, with the card's dimensions and covariates (in the unit of the table that
+        was fitted) and `population`, the number of people. By default those that were fitted.
+    by : str or sequence of str, optional
+        Columns of the population that make the groups: the card's dimensions or any other column. None is everyone.
+    threads : int, optional
+        How many; by default as many as there are cores, at most 4.
+
+    Returns
+    -------
+    DataArray, dims (chain, draw, *by)
+        Mean outcome on the scale of the response. Coordinate `population` (dims by) holds the summed weights. Groups
+        without anybody are left out and named in the attribute `left_out`; where several columns are crossed, a cell
+        without anybody is missing. Attributes: `scale` ("proportion", "rate ratio", "rate", "mean"), `units`,
+        `outcome`, `link` and the provenance of the posterior.
+
+    Raises
+    ------
+    DesignError
+        If the population lacks a column, holds an unknown level, or weighs nothing; with every reason.
+
+    Notes
+    -----
+    With rows r of weight n_r, the value of a group g in draw d is sum_{r in g} n_r h(eta_rd) / sum_{r in g} n_r, h the
+    inverse link and eta_rd the intercept plus the terms. Offsets are left out: with `expected` counts the value is a
+    ratio to what was expected, with `exposure` events per unit of exposure. For a log-normal outcome
+    h(eta) = exp(eta + sigma^2 / 2). Draws by rows are never held: memory grows with groups, not with rows.
+    """
+    names = [by] if isinstance(by, str) else list(by or ())
+    if len(set(names)) != len(names) or {*SAMPLE_DIMS, POPULATION} & set(names):
+        raise PosteriorError(f"by={by!r}: name different columns of the population, none of them {POPULATION!r}")
+    card = card_of(post)
+    frame = resolve(post, population, names)
+    rows = rows_of(post, frame)
+    levels, group = _groups(frame, names)
+    shape = tuple(len(level) for level in levels)
+    weight = np.bincount(group, weights=rows.weight, minlength=int(np.prod(shape, dtype=np.int64)))
+    total = totals(rows, group, len(weight), threads)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / weight
+    draws = post["posterior"].to_dataset()
+    value = xr.DataArray(
+        mean.reshape(draws.sizes[CHAIN], draws.sizes[DRAW], *shape),
+        dims=(*SAMPLE_DIMS, *names),
+        coords={**dict(zip(names, levels, strict=True)), POPULATION: (names, weight.reshape(shape))},
+        name=card.outcome.name,
+        attrs={"outcome": card.outcome.name, "link": card.outcome.link, **scale_of(card.outcome), **provenance(post)},
+    )
+    for dim in names:
+        value[dim].attrs["ordered"] = int(_ordered(card, frame[dim], value[dim].to_numpy()))
+    return _without_empty(value, names)
+
+
+def contribution(post: xr.DataTree, term: str) -> xr.DataArray:
+    """
+    What one term adds to the linear predictor, for every draw.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    term : str
+        Name of a term on the card.
+
+    Returns
+    -------
+    DataArray, dims (chain, draw, *by)
+        Effect of each level; for a linear term (and a term with `times`) the effect of one unit of its covariate,
+        after it was centred at attribute `centre` and divided by attribute `spread`.
+
+    Raises
+    ------
+    CardError
+        If the card has no such term.
+    """
+    card = card_of(post)
+    stated = card.term(term)
+    effect = post["posterior"].to_dataset()[card.variable(term)].rename(term if term not in card.dims else None)
+    return effect.transpose(*SAMPLE_DIMS, *stated.dims).assign_attrs(
+        effect.attrs | {"term": term, "kind": stated.kind, "link": card.outcome.link, **provenance(post)}
+    )
+
+
+def totals(rows: Rows, group: NDArray[np.int32], n_group: int, threads: int | None = None) -> NDArray[np.float64]:
+    """
+    Weight times mean outcome, summed over the rows of each group, for every draw.
+
+    Parameters
+    ----------
+    rows : Rows
+        A population seen through a posterior.
+    group : ndarray of int32, shape (n_row,)
+        Group of each row.
+    n_group : int
+        Number of groups.
+    threads : int, optional
+        How many; by default as many as there are cores, at most 4.
+
+    Returns
+    -------
+    ndarray, shape (n_draw, n_group)
+        Sums in double precision.
+    """
+    from bayesineq.posterior.kernel import LINK, sum_by_group
+
+    total = np.zeros((rows.n_draw, n_group))
+
+    def work(block: slice, effect: NDArray[np.float64]) -> None:
+        sum_by_group(
+            rows.base[block],
+            effect,
+            rows.index,
+            rows.slope_index,
+            rows.slope_weight,
+            rows.weight,
+            group,
+            LINK[rows.link],
+            total[block],
+        )
+
+    over_blocks(rows, work, threads)
+    return total
+
+
+def scale_of(outcome: Outcome) -> dict[str, str]:
+    """
+    Scale and unit of a mean outcome.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What was explained.
+
+    Returns
+    -------
+    dict of str to str
+        `scale` ("proportion", "rate ratio", "rate" or "mean") and `units`, in words.
+    """
+    if outcome.link == "logit":
+        return {"scale": "proportion", "units": f"share of {outcome.columns.get('at_risk', 'all')}"}
+    if "expected" in outcome.columns:
+        return {"scale": "rate ratio", "units": f"events per event expected ({outcome.columns['expected']})"}
+    if "exposure" in outcome.columns:
+        return {"scale": "rate", "units": f"events per unit of {outcome.columns['exposure']}"}
+    return {
+        "scale": "mean",
+        "units": f"unit of {outcome.columns.get('value', outcome.columns.get('count', 'outcome'))}",
+    }
+
+
+def _groups(frame: pd.DataFrame, names: list[str]) -> tuple[list[NDArray[np.generic]], NDArray[np.int32]]:
+    """Levels of each grouping column, and the position of each row's group in their product."""
+    levels, codes = [], []
+    for name in names:
+        column = frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            code, level = column.cat.codes.to_numpy(), column.cat.categories.to_numpy()
+        else:
+            code, unique = pd.factorize(column, sort=True)
+            level = np.asarray(unique)
+        codes.append(code)
+        levels.append(level.astype(object) if level.dtype.kind not in "iufbM" else level)
+    if not names:
+        return [], np.zeros(len(frame), dtype=np.int32)
+    shape = tuple(len(level) for level in levels)
+    return levels, np.asarray(np.ravel_multi_index(codes, shape)).astype(np.int32)
+
+
+def _ordered(card: ModelCard, column: pd.Series, levels: NDArray[np.generic]) -> bool:
+    """Whether the order of the levels means anything: numbers, steps of a walk, or categories said to be ordered."""
+    stepped = any(term.kind in _ORDERED_KINDS and column.name in term.by for term in card.terms)
+    return stepped or levels.dtype.kind in "iuf" or bool(getattr(column.dtype, "ordered", False))
+
+
+def _without_empty(value: xr.DataArray, names: list[str]) -> xr.DataArray:
+    """Leave out levels that nobody has, and say which."""
+    said = []
+    for dim in names:
+        people = value[POPULATION].sum([d for d in names if d != dim])
+        if not (empty := people.to_numpy() == 0).any():
+            continue
+        codes = value[dim].to_numpy()[empty]
+        said.append(
+            f"{dim}: {len(codes)} ({', '.join(map(str, codes[:_SHOWN]))}{', ...' if len(codes) > _SHOWN else ''})"
+        )
+        value = value.isel({dim: ~empty})
+    if said:
+        value.attrs["left_out"] = "levels without population, by dimension: " + "; ".join(said)
+    if blank := int((value[POPULATION] == 0).sum()):
+        value.attrs["missing_cells"] = blank
+    return value

@@ -1,0 +1,68 @@
+"""One table for one dimension: the outcome of each group and the inequality between groups."""
+
+from __future__ import annotations
+
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import CI_PROB, SAMPLE_DIMS
+from bayesineq.measures.entropy import theil
+from bayesineq.measures.simple import difference, range_difference, range_ratio, ratio
+from bayesineq.measures.slope import rii, sii
+from bayesineq.posterior.expected import expected
+from bayesineq.posterior.lift import over_draws
+from bayesineq.posterior.summarise import intervals
+
+_ORDERED = {"difference": (difference, 0.0), "ratio": (ratio, 1.0), "sii": (sii, 0.0), "rii": (rii, 1.0)}
+_UNORDERED = {
+    "range_difference": (range_difference, 0.0),
+    "range_ratio": (range_ratio, 1.0),
+    "theil": (theil, 0.0),
+}
+
+
+def inequality(
+    post: xr.DataTree, by: str, population: pd.DataFrame | None = None, prob: float = CI_PROB
+) -> pd.DataFrame:
+    """
+    Outcome by group, and absolute and relative inequality between groups.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    by : str
+        Dimension of the groups: ordered (deprivation) or not (ethnicity).
+    population : DataFrame, optional
+        Whom to average over; by default the population that was fitted.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        `parameter`, `mean`, `sd`, `median`, `lower`, `upper`, and `p_above`: the probability of being above
+        equality (0 for absolute, 1 for relative measures; missing for the groups' own rows). First a row
+        `BY[level]` for each group, then the measures. Ordered: `difference` and `ratio` (least deprived against
+        most deprived), `sii`, `rii` (Kunst and Mackenbach); differences are positive and ratios above 1 where the
+        outcome rises with advantage. Unordered: `range_difference` and `range_ratio` (highest against lowest group,
+        found anew in every draw) and `theil`, none of which can fall below equality: read their size, not their sign.
+
+    Raises
+    ------
+    PosteriorError
+        If the posterior has no such dimension.
+    MeasureError
+        If there is one group only.
+    """
+    values = expected(post, population, by=by)
+    ordered = values[by].attrs.get("ordered") == 1 or values[by].dtype.kind in "iuf"
+    tables = [intervals(values.rename(by), [prob]).assign(p_above=float("nan"))]
+    for name, (measure, equality) in (_ORDERED if ordered else _UNORDERED).items():
+        draws = over_draws(measure, values, by)
+        table = intervals(draws.rename(name), [prob], above=equality)
+        tables.append(table if ordered else table.assign(p_above=float("nan")))
+    table = pd.concat(tables, ignore_index=True)
+    percent = f"{100 * prob:g}"
+    renamed = table.rename(columns={f"lower_{percent}": "lower", f"upper_{percent}": "upper"})
+    return renamed[["parameter", "mean", "sd", "median", "lower", "upper", "p_above"]]
