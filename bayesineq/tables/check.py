@@ -5,22 +5,26 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.tables.files import BOM, read_table, suffix
-from bayesineq.tables.findings import Finding, raise_findings
+from bayesineq.tables.findings import Finding, failing, raise_findings
 from bayesineq.tables.schema import Field, TableSchema, read_schema
 from bayesineq.tables.vintage import mixed_areas
+
+type Mask = NDArray[np.bool_]
 
 SUM_TOLERANCE = 1e-6
 """Rounding allowed where shares are added up and compared with their total."""
 
+SUPPRESSED = ("*", "c", "C")
+"""What publishers print in place of a small count."""
 
-def check(table: pd.DataFrame | str | Path, schema: str | Path) -> pd.DataFrame:
+
+def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str | Path | None = None) -> pd.DataFrame:
     """
     Check a table against a schema and return it with canonical types.
 
@@ -34,6 +38,8 @@ def check(table: pd.DataFrame | str | Path, schema: str | Path) -> pd.DataFrame:
         The table, or a csv, csv.gz or parquet file.
     schema : str or Path
         Name of a schema in `data_schema/`, or the path of a Frictionless Table Schema ending in `.json`.
+    source : str or Path, optional
+        What to call a DataFrame in a message, such as the file that it came from.
 
     Returns
     -------
@@ -51,12 +57,13 @@ def check(table: pd.DataFrame | str | Path, schema: str | Path) -> pd.DataFrame:
     rules = read_schema(schema)
     text = [field.name for field in rules.fields if field.type == "string"]
     if isinstance(table, pd.DataFrame):
-        given, source, counted = table, "The table", "index labels of the DataFrame"
+        given, counted = table, "index labels of the DataFrame"
         given = given.rename(columns={name: str(name).removeprefix(BOM) for name in given.columns})
     else:
-        given, source = read_table(table, text=text, missing=rules.missing), str(table)
+        given = read_table(table, text=text, missing=rules.missing)
         counted = "as in the file: the header is row 1" if suffix(Path(table)) == "csv" else "counted from 0"
-    heading = f"{source} does not fit the schema {rules.name!r} (rows are {counted}):"
+    called = source if source is not None else "The table" if isinstance(table, pd.DataFrame) else table
+    heading = f"{called} does not fit the schema {rules.name!r} (rows are {counted}):"
 
     findings = _columns(given, rules)
     if given.empty and not findings:
@@ -96,112 +103,90 @@ def _columns(table: pd.DataFrame, schema: TableSchema) -> list[Finding]:
 
 def _column(series: pd.Series, field: Field, missing: Sequence[str]) -> tuple[pd.Series | None, list[Finding]]:
     """Typed column, or None where its type is wrong and nothing more can be said of it."""
-    convert = _text if field.type == "string" else _number
     absent = series.isna().to_numpy()
     if series.dtype == object or isinstance(series.dtype, pd.StringDtype):
         absent = absent | series.isin(list(missing)).to_numpy()
-    typed, findings = convert(series, absent, field)
-    if absent.any() and field.constraints.get("required"):
+    typed, findings = (_text if field.type == "string" else _number)(series, absent, field)
+    if field.constraints.get("required"):
         remedy = "Give a value, or take the row out and say so; nothing is filled in."
-        findings.append(Finding(field.name, "missing value", remedy, *_failing(series, absent, values=False)))
+        findings += failing(series.where(~absent), absent, "missing value", remedy)
     if typed is None:
         return None, findings
-    return typed, findings + _constraints(typed, typed.notna().to_numpy(), field)
+    return typed, findings + _constraints(typed, field)
 
 
-def _failing(series: pd.Series, wrong: NDArray[np.bool_], values: bool = True) -> tuple[list[Any], list[Any]]:
-    rows = series.index[wrong].tolist()
-    return rows, series[wrong].tolist() if values else [None] * len(rows)
-
-
-def _text(series: pd.Series, absent: NDArray[np.bool_], field: Field) -> tuple[pd.Series | None, list[Finding]]:
+def _text(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | None, list[Finding]]:
     if pd.api.types.is_numeric_dtype(series.dtype) and not absent.all():
         remedy = "Give text: a code that was read as a number may have lost its leading zeros."
         return None, [Finding(field.name, f"holds numbers ({series.dtype}) where codes are text", remedy)]
     if series.dtype == object:
         wrong = ~series.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool) & ~absent
         if wrong.any():
-            return None, [Finding(field.name, "not text", "Give codes as text.", *_failing(series, wrong))]
+            return None, failing(series, wrong, "not text", "Give codes as text.")
     typed = series.astype("str").where(~absent)
     padded = ~absent & (typed != typed.str.strip()).to_numpy(dtype=bool, na_value=False)
-    if padded.any():
-        remedy = "Remove the spaces: codes are compared letter by letter."
-        return typed, [Finding(field.name, "spaces around the value", remedy, *_failing(series, padded))]
-    return typed, []
+    remedy = "Remove the spaces: codes are compared letter by letter."
+    return typed, failing(series, padded, "spaces around the value", remedy)
 
 
-def _number(series: pd.Series, absent: NDArray[np.bool_], field: Field) -> tuple[pd.Series | None, list[Finding]]:
+def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series, list[Finding]]:
     numbers = pd.to_numeric(series.astype(object) if series.dtype == "category" else series, errors="coerce")
     values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    kind = "a whole number" if field.type == "integer" else "a number"
-    not_number = np.isnan(values) & ~absent
-    findings = []
-    if not_number.any():
-        stars = series[not_number].astype(str).str.strip().isin(["*", "c", "C"]).any()
-        remedy = (
-            "Give the counts before suppression." if stars else "Give digits alone: no text, no thousands separator."
-        )
-        findings.append(Finding(field.name, f"not {kind}", remedy, *_failing(series, not_number)))
-    infinite = np.isinf(values)
-    if infinite.any():
-        findings.append(Finding(field.name, "infinite", "Give a finite number.", *_failing(series, infinite)))
-    if field.type == "integer":
+    whole = field.type == "integer"
+    unreadable = np.isnan(values) & ~absent
+    remedy = "Give digits alone: no text, no thousands separator."
+    if series[unreadable].astype(str).str.strip().isin(SUPPRESSED).any():
+        remedy = "Give the counts as they were before suppression."
+    findings = failing(series, unreadable, f"not a {'whole ' if whole else ''}number", remedy)
+    findings += failing(series, np.isinf(values), "infinite", "Give a finite number.")
+    if whole:
         fraction = np.isfinite(values) & (values != np.floor(values))
-        if fraction.any():
-            remedy = "Counts are of people or events; give whole numbers, or use a column meant for rates."
-            findings.append(Finding(field.name, "not a whole number", remedy, *_failing(series, fraction)))
-    if findings:
+        remedy = "Counts are of people or events: give whole numbers, or use a column meant for rates."
+        findings += failing(series, fraction, "not a whole number", remedy)
+    if findings or not whole:
         # What can be read as a number is still compared with its bounds and with other columns, to hear all at once.
-        readable = pd.Series(np.where(np.isfinite(values), values, np.nan), index=series.index, name=field.name)
-        return readable, findings
-    if field.type == "number":
-        return pd.Series(values, index=series.index, name=field.name), []
+        return pd.Series(np.where(np.isfinite(values), values, np.nan), index=series.index, name=field.name), findings
     return numbers.astype("Int64" if absent.any() else "int64"), []
 
 
-def _constraints(typed: pd.Series, present: NDArray[np.bool_], field: Field) -> list[Finding]:
-    allowed, findings = field.constraints, []
-
-    def refuse(wrong: Any, problem: str, remedy: str) -> None:
-        failing = np.asarray(wrong, dtype=bool) & present
-        if failing.any():
-            findings.append(Finding(field.name, problem, remedy, *_failing(typed, failing)))
-
+def _constraints(typed: pd.Series, field: Field) -> list[Finding]:
+    allowed, findings, present = field.constraints, [], typed.notna().to_numpy()
     what = f"It holds: {field.description}"
     if (least := allowed.get("minimum")) is not None:
         problem = "negative" if least == 0 else f"below {least}"
-        refuse(typed.fillna(least) < least, problem, f"The least that is allowed is {least}. {what}")
+        wrong = present & (typed.fillna(least) < least).to_numpy(dtype=bool)
+        findings += failing(typed, wrong, problem, f"The least that is allowed is {least}. {what}")
     if (most := allowed.get("maximum")) is not None:
-        refuse(typed.fillna(most) > most, f"above {most}", f"The most that is allowed is {most}. {what}")
+        wrong = present & (typed.fillna(most) > most).to_numpy(dtype=bool)
+        findings += failing(typed, wrong, f"above {most}", f"The most that is allowed is {most}. {what}")
     if (options := allowed.get("enum")) is not None:
-        refuse(~typed.isin(options), "not an allowed value", f"Allowed: {', '.join(map(str, options))}.")
+        wrong = present & ~typed.isin(options).to_numpy(dtype=bool)
+        findings += failing(typed, wrong, "not an allowed value", f"Allowed: {', '.join(map(str, options))}.")
     if (pattern := allowed.get("pattern")) is not None:
-        shaped = typed.fillna("").str.fullmatch(pattern)
-        refuse(~shaped, f"not of the form {pattern}", what)
+        wrong = present & ~typed.fillna("").str.fullmatch(pattern).to_numpy(dtype=bool)
+        findings += failing(typed, wrong, f"not of the form {pattern}", what)
     if (length := allowed.get("minLength")) is not None:
-        refuse(typed.fillna("").str.len() < length, f"shorter than {length} characters", what)
+        wrong = present & (typed.fillna("").str.len() < length).to_numpy(dtype=bool)
+        findings += failing(typed, wrong, f"shorter than {length} characters", what)
     if allowed.get("unique"):
-        refuse(typed.duplicated(), "stands more than once", "Keep one row for each.")
+        findings += failing(typed, present & typed.duplicated().to_numpy(), "stands more than once", "Keep one row.")
     return findings
 
 
 def _key(typed: dict[str, pd.Series], schema: TableSchema) -> list[Finding]:
+    optional = {field.name for field in schema.fields if field.optional}
     key = [name for name in schema.primary_key if name in typed]
-    required = [name for name in schema.primary_key if name in typed or not _field(schema, name).optional]
-    if not key or key != required:
+    if not key or any(name not in typed and name not in optional for name in schema.primary_key):
         return []
     columns = pd.DataFrame({name: typed[name] for name in key})
     again = columns.duplicated().to_numpy() & columns.notna().all(axis=1).to_numpy()
     if not again.any():
         return []
-    values = columns[again].agg(tuple, axis=1).tolist() if len(key) > 1 else columns[again].iloc[:, 0].tolist()
+    first, name = columns.iloc[:, 0], ", ".join(key)
+    shown = np.full(len(columns), None, dtype=object)
+    shown[again] = [row[0] if len(key) == 1 else row for row in columns[again].itertuples(index=False, name=None)]
     remedy = f"One row for each {' x '.join(key)}: add the duplicates up if they are parts, remove them if copies."
-    rows = columns.index[again].tolist()
-    return [Finding(", ".join(key), "the same key stands in an earlier row", remedy, rows, values)]
-
-
-def _field(schema: TableSchema, name: str) -> Field:
-    return next(field for field in schema.fields if field.name == name)
+    return failing(first, again, "the same key stands in an earlier row", remedy, column=name, shown=shown)
 
 
 def _across(typed: dict[str, pd.Series], schema: TableSchema) -> list[Finding]:
@@ -214,11 +199,10 @@ def _across(typed: dict[str, pd.Series], schema: TableSchema) -> list[Finding]:
             findings += _at_most(typed[rule["left"]], typed[rule["at_most"]])
         elif "sum" in rule and set(rule["sum"]) <= set(typed):
             total = pd.concat([typed[name] for name in rule["sum"]], axis=1).sum(axis=1)
-            wrong = (total > rule["at_most"] + SUM_TOLERANCE).to_numpy()
-            if wrong.any():
-                remedy = f"Shares of one whole add up to {rule['at_most']} or less; are they percentages?"
-                problem = f"add up to more than {rule['at_most']}"
-                findings.append(Finding(", ".join(rule["sum"]), problem, remedy, *_failing(total, wrong)))
+            problem = f"add up to more than {rule['at_most']}"
+            remedy = f"Shares of one whole add up to {rule['at_most']} or less; are they percentages?"
+            wrong = total > rule["at_most"] + SUM_TOLERANCE
+            findings += failing(total, wrong, problem, remedy, column=", ".join(rule["sum"]))
         elif "key" in rule and {rule["key"], rule["determines"]} <= set(typed):
             findings += _determines(typed[rule["key"]], typed[rule["determines"]])
     return findings
@@ -226,20 +210,16 @@ def _across(typed: dict[str, pd.Series], schema: TableSchema) -> list[Finding]:
 
 def _at_most(left: pd.Series, right: pd.Series) -> list[Finding]:
     wrong = (left > right).fillna(False).to_numpy(dtype=bool)
-    if not wrong.any():
-        return []
-    values = [f"{a} > {b}" for a, b in zip(left[wrong], right[wrong], strict=True)]
+    shown = (
+        [f"{a} > {b}" if bad else None for a, b, bad in zip(left, right, wrong, strict=True)] if wrong.any() else None
+    )
     remedy = f"Are the columns swapped, or do {left.name!r} and {right.name!r} count different people?"
-    problem = f"{left.name} above {right.name}"
-    return [Finding(str(left.name), problem, remedy, left.index[wrong].tolist(), values)]
+    return failing(left, wrong, f"{left.name} above {right.name}", remedy, shown=shown)
 
 
 def _determines(key: pd.Series, value: pd.Series) -> list[Finding]:
     first = value.groupby(key).transform("first")
     wrong = ((value != first) & value.notna() & key.notna()).to_numpy(dtype=bool)
-    if not wrong.any():
-        return []
-    values = [f"{k}: {v}, before {f}" for k, v, f in zip(key[wrong], value[wrong], first[wrong], strict=True)]
-    problem = f"differs within one {key.name}"
+    shown = key.astype(object) + ": " + value.astype(str) + ", before " + first.astype(str) if wrong.any() else None
     remedy = f"Each {key.name} has one {value.name}; join it again from one source."
-    return [Finding(str(value.name), problem, remedy, key.index[wrong].tolist(), values)]
+    return failing(value, wrong, f"differs within one {key.name}", remedy, shown=shown)

@@ -52,17 +52,49 @@ def _frame(finding: Finding) -> pd.DataFrame:
 
 def _line(finding: Finding) -> str:
     count = len(finding.rows)
-    pairs = list(zip(finding.rows, finding.values, strict=True))[:LISTED_ROWS]
-    shown = "; ".join(f"row {row}" if value is None else f"row {row}: {value!r}" for row, value in pairs)
-    more = f"; and {count - LISTED_ROWS:,} more" if count > LISTED_ROWS else ""
     if count:
+        pairs = list(zip(finding.rows, finding.values, strict=True))[:LISTED_ROWS]
+        shown = "; ".join(f"row {row}" if value is None else f"row {row}: {value!r}" for row, value in pairs)
+        more = f"; and {count - LISTED_ROWS:,} more" if count > LISTED_ROWS else ""
         where = f" ({'1 row' if count == 1 else f'{count:,} rows'}; {shown}{more})"
     else:
         listed = ", ".join(repr(value) for value in list(finding.values)[:LISTED_FINDINGS])
         more = f" and {len(finding.values) - LISTED_FINDINGS:,} more" if len(finding.values) > LISTED_FINDINGS else ""
         where = f" ({listed}{more})" if listed else ""
     column = f"column {finding.column!r}: " if finding.column else ""
-    return f"  - {column}{finding.problem}{where}. {finding.remedy}"
+    return f"  - {column}{finding.problem}{where}. {finding.remedy}".rstrip()
+
+
+def failing(
+    series: pd.Series, wrong: Any, problem: str, remedy: str, *, column: str | None = None, shown: Any = None
+) -> list[Finding]:
+    """
+    The finding on the rows of a column that fail, if any do.
+
+    Parameters
+    ----------
+    series : Series
+        The column; its index labels the rows.
+    wrong : array-like of bool, shape (n_row,)
+        Which rows fail.
+    problem, remedy : str
+        As of `Finding`.
+    column : str, optional
+        Name of the column or columns, where it is not that of `series`.
+    shown : array-like, shape (n_row,), optional
+        What to show in place of the values of `series`.
+
+    Returns
+    -------
+    list of Finding
+        One finding, or none.
+    """
+    mask = np.asarray(wrong, dtype=bool)
+    if not mask.any():
+        return []
+    values = (series if shown is None else pd.Series(list(shown), index=series.index, dtype=object))[mask]
+    listed = values.astype(object).where(values.notna(), None).tolist()
+    return [Finding(str(column or series.name), problem, remedy, series.index[mask].tolist(), listed)]
 
 
 def raise_findings(findings: Sequence[Finding], heading: str) -> None:

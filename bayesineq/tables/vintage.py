@@ -11,7 +11,7 @@ import pandas as pd
 from bayesineq.dims import AREA
 from bayesineq.errors import SchemaError
 from bayesineq.shipped import folder
-from bayesineq.tables.findings import Finding, raise_findings
+from bayesineq.tables.findings import Finding, failing, raise_findings
 
 KIND_LENGTH = 3
 """The first characters of an ONS code name the kind of area: E01 an English LSOA, W01 a Welsh one, E02 an MSOA."""
@@ -90,18 +90,12 @@ def mixed_areas(codes: pd.Series) -> list[Finding]:
     findings = []
     distinct = pd.Series(codes.dropna().unique(), dtype=object)
     distinct = distinct[distinct.str.fullmatch(ONS_CODE)]
-    for what, by_code in (
-        ("kind of area", distinct.str[:KIND_LENGTH]),
-        ("LSOA vintage", distinct.map(_only_in())),
-    ):
+    for what, by_code in (("kind of area", distinct.str[:KIND_LENGTH]), ("LSOA vintage", distinct.map(_only_in()))):
         counts = by_code.value_counts()
-        if len(counts) < 2:
-            continue
-        minority = distinct[by_code.notna() & (by_code != counts.index[0])]
-        wrong = codes.isin(minority)
+        minority = distinct[by_code.notna() & (by_code != counts.index[0])] if len(counts) > 1 else distinct[:0]
         others = ", ".join(f"{name} (areas: {count:,})" for name, count in counts.iloc[1:].items())
-        problem = f"{what} {others} among {counts.index[0]} (areas: {counts.iloc[0]:,})"
-        findings.append(Finding(str(codes.name), problem, CONVERT, codes.index[wrong].tolist(), codes[wrong].tolist()))
+        majority = ", ".join(f"{name} (areas: {count:,})" for name, count in counts.iloc[:1].items())
+        findings += failing(codes, codes.isin(minority), f"{what} {others} among {majority}", CONVERT)
     return findings
 
 
@@ -155,42 +149,30 @@ def join(
     SchemaError
         The column is missing, its codes are of two LSOA vintages, a code is missing, stands twice, or has no partner.
     """
+    heading = f"The {names[0]} and {names[1]} tables do not join by {on!r} (rows are index labels):"
     sides = tuple(zip((left, right), names, strict=True))
-    raise_findings(
-        [Finding(on, f"not in the {name} table", f"It has {', '.join(map(str, side.columns))}.") for side, name in sides
-         if on not in side.columns],
-        f"The {names[0]} and {names[1]} tables cannot be joined by {on!r}:",
-    )  # fmt: skip
-    findings = _vintage_findings(left[on], right[on], names)
+    absent = [(side, name) for side, name in sides if on not in side.columns]
+    holds = [f"It has {', '.join(map(str, side.columns))}." for side, _ in absent]
+    lost = [Finding(on, f"not in the {name} table", has) for (_, name), has in zip(absent, holds, strict=True)]
+    raise_findings(lost, heading)
+    raise_findings(_vintage_findings(left[on], right[on], names), heading)
+    findings = []
     for side, name in sides:
-        if (absent := side[on].isna()).any():
-            rows = side.index[absent].tolist()
-            findings.append(
-                Finding(
-                    on,
-                    f"missing code in the {name} table",
-                    "Give the code, or take the row out.",
-                    rows,
-                    [None] * len(rows),
-                )
+        codes = side[on]
+        findings += failing(codes, codes.isna(), f"missing code in the {name} table", "Give it, or take the row out.")
+        if name == names[1] or relation == "one_to_one":
+            again = codes.duplicated() & codes.notna()
+            findings += failing(
+                codes, again, f"stands more than once in the {name} table", "Keep one row for each code."
             )
-        if (name == names[1] or relation == "one_to_one") and (again := side[on].duplicated() & side[on].notna()).any():
-            problem = f"stands more than once in the {name} table"
-            findings.append(
-                Finding(
-                    on, problem, "Keep one row for each code.", side.index[again].tolist(), side.loc[again, on].tolist()
-                )
-            )
-    for (side, name), (other, other_name) in ((sides[0], sides[1]), (sides[1], sides[0])):
-        if name == names[1] and extra == "leave":
-            continue
-        alone = side[on].notna() & ~side[on].isin(other[on].dropna())
-        if alone.any():
-            problem = f"in the {name} table and not in the {other_name} table"
-            remedy = "Complete the other table, or select the areas of both first."
-            findings.append(Finding(on, problem, remedy, side.index[alone].tolist(), side.loc[alone, on].tolist()))
+    remedy = "Complete the other table, or select the areas of both first."
+    alone = left[on].notna() & ~left[on].isin(right[on].dropna())
+    findings += failing(left[on], alone, f"in the {names[0]} table and not in the {names[1]} table", remedy)
+    if extra == "error":
+        alone = right[on].notna() & ~right[on].isin(left[on].dropna())
+        findings += failing(right[on], alone, f"in the {names[1]} table and not in the {names[0]} table", remedy)
     shared: list[Any] = [name for name in left.columns if name in right.columns and name != on]
     if shared:
         findings.append(Finding(", ".join(map(str, shared)), "in both tables", "Drop or rename it in one of them."))
-    raise_findings(findings, f"The {names[0]} and {names[1]} tables do not join by {on!r} (rows are index labels):")
+    raise_findings(findings, heading)
     return left.merge(right, on=on, how="left", validate=relation)

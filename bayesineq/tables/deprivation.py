@@ -1,0 +1,114 @@
+"""The English Indices of Deprivation as published: File 7 and File 1 of 2019 and 2025, csv or workbook."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from bayesineq.errors import SchemaError
+from bayesineq.tables.check import check
+from bayesineq.tables.codes import code_list
+from bayesineq.tables.sheets import read_published
+
+EDITIONS: Final = {"2019": ("IoD2019", "2011", 32_844), "2024": ("IoD2025", "2021", 33_755)}
+"""Year of the local authorities in the header -> edition of the indices, LSOA vintage, number of LSOAs of England."""
+
+AREA_CODE: Final = r"^LSOA code \((\d{4})\)"
+AUTHORITY_CODE: Final = r"^Local Authority District code \((\d{4})\)"
+POPULATIONS: Final = {
+    r"Total population": "population",
+    r"Dependent Children aged 0-15": "population_0_15",
+    r"Population aged 16-59": "population_16_59",
+    r"Older population aged 60 and over": "population_60_and_over",
+    r"Working age population": "population_working_age",
+}
+PLACES: Final = {
+    r"LSOA code": "area",
+    r"LSOA name": "area_name",
+    r"Local Authority District code": "lad",
+    r"Local Authority District name": "lad_name",
+}
+
+
+def _year(titles: list[str], pattern: str) -> str | None:
+    found = [match.group(1) for title in titles if (match := re.search(pattern, title))]
+    return found[0] if found else None
+
+
+def _names(titles: list[str]) -> dict[str, str]:
+    """Short name of each published title; titles that are not known keep their own."""
+    domains = code_list("deprivation_domains")
+    stems = dict(zip(domains["title"], domains["column"], strict=True))
+    names = {}
+    for title in titles:
+        match = re.match(r"(.+?) (Score|Rank|Decile)\b", title)
+        if match and match.group(1) in stems:
+            names[title] = f"{stems[match.group(1)]}_{match.group(2).lower()}"
+            continue
+        for start, name in (PLACES | POPULATIONS).items():
+            if title.startswith(start):
+                names[title] = name
+    return names
+
+
+def read_deprivation(path: str | Path, *, complete: bool = True) -> pd.DataFrame:
+    """
+    Read the Index of Multiple Deprivation and its domains by LSOA.
+
+    The published deciles are kept. They differ from `quantile_groups(imd_rank)` in 8 areas of 2019 and 5 of 2025,
+    because the publisher rounds the boundaries between deciles the other way than OHID's rule.
+
+    Parameters
+    ----------
+    path : str or Path
+        File 1, 2 or 7 of the English Indices of Deprivation 2019 or 2025, as .csv, .csv.gz, .xlsx or .xls. In a
+        workbook the sheet is found by its columns.
+    complete : bool, optional
+        Whether every LSOA of England must be there. False for an extract that you made yourself.
+
+    Returns
+    -------
+    DataFrame
+        `area`, `area_name`, `lad`, `lad_name`, `imd_score` (where the file has it), `imd_rank`, `imd_decile`, then
+        `DOMAIN_score`, `DOMAIN_rank`, `DOMAIN_decile` and populations, where the file has them; columns of other
+        titles keep those. Rank 1 and decile 1 are the most deprived. `attrs` holds `index` ("IoD2019" or "IoD2025")
+        and `vintage` of the LSOAs ("2011" or "2021").
+
+    Raises
+    ------
+    SchemaError
+        The file is not one of these, is cut short, or has values that cannot be.
+    """
+    table = read_published(path, AREA_CODE)
+    titles = [str(title) for title in table.columns]
+    area_year, authority_year = _year(titles, AREA_CODE), _year(titles, AUTHORITY_CODE)
+    index, vintage, areas = EDITIONS.get(str(authority_year), ("", "", 0))
+    if vintage != area_year:
+        raise SchemaError(
+            f"The file {path} names LSOAs of {area_year} and local authorities of {authority_year or 'no year'}; the "
+            "Indices of 2019 have LSOA code (2011) and Local Authority District code (2019), those of 2025 have "
+            "(2021) and (2024). Give File 1, 2 or 7 as published."
+        )
+    names = _names(titles)
+    twice = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
+    if twice:
+        raise SchemaError(f"The file {path} has two columns that would become {', '.join(twice)}. Remove one.")
+    table = table.rename(columns=names)
+    if complete and len(table) != areas:
+        raise SchemaError(
+            f"The file {path} holds {len(table):,} areas; {index} has {areas:,}. Fetch it again, "
+            "or say complete=False where it is an extract of your own."
+        )
+    numbers = [name for name in table.columns if re.search(r"_(score|rank|decile)$|^population", str(name))]
+    text = [name for name in numbers if not pd.api.types.is_numeric_dtype(table[name])]
+    if text:
+        raise SchemaError(f"The file {path} has text among the numbers of {', '.join(text)}. Fetch it again.")
+    checked = check(table, "deprivation", source=path)
+    ordered = [*PLACES.values(), "imd_score", "imd_rank", "imd_decile"]
+    first = [name for name in ordered if name in checked.columns]
+    checked = checked[first + [name for name in checked.columns if name not in first]]
+    checked.attrs = {"index": index, "vintage": vintage}
+    return checked

@@ -1,0 +1,170 @@
+"""ONS look-ups: which areas lie in a system or authority, and what became of the LSOAs of 2011 in 2021."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import pandas as pd
+
+from bayesineq.dims import AREA
+from bayesineq.errors import SchemaError
+from bayesineq.tables.findings import Finding, failing, raise_findings
+from bayesineq.tables.sheets import read_published, titled
+
+LSOA: Final = {"2011": r"lsoa11(cd|_code)|lsoa code \(2011\)", "2021": r"lsoa21(cd|_code)|lsoa code \(2021\)"}
+CHANGE: Final = r"chngind|change_code|change code"
+CHANGES: Final = {"U": "unchanged", "S": "split", "M": "merged", "X": "redrawn"}
+
+
+def areas_within(
+    path: str | Path, code: str | Sequence[str], *, vintage: Literal["2011", "2021"] = "2021"
+) -> list[str]:
+    """
+    LSOAs of a place: an integrated care board, a sub-ICB location, a local authority, a ward.
+
+    Parameters
+    ----------
+    path : str or Path
+        An ONS look-up that has a column of LSOA codes and a column in which `code` stands.
+    code : str or sequence of str
+        Code of the place, ONS or NHS: "QJG" and "E54000023" are both Suffolk and North East Essex. Several places
+        are put together.
+    vintage : {"2011", "2021"}, optional
+        Which LSOA codes are wanted.
+
+    Returns
+    -------
+    list of str
+        LSOA codes, sorted, each once.
+
+    Raises
+    ------
+    SchemaError
+        The look-up has no LSOA codes of that vintage, or a place is not in it.
+    """
+    table = read_published(path, f"(?i)^({LSOA[vintage]})$")
+    table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
+    wanted = [code] if isinstance(code, str) else list(code)
+    text = table.drop(columns=AREA).select_dtypes(include=["object", "string"])
+    places = pd.unique(text.to_numpy(dtype=object).ravel())
+    absent = [place for place in wanted if place not in set(places)]
+    if absent or not wanted:
+        near = [match for place in absent for match in difflib.get_close_matches(place, [str(p) for p in places], n=3)]
+        hint = f" Near it: {', '.join(near)}." if near else ""
+        raise SchemaError(
+            f"{', '.join(map(repr, absent)) or 'No place'} is not in {path}, whose columns are "
+            f"{', '.join(map(str, table.columns))}.{hint} Give an ONS or NHS code that stands in one of them."
+        )
+    return sorted(table.loc[text.isin(wanted).any(axis=1), AREA].dropna().unique().tolist())
+
+
+def read_changes(path: str | Path) -> pd.DataFrame:
+    """
+    Read the exact-fit look-up from the LSOAs of 2011 to those of 2021.
+
+    Parameters
+    ----------
+    path : str or Path
+        The ONS look-up with a change indicator (exact fit: one row for each pair of areas that share ground). The
+        best-fit look-up, which has one row for each LSOA of 2011 and no indicator, is refused: it hides every split.
+
+    Returns
+    -------
+    DataFrame
+        `area_2011`, `area_2021` and `change`: "unchanged", "split" (one of 2011 became several), "merged" (several
+        became one) or "redrawn" (neither nests in the other).
+
+    Raises
+    ------
+    SchemaError
+        The file is another look-up, or has an unknown change indicator or a repeated pair.
+    """
+    table = read_published(path, f"(?i)^({LSOA['2011']})$")
+    if not table.columns.str.fullmatch(f"(?i)({CHANGE})").any():
+        raise SchemaError(
+            f"The look-up {path} has no change indicator (CHNGIND or change_code): it is a best fit, with one row for "
+            "each LSOA of 2011, and hides splits. Give the exact-fit look-up of the ONS."
+        )
+    names = titled(table, {"area_2011": LSOA["2011"], "area_2021": LSOA["2021"], "change": CHANGE}, path)
+    table = table.rename(columns=names)[["area_2011", "area_2021", "change"]]
+    strange = ~table["change"].isin(list(CHANGES))
+    findings = failing(table["change"], strange, "unknown change indicator", f"Known: {', '.join(CHANGES)}.")
+    again = table.duplicated(["area_2011", "area_2021"])
+    findings += failing(table["area_2011"], again, "stands more than once with the same area_2021", "Keep one row.")
+    raise_findings(findings, f"{path} is not a look-up of LSOA changes:")
+    table["change"] = table["change"].map(CHANGES)
+    return table.reset_index(drop=True)
+
+
+def carry_counts(
+    table: pd.DataFrame,
+    counts: Sequence[str],
+    changes: pd.DataFrame,
+    *,
+    to: Literal["2011", "2021"] = "2021",
+    weight: pd.Series | None = None,
+) -> pd.DataFrame:
+    """
+    Carry counts from the LSOAs of one census to those of the other.
+
+    Areas that kept their code or were put together carry over exactly. An area that was divided has its counts
+    shared among its successors by `weight`; without it such areas are an error that lists them, because an even
+    share would be a guess.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `area` of the other vintage, once each, and counts.
+    counts : sequence of str
+        Columns to carry; others are left behind.
+    changes : DataFrame
+        From `read_changes`.
+    to : {"2011", "2021"}, optional
+        Vintage of the result.
+    weight : Series, optional
+        Weight of each area of the vintage `to` (its population, say), indexed by code.
+
+    Returns
+    -------
+    DataFrame
+        `area` of vintage `to`, sorted, and the counts: whole numbers where every area carried over whole, else
+        float64. Totals are kept. A result may cover part of an area whose other parts are not in `table`.
+
+    Raises
+    ------
+    SchemaError
+        An area is not in the look-up, stands twice, or was divided and there is no weight.
+    """
+    source, target = (f"area_{'2021' if to == '2011' else '2011'}", f"area_{to}")
+    links = changes[[source, target]]
+    unknown = sorted(set(table[AREA]) - set(links[source]))
+    findings = failing(table[AREA], table[AREA].duplicated(), "stands more than once", "Add its rows up first.")
+    if unknown:
+        findings.append(
+            Finding(AREA, f"not in column {source} of the look-up", "Is it of that vintage?", values=unknown)
+        )
+    raise_findings(findings, f"Counts cannot be carried to the LSOAs of {to}:")
+    links = links[links[source].isin(set(table[AREA]))]
+    divided = links[source].duplicated(keep=False)
+    share = pd.Series(1.0, index=links.index)
+    if divided.any():
+        parts = links[divided]
+        if weight is None:
+            raise SchemaError(
+                f"{parts[source].nunique():,} areas were divided, such as {', '.join(parts[source].unique()[:5])}. "
+                f"Give `weight`, the population of each LSOA of {to}, to share their counts."
+            )
+        weights = parts[target].map(weight)
+        totals = weights.groupby(parts[source]).transform("sum")
+        if weights.isna().any() or (totals <= 0).any():
+            without = sorted(parts.loc[weights.isna() | (totals <= 0), target].unique())
+            raise SchemaError(
+                f"There is no weight above 0 for {', '.join(without[:10])}, to share a divided area's counts."
+            )
+        share[divided] = weights / totals
+    joined = links.merge(table, left_on=source, right_on=AREA, how="left", validate="many_to_one")
+    carried = joined[list(counts)].mul(share.to_numpy(), axis=0) if divided.any() else joined[list(counts)]
+    return carried.groupby(joined[target].rename(AREA)).sum().reset_index()
