@@ -88,7 +88,7 @@ def read_census(path: str | Path, table: str, *, tolerance: int = 0) -> pd.DataF
     if absent or new:
         findings = [Finding("", "categories that are missing", "", values=absent)] if absent else []
         findings += [Finding("", "categories that are not in the code list", "", values=new)] if new else []
-        raise_findings(findings, f"{path} is not {table} ({variable}) as published in 2022 and 2023:")
+        raise_findings(findings, f"{path} is not {table} ({variable}) as published; it has {titles[:1]}:")
     findings = _counts(frame, titles)
     raise_findings(findings, f"{path} does not hold counts (rows are as in the file: the header is row 1):")
     names = dict(zip(wanted["title"], wanted["column"], strict=True))

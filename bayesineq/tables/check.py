@@ -183,8 +183,7 @@ def _key(typed: dict[str, pd.Series], schema: TableSchema) -> list[Finding]:
     if not again.any():
         return []
     first, name = columns.iloc[:, 0], ", ".join(key)
-    shown = np.full(len(columns), None, dtype=object)
-    shown[again] = [row[0] if len(key) == 1 else row for row in columns[again].itertuples(index=False, name=None)]
+    shown = first if len(key) == 1 else columns.itertuples(index=False, name=None)
     remedy = f"One row for each {' x '.join(key)}: add the duplicates up if they are parts, remove them if copies."
     return failing(first, again, "the same key stands in an earlier row", remedy, column=name, shown=shown)
 
@@ -210,9 +209,7 @@ def _across(typed: dict[str, pd.Series], schema: TableSchema) -> list[Finding]:
 
 def _at_most(left: pd.Series, right: pd.Series) -> list[Finding]:
     wrong = (left > right).fillna(False).to_numpy(dtype=bool)
-    shown = (
-        [f"{a} > {b}" if bad else None for a, b, bad in zip(left, right, wrong, strict=True)] if wrong.any() else None
-    )
+    shown = left.astype(str) + " > " + right.astype(str) if wrong.any() else None
     remedy = f"Are the columns swapped, or do {left.name!r} and {right.name!r} count different people?"
     return failing(left, wrong, f"{left.name} above {right.name}", remedy, shown=shown)
 
