@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -15,6 +16,8 @@ from bayesineq.measures.specification import DEFINED, Measure
 
 _SHOWN: Final = 5
 _PART: Final = "part"
+_NAMED_GROUP: Final = ("group", "reference")
+_PER_GROUP: Final = ("order", "need")
 
 
 def over_draws(
@@ -40,7 +43,9 @@ def over_draws(
         Size of the groups, with dimension `dim` and, if need be, others of `values`; labels are aligned. By default
         the coordinate `population` of `values`.
     options : mapping, optional
-        Keyword arguments of the measure, such as `{"convention": "who"}`.
+        Keyword arguments of the measure, such as `{"convention": "who"}`. A `group` or `reference` is named by its
+        level, never by its position. What has a number for each group (`order`, `need`) is a pandas Series or a
+        mapping by level, or a DataArray along `dim`.
 
     Returns
     -------
@@ -51,8 +56,21 @@ def over_draws(
     Raises
     ------
     MeasureError
-        If `dim` is not a dimension, has no order where the measure needs one, a group is empty, or the measure
-        refuses the values.
+        If `dim` is not a dimension, has no order where the measure needs one, a group is empty, an option does not
+        fit the levels, or the measure refuses the values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from bayesineq.measures.slope import sii
+    >>> decile = xr.DataArray(
+    ...     [[[70.0, 74.0, 78.0], [71.0, 73.0, 75.0]]],
+    ...     dims=("chain", "draw", "imd_decile"),
+    ...     coords={"imd_decile": [1, 2, 3], "population": ("imd_decile", [1, 1, 1])},
+    ... )
+    >>> over_draws(sii, decile, "imd_decile").round(6).to_numpy().tolist()
+    [[12.0, 6.0]]
     """
     name = getattr(measure, "__name__", "measure")
     if dim not in values.dims or dim in SAMPLE_DIMS:
@@ -61,17 +79,14 @@ def over_draws(
     if missing := [d for d in SAMPLE_DIMS if d not in values.dims]:
         raise MeasureError(f"{name} is lifted over draws, but the values lack the dimensions {missing}")
     stated = _stated(measure)
-    if stated is not None and stated.ordered:
+    if stated is not None and stated.ordered and (options or {}).get("order") is None:
         values = _in_order(values, dim, name)
-    sizes = _weight(values, dim, weight, name)
+    sizes = _weight(values, dim, weight, name, needed=stated is None or stated.weighted)
     lead = [d for d in values.dims if d != dim]
     values = values.transpose(*lead, dim)
-    _refuse_gaps(values, sizes, dim, name)
-    outer = [d for d in lead if d in sizes.dims]
-    shaped = sizes.transpose(*outer, dim)
-    if outer:
-        shaped = shaped.expand_dims([d for d in lead if d not in outer]).transpose(*lead, dim)
-    answer = np.asarray(measure(values.to_numpy(), shaped.to_numpy(), **(options or {})))
+    _refuse_gaps(values, dim, name)
+    chosen = {key: _option(values, dim, key, value, name) for key, value in (options or {}).items()}
+    answer = np.asarray(measure(values.to_numpy(), _shaped(sizes, lead, dim), **chosen))
     shape = tuple(values.sizes[d] for d in lead)
     if answer.shape[: len(shape)] != shape or answer.ndim > len(shape) + 1:
         raise MeasureError(
@@ -83,7 +98,7 @@ def over_draws(
     if stated is not None:
         attrs |= {"sign": stated.sign, "measure_scale": _scale(stated)}
         attrs |= {} if stated.equality is None else {"equality": stated.equality}
-    attrs |= {f"option_{key}": str(value) for key, value in (options or {}).items()}
+    attrs |= {f"option_{key}": str(value) for key, value in (options or {}).items() if key not in _PER_GROUP}
     return xr.DataArray(answer, dims=[*lead, *parts], coords=kept, name=name, attrs=attrs)
 
 
@@ -111,8 +126,12 @@ def _in_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
     )
 
 
-def _weight(values: xr.DataArray, dim: str, weight: xr.DataArray | None, name: str) -> xr.DataArray:
+def _weight(
+    values: xr.DataArray, dim: str, weight: xr.DataArray | None, name: str, *, needed: bool
+) -> xr.DataArray | None:
     if weight is None:
+        if not needed:
+            return None
         if POPULATION not in values.coords or dim not in values[POPULATION].dims:
             raise MeasureError(
                 f"{name} weighs groups by their size, but the values have no coordinate {POPULATION!r} along {dim!r}; "
@@ -135,7 +154,41 @@ def _weight(values: xr.DataArray, dim: str, weight: xr.DataArray | None, name: s
     return aligned.astype(np.float64)
 
 
-def _refuse_gaps(values: xr.DataArray, sizes: xr.DataArray, dim: str, name: str) -> None:
+def _shaped(sizes: xr.DataArray | None, lead: list[Hashable], dim: str) -> NDArray[np.float64] | None:
+    """Weights with groups last: one vector for all draws where they have no other dimension."""
+    if sizes is None:
+        return None
+    if sizes.dims == (dim,):
+        return sizes.to_numpy()
+    return sizes.expand_dims([d for d in lead if d not in sizes.dims]).transpose(*lead, dim).to_numpy()
+
+
+def _option(values: xr.DataArray, dim: str, key: str, value: object, name: str) -> object:
+    """An option as the measure wants it: levels turned to positions, numbers of groups put in the groups' order."""
+    levels = values.get_index(dim)
+    if key in _NAMED_GROUP and value is not None and not (isinstance(value, str) and value not in levels):
+        if value not in levels:
+            raise MeasureError(
+                f"{name}: {key}={value!r} is not a level of {dim!r}; it has {list(levels[:20])}. Name the group by its "
+                "level, not by its position"
+            )
+        return int(levels.get_indexer(pd.Index([value]))[0])
+    if key in _PER_GROUP and value is not None:
+        if isinstance(value, xr.DataArray) and value.dims == (dim,):
+            value = value.to_series()
+        if not isinstance(value, (pd.Series, Mapping)):
+            raise MeasureError(
+                f"{name}: {key} gives each level of {dim!r} its number; pass a pandas Series or a mapping by level, "
+                f"not a {type(value).__name__} by position"
+            )
+        numbers = pd.Series(value)
+        if len(lacking := levels.difference(numbers.index)):
+            raise MeasureError(f"{name}: {key} lacks {len(lacking)} levels of {dim!r}: {list(lacking[:_SHOWN])}")
+        return numbers.loc[levels].to_numpy(dtype=np.float64)
+    return value
+
+
+def _refuse_gaps(values: xr.DataArray, dim: str, name: str) -> None:
     first: NDArray[np.floating] = values.isel(dict.fromkeys(SAMPLE_DIMS, 0)).to_numpy()
     if not (gaps := np.isnan(first)).any():
         return
