@@ -102,6 +102,45 @@ def shares(weight: ArrayLike) -> Array:
     return np.asarray(weights / total)
 
 
+def rank_bounds(share: Array, order: ArrayLike | None = None) -> tuple[Array, Array]:
+    """
+    Range of each group in the cumulative population, from 0 (most disadvantaged) to 1.
+
+    Parameters
+    ----------
+    share : ndarray, shape (..., n_group)
+        Share of each group, summing to one.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, lowest for the most disadvantaged: decile, index rank, income. Ties share one range.
+        By default the groups come in order, the most disadvantaged first.
+
+    Returns
+    -------
+    lower, upper : ndarray, shape (..., n_group)
+        Ends of the ranges.
+
+    Raises
+    ------
+    MeasureError
+        If `order` does not give one finite number for each group.
+    """
+    if order is None:
+        upper = np.cumsum(share, axis=-1)
+        return upper - share, upper
+    key = np.asarray(order, dtype=np.float64)
+    if key.shape != share.shape[-1:] or not np.isfinite(key).all():
+        raise MeasureError(
+            f"`order` must rank each of the {share.shape[-1]} groups with a finite number, lowest for the most "
+            f"disadvantaged; given shape {key.shape} with {int((~np.isfinite(key)).sum())} missing"
+        )
+    _, place = np.unique(key, return_inverse=True)
+    by_rank = np.argsort(place, kind="stable")
+    first = np.searchsorted(place[by_rank], np.arange(place.max() + 1))
+    tied = np.add.reduceat(share[..., by_rank], first, axis=-1)
+    upper = np.cumsum(tied, axis=-1)
+    return (upper - tied)[..., place], upper[..., place]
+
+
 def relative_rank(share: Array, order: ArrayLike | None = None) -> Array:
     """
     Mid-point of each group's range in the cumulative population, from 0 (most disadvantaged) to 1.
@@ -111,8 +150,7 @@ def relative_rank(share: Array, order: ArrayLike | None = None) -> Array:
     share : ndarray, shape (..., n_group)
         Share of each group, summing to one.
     order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged: decile, index rank, income. Ties share one mid-rank.
-        By default the groups come in order, the most disadvantaged first.
+        What ranks the groups, as for `rank_bounds`; ties share one mid-rank.
 
     Returns
     -------
@@ -131,18 +169,65 @@ def relative_rank(share: Array, order: ArrayLike | None = None) -> Array:
     >>> relative_rank(np.array([0.5, 0.2, 0.3]), order=[2, 1, 1]).round(3).tolist()
     [0.75, 0.25, 0.25]
     """
-    if order is None:
-        return np.asarray(np.cumsum(share, axis=-1) - share / 2)
-    key = np.asarray(order, dtype=np.float64)
-    if key.shape != share.shape[-1:] or not np.isfinite(key).all():
-        raise MeasureError(
-            f"`order` must rank each of the {share.shape[-1]} groups with a finite number, lowest for the most "
-            f"disadvantaged; given shape {key.shape} with {int((~np.isfinite(key)).sum())} missing"
-        )
-    level, place = np.unique(key, return_inverse=True)
-    first = np.searchsorted(key[np.argsort(key, kind="stable")], level)
-    tied = np.add.reduceat(share[..., np.argsort(place, kind="stable")], first, axis=-1)
-    return np.asarray((np.cumsum(tied, axis=-1) - tied / 2)[..., place])
+    lower, upper = rank_bounds(share, order)
+    return (lower + upper) / 2
+
+
+def rank_weights(integral: Callable[[Array], Array], share: Array, order: ArrayLike | None = None) -> Array:
+    """
+    Weight of each group when people are weighted by a function of their rank, integrated exactly over each group.
+
+    Parameters
+    ----------
+    integral : callable
+        Antiderivative of the weight function on [0, 1].
+    share : ndarray, shape (..., n_group)
+        Share of each group, summing to one.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, as for `rank_bounds`; groups that tie divide their common weight by share.
+
+    Returns
+    -------
+    ndarray, shape (..., n_group)
+        Weights, which sum to integral(1) - integral(0).
+
+    Raises
+    ------
+    MeasureError
+        If `order` does not give one finite number for each group.
+    """
+    lower, upper = rank_bounds(share, order)
+    width = upper - lower
+    part = np.divide(share, width, out=np.zeros_like(width), where=width > 0)
+    return np.asarray(part * (integral(upper) - integral(lower)))
+
+
+def slice_mean(value: Array, share: Array, start: float, stop: float, order: ArrayLike | None = None) -> Array:
+    """
+    Mean among the people between two relative ranks; a group that straddles a rank is divided.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n_draw, n_group)
+        Values.
+    share : ndarray, shape (n_group,) or (n_draw, n_group)
+        Shares, summing to one.
+    start, stop : float
+        Relative ranks, 0 the most disadvantaged.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, as for `rank_bounds`.
+
+    Returns
+    -------
+    ndarray, shape (n_draw,)
+        Means.
+
+    Raises
+    ------
+    MeasureError
+        If `order` does not give one finite number for each group.
+    """
+    return weighted_mean(value, rank_weights(lambda r: np.clip(r, start, stop), share, order)) / (stop - start)
 
 
 def weighted_mean(value: Array, share: Array) -> Array:
@@ -189,6 +274,31 @@ def require(good: NDArray[np.bool_], value: Array, rule: str, remedy: str) -> No
     where = tuple(int(i) for i in np.argwhere(~good)[0])
     place = f" at group {where[1]}" if len(where) > 1 else ""
     raise MeasureError(f"{rule}; {int((~good).sum())} are not, the first {value[where]:.6g}{place}; {remedy}")
+
+
+def quotient(above: Array, below: Array) -> Array:
+    """
+    Ratio of two values that are not negative.
+
+    Parameters
+    ----------
+    above, below : ndarray, shape (n_draw,)
+        Numerator and denominator.
+
+    Returns
+    -------
+    ndarray, shape (n_draw,)
+        The ratio.
+
+    Raises
+    ------
+    MeasureError
+        If a denominator is not above zero, or a numerator is negative.
+    """
+    remedy = "divide only by values above zero, or report the difference"
+    require(below > 0, below, "a ratio needs a denominator above zero", remedy)
+    require(above >= 0, above, "a ratio needs a numerator that is not negative", remedy)
+    return np.asarray(above / below)
 
 
 def position(group: int, n_group: int, role: str) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, position, require, weighted_mean
+from bayesineq.measures.arrays import Array, over_blocks, position, quotient, require, weighted_mean
 from bayesineq.measures.specification import measure
 
 WHO = "Schlotheuber & Hosseinpoor 2022, Int J Environ Res Public Health 19:3697"
-DIVIDE = "divide only by values above zero, or report the difference"
 
 
 @measure(
@@ -110,7 +108,7 @@ def ratio(value: ArrayLike, weight: ArrayLike | None = None, *, favourable: bool
 
     def kernel(block: Array, share: Array) -> Array:
         first, last = _ends(block)
-        return _quotient(last, first) if favourable else _quotient(first, last)
+        return quotient(last, first) if favourable else quotient(first, last)
 
     return over_blocks(kernel, value, weight)
 
@@ -210,7 +208,7 @@ def range_ratio(
     """
 
     def kernel(block: Array, share: Array) -> Array:
-        return _quotient(*_extremes(block, reference, favourable))
+        return quotient(*_extremes(block, reference, favourable))
 
     return over_blocks(kernel, value, weight)
 
@@ -342,7 +340,7 @@ def share_ratio(value: ArrayLike, weight: ArrayLike, *, group: int) -> Array:
 
     def kernel(block: Array, share: Array) -> Array:
         require(block >= 0, block, "a share of events needs values that are not negative", "give rates")
-        return _quotient(block[:, position(group, block.shape[1], "group")], weighted_mean(block, share))
+        return quotient(block[:, position(group, block.shape[1], "group")], weighted_mean(block, share))
 
     return over_blocks(kernel, value, weight)
 
@@ -363,9 +361,3 @@ def _extremes(block: Array, reference: int | None, favourable: bool | None) -> t
         )
     named = block[:, position(reference, block.shape[1], "reference")]
     return (named, block.min(axis=1)) if favourable else (block.max(axis=1), named)
-
-
-def _quotient(above: Array, below: Array) -> Array:
-    require(below > 0, below, "a ratio needs a denominator above zero", DIVIDE)
-    require(above >= 0, above, "a ratio needs a numerator that is not negative", DIVIDE)
-    return np.asarray(above / below)

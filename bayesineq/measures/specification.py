@@ -37,8 +37,8 @@ class Measure:
         What a positive or a large number means, and whether polarity of the outcome enters.
     bounds : tuple of (float or None, float or None)
         Least and greatest possible number; None where unbounded.
-    equality : float
-        The number when every group has the same value.
+    equality : float or None
+        The number when every group has the same value; None where it is that value itself.
     zeros : str
         What is done with values of zero, and which values are refused.
     reference : str
@@ -61,7 +61,7 @@ class Measure:
     weighted: bool
     sign: str
     bounds: tuple[float | None, float | None]
-    equality: float
+    equality: float | None
     zeros: str
     reference: str
     acronym: str | None
@@ -84,7 +84,7 @@ def measure[F: Callable[..., Any]](
     ordered: bool = False,
     weighted: bool = True,
     bounds: tuple[float | None, float | None] = (None, None),
-    equality: float = 0.0,
+    equality: float | None = 0.0,
     zeros: str = "zero is a value like any other",
     acronym: str | None = None,
     multiplier: float = 1.0,
@@ -151,6 +151,23 @@ def bounds_in_words(bounds: tuple[float | None, float | None]) -> str:
     return f"up to {greatest:g}" if least is None else f"{least:g} to {greatest:g}"
 
 
+def equality_in_words(equality: float | None) -> str:
+    """
+    State the number at equality.
+
+    Parameters
+    ----------
+    equality : float or None
+        The number; None where it is the value that all groups share.
+
+    Returns
+    -------
+    str
+        For example "0 at equality".
+    """
+    return "the common value at equality" if equality is None else f"{equality:g} at equality"
+
+
 def _required(function: Callable[..., Any]) -> tuple[str, ...]:
     keywords = inspect.signature(function).parameters.values()
     return tuple(k.name for k in keywords if k.kind is k.KEYWORD_ONLY and k.default is k.empty)
@@ -164,7 +181,7 @@ def _documented(function: Callable[..., Any], stated: Measure) -> str:
         f"Scale: {'absolute, in the unit of the outcome' if stated.absolute else 'relative, without unit'}.",
         f"Weighting: {'by size of group' if stated.weighted else 'none: each group counts once'}.",
         f"Sign: {stated.sign}.",
-        f"Bounds: {bounds_in_words(stated.bounds)}; {stated.equality:g} at equality.",
+        f"Bounds: {bounds_in_words(stated.bounds)}; {equality_in_words(stated.equality)}.",
         f"Zeros: {stated.zeros}.",
     ]
     body = "\n\n".join(notes)

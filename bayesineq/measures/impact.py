@@ -1,0 +1,367 @@
+"""What inequality costs: risk, events and years of life beyond those at a named reference."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bayesineq.errors import MeasureError
+from bayesineq.measures.arrays import Array, over_blocks, position, require, slice_mean, weighted_mean
+from bayesineq.measures.specification import measure
+
+type Reference = int | Literal["most_advantaged", "most_advantaged_half", "lowest", "highest", "best"]
+
+WHO = "Schlotheuber & Hosseinpoor 2022, Int J Environ Res Public Health 19:3697"
+LEWER = "Lewer et al. 2020, Lancet Public Health 5:e33"
+DESCRIPTIVE = "describes a difference, and is causal only as far as the comparison is"
+
+
+@measure(
+    title="Population attributable risk",
+    acronym="PAR",
+    family="impact",
+    formula="favourable: max(y[ref] - mu, 0); adverse: min(y[ref] - mu, 0)",
+    absolute=True,
+    sign="never negative for a favourable outcome, never positive for an adverse one; " + DESCRIPTIVE,
+    reference=WHO,
+)
+def population_attributable_risk(
+    value: ArrayLike,
+    weight: ArrayLike,
+    *,
+    favourable: bool,
+    reference: Reference = "best",
+    order: ArrayLike | None = None,
+) -> Array:
+    """
+    Change of the population's average if every group had the value of the reference.
+
+    Parameters
+    ----------
+    value : array_like, shape (..., n_group)
+        One value a group.
+    weight : array_like, shape (n_group,) or (..., n_group)
+        People in each group.
+    favourable : bool
+        Whether more is better.
+    reference : int or {"best", "most_advantaged", "most_advantaged_half", "lowest", "highest"}
+        Reference: a group's position, or how to find it. The toolkit of the World Health Organization takes "best"
+        for unordered groups and "most_advantaged" for ordered ones.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, lowest for the most disadvantaged, where the reference needs a ranking.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The risk, in the unit of the values.
+
+    Raises
+    ------
+    MeasureError
+        If the reference is none of these.
+
+    Examples
+    --------
+    >>> float(population_attributable_risk([60.0, 80.0], [1, 1], favourable=True))
+    10.0
+    """
+
+    def kernel(block: Array, share: Array) -> Array:
+        return _risk(block, share, favourable, reference, order)
+
+    return over_blocks(kernel, value, weight)
+
+
+@measure(
+    title="Population attributable fraction",
+    acronym="PAF",
+    family="impact",
+    formula="PAR / mu",
+    absolute=False,
+    sign="never negative for a favourable outcome, never positive for an adverse one; " + DESCRIPTIVE,
+    zeros="the mean must be above zero, else refused",
+    reference=WHO,
+    multiplier=100.0,
+)
+def population_attributable_fraction(
+    value: ArrayLike,
+    weight: ArrayLike,
+    *,
+    favourable: bool,
+    reference: Reference = "best",
+    order: ArrayLike | None = None,
+) -> Array:
+    """
+    Change of the population's average, as a proportion of it, if every group had the value of the reference.
+
+    Parameters
+    ----------
+    value : array_like, shape (..., n_group)
+        One value a group.
+    weight : array_like, shape (n_group,) or (..., n_group)
+        People in each group.
+    favourable : bool
+        Whether more is better.
+    reference : int or {"best", "most_advantaged", "most_advantaged_half", "lowest", "highest"}
+        Reference, as for `population_attributable_risk`.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, where the reference needs a ranking.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The fraction of the mean.
+
+    Raises
+    ------
+    MeasureError
+        If the reference is none of these, or the mean is not above zero.
+
+    Examples
+    --------
+    >>> round(float(population_attributable_fraction([60.0, 80.0], [1, 1], favourable=True)), 6)
+    0.142857
+    """
+
+    def kernel(block: Array, share: Array) -> Array:
+        return np.asarray(_risk(block, share, favourable, reference, order) / _mean(block, share))
+
+    return over_blocks(kernel, value, weight)
+
+
+@measure(
+    title="Excess events",
+    family="impact",
+    formula="sum n (y - y[ref])",
+    absolute=True,
+    sign="positive when there are more events than at the reference's rate; " + DESCRIPTIVE,
+    reference=LEWER,
+)
+def excess_events(
+    value: ArrayLike, weight: ArrayLike, *, reference: Reference, order: ArrayLike | None = None
+) -> Array:
+    """
+    Events beyond those that would have happened at the rate of the reference.
+
+    Parameters
+    ----------
+    value : array_like, shape (..., n_group)
+        Events per person, or per person-year, of each group.
+    weight : array_like, shape (n_group,) or (..., n_group)
+        People, or person-years, in each group: not shares.
+    reference : int or {"most_advantaged", "most_advantaged_half", "lowest", "highest"}
+        Reference: a group's position, or how to find it. Print it beside the number: with the least deprived tenth
+        or half the same deaths give very different answers.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, lowest for the most disadvantaged, where the reference needs a ranking.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Events.
+
+    Raises
+    ------
+    MeasureError
+        If the reference is none of these.
+
+    Examples
+    --------
+    >>> round(float(excess_events([0.03, 0.02, 0.01], [1000, 1000, 1000], reference="most_advantaged")), 6)
+    30.0
+
+    Within age bands, then added up; values and people have shape (age, group):
+
+    >>> rates = [[0.002, 0.001], [0.05, 0.04]]
+    >>> people = [[1000, 1000], [500, 800]]
+    >>> round(float(excess_events(rates, people, reference="most_advantaged").sum()), 6)
+    6.0
+    """
+
+    def kernel(block: Array, share: Array) -> Array:
+        return weighted_mean(block, share) - reference_value(block, share, reference, order)
+
+    return np.asarray(over_blocks(kernel, value, weight) * np.sum(np.asarray(weight, dtype=np.float64), axis=-1))[()]
+
+
+@measure(
+    title="Attributable fraction",
+    family="impact",
+    formula="sum n (y - y[ref]) / sum n y",
+    absolute=False,
+    bounds=(None, 1.0),
+    sign="positive when there are more events than at the reference's rate; " + DESCRIPTIVE,
+    zeros="the mean must be above zero, else refused",
+    reference=LEWER,
+)
+def attributable_fraction(
+    value: ArrayLike, weight: ArrayLike, *, reference: Reference, order: ArrayLike | None = None
+) -> Array:
+    """
+    Share of all events that are beyond those at the rate of the reference.
+
+    Parameters
+    ----------
+    value : array_like, shape (..., n_group)
+        Events per person of each group, not negative.
+    weight : array_like, shape (n_group,) or (..., n_group)
+        People in each group.
+    reference : int or {"most_advantaged", "most_advantaged_half", "lowest", "highest"}
+        Reference, as for `excess_events`.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, where the reference needs a ranking.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The fraction.
+
+    Raises
+    ------
+    MeasureError
+        If the reference is none of these, a value is negative or the mean is zero.
+
+    Examples
+    --------
+    >>> round(float(attributable_fraction([0.03, 0.02, 0.01], [1, 1, 1], reference="most_advantaged")), 6)
+    0.5
+    """
+
+    def kernel(block: Array, share: Array) -> Array:
+        require(block >= 0, block, "a share of events needs values that are not negative", "give rates")
+        mean = _mean(block, share)
+        return np.asarray((mean - reference_value(block, share, reference, order)) / mean)
+
+    return over_blocks(kernel, value, weight)
+
+
+@measure(
+    title="Events to close the gap",
+    family="impact",
+    formula="f sum n max(y - y[ref], 0) if adverse, f sum n max(y[ref] - y, 0) if favourable",
+    absolute=True,
+    bounds=(0.0, None),
+    sign="never negative: groups better than the reference stay as they are",
+    reference=LEWER,
+)
+def events_to_close_gap(
+    value: ArrayLike,
+    weight: ArrayLike,
+    *,
+    reference: Reference,
+    favourable: bool,
+    fraction: float = 1.0,
+    order: ArrayLike | None = None,
+) -> Array:
+    """
+    Events to prevent (adverse) or to add (favourable) to close a chosen part of the gap to the reference.
+
+    Parameters
+    ----------
+    value : array_like, shape (..., n_group)
+        Events per person of each group.
+    weight : array_like, shape (n_group,) or (..., n_group)
+        People in each group: not shares.
+    reference : int or {"best", "most_advantaged", "most_advantaged_half", "lowest", "highest"}
+        Reference, as for `excess_events`.
+    favourable : bool
+        Whether more is better.
+    fraction : float
+        Part of the gap to close, above 0 and at most 1.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, where the reference needs a ranking.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Events.
+
+    Raises
+    ------
+    MeasureError
+        If the reference or the fraction is none of these.
+
+    Examples
+    --------
+    >>> rates, people = [0.30, 0.20, 0.25], [100, 100, 100]
+    >>> round(float(events_to_close_gap(rates, people, reference="best", favourable=False, fraction=0.5)), 6)
+    7.5
+    """
+    if not 0 < fraction <= 1:
+        raise MeasureError(f"fraction of the gap to close must be above 0 and at most 1; given {fraction}")
+
+    def kernel(block: Array, share: Array) -> Array:
+        gap = block - reference_value(block, share, _named(reference, favourable), order)[:, None]
+        return weighted_mean(np.maximum(-gap if favourable else gap, 0.0), fraction * share)
+
+    return np.asarray(over_blocks(kernel, value, weight) * np.sum(np.asarray(weight, dtype=np.float64), axis=-1))[()]
+
+
+def reference_value(value: Array, share: Array, reference: Reference, order: ArrayLike | None = None) -> Array:
+    """
+    Value of the named reference in each draw.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n_draw, n_group)
+        Values.
+    share : ndarray, shape (n_group,) or (n_draw, n_group)
+        Shares, summing to one.
+    reference : int or {"most_advantaged", "most_advantaged_half", "lowest", "highest"}
+        A group's position, or how to find the reference. Groups that tie for most advantaged are pooled; a group
+        that straddles the half is divided.
+    order : array_like, shape (n_group,), optional
+        What ranks the groups, lowest for the most disadvantaged.
+
+    Returns
+    -------
+    ndarray, shape (n_draw,)
+        Values of the reference.
+
+    Raises
+    ------
+    MeasureError
+        If the reference is none of these.
+    """
+    if reference == "lowest":
+        return np.asarray(value.min(axis=1))
+    if reference == "highest":
+        return np.asarray(value.max(axis=1))
+    if reference == "most_advantaged_half":
+        return slice_mean(value, share, 0.5, 1.0, order)
+    if reference == "most_advantaged":
+        if order is None:
+            return value[:, -1]
+        key = np.asarray(order, dtype=np.float64)
+        if key.shape != value.shape[1:]:
+            raise MeasureError(f"`order` must rank each of the {value.shape[1]} groups; given shape {key.shape}")
+        top = key == key.max()
+        pooled = np.sum(share * top, axis=-1)
+        if not (pooled > 0).all():
+            raise MeasureError("the most advantaged group has no people; leave it out, or name another reference")
+        return weighted_mean(value, share * top) / pooled
+    if isinstance(reference, str):
+        raise MeasureError(
+            'reference must be the position of a group, "most_advantaged", "most_advantaged_half", "lowest" or '
+            f'"highest" (or "best" where polarity is known); given {reference!r}'
+        )
+    return value[:, position(reference, value.shape[1], "reference")]
+
+
+def _named(reference: Reference, favourable: bool) -> Reference:
+    if reference != "best":
+        return reference
+    return "highest" if favourable else "lowest"
+
+
+def _risk(block: Array, share: Array, favourable: bool, reference: Reference, order: ArrayLike | None) -> Array:
+    gap = reference_value(block, share, _named(reference, favourable), order) - weighted_mean(block, share)
+    return np.maximum(gap, 0.0) if favourable else np.minimum(gap, 0.0)
+
+
+def _mean(block: Array, share: Array) -> Array:
+    mean = weighted_mean(block, share)
+    require(mean > 0, mean, "a fraction of the mean needs a mean above zero", "report the absolute number")
+    return mean

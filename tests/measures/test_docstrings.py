@@ -1,0 +1,49 @@
+"""Docstrings: their examples are executed, and every measure says what its number means."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+
+import bayesineq.measures
+from bayesineq.measures.registry import MEASURES
+
+MODULES = [f"bayesineq.measures.{found.name}" for found in pkgutil.iter_modules(bayesineq.measures.__path__)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_give_what_they_show(name):
+    module = importlib.import_module(name)
+    failed, _ = doctest.testmod(module, extraglobs={"np": np})
+    assert failed == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_function_has_an_executed_example_or_only_serves_other_modules(name):
+    module = importlib.import_module(name)
+    helpers = {"bayesineq.measures.arrays", "bayesineq.measures.specification"}
+    public = [
+        f
+        for key, f in vars(module).items()
+        if inspect.isfunction(f) and f.__module__ == name and not key.startswith("_")
+    ]
+    served = {"from_mean", "reference_value", "check_dimension", "equality_in_words"}
+    bare = [f.__name__ for f in public if ">>>" not in (f.__doc__ or "") and f.__name__ not in served]
+    assert name in helpers or bare == []
+
+
+@pytest.mark.parametrize("name", list(MEASURES))
+def test_the_docstring_of_a_measure_carries_what_the_registry_states(name):
+    stated = MEASURES[name]
+    text = inspect.getdoc(stated.function)
+    order = [text.index(heading) for heading in ("Parameters", "Returns", "Raises", "Notes", "References", "Examples")]
+    assert order == sorted(order)
+    assert f"Formula: {stated.formula}" in text
+    assert f"Sign: {stated.sign}" in text
+    assert f"Zeros: {stated.zeros}" in text
+    assert stated.reference in text
