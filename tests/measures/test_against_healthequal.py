@@ -123,9 +123,7 @@ def peer_input(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         ("test_ordered5_input.csv", (44.44502, 3.159506), (44.905264043602436, 3.2239234419928824), 44.890533590199),
     ],
 )
-def test_slope_and_relative_index_are_corrected(
-    samples, dataset, sii_peer, rii_peer, sii_single, rii_single, sii_right
-):
+def test_slope_and_relative_index_are_corrected(samples, dataset, peer, single, right):
     """
     Two errors of the peer, undone one by one.
 
