@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bayesineq.decisions.aversion import Family, equally_distributed_equivalent
 from bayesineq.decisions.groups import people_by, sum_by
@@ -232,7 +232,7 @@ def _by_level(values: Mapping[object, float], levels: list[str], what: str) -> A
     return np.array([text[level] for level in levels])
 
 
-def _summary(name: str, values: ArrayLike, prob: float) -> dict[str, float]:
+def _summary(name: str, values: Array, prob: float) -> dict[str, float]:
     tail = (1 - prob) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return {name: float(np.mean(values)), f"{name}_lower": float(low), f"{name}_upper": float(high)}

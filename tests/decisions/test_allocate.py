@@ -134,7 +134,7 @@ def test_budgets_costs_floors_and_capacities_that_make_no_sense_are_refused():
     benefit = areas([[4.0], [3.0]], [1, 5])
     with pytest.raises(DecisionError, match=r"below every cost: the cheapest unit with a benefit costs 9"):
         allocate(benefit, {"arm 0": 9.0}, budget=5)
-    with pytest.raises(DecisionError, match="zero or more: arm 0 -1.00"):
+    with pytest.raises(DecisionError, match=r"zero or more: arm 0 -1\.00"):
         allocate(benefit, {"arm 0": -1.0}, budget=5)
     with pytest.raises(DecisionError, match="budget must be pounds"):
         allocate(benefit, {"arm 0": 1.0}, budget=-5)

@@ -1,0 +1,156 @@
+"""Plans as a TOML file: read, and refused with every fault told at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bayesineq.decisions.interventions import Intervention
+from bayesineq.errors import DecisionError
+from bayesineq.uplift.published import PublishedEffect, Quantity, Share
+
+_QUANTITY = {"value", "lower", "upper"}
+_KEYS = {
+    "name",
+    "effect",
+    "cost",
+    "reach",
+    "uptake",
+    "capacity",
+    "qaly_per_event",
+    "saving_per_event",
+    "source",
+}
+
+
+def read_plans(path: str | Path) -> tuple[Intervention, ...]:
+    """
+    Read interventions from a TOML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        File with one `[[intervention]]` table each.
+
+    Returns
+    -------
+    tuple of Intervention
+        In the order of the file.
+
+    Raises
+    ------
+    DecisionError
+        If the file cannot be read, with every fault of every intervention.
+
+    Notes
+    -----
+    A number is either plain, or a table `{ value, lower, upper }` with its 95% interval::
+
+        [[intervention]]
+        name = "structured education"
+        source = "Author et al. 2020"
+        cost = { value = 180, lower = 150, upper = 215 }
+        capacity = 4000
+        qaly_per_event = 0.3
+        saving_per_event = 2500
+        effect = { measure = "risk ratio", value = 0.85, lower = 0.76, upper = 0.95 }
+        effect.modifiers.imd_quintile.1 = { value = 1.05, lower = 0.95, upper = 1.16 }
+        reach = 0.8
+        uptake = { value = 0.45, by = { imd_quintile = { 1 = 0.35, 2 = 0.4, 3 = 0.45, 4 = 0.5, 5 = 0.55 } } }
+    """
+    file = Path(path)
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DecisionError(f"No file of plans at {file.name}: check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DecisionError(f"{file.name} is not TOML: {error}") from error
+    entries = document.get("intervention")
+    unknown = sorted(set(document) - {"intervention"})
+    if not isinstance(entries, list) or not entries or unknown:
+        extra = f" Unknown at the top: {', '.join(unknown)}." if unknown else ""
+        raise DecisionError(f"{file.name} must hold one [[intervention]] table for each intervention.{extra}")
+    faults: list[str] = []
+    plans = [plan for i, entry in enumerate(entries, 1) if (plan := _intervention(entry, i, faults)) is not None]
+    names = [plan.name for plan in plans]
+    faults += [f"the name {name!r} is used twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    if faults:
+        raise DecisionError(f"{file.name}: " + "; ".join(faults) + ".")
+    return tuple(plans)
+
+
+def _intervention(entry: Mapping[str, Any], number: int, faults: list[str]) -> Intervention | None:
+    where = str(entry.get("name") or f"intervention {number}")
+    before = len(faults)
+    unknown = sorted(set(entry) - _KEYS)
+    if unknown:
+        faults.append(f"{where}: unknown {', '.join(unknown)} (known: {', '.join(sorted(_KEYS))})")
+    faults += [f"{where}: {key} is missing" for key in ("name", "effect", "cost") if key not in entry]
+
+    def read[T](key: str, reader: Callable[[Any], T]) -> T | None:
+        if key not in entry:
+            return None
+        try:
+            return reader(entry[key])
+        except (DecisionError, TypeError, ValueError, KeyError) as error:
+            faults.append(f"{where}, {key}: {str(error).rstrip('.')}")
+            return None
+
+    effect, cost = read("effect", _effect), read("cost", _quantity)
+    reach, uptake = read("reach", _share), read("uptake", _share)
+    qaly, saving = read("qaly_per_event", _quantity), read("saving_per_event", _quantity)
+    capacity = read("capacity", lambda x: _quantity(x).value)
+    if effect is None or cost is None or len(faults) > before:
+        return None
+    everyone = Share(Quantity(1.0))
+    try:
+        return Intervention(
+            name=where,
+            effect=effect,
+            cost=cost,
+            reach=reach or everyone,
+            uptake=uptake or everyone,
+            capacity=capacity,
+            qaly_per_event=qaly,
+            saving_per_event=saving,
+            source=str(entry.get("source", "")),
+        )
+    except DecisionError as error:
+        faults.append(str(error).rstrip("."))
+        return None
+
+
+def _quantity(given: Any) -> Quantity:
+    if isinstance(given, Mapping):
+        unknown = sorted(set(given) - _QUANTITY)
+        if unknown or "value" not in given:
+            raise DecisionError(f"give value, and lower and upper where uncertain; given: {', '.join(given)}")
+        numbers = {key: _number(value) for key, value in given.items()}
+        return Quantity(numbers["value"], numbers.get("lower"), numbers.get("upper"))
+    return Quantity(_number(given))
+
+
+def _number(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise DecisionError(f"{given!r} is not a number")
+    return float(given)
+
+
+def _effect(given: Any) -> PublishedEffect:
+    if not isinstance(given, Mapping) or "measure" not in given:
+        raise DecisionError("give measure, value, lower and upper")
+    modifiers = {
+        str(by): {str(level): _quantity(number) for level, number in levels.items()}
+        for by, levels in given.get("modifiers", {}).items()
+    }
+    size = {key: value for key, value in given.items() if key not in ("measure", "modifiers")}
+    return PublishedEffect(given["measure"], _quantity(size), modifiers)
+
+
+def _share(given: Any) -> Share:
+    if not isinstance(given, Mapping):
+        return Share(_quantity(given))
+    by = {str(k): {str(level): _number(x) for level, x in v.items()} for k, v in given.get("by", {}).items()}
+    return Share(_quantity({key: value for key, value in given.items() if key != "by"}), by)
