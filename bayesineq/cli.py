@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from bayesineq.errors import BayesineqError, DesignError
+from bayesineq.errors import BayesineqError, ConvergenceError, DesignError, SchemaError
 from bayesineq.replacing import replacing
 
 if TYPE_CHECKING:
@@ -69,6 +68,36 @@ def check(
     out.print(f"{table} fits {schema}: {len(checked):,} rows, {checked.shape[1]} columns", highlight=False)
 
 
+@app.command(name="area-health")
+def area_health(
+    general_health: Annotated[Path, typer.Option(help="Census 2021 table TS037 by LSOA, as published.")],
+    ethnicity: Annotated[Path, typer.Option(help="Census 2021 table TS021 by LSOA, as published.")],
+    age: Annotated[Path, typer.Option(help="Census 2021 table TS007A by LSOA, as published.")],
+    deprivation: Annotated[Path, typer.Option(help="Indices of Deprivation 2025, File 1 or File 7, as published.")],
+    out_file: Annotated[Path, typer.Option("--out", help="Table to write (.csv).")],
+    lookup: Annotated[Path | None, typer.Option(help="Look-up of LSOAs to larger places; with --within.")] = None,
+    within: Annotated[str | None, typer.Option(help="Code of the place wanted, such as QJG; with --lookup.")] = None,
+) -> None:
+    """Put the table of card area_health together from official files."""
+    from bayesineq.tables.area_health import area_health as assemble
+    from bayesineq.tables.census import read_census
+    from bayesineq.tables.deprivation import read_deprivation
+    from bayesineq.tables.lookups import areas_within
+
+    if (lookup is None) != (within is None):
+        raise SchemaError("--lookup and --within go together: the file of the look-up and the code of the place in it")
+    table = assemble(
+        read_census(general_health, "TS037"),
+        read_census(ethnicity, "TS021"),
+        read_census(age, "TS007A"),
+        read_deprivation(deprivation),
+        areas=None if lookup is None or within is None else areas_within(lookup, within),
+    )
+    with replacing(out_file) as beside:
+        table.to_csv(beside, index=False)
+    out.print(f"{out_file}: {len(table):,} areas, {table['residents'].sum():,} residents", highlight=False)
+
+
 @app.command()
 def fit(
     card: CardArgument,
@@ -99,10 +128,11 @@ def fit(
     study = design(rows, model, adjacency=_graph(model, rows, adjacency, areas, only_table_areas))
     posterior = fit_design(study, engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
     save(posterior, out_file)
-    diagnosis = diagnose(posterior)
     out.print(f"{out_file}: {len(study):,} rows, engine {engine}", highlight=False, soft_wrap=True)
-    if not diagnosis.passed:
-        err.print(f"[bold yellow]Do not trust this fit yet[/]: {diagnosis.advice}", highlight=False, soft_wrap=True)
+    try:
+        diagnose(posterior).raise_if_failed()
+    except ConvergenceError as error:
+        err.print(f"[bold yellow]Warning[/]: {error}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -170,13 +200,9 @@ def _show(table: pd.DataFrame, csv: Path | None) -> None:
     if csv is not None:
         with replacing(csv) as beside:
             table.to_csv(beside, index=False)
-    shown = Table(box=None, pad_edge=False)
-    for column in table.columns:
-        shown.add_column(str(column), justify="left" if column == "parameter" else "right", no_wrap=True)
     limit = 60
-    for row in table.head(limit).itertuples(index=False):
-        shown.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
-    out.print(shown)
+    shown = table.head(limit).to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="")
+    out.print(shown, markup=False, highlight=False, soft_wrap=True)
     if len(table) > limit:
         where = f"all of them are in {csv}" if csv else "write all of them with --csv FILE"
         out.print(f"... and {len(table) - limit:,} more rows; {where}", highlight=False)

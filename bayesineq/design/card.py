@@ -92,12 +92,15 @@ class Outcome:
         `value`, `expected`, `exposure`, `population`.
     plausible : (float, float), optional
         Range that holds nearly all of the prior predictive mean, on the scale of the response.
+    more_is : {"worse", "better"}
+        Polarity: whether a higher value is bad (disease, missed appointments) or good (checks done).
     """
 
     name: str
     likelihood: Likelihood
     columns: Mapping[str, str]
     plausible: tuple[float, float] | None = None
+    more_is: Literal["worse", "better"] = "worse"
 
     @property
     def link(self) -> str:

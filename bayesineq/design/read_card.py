@@ -30,6 +30,7 @@ _OUTCOME: Final = {
     "name",
     "likelihood",
     "plausible",
+    "more_is",
     "count",
     "lower",
     "upper",
@@ -181,7 +182,7 @@ def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
     likelihood = spec.get("likelihood")
     if likelihood not in LIKELIHOODS:
         wrong.append(f"outcome.likelihood: is {likelihood!r}; allowed are {list(LIKELIHOODS)}")
-    roles = {k: v for k, v in spec.items() if k not in {"name", "likelihood", "plausible"} and k in _OUTCOME}
+    roles = {k: v for k, v in spec.items() if k not in {"name", "likelihood", "plausible", "more_is"} and k in _OUTCOME}
     wrong += [f"outcome.{k}: is {v!r}; give the name of a column" for k, v in roles.items() if not isinstance(v, str)]
     needed, allowed = _roles(str(likelihood), roles)
     wrong += [f"outcome.{role}: missing; {likelihood} needs it" for role in needed if role not in roles]
@@ -196,8 +197,11 @@ def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
     if plausible is not None and not (_numbers(plausible, 2) and plausible[0] < plausible[1]):
         wrong.append(f"outcome.plausible: is {plausible!r}; give two numbers, the lower first")
         plausible = None
+    more_is = spec.get("more_is", "worse")
+    if more_is not in {"worse", "better"}:
+        wrong.append(f'outcome.more_is: is {more_is!r}; say whether more of it is "worse" or "better"')
     name = spec.get("name", roles.get("count", roles.get("value", roles.get("lower", "outcome"))))
-    return Outcome(str(name), cast("Likelihood", likelihood), roles, tuple(plausible) if plausible else None)
+    return Outcome(str(name), cast("Likelihood", likelihood), roles, tuple(plausible) if plausible else None, more_is)
 
 
 def _roles(likelihood: str, roles: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:

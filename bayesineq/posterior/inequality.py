@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import xarray as xr
 
-from bayesineq.dims import CI_PROB, SAMPLE_DIMS
+from bayesineq.dims import CI_PROB
 from bayesineq.measures.entropy import theil
 from bayesineq.measures.simple import difference, range_difference, range_ratio, ratio
 from bayesineq.measures.slope import rii, sii
