@@ -119,7 +119,8 @@ def coverage(
     whole = xr.concat(
         [column.reset_coords(drop=True) for column in xr.broadcast(*columns)], dim=INTERVENTION, join="exact"
     )
-    return whole.assign_coords({INTERVENTION: interventions}).rename("treated")
+    order = [dim for dim in (*baseline.dims, INTERVENTION) if dim in whole.dims]
+    return whole.assign_coords({INTERVENTION: interventions}).transpose(*order).rename("treated")
 
 
 def published_draws(
