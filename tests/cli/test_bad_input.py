@@ -52,7 +52,7 @@ WRONG = {
     "a negative count": (lambda t: put(t, 0, "bad_health", -1), ["bad_health", "-1", "2"]),
     "a fractional count": (lambda t: put(t, 0, "bad_health", 1.5), ["bad_health", "1.5", "2"]),
     "an empty table": (lambda t: t.iloc[:0], ["no rows"]),
-    "a 2011 code among 2021 codes": (lambda t: put(t, 2, "area", "E01000010"), ["E01000010", "2011", "4"]),
+    "a 2011 code among 2021 codes": (lambda t: put(t, 2, "area", "E01000010"), ["vintage", "2011", "2021"]),
 }
 
 
