@@ -1,0 +1,181 @@
+"""Log densities of the outcome given its linear predictor, written for stable gradients."""
+
+# pytensor publishes its types without annotating its functions.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.tensor.special import logsumexp
+from scipy.special import gammaln
+
+type Tensor = Any
+type Kernel = Callable[[Tensor, Tensor, Tensor, Mapping[str, Tensor]], Tensor]
+type Constant = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+
+
+def binomial(eta: Tensor, value: Tensor, trials: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Successes of `trials` at probability expit(eta), less the binomial coefficient."""
+    return value * eta - trials * pt.softplus(eta)
+
+
+def poisson(eta: Tensor, value: Tensor, trials: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Count of mean exp(eta), less its log factorial."""
+    return value * eta - pt.exp(eta)
+
+
+def negative_binomial(eta: Tensor, value: Tensor, trials: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Count of mean mu = exp(eta) and variance mu + mu^2 / size, less its log factorial."""
+    size = parameters["size"]
+    log_size = pt.log(size)
+    # Everything relative to size, so that nothing large cancels as the distribution nears a Poisson.
+    excess = pt.softplus(eta - log_size)
+    return pt.gammaln(value + size) - pt.gammaln(size) - value * log_size + value * eta - (value + size) * excess
+
+
+def beta_binomial(eta: Tensor, value: Tensor, trials: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Successes at a probability Beta(mu c, (1 - mu) c) with mu = expit(eta), less the binomial coefficient."""
+    concentration = parameters["concentration"]
+    a, b = concentration * pt.sigmoid(eta), concentration * pt.sigmoid(-eta)
+    return (
+        pt.gammaln(value + a)
+        - pt.gammaln(a)
+        + pt.gammaln(trials - value + b)
+        - pt.gammaln(b)
+        - pt.gammaln(trials + concentration)
+        + pt.gammaln(concentration)
+    )
+
+
+def gaussian(eta: Tensor, value: Tensor, trials: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Value of mean eta and standard deviation sigma, less log sqrt(2 pi)."""
+    return -0.5 * ((value - eta) / parameters["sigma"]) ** 2 - pt.log(parameters["sigma"])
+
+
+def log_normal(eta: Tensor, value: Tensor, trials: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Positive value whose logarithm has mean eta and standard deviation sigma."""
+    return gaussian(eta, pt.log(value), trials, parameters)
+
+
+def gamma(eta: Tensor, value: Tensor, trials: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Positive value of mean exp(eta) and coefficient of variation 1 / sqrt(shape)."""
+    shape = parameters["shape"]
+    log_ratio = pt.log(value) - eta
+    return shape * (pt.log(shape) + log_ratio - pt.exp(log_ratio)) - pt.gammaln(shape)
+
+
+def log_choose(value: NDArray[np.float64], trials: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithm of the binomial coefficient."""
+    return np.asarray(gammaln(trials + 1) - gammaln(value + 1) - gammaln(trials - value + 1))
+
+
+def minus_log_factorial(value: NDArray[np.float64], trials: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Minus the logarithm of the factorial."""
+    return np.asarray(-gammaln(value + 1))
+
+
+def minus_log_root(value: NDArray[np.float64], trials: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Minus log sqrt(2 pi)."""
+    return np.full(len(value), -0.5 * np.log(2 * np.pi))
+
+
+def minus_log_value(value: NDArray[np.float64], trials: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Minus the logarithm of the value: the Jacobian of a logarithm."""
+    return np.asarray(-np.log(value))
+
+
+def minus_log_root_value(value: NDArray[np.float64], trials: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Minus log sqrt(2 pi) and the Jacobian of a logarithm."""
+    return np.asarray(-0.5 * np.log(2 * np.pi) - np.log(value))
+
+
+KERNELS: Final[Mapping[str, Kernel]] = {
+    "binomial": binomial,
+    "bernoulli": binomial,
+    "poisson": poisson,
+    "negative_binomial": negative_binomial,
+    "beta_binomial": beta_binomial,
+    "gaussian": gaussian,
+    "log_normal": log_normal,
+    "gamma": gamma,
+}
+"""By likelihood: (eta, value, trials, parameters) to the part of the log density that parameters change."""
+
+CONSTANTS: Final[Mapping[str, Constant]] = {
+    "binomial": log_choose,
+    "bernoulli": log_choose,
+    "poisson": minus_log_factorial,
+    "negative_binomial": minus_log_factorial,
+    "beta_binomial": log_choose,
+    "gaussian": minus_log_root,
+    "log_normal": minus_log_root_value,
+    "gamma": minus_log_value,
+}
+"""By likelihood: (value, trials) to the rest of the log density, computed once."""
+
+
+def log_density(
+    likelihood: str,
+    eta: Tensor,
+    value: Tensor,
+    trials: Tensor,
+    constant: Tensor,
+    parameters: Mapping[str, Tensor],
+) -> Tensor:
+    """
+    Log density of known values.
+
+    Parameters
+    ----------
+    likelihood : str
+        Name of the likelihood.
+    eta : tensor, shape (n,)
+        Linear predictor.
+    value, trials, constant : tensor, shape (n,)
+        Outcome, denominator, and the part of the log density that no parameter changes.
+    parameters : mapping of str to tensor
+        The likelihood's hyperparameters.
+
+    Returns
+    -------
+    tensor, shape (n,)
+        Normalised log density of each value.
+    """
+    return KERNELS[likelihood](eta, value, trials, parameters) + constant
+
+
+def log_interval(
+    likelihood: str,
+    eta: Tensor,
+    value: Tensor,
+    trials: Tensor,
+    constant: Tensor,
+    parameters: Mapping[str, Tensor],
+) -> Tensor:
+    """
+    Log probability that a count lies in an interval: log(F(upper) - F(lower - 1)) as a sum over its counts.
+
+    The sum on the log scale is exact far out in the tails, where differences of F lose every digit.
+
+    Parameters
+    ----------
+    likelihood : str
+        Name of a likelihood of counts.
+    eta : tensor, shape (n,)
+        Linear predictor.
+    value, trials, constant : tensor, shape (n, n_count)
+        Every count of each interval; `constant` is minus infinity beyond the interval's end.
+    parameters : mapping of str to tensor
+        The likelihood's hyperparameters.
+
+    Returns
+    -------
+    tensor, shape (n,)
+        Log probability of each interval.
+    """
+    return logsumexp(log_density(likelihood, eta[:, None], value, trials, constant, parameters), axis=1)

@@ -1,0 +1,119 @@
+"""A design as a PyMC model."""
+
+# pytensor publishes its types without annotating its functions.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayesineq.design.card import OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard
+from bayesineq.design.matrix import Design
+from bayesineq.inference.nuts.data import crude_level, model_data
+from bayesineq.inference.nuts.likelihoods import log_density, log_interval
+from bayesineq.inference.nuts.priors import positive, standard_deviation
+from bayesineq.inference.nuts.terms import effect
+
+type Tensor = Any
+
+LEVEL: Final = "level"
+"""The intercept and the means of the terms whose mean the data cannot tell from it, in sum."""
+
+MEAN_VARIANCE: Final = ".mean_variance"
+"""After a term's name: the prior variance of its mean."""
+
+
+def build(design: Design) -> pm.Model:
+    r"""
+    Build the model of a design.
+
+    The sampled constant is not the intercept but the average of the linear predictor over the data,
+    :math:`m = \beta_0 + \sum_j \bar x_j + \sum_j c_j' r_j`, with :math:`\bar x_j` the means of exchangeable
+    effects, :math:`r_j` everything else and :math:`c_j` its weights in the data. The data determine m well,
+    and m given the rest is normal, so the posterior is unchanged and its ridges are gone.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+
+    Returns
+    -------
+    pymc.Model
+        With deterministic variables `level`, each term's deviations under its name, their
+        `TERM.mean_variance`, and hyperparameters.
+    """
+    card = design.card
+    with pm.Model() as model:
+        data = {name: pm.Data(name, value) for name, value in model_data(design).items()}
+        prior = card.prior("intercept")
+        mean, variance = pt.constant(prior["mean"]), pt.constant(prior["sd"] ** 2)
+        eta = data["offset"]
+        for block in design.blocks:
+            name = block.term.name
+            term = effect(block, card, design.adjacency)
+            pm.Deterministic(name, term.deviation)
+            average = pt.dot(data[f"{name}.centre"], term.deviation)
+            mean = mean + average
+            if term.mean_variance is not None:
+                variance = variance + pm.Deterministic(name + MEAN_VARIANCE, term.mean_variance)
+            contribution = term.deviation[data[f"{name}.index"]] if block.index is not None else term.deviation[0]
+            if block.weight is not None:
+                contribution = contribution * data[f"{name}.weight"]
+            eta = eta + contribution - average
+        centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(crude_level(design)))
+        pm.Deterministic(LEVEL, centre - (mean - prior["mean"]))
+        _observe(card, eta + centre, data)
+    return model
+
+
+def saved(design: Design, model: pm.Model) -> list[str]:
+    """
+    Names of the model's variables that a posterior is made of.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+    model : pymc.Model
+        Its model.
+
+    Returns
+    -------
+    list of str
+        `level`, terms, the variances of their means, and hyperparameters.
+    """
+    names = [LEVEL]
+    for block in design.blocks:
+        term = block.term
+        names += [term.name, *(f"{term.name}.{p}" for p in TERM_PARAMETERS[term.kind])]
+        if term.name + MEAN_VARIANCE in model.named_vars:
+            names.append(term.name + MEAN_VARIANCE)
+    return [*names, *(f"outcome.{p}" for p in OUTCOME_PARAMETERS[design.card.outcome.likelihood])]
+
+
+def _observe(card: ModelCard, eta: Tensor, data: dict[str, Tensor]) -> None:
+    likelihood = card.outcome.likelihood
+    parameters = {
+        name: standard_deviation(card, "outcome")
+        if name == "sigma"
+        else positive(f"outcome.{name}", card.prior(f"outcome.{name}"))
+        for name in OUTCOME_PARAMETERS[likelihood]
+    }
+    known = eta[data["known"]] if "known" in data else eta
+    density = log_density(likelihood, known, data["value"], data["trials"], data["constant"], parameters)
+    pm.Potential("likelihood", pt.sum(density))
+    if "censored" in data:
+        interval = log_interval(
+            likelihood,
+            eta[data["censored"]],
+            data["interval.value"],
+            data["interval.trials"],
+            data["interval.constant"],
+            parameters,
+        )
+        pm.Potential("likelihood.interval", pt.sum(interval))
