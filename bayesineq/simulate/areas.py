@@ -15,6 +15,7 @@ from bayesineq.simulate.england import IMD_CUTS, IMD_RANGE
 from bayesineq.simulate.land import Land, divide, draw_land, spread
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.contiguity import contiguity
+from bayesineq.tables.quantiles import quantile_groups
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -75,7 +76,7 @@ def simulate_areas(n: int, *, seed: int, residents: float = 1_700.0, shift: floa
         population=np.maximum(population, 1),
         imd_score=np.round(score, 3),
         imd_rank=rank.astype(np.int64),
-        imd_decile=((rank - 1) * 10 // n + 1).astype(np.int64),
+        imd_decile=quantile_groups(rank, 10),
         imd_decile_national=(10 - np.searchsorted(IMD_CUTS, score, side="right")).astype(np.int64),
     )
 

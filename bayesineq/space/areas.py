@@ -33,7 +33,7 @@ def read_areas(path: str | Path, *, code: str | None = None, crs: str | None = N
         File of polygons, one row an area.
     code : str, optional
         Column of area codes. By default a column named `area`, or one named as the ONS names codes (`LSOA21CD`,
-        `lsoa21_code`, ...), where exactly one such column holds a different text in every row.
+        `lsoa21_code`, ...), where just one such column holds a different text in every row.
     crs : str, optional
         Coordinate reference system of a file that states none, for example "EPSG:27700".
 
@@ -105,13 +105,17 @@ def code_column(areas: pd.DataFrame, code: str | None = None) -> str:
         if code not in areas.columns:
             raise GraphError(f"there is no column {code!r}; columns of text here: {texts}")
         return code
+    repeating: list[str] = []
     for pattern in _CODE_NAMES:
         named = [c for c in texts if re.match(pattern, c, flags=re.IGNORECASE)]
-        found = [c for c in named if areas[c].is_unique] if len(named) > 1 else named
+        found = [c for c in named if areas[c].is_unique]
         if len(found) == 1:
             return found[0]
         if len(found) > 1:
             raise GraphError(f"several columns could hold the area codes: {found}; name one with code=")
+        repeating += named
+    if len(repeating) == 1:
+        return repeating[0]
     raise GraphError(f"no column is named like an area code; name one with code=, candidates: {texts}")
 
 
@@ -202,12 +206,20 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     if not path.exists():
         raise GraphError(f"there is no file {path}; give a file of boundaries")
     try:
-        table = gpd.read_parquet(path) if path.suffix.lower() in {".parquet", ".geoparquet"} else gpd.read_file(path)
+        if path.suffix.lower() in {".parquet", ".geoparquet"}:
+            table, layers = gpd.read_parquet(path), []
+        else:
+            layers = gpd.list_layers(path)["name"].tolist()
+            table = gpd.read_file(path, layer=layers[0] if layers else None)
     except Exception as error:  # each driver raises its own errors, and all of them mean that the file is unreadable
         raise GraphError(
             f"{path.name}: cannot be read as boundaries ({type(error).__name__}: {error}); "
             "give a GeoPackage, GeoJSON, shapefile or GeoParquet that is whole"
         ) from error
+    if len(layers) > 1:
+        raise GraphError(
+            f"{path.name}: the file holds several layers {layers}; save the one meant in a file of its own"
+        )
     if not isinstance(table, gpd.GeoDataFrame) or table.active_geometry_name is None:
         raise GraphError(f"{path.name}: the file holds a table without geometry; give a file of boundaries")
     return table

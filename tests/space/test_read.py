@@ -67,6 +67,27 @@ def test_file_without_reference_system_asks_for_one(shared):
     assert len(areas) == 32
 
 
+def test_a_name_like_a_code_that_repeats_is_passed_over(shared):
+    """In this file AREA_CODE holds the kind of area, the same in every row, and CODE the code."""
+    areas = read_areas(shared / "data/classic/london_32_boroughs_LDNSuicides.zip", crs="EPSG:27700")
+    assert areas["area"].tolist() == areas["CODE"].tolist()
+    assert len(set(areas["AREA_CODE"])) == 1
+
+
+def test_codes_that_repeat_are_an_error_and_not_another_column(squares):
+    twice = squares.assign(LSOA21CD=["E01000001", "E01000001", "E01000003"])
+    with pytest.raises(GraphError, match=r"'LSOA21CD' has 1 codes more than once"):
+        contiguity(twice)
+
+
+def test_a_file_of_several_layers_asks_for_one(squares, tmp_path):
+    path = tmp_path / "areas.gpkg"
+    squares.to_file(path, layer="lsoa")
+    squares.to_file(path, layer="msoa")
+    with pytest.raises(GraphError, match=r"several layers \['lsoa', 'msoa'\]"):
+        read_areas(path)
+
+
 def test_a_reference_system_against_the_file_is_refused(squares, tmp_path):
     path = tmp_path / "areas.gpkg"
     squares.to_file(path)
