@@ -20,6 +20,8 @@ type Mask = NDArray[np.bool_]
 SUM_TOLERANCE = 1e-6
 """Rounding allowed where shares are added up and compared with their total."""
 
+IN_THE_FILE = "as in the file: the header is row 1"
+
 SUPPRESSED = ("*", "c", "C")
 """What publishers print in place of a small count."""
 
@@ -39,7 +41,7 @@ def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str |
     schema : str or Path
         Name of a schema in `data_schema/`, or the path of a Frictionless Table Schema ending in `.json`.
     source : str or Path, optional
-        What to call a DataFrame in a message, such as the file that it came from.
+        The file that a DataFrame came from, for messages; its index is then taken to label rows as the file does.
 
     Returns
     -------
@@ -57,11 +59,12 @@ def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str |
     rules = read_schema(schema)
     text = [field.name for field in rules.fields if field.type == "string"]
     if isinstance(table, pd.DataFrame):
-        given, counted = table, "index labels of the DataFrame"
+        labelled = source is not None and suffix(Path(source)) in ("csv", "excel")
+        given, counted = table, IN_THE_FILE if labelled else "index labels of the DataFrame"
         given = given.rename(columns={name: str(name).removeprefix(BOM) for name in given.columns})
     else:
         given = read_table(table, text=text, missing=rules.missing)
-        counted = "as in the file: the header is row 1" if suffix(Path(table)) == "csv" else "counted from 0"
+        counted = IN_THE_FILE if suffix(Path(table)) == "csv" else "counted from 0"
     called = source if source is not None else "The table" if isinstance(table, pd.DataFrame) else table
     heading = f"{called} does not fit the schema {rules.name!r} (rows are {counted}):"
 

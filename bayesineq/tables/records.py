@@ -187,6 +187,8 @@ def cells(
     if bands is not None:
         if "age" not in records.columns:
             raise SchemaError(f"Age bands need a column 'age'; the records have {', '.join(records.columns)}.")
+        if not records["age"].type().is_numeric():
+            raise SchemaError(f"Column 'age' is of type {records['age'].type()}. Give completed years as numbers.")
         records = records.mutate(**{AGE: age_bands(records["age"], bands)})
     names = [*by, total, *count]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -196,6 +198,11 @@ def cells(
         wrong += [f"not in the records: {', '.join(absent)}"] if absent else []
         wrong += ["`by` is empty"] if not by else []
         raise SchemaError(f"Cannot tabulate ({'; '.join(wrong)}). The records have {', '.join(records.columns)}.")
+    for name, value in missing.items():
+        if records[name].type().is_string() != isinstance(value, str):
+            raise SchemaError(
+                f"{value!r} cannot stand for what is missing in {name!r}, of type {records[name].type()}."
+            )
     records = records.mutate(**{name: records[name].fill_null(value) for name, value in missing.items()})
     sums = {name: records[column].cast("int64").sum() for name, column in count.items()}
     nulls = {NULLS + name: records[column].isnull().cast("int64").sum() for name, column in count.items()}  # noqa: PD003

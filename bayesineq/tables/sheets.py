@@ -26,7 +26,8 @@ def _sheet(path: Path, holds: str) -> pd.DataFrame:
         for name, top in sheets.items():
             for position in range(len(top)):
                 if any(re.search(holds, _tidy(cell)) for cell in top.iloc[position].dropna()):
-                    return pd.read_excel(path, sheet_name=name, header=position)
+                    table = pd.read_excel(path, sheet_name=name, header=position)
+                    return table.set_axis(pd.RangeIndex(position + 2, position + 2 + len(table)))
     except (zipfile.BadZipFile, ValueError, OSError, KeyError, AssertionError) as error:
         raise SchemaError(
             f"The workbook {path} cannot be read: {error}. It may be cut short; fetch it again."
@@ -59,7 +60,7 @@ def read_published(path: str | Path, holds: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The table, titles with single spaces. Rows of a csv are labelled as a spreadsheet counts them.
+        The table, titles with single spaces. Rows of a csv and of a sheet are labelled as a spreadsheet counts them.
 
     Raises
     ------

@@ -18,7 +18,7 @@ KIND_LENGTH = 3
 
 ONS_CODE = "[A-Z][0-9]{8}"
 
-CONVERT = "Carry one of them over with the ONS look-up (tables/lookups.py) before joining."
+CONVERT = "Use tables of one vintage, or carry counts over with the ONS look-up (`carry_counts`)."
 
 
 @cache
@@ -52,7 +52,7 @@ def vintage(codes: Iterable[str], lists: Mapping[str, Collection[str]] | None = 
     SchemaError
         The codes are of two vintages, or some are on none of the given lists.
     """
-    distinct = pd.unique(pd.Series(list(codes), dtype=object))
+    distinct = dict.fromkeys(codes)
     if lists is not None:
         fitting = [name for name, members in lists.items() if set(distinct) <= set(members)]
         if not fitting:
@@ -63,14 +63,17 @@ def vintage(codes: Iterable[str], lists: Mapping[str, Collection[str]] | None = 
                 f"without {len(strangers):,} of them: {', '.join(strangers[:10])}. {CONVERT}"
             )
         return fitting[0] if len(fitting) == 1 else None
-    found = pd.Series(distinct, dtype=object).map(_only_in()).dropna().value_counts()
-    if len(found) > 1:
-        examples = {name: [code for code in distinct if _only_in().get(code) == name][:3] for name in found.index}
+    single = _only_in()
+    members: dict[str, list[str]] = {}
+    for code in distinct:
+        if code in single:
+            members.setdefault(single[code], []).append(code)
+    if len(members) > 1:
         detail = "; ".join(
-            f"{found[name]:,} only in {name}, such as {', '.join(examples[name])}" for name in found.index
+            f"{len(found):,} only in {name}, such as {', '.join(found[:3])}" for name, found in sorted(members.items())
         )
         raise SchemaError(f"The codes are of two LSOA vintages: {detail}. {CONVERT}")
-    return str(found.index[0]) if len(found) else None
+    return next(iter(members), None)
 
 
 def mixed_areas(codes: pd.Series) -> list[Finding]:

@@ -1,0 +1,181 @@
+"""Records to counts by cell, against pandas' own grouping; the same expressions compile for Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesineq.errors import SchemaError
+from bayesineq.tables.check import check
+from bayesineq.tables.records import band_labels, cells, connect, tabulate
+
+STARTS = [0, 16, 45, 65]
+BY = ["area", "imd_decile", "ethnicity", "age_band", "sex"]
+
+
+def people(n: int = 4_000) -> pd.DataFrame:
+    rng = np.random.default_rng(11)
+    area = rng.integers(0, 20, n)
+    return pd.DataFrame(
+        {
+            "person_id": [f"P{i}" for i in range(n)],
+            "area": [f"E01{900_000 + a:06d}" for a in area],
+            "imd_decile": area % 10 + 1,
+            "ethnicity": rng.choice(["A", "H", "N", "99"], n),
+            "age": rng.integers(0, 100, n),
+            "sex": rng.choice(["female", "male"], n),
+            "practice": [f"{p:05d}" for p in rng.integers(0, 4, n)],
+            "diabetes": rng.integers(0, 2, n),
+            "appointments": rng.poisson(3, n),
+        }
+    )
+
+
+def expected(records: pd.DataFrame) -> pd.DataFrame:
+    """The same counts by pandas alone."""
+    bands = pd.cut(records["age"], [*STARTS, 200], right=False, labels=band_labels(STARTS)).astype(str)
+    grouped = records.assign(age_band=bands).groupby(BY)
+    return grouped.agg(cases=("diabetes", "sum"), population=("diabetes", "size")).reset_index()
+
+
+@pytest.fixture(scope="module")
+def records() -> pd.DataFrame:
+    return people()
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv", "csv.gz", "parquet", "ibis"])
+def test_counts_equal_those_of_pandas_from_every_source(records: pd.DataFrame, tmp_path: Path, kind: str) -> None:
+    source: object = records
+    if kind == "ibis":
+        source = connect(records)
+    elif kind != "frame":
+        source = tmp_path / f"people.{kind}"
+        records.to_parquet(source) if kind == "parquet" else records.to_csv(source, index=False)
+    found = tabulate(source, BY, {"cases": "diabetes"}, bands=STARTS)
+    pd.testing.assert_frame_equal(found, expected(records), check_dtype=False)
+    assert (found[["cases", "population"]].dtypes == "int64").all()
+    assert len(check(found, "area_counts")) == len(found)
+
+
+def test_booleans_counts_and_categories_are_added_up(records: pd.DataFrame) -> None:
+    given = records.astype({"diabetes": bool, "ethnicity": "category"})
+    found = tabulate(given, ["ethnicity"], {"cases": "diabetes", "visits": "appointments"}, total="people")
+    direct = records.groupby("ethnicity").agg(cases=("diabetes", "sum"), visits=("appointments", "sum"))
+    assert list(found.columns) == ["ethnicity", "cases", "visits", "people"]
+    np.testing.assert_array_equal(found[["cases", "visits"]], direct)
+    assert found["people"].sum() == len(records)
+
+
+def test_codes_with_leading_zeros_stay_text(records: pd.DataFrame, tmp_path: Path) -> None:
+    records.to_csv(tmp_path / "people.csv", index=False)
+    assert tabulate(tmp_path / "people.csv", ["practice"])["practice"].tolist() == ["00000", "00001", "00002", "00003"]
+
+
+def test_missing_values_are_an_error_that_counts_them_or_a_level_that_is_named(records: pd.DataFrame) -> None:
+    holed = records.astype({"diabetes": "Int64"})
+    holed.loc[:9, "ethnicity"] = None
+    holed.loc[5:7, "diabetes"] = pd.NA
+    with pytest.raises(SchemaError) as caught:
+        tabulate(holed, ["ethnicity"], {"cases": "diabetes"})
+    assert caught.value.failures[["column", "problem"]].to_numpy().tolist() == [
+        ["ethnicity", "missing in 10 of 4,000 records"],
+        ["diabetes", "missing in 3 of 4,000 records"],
+    ]
+    found = tabulate(holed, ["ethnicity"], missing={"ethnicity": "99"}).set_index("ethnicity")["population"]
+    direct = holed["ethnicity"].fillna("99").value_counts()
+    assert found.to_dict() == direct.to_dict()
+
+
+def test_an_age_outside_every_band_is_missing(records: pd.DataFrame) -> None:
+    young = int((records["age"] < 18).sum())
+    with pytest.raises(SchemaError, match=f"'age_band': missing in {young} of 4,000 records.*below the first band"):
+        tabulate(records, ["age_band"], bands=[18, 65])
+
+
+def test_the_full_grid_crosses_what_is_not_decided(records: pd.DataFrame) -> None:
+    few = records.iloc[:60]
+    found = tabulate(few, ["area", "imd_decile", "ethnicity", "sex"], {"cases": "diabetes"}, full=True)
+    assert len(found) == few["area"].nunique() * few["ethnicity"].nunique() * few["sex"].nunique()
+    assert found["population"].sum() == 60
+    assert (found["population"] == 0).any()
+    assert found["cases"].sum() == few["diabetes"].sum()
+    assert found.groupby("area")["imd_decile"].nunique().eq(1).all()
+    with pytest.raises(SchemaError, match="'sex' is not decided by 'area'"):
+        tabulate(few, ["area", "sex"], full=True, carried={"sex": "area"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"by": ["ward"]}, "not in the records: ward"),
+        ({"by": []}, "`by` is empty"),
+        ({"by": ["sex"], "count": {"sex": "diabetes"}}, "used twice: sex"),
+        ({"by": ["sex"], "count": {"cases": "person_id"}}, "is of type string"),
+        ({"by": ["sex"], "missing": {"race": "unknown"}}, "not in the records: race"),
+        ({"by": ["imd_decile"], "missing": {"imd_decile": "unknown"}}, "'unknown' cannot stand for what is missing"),
+    ],
+)
+def test_what_cannot_be_tabulated_is_an_error(
+    records: pd.DataFrame, arguments: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SchemaError, match=message):
+        tabulate(records, **arguments)
+
+
+def test_empty_records_and_files_that_cannot_be_read_are_errors(records: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="no records"):
+        tabulate(records.iloc[:0], ["sex"])
+    with pytest.raises(SchemaError, match="There is no file"):
+        tabulate(tmp_path / "absent.parquet", ["sex"])
+    (tmp_path / "people.txt").write_text("sex")
+    with pytest.raises(SchemaError, match=r"ends in '\.txt'"):
+        tabulate(tmp_path / "people.txt", ["sex"])
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(SchemaError, match=r"cut\.parquet cannot be read"):
+        tabulate(tmp_path / "cut.parquet", ["sex"])
+    (tmp_path / "plain.csv.gz").write_text("sex\nfemale\n")
+    with pytest.raises(SchemaError, match=r"plain\.csv\.gz cannot be read"):
+        tabulate(tmp_path / "plain.csv.gz", ["sex"])
+    with pytest.raises(SchemaError, match="mixed types"):
+        tabulate(records.assign(sex=[1, *records["sex"][1:]]), ["sex"])
+
+
+def test_a_malformed_line_of_a_csv_is_not_shown(records: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    lines = records.to_csv(index=False).splitlines()
+    # Far below the rows from which the engine guesses types.
+    path.write_text("\n".join([lines[0], *(lines[1:] * 30), "secret-1,E01900000,1,A,forty-five,female,00001,1,2"]))
+    with pytest.raises(SchemaError, match=r"people\.csv cannot be read") as caught:
+        tabulate(path, ["sex", "age_band"], bands=STARTS)
+    assert "secret" not in str(caught.value)
+    assert "forty-five" not in str(caught.value)
+
+
+def test_ages_in_words_are_refused(records: pd.DataFrame) -> None:
+    with pytest.raises(SchemaError, match="'age' is of type string"):
+        tabulate(records.assign(age="old"), ["age_band"], bands=STARTS)
+
+
+def test_bands_sort_as_ages_do_and_must_rise() -> None:
+    labels = band_labels([0, 5, 10, 85])
+    assert labels == ["00-04", "05-09", "10-84", "85+"]
+    assert labels == sorted(labels)
+    for wrong in ([], [5, 5], [10, 5], [-1, 5], [0, 100]):
+        with pytest.raises(SchemaError, match="not the first ages"):
+            band_labels(wrong)
+
+
+def test_the_same_expression_compiles_for_spark() -> None:
+    import ibis
+
+    schema = {"area": "string", "ethnicity": "string", "sex": "string", "age": "int64", "diabetes": "boolean"}
+    table = ibis.table(schema, name="people")
+    expression = cells(
+        table, ["area", "ethnicity", "age_band", "sex"], {"cases": "diabetes"}, bands=STARTS, missing={"sex": "unknown"}
+    )
+    sql = str(ibis.to_sql(expression, dialect="pyspark"))
+    for piece in ("CASE", "'00-15'", "COALESCE(`t0`.`sex`, 'unknown')", "COUNT(*)", "GROUP BY", "ORDER BY"):
+        assert piece in sql
