@@ -70,7 +70,7 @@ def expected(
     card = card_of(post)
     frame = resolve(post, population, names)
     rows = rows_of(post, frame)
-    levels, group = _groups(frame, names)
+    levels, group = groups_of(frame, names)
     shape = tuple(len(level) for level in levels)
     weight = np.bincount(group, weights=rows.weight, minlength=int(np.prod(shape, dtype=np.int64)))
     total = totals(rows, group, len(weight), threads)
@@ -186,8 +186,24 @@ def scale_of(outcome: Outcome) -> dict[str, str]:
     }
 
 
-def _groups(frame: pd.DataFrame, names: list[str]) -> tuple[list[NDArray[np.generic]], NDArray[np.int32]]:
-    """Levels of each grouping column, and the position of each row's group in their product."""
+def groups_of(frame: pd.DataFrame, names: list[str]) -> tuple[list[NDArray[np.generic]], NDArray[np.int32]]:
+    """
+    Groups of rows.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A population.
+    names : list of str
+        Columns that make the groups.
+
+    Returns
+    -------
+    levels : list of ndarray
+        Levels of each column: a categorical's own order, else sorted.
+    group : ndarray of int32, shape (n_row,)
+        Position of each row's group in the product of the levels, last column fastest.
+    """
     levels, codes = [], []
     for name in names:
         column = frame[name]

@@ -182,8 +182,10 @@ def convergence(draws: NDArray[np.floating]) -> tuple[Floats, Floats]:
     varies = np.flatnonzero(np.isfinite(draws).all(axis=(0, 1)) & (np.ptp(draws, axis=(0, 1)) > 0))
     if len(varies) and draws.shape[1] >= 4:
         chosen = np.moveaxis(draws[:, :, varies], 2, 0).astype(np.float64)
-        rhat[varies] = array_stats.rhat(chosen, chain_axis=1, draw_axis=2)
-        ess[varies] = array_stats.ess(chosen, chain_axis=1, draw_axis=2)
+        # Chains that each stand still at another number divide by a within-chain variance of zero: R-hat is infinite.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rhat[varies] = array_stats.rhat(chosen, chain_axis=1, draw_axis=2)
+            ess[varies] = array_stats.ess(chosen, chain_axis=1, draw_axis=2)
     return rhat, ess
 
 

@@ -1,0 +1,154 @@
+"""Outcomes as the model would have them come out again: for comparison with those that came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayesineq.design.card import ModelCard
+from bayesineq.dims import CHAIN, DRAW, POPULATION, ROW
+from bayesineq.errors import PosteriorError
+from bayesineq.posterior.expected import groups_of
+from bayesineq.posterior.population import card_of, provenance, resolve
+from bayesineq.posterior.rows import Floats, Rows, flat_draws, rows_of
+
+_TRIED: Final = frozenset({"binomial", "beta_binomial"})
+_COUNTED: Final = frozenset({*_TRIED, "bernoulli", "poisson", "negative_binomial"})
+
+
+def predictive(
+    post: xr.DataTree,
+    by: str | Sequence[str] | None = None,
+    *,
+    draws: int = 100,
+    seed: int | None = None,
+    trials: ArrayLike | None = None,
+) -> xr.DataArray:
+    """
+    Replicate the outcomes of the rows that were fitted, once for each of some draws.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    by : str or sequence of str, optional
+        Dimensions of the card over which replicates are added up (counts) or averaged (measurements). By default
+        every row is kept, which for millions of rows is more than memory holds.
+    draws : int
+        How many draws, spread evenly over all chains; all of them where there are fewer.
+    seed : int, optional
+        Makes the replicates reproducible.
+    trials : array_like, shape (n_row,), optional
+        People at risk in each row. Needed for a binomial outcome whose rows are weighed by another column.
+
+    Returns
+    -------
+    DataArray, dims (draw, row) or (draw, *by)
+        Counts, or values, of replicated rows in the order of the table; or totals (means) of groups.
+
+    Raises
+    ------
+    PosteriorError
+        If trials are needed and not given, or do not fit the rows.
+    """
+    if draws < 1:
+        raise PosteriorError(f"draws={draws}: ask for at least one replicate")
+    card = card_of(post)
+    names = [by] if isinstance(by, str) else list(by or ())
+    frame = resolve(post, None, names)
+    levels, group = groups_of(frame, names)
+    rows, parameters = rows_of(post, frame), _parameters(post, card)
+    at_risk = _trials(card, rows, trials)
+    exposure = np.exp(post["constant_data"]["offset"].to_numpy())
+    chosen = np.unique(np.linspace(0, rows.n_draw - 1, min(draws, rows.n_draw)).round().astype(np.int64))
+    shape = tuple(len(level) for level in levels) if names else (len(frame),)
+    out = np.empty((len(chosen), int(np.prod(shape, dtype=np.int64))))
+    people = np.bincount(group, weights=rows.weight, minlength=out.shape[1]) if names else rows.weight
+    root = np.random.SeedSequence(seed)
+    for place, (draw, child) in enumerate(zip(chosen, root.spawn(len(chosen)), strict=True)):
+        one = {name: float(value[draw]) for name, value in parameters.items()}
+        mean = _means(rows, slice(int(draw), int(draw) + 1))
+        replicate = _replicate(card, np.random.default_rng(child), mean, exposure, at_risk, one)
+        if not names:
+            out[place] = replicate
+        elif card.outcome.likelihood in _COUNTED:
+            out[place] = np.bincount(group, weights=replicate, minlength=out.shape[1])
+        else:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                out[place] = np.bincount(group, weights=replicate * rows.weight, minlength=out.shape[1]) / people
+    coords: dict[str, object] = {
+        DRAW: chosen % post["posterior"].sizes[DRAW],
+        CHAIN: (DRAW, chosen // post["posterior"].sizes[DRAW]),
+    }
+    coords |= dict(zip(names, levels, strict=True))
+    coords[POPULATION] = (names or [ROW], people.reshape(shape))
+    kind = "count" if card.outcome.likelihood in _COUNTED else "value"
+    return xr.DataArray(
+        out.reshape(len(chosen), *shape),
+        dims=(DRAW, *(names or [ROW])),
+        coords=coords,
+        name=card.outcome.name,
+        attrs={"outcome": card.outcome.name, "replicated": kind, **provenance(post)},
+    )
+
+
+def _parameters(post: xr.DataTree, card: ModelCard) -> dict[str, NDArray[np.floating]]:
+    data = post["posterior"].to_dataset()
+    names = [str(name) for name in data.data_vars if str(name).startswith("outcome.")]
+    return {name.removeprefix("outcome."): flat_draws(data, name, ())[:, 0] for name in names}
+
+
+def _trials(card: ModelCard, rows: Rows, given: ArrayLike | None) -> Floats:
+    if card.outcome.likelihood not in _TRIED:
+        return np.ones(len(rows.weight))
+    if given is None:
+        if card.outcome.weight_role != "at_risk":
+            raise PosteriorError(
+                f"rows of card {card.name!r} are weighed by {card.outcome.columns['population']!r}, so the posterior "
+                f"does not keep how many were at risk; pass trials= (column {card.outcome.columns['at_risk']!r})"
+            )
+        return rows.weight
+    counts = np.asarray(given, dtype=np.float64)
+    if counts.shape != rows.weight.shape or not ((counts >= 0) & (counts == np.floor(counts))).all():
+        raise PosteriorError(
+            f"trials have the shape {counts.shape}; give a whole number of people for each of "
+            f"the {len(rows.weight)} rows"
+        )
+    return counts
+
+
+def _means(rows: Rows, draw: slice) -> Floats:
+    from bayesineq.posterior.kernel import LINK, each_row
+
+    mean: Floats = np.empty((1, len(rows.weight)))
+    each_row(
+        rows.base[draw], rows.effects(draw), rows.index, rows.slope_index, rows.slope_weight, LINK[rows.link], mean
+    )
+    return np.ravel(mean)
+
+
+def _replicate(
+    card: ModelCard, rng: np.random.Generator, mean: Floats, exposure: Floats, trials: Floats, one: dict[str, float]
+) -> Floats:
+    """One replicate of every row."""
+    likelihood = card.outcome.likelihood
+    if likelihood in _TRIED or likelihood == "bernoulli":
+        if likelihood == "beta_binomial":
+            size = one["concentration"]
+            mean = np.asarray(rng.beta(mean * size, (1 - mean) * size))
+        return np.asarray(rng.binomial(trials.astype(np.int64), mean), dtype=np.float64)
+    if likelihood == "poisson":
+        return np.asarray(rng.poisson(mean * exposure), dtype=np.float64)
+    if likelihood == "negative_binomial":
+        # A Poisson count whose rate is gamma has variance mu + mu^2 / size.
+        return np.asarray(rng.poisson(rng.gamma(one["size"], mean * exposure / one["size"])), dtype=np.float64)
+    if likelihood == "gaussian":
+        return np.asarray(rng.normal(mean, one["sigma"]))
+    if likelihood == "gamma":
+        return np.asarray(rng.gamma(one["shape"], mean * exposure / one["shape"]))
+    # The mean of a log-normal holds half the variance of its logarithm, which its centre does not.
+    return mean * np.exp(one["sigma"] * rng.normal(size=len(mean)) - one["sigma"] ** 2 / 2)
