@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 import warnings
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -89,7 +90,7 @@ def age_bands(age: ibis.Value, starts: Sequence[int]) -> ibis.Value:
 
 def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[str] | None = None) -> ibis.Table:
     """
-    See records as an Ibis table: files and data frames through DuckDB, any other engine as it is.
+    See records as an Ibis table: files and data frames through DuckDB, a table of any other engine as it is.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
     if isinstance(records, pd.DataFrame):
         return ibis.memtable(_arrow(records))
     if not isinstance(records, (str, Path)):
-        return records
+        return records if isinstance(records, ibis.Table) else ibis.memtable(records)
     path = existing(records)
     kind = suffix(path)
     if kind not in ("csv", "parquet"):
@@ -143,18 +144,19 @@ def _engine(source: Any) -> Iterator[None]:
         if not of_engine and not isinstance(error, (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)):
             raise
         where = f"The file {source}" if isinstance(source, (str, Path)) else "The table of records"
-        first_line = str(error).partition("\n")[0]
+        first_line = re.sub(r"(['\"]).*?\1", "(a value)", str(error).partition("\n")[0])
         raise SchemaError(f"{where} cannot be read: {first_line} Is it whole? Fetch or export it again.") from None
 
 
 def _arrow(records: pd.DataFrame) -> pa.Table:
-    plain = {name: str for name in records.columns if records[name].dtype == "category"}
+    plain = {name: object for name in records.columns if records[name].dtype == "category"}
     try:
         return pa.Table.from_pandas(records.astype(plain), preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        # The first argument of the error quotes a value, which belongs to a person; the last names the column.
         raise SchemaError(
-            f"The records have a column of mixed types: {error}. Give each column one type, such as text for codes."
-        ) from error
+            f"A column of the records is of mixed types: {error.args[-1]}. Give it one type, such as text for codes."
+        ) from None
 
 
 def cells(
@@ -171,8 +173,18 @@ def cells(
 
     Parameters
     ----------
-    records, by, count, total, bands, missing
-        As of `tabulate`, `records` as an Ibis table.
+    records : ibis.Table
+        One row a person.
+    by : sequence of str
+        As of `tabulate`, and so are the rest.
+    count : Mapping of str to str
+        Column to add up by the name of its sum.
+    total : str, optional
+        Name for the number of records in a cell.
+    bands : sequence of int, optional
+        First ages of bands.
+    missing : Mapping of str to str or int, optional
+        What stands for a missing value in a column of `by`.
 
     Returns
     -------
