@@ -121,6 +121,8 @@ def _inverted(order: Int) -> Int:
 
 
 def _minimum_degree(n: int, row: Int, column: Int) -> Int:
+    if n == 0:
+        return np.empty(0, dtype=np.int64)
     off = row != column
     i, j = np.minimum(row, column)[off], np.maximum(row, column)[off]
     diagonal = np.arange(n)

@@ -1,0 +1,168 @@
+"""Joint draws of hyperparameters and effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesineq.inference.laplace.field import effects
+from bayesineq.inference.laplace.hyper import Explored, Model, draw_hyperparameters
+from bayesineq.inference.laplace.newton import Posterior
+from bayesineq.sparse.numeric import half_solve
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+_BLOCK: Final = 32
+
+
+def joint_draws(
+    model: Model,
+    explored: Explored,
+    n_draw: int,
+    seed: int | None,
+    pool: ThreadPoolExecutor,
+    report: Callable[[str], None],
+) -> tuple[Float, Float32, Float]:
+    """
+    Draw hyperparameters and effects together.
+
+    A draw of hyperparameters takes its latent field from the nearest node, moved along the regression of the nodes'
+    means on the hyperparameters.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    explored : Explored
+        Posterior of the hyperparameters.
+    n_draw : int
+        How many.
+    seed : int, optional
+        Makes the draws reproducible, whatever the number of threads.
+    pool : ThreadPoolExecutor
+        Where blocks of draws are made side by side.
+    report : callable
+        Told what is being done.
+
+    Returns
+    -------
+    (hyperparameters, large, small)
+        Values, shape (n_draw, n_parameter); large effects in float32, shape (n_draw, n_large_effect); small effects,
+        shape (n_draw, n_small_effect).
+    """
+    seeds = np.random.SeedSequence(seed)
+    first, *rest = seeds.spawn(1 + n_draw)
+    rng = np.random.default_rng(first)
+    x = draw_hyperparameters(explored, n_draw, rng)
+    nearest, away = _nearest(explored, x)
+    moves = _moves(model, explored)
+    latent = model.latent
+    large = np.empty((n_draw, latent.large.size), dtype=np.float32)
+    small = np.empty((n_draw, latent.small.size))
+    jobs = []
+    for k, place in enumerate(explored.nodes):
+        mine = np.flatnonzero(nearest == k)
+        for at in range(0, len(mine), _BLOCK):
+            block = mine[at : at + _BLOCK]
+            jobs.append(
+                pool.submit(_block, model, place.found, moves, away[block], rest[int(block[0])], block, large, small)
+            )
+    for done, job in enumerate(jobs):
+        job.result()
+        report(f"joint draws: {100 * (done + 1) // len(jobs)}%")
+    parameters = latent.parameters
+    values = np.empty((n_draw, len(parameters)))
+    for i, p in enumerate(parameters):
+        values[:, i] = p.value(x[:, i])
+    return values, large, small
+
+
+def _nearest(explored: Explored, x: Float) -> tuple[NDArray[np.int64], Float]:
+    if not x.shape[1]:
+        return np.zeros(len(x), dtype=np.int64), np.empty((len(x), 0))
+    t = np.linalg.solve(explored.axes, (x - explored.nodes[0].x).T).T
+    at = np.linalg.solve(explored.axes, np.array([n.x - explored.nodes[0].x for n in explored.nodes]).T).T
+    distance = (t**2).sum(axis=1)[:, None] - 2.0 * t @ at.T + (at**2).sum(axis=1)
+    nearest = distance.argmin(axis=1)
+    return nearest, t - at[nearest]
+
+
+def _moves(model: Model, explored: Explored) -> tuple[Float, Float]:
+    """Regression of the nodes' mean effects on the standardised hyperparameters, weighted by their density."""
+    latent, nodes = model.latent, explored.nodes
+    d = len(nodes[0].x)
+    if d == 0 or len(nodes) <= d:
+        return np.zeros((d, latent.large.size)), np.zeros((d, latent.small.size))
+    t = np.linalg.solve(explored.axes, np.array([n.x - nodes[0].x for n in nodes]).T).T
+    density = np.array([n.log_density for n in nodes])
+    weight = np.exp(density - density.max())
+    weight /= weight.sum()
+    centred = t - weight @ t
+    # Ridge of a thousandth: an axis that no weight lies along moves nothing.
+    moment = (centred * weight[:, None]).T @ centred + 1e-3 * np.eye(d)
+    slope = np.linalg.solve(moment, (centred * weight[:, None]).T)
+    large, small = np.zeros((d, latent.large.size)), np.zeros((d, latent.small.size))
+    for n, place in enumerate(nodes):
+        effect, small_effect = effects(latent, place.found.prior, place.found.large, place.found.small)
+        large += np.outer(slope[:, n], effect)
+        small += np.outer(slope[:, n], small_effect)
+    return large, small
+
+
+def _block(
+    model: Model,
+    found: Posterior,
+    moves: tuple[Float, Float],
+    away: Float,
+    seed: np.random.SeedSequence,
+    rows: NDArray[np.int64],
+    large: Float32,
+    small: Float,
+) -> None:
+    rng = np.random.default_rng(seed)
+    z, alpha = centred_draws(model, found, len(rows), rng)
+    z += found.large[:, None]
+    alpha += found.small[:, None]
+    effect, small_effect = effects(model.latent, found.prior, z, alpha)
+    large[rows] = (effect + moves[0].T @ away.T).T
+    small[rows] = (small_effect + moves[1].T @ away.T).T
+
+
+def centred_draws(model: Model, found: Posterior, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:
+    """
+    Draw the latent field about its mean.
+
+    The small values are drawn from their margin; given them the sparse block is drawn without its constraints, and
+    these are then imposed by kriging (Rue and Held 2005, algorithm 2.6).
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    found : Posterior
+        The latent field.
+    n_draw : int
+        How many.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        Large and small latent values less their means, shapes (n_large, n_draw) and (n_small, n_draw).
+    """
+    latent, system = model.latent, found.system
+    p = latent.n_small
+    value, vector = np.linalg.eigh(system.inner[:p, :p])
+    alpha = (vector * np.sqrt(np.maximum(value, 0.0))) @ rng.standard_normal((p, n_draw))
+    z = half_solve(system.factor, rng.standard_normal((latent.n_large, n_draw)))
+    z -= system.reach[:, :p] @ alpha
+    if latent.constraint.shape[1]:
+        held = system.reach[:, p:]
+        z -= held @ np.linalg.solve(latent.constraint.T @ held, latent.constraint.T @ z)
+    return z, alpha

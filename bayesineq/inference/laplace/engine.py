@@ -1,0 +1,167 @@
+"""The sparse engine: a design in, joint draws of its posterior out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.design.matrix import Design
+from bayesineq.inference.laplace.correct import sites
+from bayesineq.inference.laplace.draws import joint_draws
+from bayesineq.inference.laplace.field import constant_log_determinant
+from bayesineq.inference.laplace.hyper import Model, explore
+from bayesineq.inference.laplace.newton import Observed, Start, observed
+from bayesineq.inference.laplace.terms import Latent, latent_field
+from bayesineq.inference.tree import posterior_tree
+
+Float = NDArray[np.float64]
+
+_MOST_THREADS: Final = 4
+
+
+def sample(
+    design: Design,
+    *,
+    draws: int,
+    seed: int | None,
+    progress: bool,
+    threads: int | None,
+    correction: Literal["variational", "none"],
+) -> xr.DataTree:
+    """
+    Fit a latent Gaussian model and draw from its posterior.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+    draws : int
+        Joint draws.
+    seed : int, optional
+        Makes them reproducible.
+    progress : bool
+        Whether to show progress on work longer than two seconds.
+    threads : int, optional
+        Threads; by default as many as there are cores, at most 4.
+    correction : {"variational", "none"}
+        Correction of the Laplace approximation; "none" is for comparison only.
+
+    Returns
+    -------
+    DataTree
+        As `bayesineq.inference.tree.posterior_tree` lays it out, with one chain.
+
+    Raises
+    ------
+    DesignError
+        If the model is no latent Gaussian model that this engine fits.
+    ConvergenceError
+        If no trustworthy answer was reached.
+    """
+    n_thread = threads if threads is not None else min(os.cpu_count() or 1, _MOST_THREADS)
+    with worker_threads(n_thread) as pool:
+        model, start = build(design, correction)
+        explored = explore(model, start, pool, lambda text: None)
+        values, large, small = joint_draws(model, explored, draws, seed, pool, lambda text: None)
+    return posterior_tree(
+        design,
+        named_draws(design, model.latent, values, large, small),
+        engine="laplace",
+        seed=seed,
+        attributes={"correction": correction},
+    )
+
+
+@contextmanager
+def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """
+    Threads that stop with the work, whatever ends it.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+
+    Yields
+    ------
+    ThreadPoolExecutor
+        The pool; on an error or an interrupt what has not begun is dropped, and what runs is waited for.
+    """
+    pool = ThreadPoolExecutor(max_workers=max(count, 1), thread_name_prefix="bayesineq-laplace")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def build(design: Design, correction: str) -> tuple[Model, Start]:
+    """
+    Everything that depends on the design alone.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+    correction : str
+        "variational" or "none".
+
+    Returns
+    -------
+    (Model, Start)
+        The model, and where its latent field begins.
+    """
+    latent, data = latent_field(design), observed(design)
+    start = Start(np.zeros(latent.n_large), np.zeros(latent.n_small), np.zeros(len(design)))
+    start.small[0] = _typical(data)
+    site = sites(latent)
+    return Model(latent, data, constant_log_determinant(latent), site, correction == "variational"), start
+
+
+def _typical(data: Observed) -> float:
+    """Intercept of a model without terms."""
+    value = 0.5 * (data.lower + data.upper)
+    if data.family in (0, 2, 5):
+        return float(np.log((value.sum() + 0.5) / (np.exp(data.offset).sum() + 0.5)))
+    if data.family in (1, 3):
+        share = (value.sum() + 0.5) / (data.trials.sum() + 1.0)
+        return float(np.log(share) - np.log1p(-share))
+    return float((value - data.offset).mean())
+
+
+def named_draws(
+    design: Design, latent: Latent, values: Float, large: NDArray[np.float32], small: Float
+) -> dict[str, NDArray[Any]]:
+    """
+    Draws by name, with a chain dimension of one.
+
+    Parameters
+    ----------
+    design : Design
+        What was fitted.
+    latent : Latent
+        Its latent field.
+    values, large, small : ndarray
+        Draws of hyperparameters and effects, as `joint_draws` gives them.
+
+    Returns
+    -------
+    dict of str to ndarray
+        `intercept`, every term in the design's order, every hyperparameter.
+    """
+    out: dict[str, NDArray[Any]] = {"intercept": small[None, :, 0]}
+    where = {part.term: part.effect for part in latent.small_parts}
+    large_where = {part.term: part.effect for part in latent.large_parts}
+    for block in design.blocks:
+        name = block.term.name
+        source = small[:, where[name]] if name in where else large[:, large_where[name]]
+        out[name] = source.reshape(1, len(source), *block.shape)
+    for i, parameter in enumerate(latent.parameters):
+        out[parameter.name] = values[None, :, i]
+    return out

@@ -1,0 +1,311 @@
+"""
+Rows of the table against effects: one linear pass over the cells for each product with the design matrix.
+
+The design matrix is never formed. A row adds one effect of each block, times a covariate. Blocks are small (all of
+them meet all areas: intercept, covariates, age and sex, deciles) or large (areas and what is nested in them). The
+products A'g and A'WA are kept as sums by effect, by pair of small effects, by small and large effect, and by pair of
+large effects that share a row (a link); the variance of the linear predictor is read from covariances of that layout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numba import njit
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Int32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """
+    Blocks of one size class.
+
+    Parameters
+    ----------
+    index : ndarray of int32, shape (n_block, n_row)
+        Effect of each row in each block, numbered through the blocks.
+    weight : ndarray of float64, shape (n_weighted, n_row)
+        Covariates.
+    weighted : ndarray of int64, shape (n_block,)
+        Row of `weight` of each block, -1 for a weight of one.
+    size : int
+        Number of effects of all blocks.
+    """
+
+    index: Int32
+    weight: Float
+    weighted: NDArray[np.int64]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """
+    Pairs of large effects that share a row.
+
+    Parameters
+    ----------
+    first, second : ndarray of int64, shape (n_pair,)
+        Large blocks of each pair, first at most second.
+    index : ndarray of int32, shape (n_pair, n_row)
+        Link of each row in each pair, numbered through the pairs.
+    start : ndarray of int64, shape (n_pair + 1,)
+        Where the links of each pair begin.
+    left, right : ndarray of int64, shape (n_link,)
+        The two large effects of each link.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    index: Int32
+    start: NDArray[np.int64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """
+    A'g and A'WA of one pass.
+
+    Parameters
+    ----------
+    small, large : ndarray
+        A'g by effect.
+    corner : ndarray, shape (n_small, n_small)
+        A'WA of small effects, lower triangle by block.
+    cross : ndarray, shape (n_large, n_small)
+        A'WA of large with small effects.
+    link : ndarray, shape (n_link,)
+        A'WA of large effects.
+    """
+
+    small: Float
+    large: Float
+    corner: Float
+    cross: Float
+    link: Float
+
+
+def side(blocks: list[tuple[Int32 | None, Float | None, int]], n_row: int) -> Side:
+    """
+    Stack blocks.
+
+    Parameters
+    ----------
+    blocks : list of (index or None, weight or None, size)
+        Level of each row (None: one level), covariate of each row (None: one), number of levels.
+    n_row : int
+        Number of rows.
+
+    Returns
+    -------
+    Side
+        The same, as arrays.
+    """
+    index = np.zeros((len(blocks), n_row), dtype=np.int32)
+    weights, weighted, at = [], np.full(len(blocks), -1, dtype=np.int64), 0
+    for b, (level, weight, size) in enumerate(blocks):
+        index[b] = at if level is None else level + np.int32(at)
+        if weight is not None:
+            weighted[b] = len(weights)
+            weights.append(weight)
+        at += size
+    return Side(index, np.array(weights).reshape(len(weights), n_row), weighted, at)
+
+
+def links(large: Side) -> Links:
+    """
+    Find the pairs of large effects that share a row.
+
+    Parameters
+    ----------
+    large : Side
+        Large blocks.
+
+    Returns
+    -------
+    Links
+        A block with itself first links each effect with itself; blocks of the same levels link level by level.
+    """
+    n_block, n_row = large.index.shape
+    pairs = [(a, b) for a in range(n_block) for b in range(a, n_block)]
+    index = np.empty((len(pairs), n_row), dtype=np.int32)
+    start, left, right = [0], [], []
+    for p, (a, b) in enumerate(pairs):
+        key = large.index[a].astype(np.int64) * large.size + large.index[b]
+        code, unique = pd.factorize(key)
+        index[p] = code + start[-1]
+        left.append(unique // large.size)
+        right.append(unique % large.size)
+        start.append(start[-1] + len(unique))
+    empty = np.empty(0, dtype=np.int64)
+    return Links(
+        first=np.array([a for a, _ in pairs], dtype=np.int64),
+        second=np.array([b for _, b in pairs], dtype=np.int64),
+        index=index,
+        start=np.array(start, dtype=np.int64),
+        left=np.concatenate([empty, *left]),
+        right=np.concatenate([empty, *right]),
+    )
+
+
+@njit(cache=True, nogil=True)
+def predictor(
+    offset: Float,
+    index: Int32,
+    weight: Float,
+    weighted: NDArray[np.int64],
+    effect: Float,
+    begin: int,
+    end: int,
+    out: Float,
+) -> None:
+    """
+    Linear predictor of one side: out = offset + sum over blocks of weight * effect[index].
+
+    Parameters
+    ----------
+    offset : ndarray, shape (n_row,)
+        Where to start from.
+    index, weight, weighted
+        As in `Side`.
+    effect : ndarray, shape (n_effect,)
+        Effects.
+    begin, end : int
+        Rows to do.
+    out : ndarray, shape (n_row,)
+        Filled; may be `offset` itself.
+    """
+    for r in range(begin, end):
+        total = offset[r]
+        for b in range(index.shape[0]):
+            w = 1.0 if weighted[b] < 0 else weight[weighted[b], r]
+            total += w * effect[index[b, r]]
+        out[r] = total
+
+
+@njit(cache=True, nogil=True)
+def predictor_variance(
+    small_index: Int32,
+    small_weight: Float,
+    small_weighted: NDArray[np.int64],
+    large_index: Int32,
+    large_weight: Float,
+    large_weighted: NDArray[np.int64],
+    link_first: NDArray[np.int64],
+    link_second: NDArray[np.int64],
+    link_index: Int32,
+    corner: Float,
+    cross: Float,
+    link: Float,
+    begin: int,
+    end: int,
+    out: Float,
+) -> None:
+    """
+    Variance of each row's linear predictor from covariances of effects.
+
+    Parameters
+    ----------
+    small_index, small_weight, small_weighted, large_index, large_weight, large_weighted
+        As in `Side`.
+    link_first, link_second, link_index
+        As in `Links`.
+    corner : ndarray, shape (n_small, n_small)
+        Covariances of small effects.
+    cross : ndarray, shape (n_large, n_small)
+        Covariances of large with small effects.
+    link : ndarray, shape (n_link,)
+        Covariances of linked large effects.
+    begin, end : int
+        Rows to do.
+    out : ndarray, shape (n_row,)
+        Filled.
+    """
+    n_small, n_large = small_index.shape[0], large_index.shape[0]
+    for r in range(begin, end):
+        total = 0.0
+        for a in range(n_small):
+            i = small_index[a, r]
+            w = 1.0 if small_weighted[a] < 0 else small_weight[small_weighted[a], r]
+            part = 0.0
+            for b in range(a):
+                u = 1.0 if small_weighted[b] < 0 else small_weight[small_weighted[b], r]
+                part += u * corner[i, small_index[b, r]]
+            for b in range(n_large):
+                u = 1.0 if large_weighted[b] < 0 else large_weight[large_weighted[b], r]
+                part += u * cross[large_index[b, r], i]
+            total += w * (2.0 * part + w * corner[i, i])
+        for p in range(link_first.shape[0]):
+            a, b = link_first[p], link_second[p]
+            w = 1.0 if large_weighted[a] < 0 else large_weight[large_weighted[a], r]
+            u = 1.0 if large_weighted[b] < 0 else large_weight[large_weighted[b], r]
+            total += (1.0 if a == b else 2.0) * w * u * link[link_index[p, r]]
+        out[r] = total
+
+
+@njit(cache=True, nogil=True)
+def accumulate(
+    small_index: Int32,
+    small_weight: Float,
+    small_weighted: NDArray[np.int64],
+    large_index: Int32,
+    large_weight: Float,
+    large_weighted: NDArray[np.int64],
+    link_first: NDArray[np.int64],
+    link_second: NDArray[np.int64],
+    link_index: Int32,
+    slope: Float,
+    curvature: Float,
+    begin: int,
+    end: int,
+    small: Float,
+    large: Float,
+    corner: Float,
+    cross: Float,
+    link: Float,
+) -> None:
+    """
+    Add A'g and A'WA of some rows.
+
+    Parameters
+    ----------
+    small_index, small_weight, small_weighted, large_index, large_weight, large_weighted
+        As in `Side`.
+    link_first, link_second, link_index
+        As in `Links`.
+    slope, curvature : ndarray, shape (n_row,)
+        g and the diagonal of W.
+    begin, end : int
+        Rows to do.
+    small, large, corner, cross, link
+        As in `Sums`; added to.
+    """
+    n_small, n_large = small_index.shape[0], large_index.shape[0]
+    for r in range(begin, end):
+        g, d = slope[r], curvature[r]
+        for a in range(n_small):
+            i = small_index[a, r]
+            w = 1.0 if small_weighted[a] < 0 else small_weight[small_weighted[a], r]
+            small[i] += w * g
+            for b in range(a + 1):
+                u = 1.0 if small_weighted[b] < 0 else small_weight[small_weighted[b], r]
+                corner[i, small_index[b, r]] += w * u * d
+        for b in range(n_large):
+            j = large_index[b, r]
+            u = 1.0 if large_weighted[b] < 0 else large_weight[large_weighted[b], r]
+            large[j] += u * g
+            for a in range(n_small):
+                w = 1.0 if small_weighted[a] < 0 else small_weight[small_weighted[a], r]
+                cross[j, small_index[a, r]] += w * u * d
+        for p in range(link_first.shape[0]):
+            a, b = link_first[p], link_second[p]
+            w = 1.0 if large_weighted[a] < 0 else large_weight[large_weighted[a], r]
+            u = 1.0 if large_weighted[b] < 0 else large_weight[large_weighted[b], r]
+            link[link_index[p, r]] += w * u * d

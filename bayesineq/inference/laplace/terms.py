@@ -1,0 +1,468 @@
+"""
+A design as a latent Gaussian field: unit-scale parts and what multiplies them.
+
+Every effect is a sum of parts, effect = scale * basis * z with z of unit scale: a BYM2 effect is
+sigma sqrt(phi) u + sigma sqrt(1 - phi) v with u the scaled intrinsic autoregression and v white. Scales are
+hyperparameters and enter through the data, so the prior precision of z is constant (but for a correlation rho), no
+normalising constant depends on a scale, and nothing degenerates when sigma or 1 - phi goes to zero.
+
+Areas and what is nested in them are large parts, sparse; all else is small, dense and in the border. The white half
+of BYM2 stays in the sparse system: each of its nodes has one neighbour there, the order eliminates it first, and that
+is the halving of the field, done by the factorisation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+
+from bayesineq.design.card import OUTCOME_PARAMETERS
+from bayesineq.design.matrix import Block, Design
+from bayesineq.errors import DesignError
+from bayesineq.inference.laplace.parameters import Parameter, parameter
+from bayesineq.inference.laplace.rows import Links, Side, links, side
+from bayesineq.space.adjacency import Adjacency
+from bayesineq.space.scaling import scale_factors
+from bayesineq.sparse.symbolic import Symbolic, analyse
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+_SMALL: Final = 400
+_SMALL_AT_MOST: Final = 3000
+_START_SIGMA: Final = 0.4
+_NONE: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class SmallPart:
+    """
+    Part of a small effect: scale * basis @ z, z ~ N(mean, precision^-1).
+
+    Parameters
+    ----------
+    term : str
+        Term it belongs to, or "intercept".
+    effect : slice
+        Its effects among the small ones.
+    latent : slice
+        Its z among the small ones.
+    basis : ndarray, shape (n_effect, n_latent)
+        Fixed map from z to effects.
+    mean, precision : ndarray, shape (n_latent,)
+        Prior of z; with a `rho`, that of a stationary autoregression of unit variance instead of `precision`.
+    sigma, rho : int
+        Position of its hyperparameters, -1 for none.
+    """
+
+    term: str
+    effect: slice
+    latent: slice
+    basis: Float
+    mean: Float
+    precision: Float
+    sigma: int
+    rho: int
+
+
+@dataclass(frozen=True, slots=True)
+class LargePart:
+    """
+    Part of a large effect: scale * z, z ~ N(0, R^-1), R = a L + b I.
+
+    Parameters
+    ----------
+    term : str
+        Term it belongs to.
+    block : int
+        Position of its block among the large ones.
+    effect : slice
+        Its effects among the large ones.
+    latent : slice
+        Its z among the large ones.
+    laplacian : csr_array or None
+        L, shape (n_latent, n_latent).
+    intrinsic : bool
+        Whether a = 1 and z sums to zero over each component; otherwise, with a `rho`, a = rho and b = 1 - rho
+        (Leroux); without L, b = 1.
+    sigma, phi, rho : int
+        Position of its hyperparameters, -1 for none. With a `phi` the scale is sigma sqrt(phi) for the intrinsic
+        part and sigma sqrt(1 - phi) for the white one.
+    diagonal, edge : ndarray of int64
+        Its entries in the sparse system: of the diagonal, and of the pairs below.
+    edge_row, edge_column : ndarray of int64
+        Those pairs, within the part.
+    """
+
+    term: str
+    block: int
+    effect: slice
+    latent: slice
+    laplacian: csr_array | None
+    intrinsic: bool
+    sigma: int
+    phi: int
+    rho: int
+    diagonal: Int
+    edge: Int
+    edge_row: Int
+    edge_column: Int
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """
+    Entries of the sparse system that rows add to: scale * scale * curvature of each link.
+
+    Parameters
+    ----------
+    left, right : int
+        Large parts.
+    link : slice
+        Links of their blocks.
+    entry : ndarray of int64, shape (n_link,)
+        Entry of each link.
+    twice : bool
+        Whether the two parts are different parts of one block, which a variance counts twice.
+    """
+
+    left: int
+    right: int
+    link: slice
+    entry: Int
+    twice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """
+    The latent field of a design.
+
+    Parameters
+    ----------
+    parameters : tuple of Parameter
+        Hyperparameters; the outcome's own, if it has one, is the last.
+    own : int
+        Position of the outcome's own, -1 for none.
+    small, large : Side
+        Rows against effects.
+    links : Links
+        Pairs of large effects that share a row.
+    small_parts, large_parts : tuple
+        Parts of the effects.
+    couplings : tuple of Coupling
+        Where curvature enters the sparse system.
+    n_small, n_large : int
+        Length of z.
+    row, column : ndarray of int64, shape (n_entry,)
+        Entries of the sparse system.
+    symbolic : Symbolic
+        Its analysis.
+    constraint : ndarray, shape (n_large, n_constraint)
+        Columns k with k'z = 0.
+    """
+
+    parameters: tuple[Parameter, ...]
+    own: int
+    small: Side
+    large: Side
+    links: Links
+    small_parts: tuple[SmallPart, ...]
+    large_parts: tuple[LargePart, ...]
+    couplings: tuple[Coupling, ...]
+    n_small: int
+    n_large: int
+    row: Int
+    column: Int
+    symbolic: Symbolic
+    constraint: Float
+
+
+def latent_field(design: Design) -> Latent:
+    """
+    See a design as a latent Gaussian field.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+
+    Returns
+    -------
+    Latent
+        Parts, rows, pattern and hyperparameters.
+
+    Raises
+    ------
+    DesignError
+        If a term has too many levels for its kind.
+    """
+    parameters: list[Parameter] = []
+    small_parts: list[SmallPart] = []
+    large_blocks: list[Block] = []
+    small_blocks: list[tuple[NDArray[np.int32] | None, Float | None, int]] = [(None, None, 1)]
+    prior = design.card.prior("intercept")
+    small_parts.append(_plain("intercept", 0, 0, np.ones((1, 1)), prior["mean"], prior["sd"]))
+    effect_at = latent_at = 1
+    for block in design.blocks:
+        if _is_large(block):
+            large_blocks.append(block)
+            continue
+        for part in _small(design, block, effect_at, latent_at, parameters):
+            small_parts.append(part)
+            latent_at = part.latent.stop
+        small_blocks.append((block.index, block.weight, block.size))
+        effect_at += block.size
+    n_row = len(design)
+    large = side([(b.index, b.weight, b.size) for b in large_blocks], n_row)
+    shared = links(large)
+    drafts = _large(design, large_blocks, parameters)
+    parts, couplings, row, column = _pattern(drafts, shared, large)
+    n_large = sum(p.latent.stop - p.latent.start for p in parts)
+    own = OUTCOME_PARAMETERS[design.card.outcome.likelihood]
+    if own:
+        parameters.append(parameter(design.card, "outcome", own[0], _own_start(design)))
+    return Latent(
+        parameters=tuple(parameters),
+        own=len(parameters) - 1 if own else _NONE,
+        small=side(small_blocks, n_row),
+        large=large,
+        links=shared,
+        small_parts=tuple(small_parts),
+        large_parts=parts,
+        couplings=couplings,
+        n_small=latent_at,
+        n_large=n_large,
+        row=row,
+        column=column,
+        symbolic=analyse(n_large, row, column),
+        constraint=_constraints(design.adjacency, parts, n_large),
+    )
+
+
+def _is_large(block: Block) -> bool:
+    if block.term.is_spatial or (block.term.kind == "exchangeable" and block.size > _SMALL):
+        return True
+    if block.size > _SMALL_AT_MOST:
+        raise DesignError(
+            f"term {block.term.name!r} is {block.term.kind} with {block.size} levels; the sparse engine takes at most "
+            f'{_SMALL_AT_MOST} of that kind. Make it exchangeable, or use engine="nuts"'
+        )
+    return False
+
+
+def _own_start(design: Design) -> float:
+    if design.card.outcome.likelihood in {"gaussian", "log_normal"}:
+        value = design.response.value
+        spread = np.std(np.log(value) if design.card.outcome.likelihood == "log_normal" else value)
+        return float(max(0.5 * spread, 1e-6))
+    return 10.0
+
+
+def _plain(term: str, effect: int, latent: int, basis: Float, mean: float, sd: float) -> SmallPart:
+    n = basis.shape[1]
+    return SmallPart(
+        term=term,
+        effect=slice(effect, effect + basis.shape[0]),
+        latent=slice(latent, latent + n),
+        basis=basis,
+        mean=np.full(n, mean),
+        precision=np.full(n, sd**-2.0),
+        sigma=_NONE,
+        rho=_NONE,
+    )
+
+
+def _small(design: Design, block: Block, effect: int, latent: int, parameters: list[Parameter]) -> list[SmallPart]:
+    card, term, size = design.card, block.term, block.size
+    if term.kind in {"fixed", "linear"}:
+        prior = card.prior(term.name)
+        basis = np.eye(size)
+        if block.reference is not None:
+            basis = np.delete(basis, block.reference, axis=1)
+        return [_plain(term.name, effect, latent, basis, prior["mean"], prior["sd"])]
+    sigma = _add(parameters, parameter(card, term.name, "sigma", _START_SIGMA))
+    rho = _NONE
+    basis = np.eye(size)
+    if term.kind == "random_walk":
+        basis = random_walk_basis(size, term.order, term.scale)
+    elif term.kind == "ar1":
+        rho = _add(parameters, parameter(card, term.name, "rho", 0.5))
+    n = basis.shape[1]
+    part = SmallPart(
+        term=term.name,
+        effect=slice(effect, effect + size),
+        latent=slice(latent, latent + n),
+        basis=basis,
+        mean=np.zeros(n),
+        precision=np.ones(n),
+        sigma=sigma,
+        rho=rho,
+    )
+    if term.kind == "random_walk" and term.order == 2:
+        prior = card.prior(f"{term.name}.trend")
+        step = np.arange(size) - (size - 1) / 2.0
+        trend = _plain(term.name, effect, latent + n, (step / step.std())[:, None], prior["mean"], prior["sd"])
+        return [part, trend]
+    return [part]
+
+
+def random_walk_basis(size: int, order: int, scale: bool) -> Float:
+    """
+    Basis in which a random walk without its polynomial part is white.
+
+    Parameters
+    ----------
+    size : int
+        Number of levels.
+    order : int
+        1 or 2.
+    scale : bool
+        Whether the geometric mean of the marginal variances is one.
+
+    Returns
+    -------
+    ndarray, shape (size, size - order)
+        T with T T' the generalised inverse of the structure matrix.
+    """
+    difference = np.diff(np.eye(size), n=order, axis=0)
+    value, vector = np.linalg.eigh(difference.T @ difference)
+    basis = vector[:, order:] / np.sqrt(value[order:])
+    if scale:
+        basis /= np.exp(0.5 * np.log((basis**2).sum(axis=1)).mean())
+    return np.asarray(basis)
+
+
+def _add(parameters: list[Parameter], new: Parameter) -> int:
+    parameters.append(new)
+    return len(parameters) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    term: str
+    block: int
+    size: int
+    effect: int
+    laplacian: csr_array | None
+    intrinsic: bool
+    sigma: int
+    phi: int
+    rho: int
+
+
+def _large(design: Design, blocks: list[Block], parameters: list[Parameter]) -> list[_Draft]:
+    drafts: list[_Draft] = []
+    effect = 0
+    for position, block in enumerate(blocks):
+        card, term = design.card, block.term
+        sigma = _add(parameters, parameter(card, term.name, "sigma", _START_SIGMA))
+        phi = rho = _NONE
+        if term.kind == "bym2":
+            phi = _add(parameters, parameter(card, term.name, "phi", 0.5, design.adjacency))
+        elif term.kind == "leroux":
+            rho = _add(parameters, parameter(card, term.name, "rho", 0.5))
+        if term.kind in {"icar", "bym2"}:
+            structure = _intrinsic(_graph(design), term.scale)
+            drafts.append(_Draft(term.name, position, block.size, effect, structure, True, sigma, phi, rho))
+        if term.kind == "leroux":
+            structure = _graph(design).laplacian()
+            drafts.append(_Draft(term.name, position, block.size, effect, structure, False, sigma, phi, rho))
+        if term.kind in {"exchangeable", "bym2"}:
+            drafts.append(_Draft(term.name, position, block.size, effect, None, False, sigma, phi, rho))
+        effect += block.size
+    return drafts
+
+
+def _graph(design: Design) -> Adjacency:
+    if design.adjacency is None:
+        raise DesignError("a spatial term needs an adjacency; pass adjacency= to design")
+    return design.adjacency
+
+
+def _intrinsic(graph: Adjacency, scale: bool) -> csr_array:
+    """Structure of the intrinsic autoregression: scaled by component, the identity on singletons."""
+    factor = scale_factors(graph)[graph.component] if scale else np.ones(len(graph))
+    single = graph.component_sizes[graph.component] == 1
+    scaled = graph.laplacian().tocoo()
+    diagonal = np.arange(len(graph))[single]
+    value = np.concatenate([scaled.data * factor[scaled.row], np.ones(len(diagonal))])
+    row, column = np.concatenate([scaled.row, diagonal]), np.concatenate([scaled.col, diagonal])
+    return csr_array(coo_array((value, (row, column)), shape=scaled.shape))
+
+
+def _pattern(
+    drafts: list[_Draft], shared: Links, large: Side
+) -> tuple[tuple[LargePart, ...], tuple[Coupling, ...], Int, Int]:
+    """Number the entries of the sparse system and say who writes where."""
+    start = np.concatenate([[0], np.cumsum([d.size for d in drafts])]).astype(np.int64)
+    n = int(start[-1])
+    keys: list[Int] = []
+    edges: list[tuple[Int, Int]] = []
+    for k, draft in enumerate(drafts):
+        own = np.arange(draft.size, dtype=np.int64) + start[k]
+        row = column = np.empty(0, dtype=np.int64)
+        if draft.laplacian is not None:
+            below = draft.laplacian.tocoo()
+            keep = below.row > below.col
+            row, column = below.row[keep].astype(np.int64), below.col[keep].astype(np.int64)
+        edges.append((row, column))
+        keys += [own * n + own, (row + start[k]) * n + column + start[k]]
+    pairs: list[tuple[int, int, int]] = []
+    for p, (a, b) in enumerate(zip(shared.first, shared.second, strict=True)):
+        for i, left in enumerate(drafts):
+            for j, right in enumerate(drafts):
+                if left.block == a and right.block == b and (a != b or j <= i):
+                    pairs.append((p, i, j))
+    for p, i, j in pairs:
+        at = slice(shared.start[p], shared.start[p + 1])
+        first = shared.left[at] - drafts[i].effect + start[i]
+        second = shared.right[at] - drafts[j].effect + start[j]
+        keys.append(np.maximum(first, second) * n + np.minimum(first, second))
+    unique, entry = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *keys]), return_inverse=True)
+    at = np.concatenate([[0], np.cumsum([len(k) for k in keys])]).astype(np.int64)
+    piece = [entry[at[i] : at[i + 1]].astype(np.int64) for i in range(len(keys))]
+    parts = tuple(
+        LargePart(
+            term=d.term,
+            block=d.block,
+            effect=slice(d.effect, d.effect + d.size),
+            latent=slice(int(start[k]), int(start[k + 1])),
+            laplacian=d.laplacian,
+            intrinsic=d.intrinsic,
+            sigma=d.sigma,
+            phi=d.phi,
+            rho=d.rho,
+            diagonal=piece[2 * k],
+            edge=piece[2 * k + 1],
+            edge_row=edges[k][0],
+            edge_column=edges[k][1],
+        )
+        for k, d in enumerate(drafts)
+    )
+    couplings = tuple(
+        Coupling(
+            left=i,
+            right=j,
+            link=slice(int(shared.start[p]), int(shared.start[p + 1])),
+            entry=piece[2 * len(drafts) + c],
+            twice=drafts[i].block == drafts[j].block and i != j,
+        )
+        for c, (p, i, j) in enumerate(pairs)
+    )
+    return parts, couplings, unique // max(n, 1), unique % max(n, 1)
+
+
+def _constraints(graph: Adjacency | None, parts: tuple[LargePart, ...], n: int) -> Float:
+    columns = []
+    for part in parts:
+        if part.intrinsic and graph is not None:
+            for component in np.flatnonzero(graph.component_sizes > 1):
+                column = np.zeros(n)
+                column[part.latent] = graph.component == component
+                columns.append(column)
+    return np.array(columns).reshape(len(columns), n).T.copy()
