@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise, product
 from typing import Final
 
@@ -13,15 +13,10 @@ import xarray as xr
 
 from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
+from bayesineq.measures.standardise import esp2013
 from bayesineq.posterior.expected import expected, totals
 from bayesineq.posterior.population import card_of, levels_of, resolve
 from bayesineq.posterior.rows import rows_of
-
-EUROPEAN_STANDARD_2013: Final[Mapping[int, int]] = {
-    **{0: 5000, 5: 5500, 10: 5500, 15: 5500, 20: 6000, 25: 6000, 30: 6500, 35: 7000, 40: 7000, 45: 7000},
-    **{50: 7000, 55: 6500, 60: 6000, 65: 5500, 70: 5000, 75: 4000, 80: 2500, 85: 1500, 90: 1000},
-}
-"""European Standard Population 2013 by first year of its five-year bands, the last one open (Eurostat 2013)."""
 
 _SHOWN: Final = 5
 _LAST_AGE: Final = 100
@@ -198,21 +193,28 @@ def european_standard(bands: Iterable[str], dim: str = "age_band") -> pd.Series:
     """
     labels = [str(band) for band in bands]
     single = np.zeros(_LAST_AGE)
-    firsts = [*EUROPEAN_STANDARD_2013, _LAST_AGE]
-    for first, after in pairwise(firsts):
-        single[first:after] = EUROPEAN_STANDARD_2013[first] / (after - first)
+    standard = esp2013()
+    firsts = [_ages(band)[0] for band in standard.age_band]
+    for people, (first, after) in zip(standard.weight, pairwise([*firsts, _LAST_AGE]), strict=True):
+        single[first:after] = people / (after - first)
     taken, shares = np.zeros(_LAST_AGE, dtype=int), []
     for label in labels:
-        found = _BAND.match(label)
-        start = int(found[1]) if found else _LAST_AGE
-        end = (_LAST_AGE if found[3] else int(found[2] or found[1]) + 1) if found else 0
-        if not start < end <= _LAST_AGE:
-            raise PosteriorError(f"{label!r} is no age band; write both ends, '40-44', or the first age, '85+'")
+        start, end = _ages(label)
         taken[start:end] += 1
         shares.append(float(single[start:end].sum()))
     if (taken > 1).any():
         raise PosteriorError(f"the age bands {labels} overlap at age {int(np.flatnonzero(taken > 1)[0])}")
     return pd.Series(shares, index=pd.Index(labels, name=dim), name=POPULATION)
+
+
+def _ages(label: str) -> tuple[int, int]:
+    """First year of an age band, and the year after its last."""
+    found = _BAND.match(label)
+    if found:
+        start, end = int(found[1]), _LAST_AGE if found[3] else int(found[2] or found[1]) + 1
+        if start < end <= _LAST_AGE:
+            return start, end
+    raise PosteriorError(f"{label!r} is no age band; write both ends, '40-44', or the first age, '85+'")
 
 
 def _computed(

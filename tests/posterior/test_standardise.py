@@ -9,7 +9,6 @@ import pytest
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.expected import expected, population
 from bayesineq.posterior.standardise import (
-    EUROPEAN_STANDARD_2013,
     european_standard,
     standardised,
     standardised_ratio,
@@ -115,11 +114,10 @@ def test_weights_that_do_not_fit(post):
 
 def test_european_standard_population():
     """Hundred thousand people; sums of bands by hand from the published table."""
-    assert sum(EUROPEAN_STANDARD_2013.values()) == 100_000
     five = [f"{first}-{first + 4}" for first in range(0, 90, 5)] + ["90+"]
-    assert european_standard(five).tolist() == [float(v) for v in EUROPEAN_STANDARD_2013.values()]
-    assert european_standard(["0-19", "20-64", "65+"]).tolist() == [21_500.0, 59_000.0, 19_500.0]
-    assert european_standard(["16-19", "0"]).tolist() == [4_400.0, 1_000.0]
+    assert european_standard(five).sum() == pytest.approx(100_000)
+    assert european_standard(["0-19", "20-64", "65+"]).tolist() == pytest.approx([21_500.0, 59_000.0, 19_500.0])
+    assert european_standard(["16-19", "0"]).tolist() == pytest.approx([4_400.0, 1_000.0])
     with pytest.raises(PosteriorError, match="'old' is no age band"):
         european_standard(["old"])
     with pytest.raises(PosteriorError, match="overlap at age 10"):
@@ -128,4 +126,5 @@ def test_european_standard_population():
 
 def test_european_standard_population_is_the_published_one(shared):
     published = pd.read_csv(shared / "reference/measures/PHEindicatormethods/esp2013__esp2013.csv")["esp2013"]
-    assert published.tolist() == list(EUROPEAN_STANDARD_2013.values())
+    five = [f"{first}-{first + 4}" for first in range(0, 90, 5)] + ["90+"]
+    assert european_standard(five).tolist() == pytest.approx(published.tolist(), rel=1e-12)
