@@ -11,6 +11,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, vstack
 
 from bayesineq.errors import DecisionError
+from bayesineq.uplift.costed import hull_steps
 
 Array = NDArray[np.float64]
 
@@ -89,31 +90,10 @@ def greedy(problem: Problem, budget: float, *, divisible: bool) -> Array:
         Share given, 0 to 1. With a divisible last step this is the optimum of the linear programme with a budget
         alone; whole, it falls short by less than one unit's value.
     """
-    units, arms = problem.value.shape
-    rows = np.arange(units)
-    solution = np.zeros((units, arms))
-    cost, value, at = np.zeros(units), np.zeros(units), np.full(units, -1)
-    free = np.where(problem.spend <= 0, problem.value, -np.inf)
-    start = free.argmax(axis=1)
-    given = free[rows, start] > 0
-    at[given], value[given] = start[given], free[rows, start][given]
-    solution[rows[given], start[given]] = 1.0
-    steps = []
-    for _ in range(arms):
-        dearer = problem.spend - cost[:, np.newaxis]
-        better = problem.value - value[:, np.newaxis]
-        ratio = np.divide(better, dearer, out=np.full(better.shape, -np.inf), where=(dearer > 0) & (better > 0))
-        to = ratio.argmax(axis=1)
-        moves = np.flatnonzero(ratio[rows, to] > 0)
-        if moves.size == 0:
-            break
-        to = to[moves]
-        steps.append(np.column_stack([moves, at[moves], to, dearer[moves, to], ratio[moves, to]]))
-        cost[moves], value[moves], at[moves] = problem.spend[moves, to], problem.value[moves, to], to
-    if not steps:
-        return solution
-    every = np.concatenate(steps)
-    every = every[np.argsort(-every[:, 4], kind="stable")]
+    start, every = hull_steps(problem.value, problem.spend)
+    solution = np.zeros(problem.value.shape)
+    given = np.flatnonzero(start >= 0)
+    solution[given, start[given]] = 1.0
     ends = np.cumsum(every[:, 3])
     whole = int(np.searchsorted(ends, budget * (1 + 1e-12), side="right"))
     for unit, before, after in every[:whole, :3].astype(int):
