@@ -13,6 +13,12 @@ _HOME: Final = {
     # tables
     "check": "bayesineq.tables.check",
     "read_table": "bayesineq.tables.files",
+    "tabulate": "bayesineq.tables.records",
+    "read_census": "bayesineq.tables.census",
+    "read_deprivation": "bayesineq.tables.deprivation",
+    "areas_within": "bayesineq.tables.lookups",
+    "area_health": "bayesineq.tables.area_health",
+    "quantile_groups": "bayesineq.tables.quantiles",
     # space
     "Adjacency": "bayesineq.space.adjacency",
     "contiguity": "bayesineq.space.contiguity",
@@ -26,20 +32,74 @@ _HOME: Final = {
     "design": "bayesineq.design.matrix",
     # inference
     "fit": "bayesineq.inference.fit",
+    # posterior
+    "contrast": "bayesineq.posterior.contrast",
+    "diagnose": "bayesineq.posterior.diagnose",
+    "exceedance": "bayesineq.posterior.exceedance",
+    "excursion_set": "bayesineq.posterior.exceedance",
+    "expected": "bayesineq.posterior.expected",
+    "inequality": "bayesineq.posterior.inequality",
+    "intervals": "bayesineq.posterior.summarise",
+    "load": "bayesineq.posterior.files",
+    "over_draws": "bayesineq.posterior.lift",
+    "population": "bayesineq.posterior.population",
+    "rank_intervals": "bayesineq.posterior.ranks",
+    "ranks": "bayesineq.posterior.ranks",
+    "save": "bayesineq.posterior.files",
+    "standardised": "bayesineq.posterior.standardise",
+    "summarise": "bayesineq.posterior.summarise",
+    # measures
+    "difference": "bayesineq.measures.simple",
+    "gini": "bayesineq.measures.welfare",
+    "manual": "bayesineq.measures.registry",
+    "ratio": "bayesineq.measures.simple",
+    "rii": "bayesineq.measures.slope",
+    "sii": "bayesineq.measures.slope",
+    "theil": "bayesineq.measures.entropy",
+    # report
+    "map_posterior": "bayesineq.report.maps",
+    "write_report": "bayesineq.report.page",
+    # simulate
+    "simulate_counts": "bayesineq.simulate.worlds",
+    "simulate_system": "bayesineq.simulate.system",
 }
-
 
 if TYPE_CHECKING:
     from bayesineq.design.card import ModelCard
     from bayesineq.design.matrix import Design, design
     from bayesineq.design.read_card import read_card
     from bayesineq.inference.fit import fit
+    from bayesineq.measures.entropy import theil
+    from bayesineq.measures.registry import manual
+    from bayesineq.measures.simple import difference, ratio
+    from bayesineq.measures.slope import rii, sii
+    from bayesineq.measures.welfare import gini
+    from bayesineq.posterior.contrast import contrast
+    from bayesineq.posterior.diagnose import diagnose
+    from bayesineq.posterior.exceedance import exceedance, excursion_set
+    from bayesineq.posterior.expected import expected
+    from bayesineq.posterior.files import load, save
+    from bayesineq.posterior.inequality import inequality
+    from bayesineq.posterior.lift import over_draws
+    from bayesineq.posterior.population import population
+    from bayesineq.posterior.ranks import rank_intervals, ranks
+    from bayesineq.posterior.standardise import standardised
+    from bayesineq.posterior.summarise import intervals, summarise
+    from bayesineq.report.maps import map_posterior
+    from bayesineq.report.page import write_report
+    from bayesineq.simulate.system import simulate_system
+    from bayesineq.simulate.worlds import simulate_counts
     from bayesineq.space.adjacency import Adjacency, from_edges
     from bayesineq.space.areas import read_areas
     from bayesineq.space.contiguity import contiguity, read_adjacency
+    from bayesineq.tables.area_health import area_health
+    from bayesineq.tables.census import read_census
     from bayesineq.tables.check import check
+    from bayesineq.tables.deprivation import read_deprivation
     from bayesineq.tables.files import read_table
-
+    from bayesineq.tables.lookups import areas_within
+    from bayesineq.tables.quantiles import quantile_groups
+    from bayesineq.tables.records import tabulate
 
 # A function shares its folder's name. Importing a folder puts it on the package under that name, once: taking it
 # off again leaves the name to the function, and `from bayesineq.design.matrix import ...` works all the same.
