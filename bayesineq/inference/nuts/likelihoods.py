@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.tensor.special import logsumexp
+from pytensor.gradient import disconnected_grad
 from scipy.special import gammaln
 
 type Tensor = Any
@@ -178,4 +178,7 @@ def log_interval(
     tensor, shape (n,)
         Log probability of each interval.
     """
-    return logsumexp(log_density(likelihood, eta[:, None], value, trials, constant, parameters), axis=1)
+    each = log_density(likelihood, eta[:, None], value, trials, constant, parameters)
+    # Relative to the likeliest count; the shift cancels, and so does its gradient.
+    top = disconnected_grad(pt.max(each, axis=1))
+    return top + pt.log(pt.sum(pt.exp(each - top[:, None]), axis=1))

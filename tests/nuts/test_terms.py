@@ -1,0 +1,277 @@
+"""
+The prior that the sampler sees, against dense algebra.
+
+With no trials the likelihood is constant, and given its hyperparameters the model is Gaussian in the rest. Its
+covariance is read off exactly (differences of a linear gradient) and compared with what the term is defined to
+be; what the Gaussian integrates to must be the hyperparameters' prior, so that no normalising term is missing.
+Tolerance 1e-7: differences of log densities of size 100 in double precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from pytensor.compile.mode import Mode
+from scipy import stats
+from scipy.linalg import block_diag
+from scipy.special import logit
+
+from bayesineq.design.matrix import Design
+from bayesineq.inference.nuts.model import LEVEL, MEAN_VARIANCE, build
+from bayesineq.inference.pc_phi import phi_prior
+from bayesineq.space.adjacency import Adjacency
+from bayesineq.space.scaling import scale_factors
+
+Float = NDArray[np.float64]
+OUTCOME = 'count = "count"\nat_risk = "trials"\nlikelihood = "binomial"'
+INTERCEPT = 'intercept = { dist = "Normal", mean = -1.5, sd = 0.7 }\n'
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Mean and covariance of the level and the deviations, the mean's variance, and the log integral."""
+
+    mean: Float
+    covariance: Float
+    mean_variance: float
+    log_integral: float
+
+
+def gaussians(study: Design, term: str, *settings: Mapping[str, float]) -> list[Gaussian]:
+    """Prior of a term at each setting of its hyperparameters."""
+    model = build(study)
+    python = Mode("py", None)
+    names = [LEVEL, term, *([term + MEAN_VARIANCE] if term + MEAN_VARIANCE in model.named_vars else [])]
+    inputs = model.value_vars
+    evaluate = model.compile_fn(
+        model.replace_rvs_by_values([model[n] for n in names]), inputs=inputs, mode=python, on_unused_input="ignore"
+    )
+    initial = model.initial_point()
+    linear = [k for k in initial if k not in settings[0]]
+    variables = [model.values_to_rvs[v] for v in inputs if v.name in linear]
+    density, gradient = model.compile_logp(mode=python), model.compile_dlogp(variables, mode=python)
+    size = [initial[k].size for k in linear]
+    unit, zero = np.eye(sum(size)), np.zeros(sum(size))
+
+    def at(setting: Mapping[str, float]) -> Gaussian:
+        def point(z: Float) -> dict[str, Float]:
+            parts = np.split(z, np.cumsum(size)[:-1])
+            fixed = {k: np.asarray(v, dtype=float) for k, v in setting.items()}
+            return fixed | {k: p.reshape(initial[k].shape) for k, p in zip(linear, parts, strict=True)}
+
+        def moved(z: Float) -> Float:
+            return np.concatenate([np.ravel(v) for v in evaluate(point(z))[:2]])
+
+        slope, origin = gradient(point(zero)), moved(zero)
+        precision = np.array([slope - gradient(point(e)) for e in unit])
+        mode = np.linalg.solve(precision, slope)
+        jacobian = np.array([moved(e) - origin for e in unit]).T
+        volume = 0.5 * len(zero) * np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(precision)[1]
+        extra = evaluate(point(zero))[2:]
+        return Gaussian(
+            mean=origin + jacobian @ mode,
+            covariance=jacobian @ np.linalg.solve(precision, jacobian.T),
+            mean_variance=float(extra[0]) if extra else 0.0,
+            log_integral=float(density(point(zero)) + 0.5 * slope @ mode + volume),
+        )
+
+    return [at(setting) for setting in settings]
+
+
+@pytest.fixture(scope="module")
+def silent(study: Callable[..., Design], table: pd.DataFrame) -> Callable[..., Design]:
+    """Designs without trials."""
+    empty = table.assign(count=0, trials=0)
+
+    def make(terms: str, priors: str = "") -> Design:
+        return study(OUTCOME, terms, INTERCEPT + priors, table=empty)
+
+    return make
+
+
+def generalised_inverse(graph: Adjacency) -> Float:
+    """Scaled covariance of the intrinsic autoregression, by dense pseudo-inverses, component by component."""
+    covariance = np.zeros((len(graph), len(graph)))
+    laplacian = graph.laplacian().toarray()
+    for c, size in enumerate(graph.component_sizes):
+        at = np.flatnonzero(graph.component == c)
+        part = np.ones((1, 1)) if size == 1 else np.linalg.pinv(laplacian[np.ix_(at, at)])
+        covariance[np.ix_(at, at)] = part / np.exp(np.log(np.diag(part)).mean())
+    return covariance
+
+
+def without_mean(n: int) -> Float:
+    return np.eye(n) - 1 / n
+
+
+def check(found: Gaussian, covariance: Float, mean_variance: float = 0.0, mean: Float | None = None) -> None:
+    n = len(covariance)
+    np.testing.assert_allclose(found.mean[0], -1.5, atol=1e-7)
+    np.testing.assert_allclose(found.mean[1:], np.zeros(n) if mean is None else mean, atol=1e-7)
+    expected = block_diag(0.7**2 + mean_variance, covariance)
+    np.testing.assert_allclose(found.covariance, expected, atol=1e-7)
+    np.testing.assert_allclose(found.mean_variance, mean_variance, atol=1e-10)
+
+
+SIGMA = "t.sigma = { dist = 'Exponential', rate = 1.3 }"
+
+
+def log_sigma(sigma: float) -> float:
+    """Density of log(sigma) under Exponential(1.3)."""
+    return float(stats.expon(scale=1 / 1.3).logpdf(sigma) + np.log(sigma))
+
+
+@pytest.mark.parametrize("sigma", [0.6, 1.7])
+def test_icar_is_the_scaled_generalised_inverse(silent: Callable[..., Design], graph: Adjacency, sigma: float) -> None:
+    (found,) = gaussians(silent("t = { kind = 'icar', by = 'area' }", SIGMA), "t", {"t.sigma_log__": np.log(sigma)})
+    check(found, sigma**2 * generalised_inverse(graph))
+
+
+@pytest.mark.parametrize(("sigma", "phi"), [(0.6, 0.8), (1.7, 0.15)])
+def test_bym2_mixes_structured_and_unstructured(
+    silent: Callable[..., Design], graph: Adjacency, sigma: float, phi: float
+) -> None:
+    n = len(graph)
+    hyper = {"t.sigma_log__": np.log(sigma), "t.phi_logodds__": logit(phi)}
+    (found,) = gaussians(silent("t = { kind = 'bym2', by = 'area' }", SIGMA), "t", hyper)
+    covariance = sigma**2 * (phi * generalised_inverse(graph) + (1 - phi) * without_mean(n))
+    check(found, covariance, sigma**2 * (1 - phi) / n)
+
+
+@pytest.mark.parametrize(("sigma", "rho"), [(0.6, 0.8), (1.7, 0.15)])
+def test_leroux_is_the_inverse_of_its_precision(
+    silent: Callable[..., Design], graph: Adjacency, sigma: float, rho: float
+) -> None:
+    n = len(graph)
+    hyper = {"t.sigma_log__": np.log(sigma), "t.rho_interval__": logit(rho)}
+    (found,) = gaussians(silent("t = { kind = 'leroux', by = 'area' }", SIGMA), "t", hyper)
+    precision = (rho * graph.laplacian().toarray() + (1 - rho) * np.eye(n)) / sigma**2
+    mean_variance = np.linalg.inv(precision).sum() / n**2
+    check(found, np.linalg.inv(precision) - mean_variance, mean_variance)
+
+
+@pytest.mark.parametrize("sigma", [0.6, 1.7])
+def test_exchangeable_is_independent(silent: Callable[..., Design], sigma: float) -> None:
+    (found,) = gaussians(
+        silent("t = { kind = 'exchangeable', by = 'group' }", SIGMA), "t", {"t.sigma_log__": np.log(sigma)}
+    )
+    check(found, sigma**2 * without_mean(3), sigma**2 / 3)
+
+
+def test_slopes_by_level_keep_their_mean(silent: Callable[..., Design]) -> None:
+    """What a covariate multiplies is not confounded with the intercept, so nothing is split off."""
+    term = "t = { kind = 'exchangeable', by = 'group', times = 'x' }"
+    check(*gaussians(silent(term, SIGMA), "t", {"t.sigma_log__": 0.0}), np.eye(3))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_random_walk_is_the_scaled_generalised_inverse(silent: Callable[..., Design], order: int) -> None:
+    """Independent of the basis used: pinv of D'D; order 2 adds its trend."""
+    term = f"t = {{ kind = 'random_walk', by = 'step', order = {order} }}"
+    trend = "\nt.trend = { dist = 'Normal', mean = 0.3, sd = 0.4 }" if order == 2 else ""
+    (found,) = gaussians(silent(term, SIGMA + trend), "t", {"t.sigma_log__": np.log(0.6)})
+    difference = np.diff(np.eye(6), n=order, axis=0)
+    inverse = np.linalg.pinv(difference.T @ difference)
+    covariance = 0.6**2 * inverse / np.exp(np.log(np.diag(inverse)).mean())
+    line = np.array([-5, -3, -1, 1, 3, 5]) / np.sqrt(35 / 3)
+    if order == 2:
+        check(found, covariance + 0.4**2 * np.outer(line, line), mean=0.3 * line)
+    else:
+        check(found, covariance)
+
+
+@pytest.mark.parametrize("rho", [0.7, 0.2])
+def test_ar1_is_stationary(silent: Callable[..., Design], rho: float) -> None:
+    hyper = {"t.sigma_log__": np.log(0.6), "t.rho_interval__": logit(rho)}
+    (found,) = gaussians(silent("t = { kind = 'ar1', by = 'step' }", SIGMA), "t", hyper)
+    lag = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
+    check(found, 0.6**2 * rho**lag)
+
+
+def test_coefficients_are_independent_and_zero_at_the_reference(silent: Callable[..., Design]) -> None:
+    prior = "t = { dist = 'Normal', mean = 0.2, sd = 0.5 }"
+    (found,) = gaussians(silent("t = { kind = 'fixed', by = 'group', reference = 'b' }", prior), "t", {})
+    check(found, np.diag([0.25, 0.0, 0.25]), mean=np.array([0.2, 0.0, 0.2]))
+    check(
+        *gaussians(silent("t = { kind = 'linear', by = 'x' }", prior), "t", {}),
+        np.array([[0.25]]),
+        mean=np.array([0.2]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("term", "names"),
+    [
+        ("t = { kind = 'icar', by = 'area' }", ["sigma"]),
+        ("t = { kind = 'bym2', by = 'area' }", ["sigma", "phi"]),
+        ("t = { kind = 'leroux', by = 'area' }", ["sigma", "rho"]),
+        ("t = { kind = 'random_walk', by = 'step' }", ["sigma"]),
+        ("t = { kind = 'ar1', by = 'step' }", ["sigma", "rho"]),
+    ],
+)
+def test_nothing_but_the_prior_depends_on_hyperparameters(
+    silent: Callable[..., Design], term: str, names: list[str]
+) -> None:
+    """Integrated over everything Gaussian, the density is that of the hyperparameters, from scipy.stats."""
+    share = "phi_logodds__" if "phi" in names else "rho_interval__"
+    prior = {
+        "phi": "\nt.phi = { dist = 'Beta', a = 2, b = 3 }",
+        "rho": "\nt.rho = { dist = 'Uniform', lower = 0, upper = 1 }",
+    }
+    made = silent(term, SIGMA + "".join(prior.get(n, "") for n in names))
+    settings, known = [], []
+    for sigma, part in ((0.6, 0.8), (1.7, 0.15)):
+        settings.append({"t.sigma_log__": np.log(sigma)} | ({f"t.{share}": logit(part)} if len(names) > 1 else {}))
+        known.append(log_sigma(sigma) + (np.log(part * (1 - part)) if len(names) > 1 else 0.0))
+        known[-1] += stats.beta(2, 3).logpdf(part) if "phi" in names else 0.0
+    found = [g.log_integral for g in gaussians(made, "t", *settings)]
+    np.testing.assert_allclose(np.diff(found), np.diff(known), atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("prior", "variable", "known"),
+    [
+        ("sigma = { dist = 'HalfNormal', sd = 0.5 }", "sigma_log__", lambda s: stats.halfnorm(scale=0.5).logpdf(s)),
+        (
+            "sigma = { dist = 'Gamma', shape = 2, rate = 3 }",
+            "sigma_log__",
+            lambda s: stats.gamma(2, scale=1 / 3).logpdf(s),
+        ),
+        (
+            "sigma = { dist = 'PC', above = 0.8, probability = 0.05 }",
+            "sigma_log__",
+            lambda s: stats.expon(scale=-0.8 / np.log(0.05)).logpdf(s),
+        ),
+        (
+            "precision = { dist = 'Gamma', shape = 2, rate = 0.3 }",
+            "precision_log__",
+            lambda t: stats.gamma(2, scale=1 / 0.3).logpdf(t),
+        ),
+    ],
+)
+def test_prior_of_a_standard_deviation(
+    silent: Callable[..., Design], prior: str, variable: str, known: Callable[[float], float]
+) -> None:
+    """Densities from scipy.stats; PC(above=u, probability=a) is exponential with P(sigma > u) = a."""
+    made = silent("t = { kind = 'random_walk', by = 'step' }", f"t.{prior}")
+    found = [g.log_integral for g in gaussians(made, "t", *({f"t.{variable}": np.log(v)} for v in (0.4, 1.9)))]
+    expected = [known(v) + np.log(v) for v in (0.4, 1.9)]
+    np.testing.assert_allclose(found[0] - found[1], expected[0] - expected[1], atol=1e-7)
+
+
+def test_pc_prior_of_phi_is_its_table(silent: Callable[..., Design], graph: Adjacency) -> None:
+    """The spline inside the model equals the table's own log density at and between knots."""
+    made = silent(
+        "t = { kind = 'bym2', by = 'area' }", SIGMA + "\nt.phi = { dist = 'PC', below = 0.5, probability = 0.66 }"
+    )
+    table = phi_prior(made.card.prior("t.phi"), graph, scale_factors(graph))
+    at = np.array([-2.0, 0.13, 3.4])
+    share = (at + 12) / 24
+    settings = [{"t.sigma_log__": 0.0, "t.phi.logit_interval__": logit(s)} for s in share]
+    found = [g.log_integral for g in gaussians(made, "t", *settings)] - np.log(share * (1 - share))
+    np.testing.assert_allclose(np.diff(found), np.diff(table.log_density(at)), atol=1e-7)
