@@ -50,7 +50,7 @@ def expected(
         Mean outcome on the scale of the response. Coordinate `population` (dims by) holds the summed weights. Groups
         without anybody are left out and named in the attribute `left_out`; where several columns are crossed, a cell
         without anybody is missing. Attributes: `scale` ("proportion", "rate ratio", "rate", "mean"), `units`,
-        `outcome`, `link` and the provenance of the posterior.
+        `outcome`, `link`, `more_is` ("worse" or "better") and the provenance of the posterior.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def expected(
         dims=(*SAMPLE_DIMS, *names),
         coords={**dict(zip(names, levels, strict=True)), POPULATION: (names, weight.reshape(shape))},
         name=card.outcome.name,
-        attrs={"outcome": card.outcome.name, "link": card.outcome.link, **scale_of(card.outcome), **provenance(post)},
+        attrs={**_said_of(card.outcome), **scale_of(card.outcome), **provenance(post)},
     )
     for dim in names:
         value[dim].attrs["ordered"] = int(_ordered(card, frame[dim], value[dim].to_numpy()))
@@ -218,6 +218,10 @@ def groups_of(frame: pd.DataFrame, names: list[str]) -> tuple[list[NDArray[np.ge
         return [], np.zeros(len(frame), dtype=np.int32)
     shape = tuple(len(level) for level in levels)
     return levels, np.asarray(np.ravel_multi_index(codes, shape)).astype(np.int32)
+
+
+def _said_of(outcome: Outcome) -> dict[str, str]:
+    return {"outcome": outcome.name, "link": outcome.link, "more_is": outcome.more_is}
 
 
 def _ordered(card: ModelCard, column: pd.Series, levels: NDArray[np.generic]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ def over_draws(
     Parameters
     ----------
     measure : callable
-        `measure(value, weight, ...)` with groups on the last axis, as all of `bayesineq.measures`.
+        `measure(value, weight, ...)` or `measure(value, ...)` with groups on the last axis, as `bayesineq.measures`.
     values : DataArray, dims (chain, draw, ..., dim)
         Values of groups, such as `expected` returns; further dimensions are kept.
     dim : str
@@ -81,12 +82,17 @@ def over_draws(
     stated = _stated(measure)
     if stated is not None and stated.ordered and (options or {}).get("order") is None:
         values = _in_order(values, dim, name)
-    sizes = _weight(values, dim, weight, name, needed=stated is None or stated.weighted)
+    takes_weight = _takes_weight(measure)
+    if weight is not None and not takes_weight:
+        raise MeasureError(f"{name} takes no weight; leave weight= out")
+    needed = takes_weight and (stated is None or stated.weighted)
+    sizes = _weight(values, dim, weight, name, needed=needed) if takes_weight else None
     lead = [d for d in values.dims if d != dim]
     values = values.transpose(*lead, dim)
     _refuse_gaps(values, dim, name)
     chosen = {key: _option(values, dim, key, value, name) for key, value in (options or {}).items()}
-    answer = np.asarray(measure(values.to_numpy(), _shaped(sizes, lead, dim), **chosen))
+    arguments = [values.to_numpy(), _shaped(sizes, lead, dim)] if takes_weight else [values.to_numpy()]
+    answer = np.asarray(measure(*arguments, **chosen))
     shape = tuple(values.sizes[d] for d in lead)
     if answer.shape[: len(shape)] != shape or answer.ndim > len(shape) + 1:
         raise MeasureError(
@@ -106,6 +112,12 @@ def _stated(measure: Callable[..., Any]) -> Measure | None:
     """What the registry says about a measure; None for a function that is not in it."""
     stated = DEFINED.get(getattr(measure, "__name__", ""))
     return stated if stated is not None and stated.function is measure else None
+
+
+def _takes_weight(measure: Callable[..., Any]) -> bool:
+    """Whether a second array goes in beside the values."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in positional for p in inspect.signature(measure).parameters.values()) > 1
 
 
 def _scale(stated: Measure) -> str:

@@ -194,12 +194,12 @@ def european_standard(bands: Iterable[str], dim: str = "age_band") -> pd.Series:
     labels = [str(band) for band in bands]
     single = np.zeros(_LAST_AGE)
     standard = esp2013()
-    firsts = [_ages(band)[0] for band in standard.age_band]
+    firsts = [first_and_next_age(band)[0] for band in standard.age_band]
     for people, (first, after) in zip(standard.weight, pairwise([*firsts, _LAST_AGE]), strict=True):
         single[first:after] = people / (after - first)
     taken, shares = np.zeros(_LAST_AGE, dtype=int), []
     for label in labels:
-        start, end = _ages(label)
+        start, end = first_and_next_age(label)
         taken[start:end] += 1
         shares.append(float(single[start:end].sum()))
     if (taken > 1).any():
@@ -207,8 +207,25 @@ def european_standard(bands: Iterable[str], dim: str = "age_band") -> pd.Series:
     return pd.Series(shares, index=pd.Index(labels, name=dim), name=POPULATION)
 
 
-def _ages(label: str) -> tuple[int, int]:
-    """First year of an age band, and the year after its last."""
+def first_and_next_age(label: str) -> tuple[int, int]:
+    """
+    Ends of an age band.
+
+    Parameters
+    ----------
+    label : str
+        Such as "0-4", "16-24", "7", "85+" or "85 and over".
+
+    Returns
+    -------
+    first, after : int
+        Its first year, and the year after its last; an open band ends at 100.
+
+    Raises
+    ------
+    PosteriorError
+        If the label is no age band.
+    """
     found = _BAND.match(label)
     if found:
         start, end = int(found[1]), _LAST_AGE if found[3] else int(found[2] or found[1]) + 1

@@ -180,6 +180,7 @@ def test_provenance_travels(post):
         assert got.attrs[key] == post.attrs[key]
     assert got.name == got.attrs["outcome"] == "prevalence"
     assert got.attrs["link"] == "logit"
+    assert got.attrs["more_is"] == "worse"
 
 
 def test_contribution_of_a_term(post):

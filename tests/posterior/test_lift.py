@@ -156,3 +156,14 @@ def test_empty_groups_are_refused_by_name(post):
     with pytest.raises(MeasureError, match=r"1 groups have no value .* \(ethnicity=H, imd_decile=3\)"):
         over_draws(sii, values, "imd_decile")
     assert over_draws(sii, values.sel(ethnicity=["A", "M"]), "imd_decile").shape == (2, 5, 2)
+
+
+def test_measures_of_values_alone(deciles):
+    from bayesineq.measures.life_table import life_expectancy
+
+    rates = deciles / 10
+    got = over_draws(life_expectancy, rates, "imd_decile", options={"ages": [0, 20, 40, 60, 80]})
+    assert got.dims == ("chain", "draw", "part")
+    np.testing.assert_allclose(got, life_expectancy(rates.to_numpy(), ages=[0, 20, 40, 60, 80]), rtol=1e-12)
+    with pytest.raises(MeasureError, match="life_expectancy takes no weight"):
+        over_draws(life_expectancy, deciles, "imd_decile", weight=deciles["population"])
