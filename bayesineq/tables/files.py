@@ -97,6 +97,9 @@ def header(path: Path) -> list[str]:
 
 def _read_csv(path: Path, text: Collection[str], missing: Collection[str]) -> pd.DataFrame:
     names = header(path)
+    other = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
+    if other:
+        raise SchemaError(f"The file {path} is separated by {other[0]!r}, not by commas. Save it as 'CSV UTF-8'.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SchemaError(f"The file {path} has more than one column named {', '.join(map(repr, twice))}. Rename them.")

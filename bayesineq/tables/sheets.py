@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import pandas as pd
 
 from bayesineq.errors import SchemaError
 from bayesineq.tables.files import existing, read_table, suffix
+
+ZIP = b"PK"
 
 HEADER_WITHIN = 15
 """Rows of a sheet in which its header is looked for, below titles and notes."""
@@ -20,25 +21,35 @@ def _tidy(title: Any) -> str:
     return " ".join(str(title).split())
 
 
-def _sheet(path: Path, holds: str) -> pd.DataFrame:
+def _sheets(path: Path) -> dict[str, pd.DataFrame]:
+    """Every sheet of a workbook as cells; content, not the name, tells the binary format from the zipped one."""
     try:
-        sheets = pd.read_excel(path, sheet_name=None, header=None, nrows=HEADER_WITHIN, dtype=object)
-        for name, top in sheets.items():
-            for position in range(len(top)):
-                if any(re.search(holds, _tidy(cell)) for cell in top.iloc[position].dropna()):
-                    table = pd.read_excel(path, sheet_name=name, header=position)
-                    return table.set_axis(pd.RangeIndex(position + 2, position + 2 + len(table)))
-    except (zipfile.BadZipFile, ValueError, OSError, KeyError, AssertionError) as error:
-        raise SchemaError(
-            f"The workbook {path} cannot be read: {error}. It may be cut short; fetch it again."
-        ) from error
+        with path.open("rb") as file:
+            zipped = file.read(2) == ZIP
+        if zipped:
+            return pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl")
+        import xlrd
+
+        with path.open("rb") as file:
+            book = xlrd.open_workbook(file_contents=file.read())
+        rows = {sheet.name: [sheet.row_values(row) for row in range(sheet.nrows)] for sheet in book.sheets()}
+        return {name: pd.DataFrame(cells, dtype=object).replace("", None) for name, cells in rows.items()}
     except Exception as error:
-        # The reader of .xls raises a class of its own for a damaged file.
-        if type(error).__module__.partition(".")[0] not in ("xlrd", "openpyxl"):
-            raise
+        # A damaged workbook makes its reader raise whatever its parser met: zip, XML, struct or look-up errors.
         raise SchemaError(
             f"The workbook {path} cannot be read: {error}. It may be cut short; fetch it again."
         ) from error
+
+
+def _sheet(path: Path, holds: str) -> pd.DataFrame:
+    sheets = _sheets(path)
+    for cells in sheets.values():
+        for position in range(min(len(cells), HEADER_WITHIN)):
+            titles = cells.iloc[position]
+            if any(re.search(holds, _tidy(title)) for title in titles.dropna()):
+                body = cells.iloc[position + 1 :, titles.notna().to_numpy()].infer_objects()
+                rows = pd.RangeIndex(position + 2, position + 2 + len(body))
+                return body.set_axis(titles.dropna().map(_tidy).to_numpy(), axis=1).set_axis(rows)
     raise SchemaError(
         f"No sheet of {path} has a column like {holds!r} in its first {HEADER_WITHIN} rows; "
         f"its sheets are {', '.join(map(repr, sheets))}. Is it the right file?"

@@ -188,6 +188,15 @@ def test_blank_lines_at_the_end_are_no_rows_and_a_blank_line_inside_is_an_error(
     assert set(failures(path)["row"]) == {4}
 
 
+def test_a_csv_cut_in_the_middle_of_a_row_fails_at_that_row(tmp_path: Path) -> None:
+    path = tmp_path / "counts.csv"
+    text = counts().to_csv(index=False)
+    path.write_text(text[: text.rindex(",65+")])
+    found = failures(path)
+    assert set(found["column"]) == {"age_band", "sex", "cases", "population"}
+    assert set(found["row"]) == {ROWS + 1}
+
+
 def _truncated_gzip(path: Path) -> None:
     whole = gzip.compress(counts().to_csv(index=False).encode() * 50)
     path.write_bytes(whole[: len(whole) // 2])
@@ -208,6 +217,11 @@ def _truncated_gzip(path: Path) -> None:
         ("ragged.csv", lambda path: path.write_text("a,b\n1,2\n1,2,3\n"), "cannot be read as csv"),
         ("longer.csv", lambda path: path.write_text("a,b\n1,2,3\n1,2,3\n"), "cannot be read as csv"),
         ("twice.csv", lambda path: path.write_text("area,area\n1,2\n"), "more than one column named 'area'"),
+        (
+            "semicolons.csv",
+            lambda path: path.write_text("area;cases\nE01000001;1\n"),
+            "separated by ';', not by commas",
+        ),
         ("cut.parquet", lambda path: path.write_bytes(b"PAR1 and no more"), "cannot be read"),
     ],
 )

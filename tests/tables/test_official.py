@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,21 @@ def england(census: dict[str, pd.DataFrame], iod2025: pd.DataFrame) -> pd.DataFr
 @pytest.fixture(scope="module")
 def changes(shared: Path) -> pd.DataFrame:
     return read_changes(shared / "data/lookups/lsoa11_lsoa21_lad22.parquet")
+
+
+def binary_sheet(rows: list[list[str | float]]) -> bytes:
+    """A sheet of Excel 2 (BIFF2: records of type, length and body), the simplest that readers of .xls accept."""
+    body = struct.pack("<HHHH", 0x0009, 4, 7, 0x10)
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            place = struct.pack("<HH3x", row, column)
+            if isinstance(cell, str):
+                text = place + bytes([len(cell)]) + cell.encode("ascii")
+                body += struct.pack("<HH", 0x0004, len(text)) + text
+            else:
+                number = place + struct.pack("<d", cell)
+                body += struct.pack("<HH", 0x0003, len(number)) + number
+    return body + struct.pack("<HH", 0x000A, 0)
 
 
 class TestCensus:
@@ -173,8 +189,16 @@ class TestDeprivation:
         with pytest.raises(SchemaError, match="cannot be read"):
             read_deprivation(cut)
 
+    def test_a_sheet_of_the_binary_format_is_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "old.xls"
+        rows = [["LSOA code (2011)", "Rank"], ["E01000001", 2.0], ["E01000002", 1.0]]
+        path.write_bytes(binary_sheet(rows))
+        table = read_published(path, r"^LSOA code")
+        assert table.to_dict("list") == {"LSOA code (2011)": ["E01000001", "E01000002"], "Rank": [2, 1]}
+        assert table.index.tolist() == [2, 3]
+
     @pytest.mark.slow
-    def test_the_old_workbook_format_is_read_and_refused_as_no_index(self, shared: Path) -> None:
+    def test_a_workbook_named_xls_is_read_and_refused_as_no_index(self, shared: Path) -> None:
         path = shared / "data/imd/File_6_-_IoD2019_Population_Denominators.xls"
         table = read_published(path, r"^LSOA code \(2011\)")
         assert len(table) == 32_844
