@@ -1,0 +1,170 @@
+"""What a map shows, as a table: one row an area, keyed by code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.dims import AREA, CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.errors import MeasureError
+from bayesineq.posterior.summarise import by_level
+
+Statistic = Literal["mean", "width", "exceedance"]
+STATISTICS: Final = ("mean", "width", "exceedance")
+
+_BLOCK: Final = 4_000_000
+
+
+def area_table(
+    values: xr.DataArray, *, threshold: float | Literal["average"] = "average", prob: float = CI_PROB
+) -> pd.DataFrame:
+    """
+    Summarise the draws of every area.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, area) in any order
+        Outcome of each area, with area codes as coordinate and, for a weighted average, `population` along `area`.
+    threshold : float or "average"
+        What exceedance compares with: a value on the scale of the outcome, or in every draw the mean of all areas
+        weighted by their population.
+    prob : float
+        Probability that the interval holds.
+
+    Returns
+    -------
+    DataFrame
+        Index `area`; columns `mean`, `sd`, `lower`, `upper`, `width`, `exceedance` (probability above the
+        threshold). An area whose draws are all missing is a row of NaN.
+
+    Raises
+    ------
+    MeasureError
+        If dimensions or codes are missing, codes repeat, or an area has some draws but not all.
+    """
+    draws, codes = _draws(values)
+    weight = _weight(values)
+    known = _known(draws, codes)
+    cut = _threshold(draws, weight, known, threshold)
+    # One chain: whether chains agree is asked of the fit, not of every area of a map.
+    flat = xr.DataArray(draws[None], dims=(*SAMPLE_DIMS, AREA), coords={AREA: codes.astype(object)})
+    table = by_level(flat, prob).set_index(AREA)[["mean", "sd", "lower", "upper"]]
+    table["width"] = table["upper"] - table["lower"]
+    step = max(1, _BLOCK // len(draws))
+    shares = [(draws[:, start : start + step] > cut[:, None]).mean(axis=0) for start in range(0, len(codes), step)]
+    table["exceedance"] = np.where(known, np.concatenate(shares), np.nan)
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """
+    Classes of a map.
+
+    Parameters
+    ----------
+    edges : ndarray, shape (n_class + 1,)
+        Ends of the classes, rising. A value belongs to the class whose lower end it reaches; the last holds both ends.
+    member : ndarray of int, shape (n_area,)
+        Class of each area, from 0; -1 for a missing one.
+    """
+
+    edges: NDArray[np.float64]
+    member: NDArray[np.int64]
+
+
+def quantile_classes(values: NDArray[np.float64], count: int) -> Classes:
+    """
+    Sort values into classes of about equally many areas.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_area,)
+        One value an area; NaN is missing.
+    count : int
+        Number of classes asked for; ties can leave fewer, and equal values leave one.
+
+    Returns
+    -------
+    Classes
+        Ends and members.
+    """
+    present = values[np.isfinite(values)]
+    if not len(present):
+        return Classes(np.array([0.0, 1.0]), np.full(len(values), -1))
+    edges = np.unique(np.quantile(present, np.linspace(0.0, 1.0, count + 1)))
+    if np.ptp(present) <= 1e-12 * max(1.0, float(np.abs(present).max())):
+        edges = np.array([present.min(), present.max()])
+    return fixed_classes(values, edges)
+
+
+def fixed_classes(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Classes:
+    """
+    Sort values into given classes.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_area,)
+        One value an area; NaN is missing.
+    edges : ndarray, shape (n_class + 1,)
+        Ends of the classes, rising.
+
+    Returns
+    -------
+    Classes
+        Ends and members.
+    """
+    member = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    member[~np.isfinite(values)] = -1
+    return Classes(edges, member)
+
+
+def _draws(values: xr.DataArray) -> tuple[NDArray[np.floating], NDArray[np.str_]]:
+    wanted = {*SAMPLE_DIMS, AREA}
+    if set(values.dims) != wanted or AREA not in values.coords:
+        raise MeasureError(
+            f"a map needs draws with the dimensions {sorted(wanted)} and area codes; "
+            f"given {[str(d) for d in values.dims]} with coordinates {sorted(str(c) for c in values.coords)}"
+        )
+    codes = values[AREA].to_numpy().astype(str)
+    if len(repeated := pd.Index(codes)[pd.Index(codes).duplicated()]):
+        raise MeasureError(f"area codes are there more than once: {list(repeated.unique()[:5])}; keep one of each")
+    ordered = values.transpose(*SAMPLE_DIMS, AREA).to_numpy()
+    return ordered.reshape(-1, len(codes)), codes
+
+
+def _weight(values: xr.DataArray) -> NDArray[np.float64]:
+    if POPULATION in values.coords and values[POPULATION].dims == (AREA,):
+        return values[POPULATION].to_numpy().astype(np.float64)
+    return np.ones(values.sizes[AREA])
+
+
+def _known(draws: NDArray[np.floating], codes: NDArray[np.str_]) -> NDArray[np.bool_]:
+    finite = np.isfinite(draws)
+    whole, some = finite.all(axis=0), finite.any(axis=0)
+    if (partly := some & ~whole).any():
+        raise MeasureError(
+            f"{int(partly.sum())} areas have some draws that are missing or infinite ({', '.join(codes[partly][:5])}); "
+            "an area is drawn when all its draws are finite, or marked missing when none is"
+        )
+    return np.asarray(whole)
+
+
+def _threshold(
+    draws: NDArray[np.floating],
+    weight: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    threshold: float | Literal["average"],
+) -> NDArray[np.float64]:
+    if threshold != "average":
+        return np.full(len(draws), float(threshold))
+    share = np.where(known, weight, 0.0)
+    if not share.sum() > 0:
+        return np.zeros(len(draws))
+    filled = draws if known.all() else np.where(known, draws, 0.0)
+    return np.asarray(filled @ (share / share.sum()), dtype=np.float64)

@@ -1,0 +1,179 @@
+"""What a report says, gathered from a posterior before any page is laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.design.card import ModelCard
+from bayesineq.dims import CI_PROB, ETHNICITY, POPULATION
+from bayesineq.posterior.diagnose import Diagnosis, diagnose
+from bayesineq.posterior.expected import expected
+from bayesineq.posterior.population import card_of, population, provenance
+from bayesineq.report.draws import ends, flat
+from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
+from bayesineq.report.numbers import estimate, unit_of
+from bayesineq.report.outline import Outline, outline
+from bayesineq.report.parts import Frame, Row, Section, Table
+from bayesineq.report.sections import (
+    association_section,
+    deprivation_section,
+    group_section,
+    inequality_table,
+    map_section,
+)
+from bayesineq.report.words import Statement
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, shown_count
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """
+    Everything that a report says.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The model.
+    diagnosis : Diagnosis
+        Whether the fit can be trusted.
+    answer : tuple of Statement
+        The findings, most important first.
+    inequality : Table or None
+        Absolute and relative measures over deprivation; None where the card has none.
+    sections : tuple of Section
+        Groups and maps.
+    quality : Table
+        People, rows and unknown shares.
+    provenance : Mapping of str to str
+        Where the numbers come from.
+    overall : str
+        The average of everyone, with its interval.
+    rule : Rule
+        How small counts were treated.
+    """
+
+    card: ModelCard
+    diagnosis: Diagnosis
+    answer: tuple[Statement, ...]
+    inequality: Table | None
+    sections: tuple[Section, ...]
+    quality: Table
+    provenance: Mapping[str, str]
+    overall: str
+    rule: Rule
+
+
+def gather(
+    post: xr.DataTree,
+    areas: gpd.GeoDataFrame | None,
+    *,
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    rule: Rule = DEFAULT_RULE,
+    code: str | None = None,
+) -> Content:
+    """
+    Gather what a report says.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    areas : GeoDataFrame or None
+        Boundaries keyed by code; None leaves the maps out.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+    prob : float
+        Probability that the intervals hold.
+    rule : Rule
+        How small counts are treated.
+    code : str, optional
+        Column of area codes in `areas`.
+
+    Returns
+    -------
+    Content
+        Ready to be laid out.
+    """
+    card = card_of(post)
+    everyone = flat(expected(post))
+    unit = unit_of(card.outcome, float(everyone.mean()))
+    frame = Frame(post, card, unit, labels, prob, rule)
+    place = frame.place
+    answer: list[Statement] = []
+    sections: list[Section] = []
+    measures: Table | None = None
+    for dim in sorted(
+        (d for d in card.dims if d != place), key=lambda d: (d not in DEPRIVATION, d != ETHNICITY, card.dims.index(d))
+    ):
+        values = expected(post, by=dim)
+        section = deprivation_section(frame, values, dim) if dim in DEPRIVATION else group_section(frame, values, dim)
+        if dim in DEPRIVATION and measures is None and values.sizes[dim] > 1:
+            measures = inequality_table(frame, values, dim)
+        sections.append(section)
+        answer.extend(section.statements)
+    if any(term.kind == "linear" for term in card.terms):
+        section = association_section(frame)
+        sections.append(section)
+        answer.extend(section.statements)
+    unmapped = 0
+    if place is not None and areas is not None:
+        shapes = outline(areas, code=code)
+        section = map_section(frame, shapes, place, _names(areas, shapes))
+        unmapped = len(shapes) - len(post["posterior"][place])
+        sections.append(section)
+        answer.extend(section.statements)
+    mean, (lower, upper) = float(everyone.mean()), ends(everyone, prob)
+    return Content(
+        card=card,
+        diagnosis=diagnose(post),
+        answer=tuple(answer),
+        inequality=measures,
+        sections=tuple(sections),
+        quality=_quality(frame, unmapped),
+        provenance={key: str(value) for key, value in provenance(post).items()},
+        overall=estimate(mean, lower, upper, unit),
+        rule=rule,
+    )
+
+
+def _names(areas: gpd.GeoDataFrame, shapes: Outline) -> dict[str, str]:
+    """Names of areas, where the boundaries carry a column that is named like one."""
+    for column in areas.columns:
+        folded = str(column).casefold()
+        if folded == "name" or folded.endswith(("nm", "_name")):
+            return dict(zip(shapes.codes.tolist(), areas[column].astype(str), strict=True))
+    return {}
+
+
+def _quality(frame: Frame, unmapped: int) -> Table:
+    people = population(frame.post)
+    total = float(people[POPULATION].sum())
+    rows: list[Row] = [
+        (f"{frame.size_name.capitalize()} behind the estimates", shown_count(total, frame.rule)),
+        ("Cells (combinations of groups and areas) that were fitted", f"{len(people):,}"),
+    ]
+    for dim in frame.card.dims:
+        values = people.groupby(dim, observed=False)[POPULATION].sum()
+        if dim == frame.place or dim in DEPRIVATION:
+            continue
+        table = pd.DataFrame({"level": values.index, POPULATION: values.to_numpy()})
+        unknown = np.array(unknown_levels(dim, list(table["level"]), frame.labels))
+        share = float(table.loc[unknown, POPULATION].sum()) / total if total else 0.0
+        said = "none is coded as unknown" if not unknown.any() else f"{100 * share:.1f}%"
+        rows.append((f"Unknown {dimension_label(dim)}", said))
+        if empty := int((table[POPULATION] == 0).sum()):
+            rows.append((f"Levels of {dimension_label(dim)} that nobody has", f"{empty:,}, left out"))
+    if unmapped > 0:
+        rows.append(("Areas on the map without an estimate", f"{unmapped:,}, hatched"))
+    rows.append(("Small counts", str(frame.rule)))
+    return Table("What the estimates rest on", ("Item", "Value"), tuple(rows))

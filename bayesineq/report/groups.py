@@ -1,0 +1,93 @@
+"""Tables of groups: estimates with intervals, names, sizes, and what disclosure lets be shown of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import CI_PROB, POPULATION
+from bayesineq.errors import MeasureError
+from bayesineq.posterior.summarise import by_level
+from bayesineq.report.labels import Labels, level_labels, unknown_levels
+from bayesineq.report.numbers import Unit, estimate
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, implied_small
+
+GROUP_COLUMNS = ("level", "label", "unknown", "population", "share", "mean", "sd", "median", "lower", "upper", "hidden")
+
+
+def group_table(
+    values: xr.DataArray,
+    dim: str,
+    *,
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    rule: Rule = DEFAULT_RULE,
+    counts: bool = True,
+) -> pd.DataFrame:
+    """
+    Summarise the draws of every group.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, dim)
+        Outcome of each group, with coordinate `population` along `dim`.
+    dim : str
+        The dimension.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+    prob : float
+        Probability that the interval holds.
+    rule : Rule
+        When a count is small.
+    counts : bool
+        Whether values times population are counts of people or events, as with proportions and rates.
+
+    Returns
+    -------
+    DataFrame
+        A row a group in the order of `values`: `level`, `label`, `unknown` (says that the characteristic is not
+        known), `population`, `share` (of everyone), `mean`, `sd`, `median`, `lower`, `upper`, and `hidden`: True
+        where the group's size or its implied count is small, so that neither may be shown.
+
+    Raises
+    ------
+    MeasureError
+        If `values` has another shape or no population.
+    """
+    own = [str(d) for d in values.dims if d not in {"chain", "draw"}]
+    if own != [dim] or POPULATION not in values.coords:
+        raise MeasureError(
+            f"a table of groups needs draws of one dimension {dim!r} with the coordinate {POPULATION!r}; "
+            f"given the dimensions {own} and the coordinates {sorted(map(str, values.coords))}"
+        )
+    table = by_level(values, prob).rename(columns={dim: "level"})
+    levels = list(table["level"])
+    table["label"] = level_labels(dim, levels, labels)
+    table["unknown"] = unknown_levels(dim, levels, labels)
+    people = table[POPULATION].to_numpy(dtype=float)
+    table["share"] = people / people.sum()
+    rate = table["mean"].abs().to_numpy() if counts else 1.0
+    table["hidden"] = implied_small(rate, people, rule)
+    return table[list(GROUP_COLUMNS)]
+
+
+def groups_in_words(table: pd.DataFrame, unit: Unit) -> str:
+    """
+    Read a table of groups out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the columns `label`, `mean`, `lower`, `upper`.
+    unit : Unit
+        How values are written.
+
+    Returns
+    -------
+    str
+        For example "Female: 6.1% (5.9 to 6.3); Male: 5.8% (5.6 to 6.0)".
+    """
+    columns = (table[name].tolist() for name in ("label", "mean", "lower", "upper"))
+    return "; ".join(
+        f"{label}: {estimate(mean, lower, upper, unit)}" for label, mean, lower, upper in zip(*columns, strict=True)
+    )

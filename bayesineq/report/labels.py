@@ -1,0 +1,139 @@
+"""Names that readers understand for dimensions and their levels, and which levels say "unknown"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Final
+
+import pandas as pd
+
+from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, QUINTILE, SEX
+from bayesineq.shipped import folder
+
+type Labels = Mapping[str, Mapping[object, str]]
+
+DEPRIVATION: Final = (DECILE, QUINTILE)
+
+_DIMENSIONS: Final[Mapping[str, str]] = {
+    AREA: "area",
+    ETHNICITY: "ethnic group",
+    DECILE: "deprivation decile",
+    QUINTILE: "deprivation quintile",
+    AGE: "age group",
+    SEX: "sex",
+}
+_SEX: Final[Mapping[object, str]] = {"female": "Female", "male": "Male", "F": "Female", "M": "Male", "X": "Not known"}
+_PARTS: Final = {DECILE: (10, "tenth"), QUINTILE: (5, "fifth")}
+_SAYS_UNKNOWN: Final = frozenset({"unknown", "not known", "not stated", "missing", "prefer not to say"})
+_CODES_UNKNOWN: Final = frozenset({"z", "99", "x"})
+_CODE_LISTS: Final = ("ethnicity_nhs", "ethnicity_census_2021", "ethnicity_broad")
+
+
+def dimension_label(dim: str) -> str:
+    """
+    Name of a dimension in words.
+
+    Parameters
+    ----------
+    dim : str
+        A dimension of a card.
+
+    Returns
+    -------
+    str
+        For example "deprivation decile".
+    """
+    return _DIMENSIONS.get(dim, dim.replace("_", " "))
+
+
+def level_labels(dim: str, levels: Sequence[object], labels: Labels | None = None) -> list[str]:
+    """
+    Names of the levels of a dimension in words.
+
+    Parameters
+    ----------
+    dim : str
+        A dimension.
+    levels : sequence
+        Its codes.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes; they go before the package's own.
+
+    Returns
+    -------
+    list of str
+        One a level; a code that has no name stands for itself.
+    """
+    own: dict[object, str] = {}
+    if dim in DEPRIVATION:
+        last = _PARTS[dim][0]
+        own = {1: "1 (most deprived)", last: f"{last} (least deprived)"}
+    elif dim == SEX:
+        own = dict(_SEX)
+    elif dim == ETHNICITY:
+        own = dict(_ethnic_names(tuple(str(level) for level in levels)))
+    given = (labels or {}).get(dim, {})
+    return [given.get(level) or given.get(str(level)) or own.get(level) or str(level) for level in levels]
+
+
+def unknown_levels(dim: str, levels: Sequence[object], labels: Labels | None = None) -> list[bool]:
+    """
+    Tell which levels say that the characteristic is not known.
+
+    Parameters
+    ----------
+    dim : str
+        A dimension.
+    levels : sequence
+        Its codes.
+    labels : mapping of str to mapping, optional
+        As in `level_labels`.
+
+    Returns
+    -------
+    list of bool
+        One a level.
+    """
+    if dim in DEPRIVATION or dim == AREA:
+        return [False] * len(levels)
+    names = level_labels(dim, levels, labels)
+    return [
+        name.casefold() in _SAYS_UNKNOWN or (dim in {ETHNICITY, SEX} and str(level).casefold() in _CODES_UNKNOWN)
+        for level, name in zip(levels, names, strict=True)
+    ]
+
+
+def ends_in_words(dim: str, labels: Sequence[str]) -> tuple[str, str]:
+    """
+    Name the first and the last group of an ordered dimension.
+
+    Parameters
+    ----------
+    dim : str
+        A dimension.
+    labels : sequence of str
+        Its groups, the most disadvantaged first.
+
+    Returns
+    -------
+    (str, str)
+        For example "the most deprived tenth of areas" and "the least deprived tenth of areas".
+    """
+    if dim in _PARTS and len(labels) == _PARTS[dim][0]:
+        part = _PARTS[dim][1]
+        return f"the most deprived {part} of areas", f"the least deprived {part} of areas"
+    return f"{dimension_label(dim)} {labels[0]}", f"{dimension_label(dim)} {labels[-1]}"
+
+
+@cache
+def _ethnic_names(levels: tuple[str, ...]) -> dict[object, str]:
+    """Names from the first shipped list that knows every code."""
+    for name in _CODE_LISTS:
+        file = folder("data_schema") / "codes" / f"{name}.csv"
+        if not file.is_file():
+            continue
+        listed = pd.read_csv(file, dtype=str).set_index("code")["label"]
+        if set(levels) <= set(listed.index):
+            return {code: str(label) for code, label in listed.items()}
+    return {}

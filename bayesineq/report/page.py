@@ -1,0 +1,212 @@
+"""One self-contained page: what a posterior says, for people who will act on it."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import xarray as xr
+
+from bayesineq.design.card import ModelCard
+from bayesineq.dims import CI_PROB
+from bayesineq.posterior.diagnose import Diagnosis
+from bayesineq.replacing import replacing
+from bayesineq.report.chance import CHANCES
+from bayesineq.report.content import Content, gather
+from bayesineq.report.labels import Labels
+from bayesineq.report.parts import Table
+from bayesineq.report.style import Chart, direction, to_png, to_svg
+from bayesineq.report.words import sentence
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_VECTOR_ROWS: Final = 2_000
+_PROVENANCE: Final = {
+    "card_name": "Card",
+    "data_sha256": "Data (SHA-256)",
+    "engine": "Engine",
+    "seed": "Seed",
+    "created": "Fitted",
+    "bayesineq_version": "Fitted with bayesineq",
+}
+
+
+def write_report(
+    post: xr.DataTree,
+    areas: gpd.GeoDataFrame | None,
+    path: str | Path,
+    *,
+    title: str | None = None,
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    rule: Rule = DEFAULT_RULE,
+    code: str | None = None,
+) -> Path:
+    """
+    Write a report of a posterior: one HTML file that needs no network, no script and no other file.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    areas : GeoDataFrame or None
+        Boundaries keyed by code; None leaves the maps out.
+    path : str or Path
+        File to write. What stood there is replaced whole, or left as it was.
+    title : str, optional
+        Heading; by default made from the outcome.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes: `{"ethnicity": {"A": "White British"}}`.
+    prob : float
+        Probability that the intervals hold.
+    rule : Rule
+        How small counts are treated.
+    code : str, optional
+        Column of area codes in `areas`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    BayesineqError
+        If the posterior, the boundaries or the folder cannot be used; nothing is written then.
+    """
+    page = render(gather(post, areas, labels=labels, prob=prob, rule=rule, code=code), title=title, prob=prob)
+    target = Path(path)
+    with replacing(target) as beside:
+        beside.write_text(page, encoding="utf-8")
+    return target
+
+
+def render(content: Content, *, title: str | None = None, prob: float = CI_PROB) -> str:
+    """
+    Lay a report out.
+
+    Parameters
+    ----------
+    content : Content
+        What it says.
+    title : str, optional
+        Heading; by default made from the outcome.
+    prob : float
+        Probability that the intervals hold, for the explanation.
+
+    Returns
+    -------
+    str
+        HTML. Every text from outside is escaped.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    card, failed = content.card, content.diagnosis.table["passed"].eq(False).sum()
+    sections = [
+        {
+            "anchor": f"part-{number}",
+            "title": section.title,
+            "statements": section.statements,
+            "tables": section.tables,
+            "pictures": [_picture(chart) for chart in section.charts],
+        }
+        for number, section in enumerate(content.sections, 1)
+    ]
+    anchors = [("answer", "The answer")]
+    anchors += [("inequality", "How unequal")] if content.inequality else []
+    anchors += [(str(section["anchor"]), str(section["title"])) for section in sections]
+    anchors += [
+        ("trust", "Can this be trusted?"),
+        ("quality", "Data quality"),
+        ("limits", "What must not be concluded"),
+        ("model", "The model"),
+        ("words", "How to read the words"),
+        ("provenance", "Provenance"),
+    ]
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    context: dict[str, Any] = {
+        "title": title or f"Inequality in {card.outcome.name}",
+        "css": Markup(css),
+        "card": card,
+        "contents": anchors,
+        "answer": content.answer,
+        "overall": content.overall,
+        "direction": direction(card.outcome.more_is),
+        "level": f"{100 * prob:.0f}%",
+        "inequality": content.inequality,
+        "sections": sections,
+        "trusted": content.diagnosis.passed,
+        "failed": int(failed),
+        "checks": _checks(content.diagnosis),
+        "quality": content.quality,
+        "terms": _terms(card),
+        "words": _words(),
+        "provenance": _provenance(content),
+        "rule": str(content.rule),
+    }
+    return environment.get_template("report.html").render(context)
+
+
+def _picture(chart: Chart) -> dict[str, str]:
+    vector = len(chart.table) <= _VECTOR_ROWS
+    # As an image, a drawing cannot run anything, whatever its labels hold, and its ids stay its own.
+    kind, content = ("svg+xml", to_svg(chart)) if vector else ("png", to_png(chart, dpi=200))
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return {"source": source, "alt": chart.alt, "caption": f"{chart.title}. {chart.caption}"}
+
+
+def _checks(diagnosis: Diagnosis) -> Table:
+    table = diagnosis.table
+    columns = (table[name].tolist() for name in ("check", "parameter", "value", "limit", "passed", "advice"))
+    rows = tuple(
+        (
+            sentence(str(check)),
+            str(parameter),
+            f"{value:.4g}" if np.isfinite(value) else "not available",
+            f"{limit:g}",
+            "passed" if passed else "failed",
+            str(advice),
+        )
+        for check, parameter, value, limit, passed, advice in zip(*columns, strict=True)
+    )
+    return Table("Checks of the fit", ("Check", "Worst parameter", "Value", "Limit", "Result", "What to do"), rows)
+
+
+def _terms(card: ModelCard) -> Table:
+    rows = [("intercept", "overall level", "", str(card.prior("intercept")))]
+    for term in card.terms:
+        by = ", ".join(term.by).replace("_", " ")
+        names = {"fixed": [term.name], "linear": [term.name]}.get(term.kind, [f"{term.name}.sigma"])
+        names += [f"{term.name}.{extra}" for extra in ("phi", "rho") if f"{term.name}.{extra}" in card.priors]
+        if card.states_precision(term.name):
+            names[0] = f"{term.name}.precision"
+        priors = "; ".join(f"{name.removeprefix(f'{term.name}.')}: {card.prior(name)}" for name in names)
+        rows.append((term.name, term.kind.replace("_", " "), by, priors))
+    return Table("Parts of the model and their priors", ("Term", "Kind", "By", "Prior"), tuple(rows))
+
+
+def _words() -> Table:
+    limits = [limit for limit, _ in CHANCES]
+    uppers = [1.0, *limits[:-1]]
+    rows = tuple(
+        (word, f"{100 * limit:.0f}% to {100 * upper:.0f}%")
+        for (limit, word), upper in zip(CHANCES, uppers, strict=True)
+    )
+    return Table("Words for probabilities", ("Word", "Probability"), rows)
+
+
+def _provenance(content: Content) -> list[tuple[str, str]]:
+    named = [(name, content.provenance[key]) for key, name in _PROVENANCE.items() if key in content.provenance]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return [*named, ("Report written", now), ("Written with bayesineq", version("bayesineq"))]

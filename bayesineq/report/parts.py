@@ -1,0 +1,111 @@
+"""Parts of a report before it is laid out: tables as they are printed, sections, and what every part needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import xarray as xr
+
+from bayesineq.design.card import ModelCard
+from bayesineq.dims import AREA
+from bayesineq.report.labels import Labels
+from bayesineq.report.numbers import Unit
+from bayesineq.report.style import Chart
+from bayesineq.report.words import Statement
+from bayesineq.tables.disclosure import Rule
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """
+    A table as it is printed: every cell is text that has passed the disclosure rule.
+
+    Parameters
+    ----------
+    caption : str
+        What it holds.
+    header : tuple of str
+        Names of the columns.
+    rows : tuple of tuple of str
+        Cells; the first of each row names it.
+    """
+
+    caption: str
+    header: Row
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """
+    One dimension, or the map, of a report.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    statements : tuple of Statement
+        What is found, in words.
+    tables : tuple of Table
+        Numbers.
+    charts : tuple of Chart
+        Figures.
+    """
+
+    title: str
+    statements: tuple[Statement, ...]
+    tables: tuple[Table, ...]
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    What every part of a report needs.
+
+    Parameters
+    ----------
+    post : DataTree
+        The posterior.
+    card : ModelCard
+        Its card.
+    unit : Unit
+        How values are written.
+    labels : mapping of str to mapping or None
+        By dimension, names of codes.
+    prob : float
+        Probability that the intervals hold.
+    rule : Rule
+        How small counts are treated.
+    """
+
+    post: xr.DataTree
+    card: ModelCard
+    unit: Unit
+    labels: Labels | None
+    prob: float
+    rule: Rule
+
+    @property
+    def level(self) -> str:
+        """Probability of the intervals, for headings."""
+        return f"{100 * self.prob:.0f}%"
+
+    @property
+    def counts(self) -> bool:
+        """Whether values are proportions or rates, so that ratios exist and values times people are counts."""
+        return self.card.outcome.link in {"logit", "log"}
+
+    @property
+    def place(self) -> str | None:
+        """The dimension of areas, None where the card has none."""
+        spatial = next((term.by[0] for term in self.card.terms if term.is_spatial), None)
+        return spatial or (AREA if AREA in self.card.dims else None)
+
+    @property
+    def size_name(self) -> str:
+        """What groups are counted in, such as "population" or "appointments"."""
+        role = self.card.outcome.weight_role
+        return self.card.outcome.columns[role].replace("_", " ") if role else "rows"

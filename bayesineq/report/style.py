@@ -1,0 +1,248 @@
+"""The figure language: colours, sizes, words on axes, and one value that holds a finished figure."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from bayesineq.errors import BayesineqError
+from bayesineq.replacing import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MoreIs = Literal["worse", "better"]
+
+INK: Final = "#212b32"
+QUIET: Final = "#4c6272"
+GRID: Final = "#d8dde0"
+ACCENT: Final = "#005eb8"
+CONTRAST: Final = "#b5480a"
+PAPER: Final = "#ffffff"
+MISSING: Final = "#f0f4f5"
+
+SEQUENTIAL: Final = ("#fdf3c8", "#a9d9a4", "#48a9a6", "#1f6f9c", "#1c2f6b")
+"""Low to high: lightness falls evenly, so the order survives colour blindness and a grey printer."""
+
+WIDTHS: Final = ("#f4f1f8", "#cfc3e0", "#a58fc4", "#77579f", "#472a6f")
+"""Narrow to wide intervals: a hue of its own, so that uncertainty is never taken for the outcome."""
+
+EXCEEDANCE: Final = ("#1f5a94", "#9cc4e4", "#ececec", "#f3b27a", "#b5480a")
+"""Below to above: blue and orange with grey between; nobody confuses the two ends."""
+
+EXCEEDANCE_EDGES: Final = (0.0, 0.05, 0.20, 0.80, 0.95, 1.0)
+
+DEPRIVED: Final = (
+    "#08306b",
+    "#1c4f8c",
+    "#3a6ea5",
+    "#5c8db8",
+    "#82a9c4",
+    "#a9c0c4",
+    "#c9c39c",
+    "#d9b867",
+    "#dba43a",
+    "#c9861a",
+)
+"""Most deprived to least, in ten steps from dark blue to amber."""
+
+DPI: Final = 150
+_FONT: Final = "DejaVu Sans"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """
+    A finished figure with what makes it readable without eyes and checkable without a ruler.
+
+    Parameters
+    ----------
+    figure : Figure
+        The drawing; it belongs to no window.
+    title : str
+        What is shown.
+    caption : str
+        How to read it: direction, number of people, share unknown, interval.
+    alt : str
+        The figure in words, for screen readers.
+    table : DataFrame
+        The numbers that were drawn.
+    """
+
+    figure: Figure
+    title: str
+    caption: str
+    alt: str
+    table: pd.DataFrame
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self)
+
+
+def new_figure(width: float = 7.2, height: float = 4.4) -> Figure:
+    """
+    Make an empty figure that no window owns.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    Figure
+        With a canvas that needs no display.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def dress(axes: Axes, *, x: str = "", y: str = "", grid: Literal["x", "y", "none"] = "y") -> None:
+    """
+    Give axes the common look.
+
+    Parameters
+    ----------
+    axes : Axes
+        What to dress.
+    x, y : str
+        Labels of the axes.
+    grid : {"x", "y", "none"}
+        Direction of the grid lines.
+    """
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(QUIET)
+    axes.tick_params(colors=INK, labelsize=9, length=3)
+    axes.set_xlabel(plain(x), color=INK, fontsize=10, fontfamily=_FONT)
+    axes.set_ylabel(plain(y), color=INK, fontsize=10, fontfamily=_FONT)
+    if grid != "none":
+        axes.grid(axis=grid, color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def plain(text: str) -> str:
+    """
+    Make text safe to draw: a dollar sign in a name is a dollar sign, not mathematics.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Text that is drawn as it stands.
+    """
+    return text.replace("$", r"\$")
+
+
+def direction(more_is: MoreIs) -> str:
+    """
+    Say which way is good.
+
+    Parameters
+    ----------
+    more_is : {"worse", "better"}
+        Polarity of the outcome.
+
+    Returns
+    -------
+    str
+        "lower is better" or "higher is better".
+
+    Raises
+    ------
+    BayesineqError
+        If the polarity is another word.
+    """
+    words = {"worse": "lower is better", "better": "higher is better"}
+    if more_is not in words:
+        raise BayesineqError(f"more_is={more_is!r} is not known; say 'worse' or 'better'")
+    return words[more_is]
+
+
+def to_png(chart: Chart, *, dpi: int = DPI) -> bytes:
+    """
+    Write a chart as PNG.
+
+    Parameters
+    ----------
+    chart : Chart
+        What to write.
+    dpi : int
+        Dots an inch.
+
+    Returns
+    -------
+    bytes
+        The file.
+    """
+    buffer = io.BytesIO()
+    chart.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None, "Title": chart.title})
+    return buffer.getvalue()
+
+
+def to_svg(chart: Chart) -> bytes:
+    """
+    Write a chart as SVG: letters as outlines, so that it looks alike everywhere, and no address inside but
+    those of the XML namespaces.
+
+    Parameters
+    ----------
+    chart : Chart
+        What to write.
+
+    Returns
+    -------
+    bytes
+        The file, the same for the same chart.
+    """
+    import matplotlib as mpl
+
+    buffer = io.BytesIO()
+    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    with mpl.rc_context({"svg.hashsalt": "bayesineq", "svg.fonttype": "path"}):
+        chart.figure.savefig(buffer, format="svg", metadata=nothing)
+    return buffer.getvalue()
+
+
+def save_chart(chart: Chart, path: str | Path) -> Path:
+    """
+    Write a chart to a file, whole or not at all.
+
+    Parameters
+    ----------
+    chart : Chart
+        What to write.
+    path : str or Path
+        File that ends in .svg or .png.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    BayesineqError
+        If the ending is another one, or the folder cannot be written.
+    """
+    target = Path(path)
+    writers = {".svg": to_svg, ".png": to_png}
+    if target.suffix.lower() not in writers:
+        raise BayesineqError(f"{target.name}: charts are written as .svg or .png; choose one of these endings")
+    content = writers[target.suffix.lower()](chart)
+    with replacing(target) as beside:
+        beside.write_bytes(content)
+    return target

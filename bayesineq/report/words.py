@@ -1,0 +1,343 @@
+"""Plain English made from draws: probability words tied to numbers, and no claim across "no difference"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.report.chance import chance_and_number
+from bayesineq.report.draws import ends, flat
+from bayesineq.report.labels import dimension_label
+from bayesineq.report.numbers import Unit, decimals, interval, with_unit, write
+from bayesineq.report.style import MoreIs, direction
+
+SURE: Final = 0.95
+"""Probability from which an area counts as above or below the average in sentences."""
+
+_NAMED: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """
+    A sentence and what it rests on.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    is_claim : bool
+        Whether it says that there is a difference. False where the interval includes none.
+    probability : float
+        Probability of the direction in which the draws lean, 0.5 to 1.
+    """
+
+    text: str
+    is_claim: bool
+    probability: float
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def compare(
+    difference: xr.DataArray | NDArray[np.floating],
+    *,
+    first: str,
+    second: str,
+    outcome: str,
+    unit: Unit,
+    more_is: MoreIs = "worse",
+    prob: float = CI_PROB,
+) -> Statement:
+    """
+    Say how two groups differ.
+
+    Parameters
+    ----------
+    difference : DataArray or ndarray
+        Draws of the first group's value less the second's.
+    first, second : str
+        The groups in words.
+    outcome : str
+        The outcome in words.
+    unit : Unit
+        How differences are written.
+    more_is : {"worse", "better"}
+        Polarity of the outcome.
+    prob : float
+        Probability of the interval.
+
+    Returns
+    -------
+    Statement
+        A claim only where the interval excludes zero; it is turned round when the signs of the draws are.
+    """
+    draws = flat(difference)
+    lower, upper = ends(draws, prob)
+    share = float((draws > 0).mean())
+    level = f"{100 * prob:.0f}% interval"
+    lean = max(share, 1.0 - share)
+    if lower <= 0.0 <= upper:
+        return Statement(
+            f"The data do not show whether {outcome} differs between {first} and {second}: the difference lies between "
+            f"{interval(lower, upper, unit, is_difference=True).replace(' to ', ' and ', 1)} ({level}), "
+            "which includes no difference.",
+            False,
+            lean,
+        )
+    higher, other = (first, second) if lower > 0 else (second, first)
+    verdict = "worse" if (more_is == "worse") else "better"
+    low, high = (lower, upper) if lower > 0 else (-upper, -lower)
+    size = abs(float(draws.mean())) * unit.factor
+    places = decimals([size, low * unit.factor, high * unit.factor])
+    sized = f"{with_unit(size / unit.factor, unit, is_difference=True, places=places)}"
+    sized += f" ({level} {write(low * unit.factor, places)} to {write(high * unit.factor, places)})"
+    return Statement(
+        f"{sentence(outcome)} is higher in {higher} than in {other}, by {sized}; that it is higher is "
+        f"{chance_and_number(lean, len(draws))}. Here {direction(more_is)}, so {higher} fares {verdict}.",
+        True,
+        lean,
+    )
+
+
+def relative(
+    ratio: xr.DataArray | NDArray[np.floating], *, first: str, second: str, prob: float = CI_PROB
+) -> Statement:
+    """
+    Say how many times as high one group is as another.
+
+    Parameters
+    ----------
+    ratio : DataArray or ndarray
+        Draws of the first group's value over the second's, above zero.
+    first, second : str
+        The groups in words.
+    prob : float
+        Probability of the interval.
+
+    Returns
+    -------
+    Statement
+        A claim only where the interval excludes one; the higher group is named first.
+    """
+    draws = flat(ratio)
+    lower, upper = ends(draws, prob)
+    share = float((draws > 1).mean())
+    lean = max(share, 1.0 - share)
+    level = f"{100 * prob:.0f}% interval"
+    if lower <= 1.0 <= upper:
+        return Statement(
+            f"As a ratio, {first} to {second}, it lies between {write(lower, 2)} and {write(upper, 2)} ({level}), "
+            "which includes 1: no difference.",
+            False,
+            lean,
+        )
+    shown, one, other = (draws, first, second) if lower > 1 else (1.0 / draws, second, first)
+    low, high = ends(shown, prob)
+    return Statement(
+        f"As a ratio, {one} has {write(float(shown.mean()), 2)} times the level of {other} "
+        f"({level} {write(low, 2)} to {write(high, 2)}).",
+        True,
+        lean,
+    )
+
+
+def groups(
+    values: xr.DataArray,
+    dim: str,
+    labels: list[str],
+    *,
+    outcome: str,
+    more_is: MoreIs = "worse",
+    prob: float = CI_PROB,
+) -> list[Statement]:
+    """
+    Say which groups differ from the average of all, and which is most likely the highest.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, dim)
+        Outcome of each group, with coordinate `population`.
+    dim : str
+        The dimension.
+    labels : list of str
+        Its groups in words, in the order of `values`.
+    outcome : str
+        The outcome in words.
+    more_is : {"worse", "better"}
+        Polarity of the outcome.
+    prob : float
+        Probability of the interval.
+
+    Returns
+    -------
+    list of Statement
+        A group is named only where the interval of its difference from the average excludes zero.
+    """
+    draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim]).astype(np.float64)
+    if draws.shape[1] < 2:
+        return [
+            Statement(f"By {dimension_label(dim)}, there is one group only, so nothing can be compared.", False, 0.5)
+        ]
+    weight = values[POPULATION].to_numpy().astype(np.float64)
+    gap = draws - (draws @ (weight / weight.sum()))[:, None]
+    tail = (1.0 - prob) / 2.0
+    lower, upper = np.quantile(gap, (tail, 1.0 - tail), axis=0)
+    by, n_draw = f"By {dimension_label(dim)}, ", len(draws)
+    order = np.argsort(-gap.mean(axis=0))
+    said = []
+    for word, clear, ranked in (("higher", lower > 0, order), ("lower", upper < 0, order[::-1])):
+        named = [labels[k] for k in ranked if clear[k]]
+        if not named:
+            continue
+        shown = listed(named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
+        least = float(((gap > 0) if word == "higher" else (gap < 0)).mean(axis=0)[clear].min())
+        verdict = "worse" if (word == "higher") == (more_is == "worse") else "better"
+        each = "each at least " if len(named) > 1 else ""
+        said.append(
+            Statement(
+                f"{by}{outcome} is {word} than the average, which is {verdict}, in: {shown} "
+                f"({each}{chance_and_number(least, n_draw)}).",
+                True,
+                least,
+            )
+        )
+    unclear = int(((lower <= 0) & (upper >= 0)).sum())
+    if unclear == len(labels):
+        said.append(Statement(f"{by}the data show no group to differ from the average in {outcome}.", False, 0.5))
+    elif unclear:
+        said.append(
+            Statement(
+                f"{by}the data do not show whether {unclear} of the {len(labels)} groups differ from the average.",
+                False,
+                0.5,
+            )
+        )
+    best = np.bincount(draws.argmax(axis=1), minlength=len(labels)) / n_draw
+    top = int(best.argmax())
+    if len(labels) > 2 and lower[top] > 0 and best[top] >= 0.66:
+        sure = chance_and_number(float(best[top]), n_draw)
+        said.append(
+            Statement(f"{by}the highest level of all is that of {labels[top]} ({sure}).", True, float(best[top]))
+        )
+    return said
+
+
+def association(
+    draws: xr.DataArray | NDArray[np.floating], *, rise: str, outcome: str, scale: str, prob: float = CI_PROB
+) -> Statement:
+    """
+    Say how the outcome goes along with a covariate.
+
+    Parameters
+    ----------
+    draws : DataArray or ndarray
+        Draws of an odds or rate ratio, or of a difference.
+    rise : str
+        What rises and by how much, in words.
+    outcome : str
+        The outcome in words.
+    scale : {"odds ratio", "rate ratio", "difference"}
+        What the draws are.
+    prob : float
+        Probability of the interval.
+
+    Returns
+    -------
+    Statement
+        A claim only where the interval excludes no association.
+    """
+    values = flat(draws)
+    lower, upper = ends(values, prob)
+    none = 0.0 if scale == "difference" else 1.0
+    share = float((values > none).mean())
+    lean = max(share, 1.0 - share)
+    shown = (
+        f"{scale} {write(float(values.mean()), 2)}, {100 * prob:.0f}% interval {write(lower, 2)} to {write(upper, 2)}"
+    )
+    if lower <= none <= upper:
+        return Statement(
+            f"The data do not show whether {outcome} goes along with {rise} ({shown}, which includes no association).",
+            False,
+            lean,
+        )
+    word = "higher" if lower > none else "lower"
+    return Statement(
+        f"All else on the card equal, {rise} goes along with {word} {outcome} ({shown}; "
+        f"{chance_and_number(lean, len(values))}).",
+        True,
+        lean,
+    )
+
+
+def places(exceedance: pd.Series, *, outcome: str, limit: str = "the average of all areas") -> Statement:
+    """
+    Say in how many areas a threshold is very probably exceeded.
+
+    Parameters
+    ----------
+    exceedance : Series
+        Probability of each area of being above the threshold; NaN where there is no estimate.
+    outcome : str
+        The outcome in words.
+    limit : str
+        The threshold in words.
+
+    Returns
+    -------
+    Statement
+        A claim where any area is above or below with a probability of 95% or more.
+    """
+    known = exceedance.dropna()
+    above, below = int((known >= SURE).sum()), int((known <= 1.0 - SURE).sum())
+    total = len(known)
+    open_ = total - above - below
+    verb = "is" if above == 1 else "are"
+    return Statement(
+        f"Of {total:,} areas, {above:,} {verb} very likely (95% or more) to have {outcome} above "
+        f"{limit} and {below:,} below it; for the other {open_:,} the data do not tell.",
+        above + below > 0,
+        float(np.maximum(known, 1.0 - known).mean()) if total else 0.5,
+    )
+
+
+def sentence(text: str) -> str:
+    """
+    Begin with a capital letter.
+
+    Parameters
+    ----------
+    text : str
+        Words.
+
+    Returns
+    -------
+    str
+        The same words, the first letter capital.
+    """
+    return text[:1].upper() + text[1:]
+
+
+def listed(names: list[str]) -> str:
+    """
+    Join names as a sentence does.
+
+    Parameters
+    ----------
+    names : list of str
+        At least one.
+
+    Returns
+    -------
+    str
+        For example "A, B and C"; names that hold commas are kept apart by semicolons.
+    """
+    comma = "; " if any("," in name for name in names) else ", "
+    return names[0] if len(names) == 1 else f"{comma.join(names[:-1])} and {names[-1]}"

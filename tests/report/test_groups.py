@@ -1,0 +1,124 @@
+"""Gradient and forest: the numbers behind the figures, against direct NumPy and the measures themselves."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayesineq.errors import MeasureError
+from bayesineq.posterior.expected import expected
+from bayesineq.report.forest import association_table, plot_associations, plot_forest
+from bayesineq.report.gradient import gradient_data, plot_gradient
+from bayesineq.report.groups import group_table
+from bayesineq.report.labels import ends_in_words, level_labels, unknown_levels
+from bayesineq.report.numbers import PERCENT
+
+
+def deciles(means: list[float], people: list[float], sd: float = 0.001) -> xr.DataArray:
+    draws = np.asarray(means) + sd * np.random.default_rng(4).normal(size=(2, 150, len(means)))
+    coords = {"imd_decile": np.arange(1, len(means) + 1), "population": ("imd_decile", people)}
+    return xr.DataArray(draws, dims=("chain", "draw", "imd_decile"), coords=coords)
+
+
+def test_the_line_of_the_gradient_is_weighted_least_squares_on_the_rank() -> None:
+    means, people = [0.20, 0.15, 0.12, 0.10], [100.0, 300.0, 200.0, 400.0]
+    data = gradient_data(deciles(means, people, sd=0.0), "imd_decile")
+    share = np.asarray(people) / 1000
+    rank = np.cumsum(share) - share / 2
+    slope, intercept = np.polyfit(rank, means, 1, w=np.sqrt(share))
+    assert data.sii == pytest.approx((slope,) * 3)
+    assert data.line["mean"].tolist() == pytest.approx([intercept, intercept + slope])
+    assert data.rii == pytest.approx(((intercept + slope) / intercept,) * 3)
+    assert data.groups["start"].tolist() == pytest.approx([0.0, 0.1, 0.4, 0.6])
+    assert data.groups["end"].tolist() == pytest.approx([0.1, 0.4, 0.6, 1.0])
+
+
+def test_a_line_that_reaches_zero_has_no_relative_index() -> None:
+    data = gradient_data(deciles([0.30, 0.02, 0.01, -0.2], [1.0, 1.0, 1.0, 1.0]), "imd_decile")
+    assert data.sii[0] < 0
+    assert data.rii is None
+
+
+def test_bars_are_as_wide_as_their_population_and_in_order_of_deprivation() -> None:
+    values = deciles([0.2, 0.15, 0.1], [100.0, 300.0, 600.0]).isel(imd_decile=[2, 0, 1])
+    chart = plot_gradient(values, "imd_decile", outcome="smoking", unit=PERCENT)
+    bars = chart.figure.axes[0].patches
+    assert [bar.get_width() for bar in bars] == pytest.approx([0.1, 0.3, 0.6])
+    assert [bar.get_height() for bar in bars] == pytest.approx([20.0, 15.0, 10.0], rel=0.01)
+    assert chart.table["level"].tolist() == [1, 2, 3]
+    assert "(lower is better)" in chart.figure.axes[0].get_title(loc="left")
+    assert "SII −" in chart.alt
+    assert "RII 0." in chart.alt
+
+
+def test_small_groups_are_not_drawn(prevalence: xr.DataTree) -> None:
+    values = expected(prevalence, by="ethnicity").copy()
+    values["population"] = ("ethnicity", [24000.0, 60.0, 1000.0])
+    table = group_table(values, "ethnicity")
+    assert table["hidden"].tolist() == [False, True, False]
+    chart = plot_forest(values, "ethnicity", outcome="prevalence", unit=PERCENT)
+    assert chart.table["level"].tolist() == ["Z", "A"] or chart.table["level"].tolist() == ["A", "Z"]
+    assert "1 groups with small counts are not shown" in chart.caption
+    assert "Bangladeshi" not in chart.alt
+
+
+def test_a_forest_is_sorted_and_states_direction_average_and_unknown(prevalence: xr.DataTree) -> None:
+    chart = plot_forest(expected(prevalence, by="ethnicity"), "ethnicity", outcome="prevalence", unit=PERCENT)
+    axes = chart.figure.axes[0]
+    assert axes.get_yticklabels()[0].get_text() == "Bangladeshi"
+    assert chart.table["mean"].is_monotonic_decreasing
+    assert "lower is better" in axes.get_xlabel()
+    assert "4.4% have an unknown ethnic group" in chart.caption
+    assert "the average is 8." in chart.alt
+
+
+def test_associations_are_odds_ratios_of_the_planted_effects(health: xr.DataTree) -> None:
+    table = association_table(health).set_index("term")
+    assert table["mean"].to_dict() == pytest.approx(
+        {"asian": np.exp(0.1), "black": np.exp(0.05), "mixed": np.exp(-0.05), "other": 1.0,
+         "aged_65_and_over": np.exp(0.3)}, abs=0.01,
+    )  # fmt: skip
+    assert table.loc["other", "lower"] < 1 < table.loc["other", "upper"]
+    assert "odds ratio" in plot_associations(health).figure.axes[0].get_xlabel()
+
+
+def test_a_card_without_covariates_has_no_associations(prevalence: xr.DataTree) -> None:
+    with pytest.raises(MeasureError, match="card 'prevalence' has no linear term"):
+        plot_associations(prevalence)
+
+
+def test_groups_need_one_dimension_and_a_population(prevalence: xr.DataTree) -> None:
+    values = expected(prevalence, by="sex")
+    with pytest.raises(MeasureError, match="draws of one dimension 'ethnicity'"):
+        group_table(values, "ethnicity")
+    with pytest.raises(MeasureError, match="with the coordinate 'population'"):
+        group_table(values.drop_vars("population"), "sex")
+
+
+def test_levels_have_names_people_know() -> None:
+    assert level_labels("imd_decile", [1, 5, 10]) == ["1 (most deprived)", "5", "10 (least deprived)"]
+    assert level_labels("sex", ["female", "M"]) == ["Female", "Male"]
+    assert level_labels("ethnicity", ["A", "K", "Z"]) == ["British", "Bangladeshi", "Not stated"]
+    assert level_labels("ethnicity", ["A", "new group"]) == ["A", "new group"]
+    assert level_labels("ethnicity", ["A"], {"ethnicity": {"A": "White British"}}) == ["White British"]
+    assert ends_in_words("imd_decile", ["x"] * 10)[0] == "the most deprived tenth of areas"
+    assert ends_in_words("imd_decile", ["1", "2"]) == ("deprivation decile 1", "deprivation decile 2")
+
+
+def test_unknown_levels_are_told_apart() -> None:
+    assert unknown_levels("ethnicity", ["A", "Z", "99", "X"]) == [False, True, True, True]
+    assert unknown_levels("sex", ["F", "M", "unknown"]) == [False, False, True]
+    assert unknown_levels("imd_decile", [1, 99]) == [False, False]
+    assert unknown_levels("housing", ["Not stated", "Z"]) == [True, False]
+
+
+def test_names_in_figures_are_drawn_as_they_stand(worlds: SimpleNamespace) -> None:
+    names = ["<b>x</b>", "$a$, $b$", "القاهرة", "Ynys Môn"]
+    post = worlds.plain_posterior(names, [1.0, 2.0, 3.0, 4.0])
+    chart = plot_forest(expected(post, by="group"), "group", counts=False)
+    drawn = {label.get_text() for label in chart.figure.axes[0].get_yticklabels()}
+    assert drawn == {"<b>x</b>", r"\$a\$, \$b\$", "القاهرة", "Ynys Môn"}
+    assert chart.table["label"].tolist() == names[::-1]

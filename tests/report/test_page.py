@@ -1,0 +1,202 @@
+"""The report as a file: whole, self-contained, escaped, accessible in structure, and without small counts."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import geopandas as gpd
+import pytest
+import xarray as xr
+
+from bayesineq.errors import BayesineqError, GraphError
+from bayesineq.report.content import gather
+from bayesineq.report.page import render, write_report
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the visible text."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    path = write_report(prevalence, squares, tmp_path_factory.mktemp("report") / "report.html")
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_the_answer_comes_first_and_names_groups_size_and_certainty(page: Page) -> None:
+    answer = page.text[page.text.index("Over everyone") : page.text.index("How unequal: absolute")]
+    assert "is higher in the most deprived tenth of areas than in the least deprived tenth of areas" in answer
+    assert re.search(r"by 5\.\d+ percentage points \(95% interval", answer)
+    assert "almost certain, more than 99%" in answer
+    assert "which is worse, in: Bangladeshi" in answer
+    assert "Not stated" not in answer
+
+
+def test_flipping_the_gradient_flips_the_answer(worlds: SimpleNamespace, squares: gpd.GeoDataFrame) -> None:
+    turned = gather(worlds.prevalence_posterior(slope=0.08), squares)
+    assert "is higher in the least deprived tenth of areas" in turned.answer[0].text
+    flat = gather(worlds.prevalence_posterior(slope=0.0), squares)
+    assert not flat.answer[0].is_claim
+    assert "The data do not show whether prevalence differs" in flat.answer[0].text
+
+
+def test_absolute_and_relative_inequality_stand_together(page: Page) -> None:
+    table = page.text[page.text.index("Inequality in prevalence by deprivation decile") :][:2500]
+    for measure in ("Slope index of inequality (SII)", "Relative index of inequality (RII, Kunst and Mackenbach)"):
+        assert measure in table
+    assert "Difference: the most deprived tenth of areas less the least deprived" in table
+    assert "Ratio: the most deprived tenth of areas to the least deprived" in table
+
+
+def test_every_part_that_a_board_needs_is_there(page: Page) -> None:
+    for heading in (
+        "The answer",
+        "How unequal: absolute and relative",
+        "By deprivation decile",
+        "By ethnic group",
+        "By age group",
+        "By sex",
+        "Where",
+        "Can this be trusted?",
+        "Data quality",
+        "What must not be concluded",
+        "The model",
+        "How to read the words",
+        "Where these numbers come from",
+    ):
+        assert heading in page.text
+    assert "4.4%" in page.text[page.text.index("Unknown ethnic group") :][:60]
+    assert re.search(r"[0-9a-f]{64}", page.text)
+
+
+def test_nothing_is_loaded_from_outside_and_nothing_runs(page: Page) -> None:
+    assert not page.all("script")
+    assert not page.all("link")
+    for image in page.all("img"):
+        assert str(image["src"]).startswith("data:image/")
+    for anchor in page.all("a"):
+        assert str(anchor["href"]).startswith("#")
+    policy = next(m for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    assert str(policy["content"]).startswith("default-src 'none'")
+
+
+def test_structure_serves_readers_who_do_not_see(page: Page) -> None:
+    assert page.all("html")[0]["lang"] == "en-GB"
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("header")) == len(page.all("footer")) == 1
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert all(len(str(image["alt"])) > 40 for image in page.all("img"))
+    assert all(header["scope"] in {"col", "row"} for header in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    targets = {str(anchor["href"])[1:] for anchor in page.all("a")}
+    assert targets <= set(ids)
+
+
+def test_text_from_outside_is_escaped(worlds: SimpleNamespace) -> None:
+    evil = "<script>alert(1)</script>"
+    post = worlds.plain_posterior([evil, 'a,"b"', "Llŷn", "القاهرة"], [1.0, 2.0, 3.0, 4.0], question=evil, outcome=evil)
+    source = render(gather(post, None), title=evil)
+    assert "<script" not in source
+    assert "&lt;script&gt;alert(1)" in source
+    text = Page(source).text
+    for name in (evil, 'a,"b"', "Llŷn", "القاهرة"):
+        assert name in text
+
+
+def test_names_of_areas_are_escaped_too(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
+    named = squares.assign(LSOA21NM=[f"<img src=x onerror=alert({k})>" for k in range(len(squares))])
+    source = render(gather(prevalence, named))
+    assert "<img src=x" not in source
+    assert "<img src=x onerror=alert(0)>" in Page(source).text
+
+
+def test_small_counts_appear_nowhere(worlds: SimpleNamespace, squares: gpd.GeoDataFrame) -> None:
+    post = worlds.prevalence_posterior(people={"A": 200, "K": 60, "Z": 0}, few=("Z", 40))
+    source = render(gather(post, squares))
+    row = next(line for line in source.splitlines() if "Not stated" in line and "<tr>" in line)
+    assert re.findall(r"<td>([^<]*)</td>", row) == ["*"] * 6
+    assert "Counts from 1 to 7 are suppressed" in source
+    shown = Page(source).text
+    populations = re.findall(r"<tr><th scope=\"row\">[^<]*</th><td>([\d,]+)</td><td>[\d.]+%</td>", source)
+    assert populations
+    assert all(int(p.replace(",", "")) % 5 == 0 for p in populations)
+    assert "Not stated" in shown
+
+
+def test_a_failed_fit_is_said_before_any_number(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
+    broken = prevalence.copy()
+    broken.attrs["engine"] = "nuts"
+    text = Page(render(gather(broken, squares))).text
+    assert text.index("Do not act on this report yet.") < text.index("Over everyone")
+    assert "fit with chains=4" in text
+
+
+def test_a_report_without_boundaries_has_no_map(prevalence: xr.DataTree) -> None:
+    content = gather(prevalence, None)
+    assert "Where" not in [section.title for section in content.sections]
+
+
+def test_boundaries_without_estimates_are_counted(prevalence: xr.DataTree, worlds: SimpleNamespace) -> None:
+    content = gather(prevalence, worlds.square_areas(6, 6))
+    assert ("Areas on the map without an estimate", "6, hatched") in content.quality.rows
+    with pytest.raises(GraphError, match="values but no boundary"):
+        gather(prevalence, worlds.square_areas(6, 4))
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(
+    prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("what stood here", encoding="utf-8")
+    with pytest.raises(GraphError):
+        write_report(prevalence, squares.iloc[:3], path)
+    assert path.read_text(encoding="utf-8") == "what stood here"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(BayesineqError, match="does not exist"):
+        write_report(prevalence, None, tmp_path / "nowhere" / "report.html")
+    write_report(prevalence, None, path)
+    assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_one_group_and_equal_values_are_reported_without_claims(worlds: SimpleNamespace) -> None:
+    single = gather(worlds.plain_posterior(["only"], [1.0]), None)
+    assert [s.is_claim for s in single.answer] == [False]
+    equal = gather(worlds.plain_posterior(["a", "b", "c"], [1.0, 1.0, 1.0]), None)
+    assert not any(s.is_claim for s in equal.answer)
+
+
+@pytest.mark.slow
+def test_a_report_for_an_integrated_care_board(shared: Path, worlds: SimpleNamespace, tmp_path: Path) -> None:
+    import pandas as pd
+
+    from bayesineq.space.contiguity import contiguity
+
+    areas = gpd.read_parquet(shared / "data/boundaries/lsoa21_england_simplified.parquet")
+    lookup = pd.read_parquet(shared / "data/lookups/lsoa21_sicbl24_icb24.parquet")
+    own = areas[areas["LSOA21CD"].isin(lookup.loc[lookup["icb24_code_nhs"] == "QJG", "lsoa21_code"])]
+    post = worlds.health_posterior(list(own["LSOA21CD"]), contiguity(own.to_crs("EPSG:27700")))
+    path = write_report(post, own, tmp_path / "report.html")
+    assert len(own) == 583
+    assert path.stat().st_size < 10_000_000
+    assert "East Suffolk" in path.read_text(encoding="utf-8")

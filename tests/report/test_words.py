@@ -1,0 +1,125 @@
+"""Sentences are made from draws: turned data turn them, and no claim is made across no difference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bayesineq.errors import MeasureError
+from bayesineq.report.chance import CHANCES, chance, chance_and_number
+from bayesineq.report.numbers import PERCENT
+from bayesineq.report.words import association, compare, groups, listed, places, relative
+
+NORMAL = np.random.default_rng(1).normal(size=2000)
+
+
+def said(draws: np.ndarray, more_is: str = "worse") -> str:
+    return compare(draws, first="A", second="B", outcome="smoking", unit=PERCENT, more_is=more_is).text
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(1.0, "almost certain"), (0.99, "almost certain"), (0.97, "very likely"), (0.9, "very likely"), (0.89, "likely"),
+     (0.66, "likely"), (0.5, "about as likely as not"), (0.2, "unlikely"), (0.05, "very unlikely"),
+     (0.0, "almost impossible")],
+)  # fmt: skip
+def test_words_stand_for_the_ranges_of_the_published_scale(probability: float, words: str) -> None:
+    assert chance(probability) == words
+
+
+def test_every_word_comes_with_its_number() -> None:
+    assert chance_and_number(0.97, 1000) == "very likely, 97%"
+    assert [limit for limit, _ in CHANCES] == sorted((limit for limit, _ in CHANCES), reverse=True)
+    with pytest.raises(MeasureError, match="between 0 and 1"):
+        chance(1.2)
+
+
+def test_a_difference_is_claimed_with_its_size_and_interval() -> None:
+    statement = compare(np.linspace(0.04, 0.06, 2001), first="A", second="B", outcome="smoking", unit=PERCENT)
+    assert statement.is_claim
+    assert statement.text == (
+        "Smoking is higher in A than in B, by 5.00 percentage points (95% interval 4.05 to 5.95); that it is higher is "
+        "almost certain, more than 99%. Here lower is better, so A fares worse."
+    )
+
+
+def test_turning_the_data_turns_the_sentence() -> None:
+    draws = 0.05 + 0.001 * NORMAL
+    swapped = said(draws).replace("A", "#").replace("B", "A").replace("#", "B")
+    assert said(-draws) == swapped
+    assert said(draws, "better").endswith("Here higher is better, so A fares better.")
+
+
+@given(
+    shift=st.floats(-3, 3),
+    size=st.floats(0.001, 10),
+    prob=st.sampled_from([0.5, 0.8, 0.95]),
+)
+def test_an_interval_across_no_difference_never_yields_a_claim(shift: float, size: float, prob: float) -> None:
+    draws = size * (NORMAL + shift)
+    lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2])
+    statements = [
+        compare(draws, first="A", second="B", outcome="smoking", unit=PERCENT, prob=prob),
+        relative(np.exp(draws), first="A", second="B", prob=prob),
+        association(draws, rise="a rise of 1 in age", outcome="smoking", scale="difference", prob=prob),
+    ]
+    for statement in statements:
+        assert statement.is_claim == (not lower <= 0 <= upper)
+        if not statement.is_claim:
+            assert not any(word in statement.text for word in ("higher", "lower in", "worse", "better", "certain"))
+
+
+def test_ratios_name_the_higher_group_first() -> None:
+    up, down = np.exp(0.7 + 0.01 * NORMAL), np.exp(-0.7 + 0.01 * NORMAL)
+    assert relative(up, first="A", second="B").text.startswith("As a ratio, A has 2.01 times the level of B")
+    assert relative(down, first="A", second="B").text.startswith("As a ratio, B has 2.01 times the level of A")
+
+
+def group_values(means: list[float], sd: float = 0.002) -> xr.DataArray:
+    draws = np.asarray(means) + sd * np.random.default_rng(2).normal(size=(1, 1000, len(means)))
+    coords = {"ethnicity": [f"g{k}" for k in range(len(means))], "population": ("ethnicity", [100.0] * len(means))}
+    return xr.DataArray(draws, dims=("chain", "draw", "ethnicity"), coords=coords)
+
+
+def texts(values: xr.DataArray, names: list[str], more_is: str = "worse") -> list[str]:
+    return [s.text for s in groups(values, "ethnicity", names, outcome="smoking", more_is=more_is)]
+
+
+def test_groups_are_named_where_they_differ_from_the_average() -> None:
+    found = texts(group_values([0.10, 0.15, 0.20]), ["low", "middle", "high"])
+    assert found[0].startswith("By ethnic group, smoking is higher than the average, which is worse, in: high (")
+    assert found[1].startswith("By ethnic group, smoking is lower than the average, which is better, in: low (")
+    assert found[2] == "By ethnic group, the data do not show whether 1 of the 3 groups differ from the average."
+    assert found[3] == ("By ethnic group, the highest level of all is that of high (almost certain, more than 99%).")
+    turned = texts(group_values([0.20, 0.15, 0.10]), ["low", "middle", "high"])
+    assert "worse, in: low (" in turned[0]
+    assert "better, in: high (" in texts(group_values([0.10, 0.15, 0.20]), ["low", "middle", "high"], "better")[0]
+
+
+def test_equal_groups_yield_no_claim() -> None:
+    statements = groups(group_values([0.1, 0.1, 0.1]), "ethnicity", ["a", "b", "c"], outcome="smoking")
+    assert [s.is_claim for s in statements] == [False]
+    assert statements[0].text == "By ethnic group, the data show no group to differ from the average in smoking."
+    assert not groups(group_values([0.1]), "ethnicity", ["a"], outcome="smoking")[0].is_claim
+
+
+def test_places_are_counted_at_95_percent() -> None:
+    statement = places(pd.Series([0.96, 0.95, 0.5, 0.05, 0.04, 0.94, np.nan]), outcome="smoking")
+    assert statement.text.startswith("Of 6 areas, 2 are very likely (95% or more) to have smoking above")
+    assert "and 2 below it; for the other 2 the data do not tell." in statement.text
+    assert not places(pd.Series([0.5]), outcome="smoking").is_claim
+
+
+def test_lists_of_names_with_commas_stay_readable() -> None:
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(["a, b", "c", "d"]) == "a, b; c and d"
+
+
+def test_draws_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(MeasureError, match="finite draws"):
+        said(np.array([0.1, np.nan]))
