@@ -93,12 +93,14 @@ def mixed_areas(codes: pd.Series) -> list[Finding]:
     findings = []
     distinct = pd.Series(codes.dropna().unique(), dtype=object)
     distinct = distinct[distinct.str.fullmatch(ONS_CODE)]
-    for what, by_code in (("kind of area", distinct.str[:KIND_LENGTH]), ("LSOA vintage", distinct.map(_only_in()))):
+    kinds = ("kind of area", distinct.str[:KIND_LENGTH], "Keep one kind of area of one nation in a table.")
+    vintages = ("LSOA vintage", distinct.map(_only_in()), CONVERT)
+    for what, by_code, remedy in (kinds, vintages):
         counts = by_code.value_counts()
         minority = distinct[by_code.notna() & (by_code != counts.index[0])] if len(counts) > 1 else distinct[:0]
         others = ", ".join(f"{name} (areas: {count:,})" for name, count in counts.iloc[1:].items())
         majority = ", ".join(f"{name} (areas: {count:,})" for name, count in counts.iloc[:1].items())
-        findings += failing(codes, codes.isin(minority), f"{what} {others} among {majority}", CONVERT)
+        findings += failing(codes, codes.isin(minority), f"{what} {others} among {majority}", remedy)
     return findings
 
 
