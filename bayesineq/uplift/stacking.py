@@ -1,0 +1,89 @@
+"""Averaging predictions with weights that add to one, and what each prediction must show to be given weight."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def simplex_least_squares(gram: Array, cross: Array, penalty: Array | None = None) -> Array:
+    """
+    Weights, zero or more and adding to one, that minimise w'Gw / 2 - c'w + p'w.
+
+    Parameters
+    ----------
+    gram : array, shape (model, model)
+        Products of predictions with each other.
+    cross : array, shape (model,)
+        Products of predictions with what is predicted.
+    penalty : array, shape (model,), optional
+        Price of each weight.
+
+    Returns
+    -------
+    array, shape (model,)
+        Weights. Every subset of models is tried, which is exact and quick for the few there are.
+    """
+    size = len(cross)
+    pull = cross if penalty is None else cross - penalty
+    ridge = gram + 1e-12 * float(np.trace(gram)) / size * np.eye(size)
+    best, weights = np.inf, np.zeros(size)
+    weights[0] = 1.0
+    for count in range(1, size + 1):
+        for chosen in combinations(range(size), count):
+            index = list(chosen)
+            system = np.ones((count + 1, count + 1))
+            system[:count, :count], system[count, count] = ridge[np.ix_(index, index)], 0.0
+            try:
+                answer = np.linalg.solve(system, np.append(pull[index], 1.0))[:count]
+            except np.linalg.LinAlgError:
+                continue
+            if answer.min() < -1e-12:
+                continue
+            w = np.zeros(size)
+            w[index] = np.maximum(answer, 0.0)
+            w = w / w.sum()
+            value = float(w @ gram @ w / 2 - pull @ w)
+            if value < best - 1e-12 * abs(best if np.isfinite(best) else 1.0):
+                best, weights = value, w
+    return np.asarray(weights)
+
+
+def effect_weights(
+    effect_score: Array, predictions: Array, *, groups: NDArray[np.int64] | None = None
+) -> tuple[Array, Array, Array, Array]:
+    """
+    Weights of rival predictions of the effect, the first of which is the constant effect.
+
+    Parameters
+    ----------
+    effect_score : array, shape (person,)
+        Doubly robust scores.
+    predictions : array, shape (person, rule)
+        Out-of-fold predictions; the first column is the constant effect.
+    groups : array, shape (person,), optional
+        Cluster of each person, as integers from 0.
+
+    Returns
+    -------
+    tuple of arrays, shape (rule,)
+        Weights; mean squared loss; loss less that of the constant effect; its standard error.
+
+    Notes
+    -----
+    Each rule's weight costs one standard error of its difference in loss from the constant effect: a rule must be
+    better by more than its noise to be given any.
+    """
+    loss = (effect_score[:, np.newaxis] - predictions) ** 2
+    gap = loss - loss[:, :1]
+    centred = gap - gap.mean(axis=0)
+    if groups is not None:
+        centred = np.column_stack([np.bincount(groups, column) for column in centred.T])
+    error = np.sqrt((centred**2).sum(axis=0)) / len(effect_score)
+    gram, cross = predictions.T @ predictions, predictions.T @ effect_score
+    weights = simplex_least_squares(gram, cross, penalty=error * len(effect_score) / 2)
+    return weights, loss.mean(axis=0), gap.mean(axis=0), error
