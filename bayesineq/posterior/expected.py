@@ -142,6 +142,9 @@ def totals(rows: Rows, group: NDArray[np.int32], n_group: int, threads: int | No
     from bayesineq.posterior.kernel import LINK, sum_by_group
 
     total = np.zeros((rows.n_draw, n_group))
+    if (np.diff(group) < 0).any():
+        order = np.argsort(group, kind="stable")
+        rows, group = rows.take(order), group[order]
 
     def work(block: slice, effect: NDArray[np.float64]) -> None:
         sum_by_group(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -81,6 +81,16 @@ class Rows:
     def n_draw(self) -> int:
         """Number of draws, all chains together."""
         return len(self.base)
+
+    def take(self, order: NDArray[np.intp]) -> Rows:
+        """Give the same rows in another order."""
+        return replace(
+            self,
+            index=np.ascontiguousarray(self.index[:, order]),
+            slope_index=np.ascontiguousarray(self.slope_index[:, order]),
+            slope_weight=np.ascontiguousarray(self.slope_weight[:, order]),
+            weight=self.weight[order],
+        )
 
     def blocks(self) -> Iterator[slice]:
         """Slices of draws whose effects are held at once."""
