@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -73,3 +76,15 @@ def rows(graph: Adjacency) -> pd.DataFrame:
             "binary": stream.integers(0, 2, n),
         }
     )
+
+
+@pytest.fixture(scope="session")
+def cases() -> ModuleType:
+    """Reference cases and their long-run summaries, from `tests/reference/cases.py`."""
+    path = Path(__file__).parents[1] / "reference" / "cases.py"
+    spec = importlib.util.spec_from_file_location("reference_cases", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
