@@ -101,3 +101,18 @@ def test_limits_are_the_cards(make, small_card, table):
     diagnosis = diagnose(tree)
     assert check(diagnosis, "rhat")["limit"] == 1.2
     assert check(diagnosis, "ess_bulk")["limit"] == 10
+
+
+def test_checks_of_the_sparse_engine(make, table):
+    tree = make(table, chains=1, draws=50, pareto_k=0.9)
+    failure = np.zeros(126)
+    failure[[3, 9]] = 1.0
+    tree["checks"] = xr.Dataset({"failure": ("row", failure), "cpo": ("row", np.ones(126))})
+    diagnosis = diagnose(tree)
+    assert (check(diagnosis, "rows whose check failed")["value"], diagnosis.passed) == (2.0, False)
+    assert check(diagnosis, "pareto_k")["limit"] == 0.7
+    with pytest.raises(ConvergenceError, match="the laplace fit failed 2 of 3 checks"):
+        diagnosis.raise_if_failed()
+    tree.attrs["pareto_k"] = 0.3
+    tree["checks"]["failure"][...] = 0.0
+    assert diagnose(tree).passed

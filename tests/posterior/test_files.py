@@ -133,3 +133,8 @@ def test_only_posteriors_are_saved(tmp_path):
     with pytest.raises(PosteriorError, match="this is no posterior of bayesineq"):
         save(xr.DataTree(), tmp_path / "post.nc")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_loaded_can_be_saved_again(post, tmp_path):
+    first = load(save(post, tmp_path / "first.nc"))
+    xr.testing.assert_identical(load(save(first, tmp_path / "second.nc")), post)
