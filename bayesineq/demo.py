@@ -42,9 +42,8 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     system = simulate_system(seed=seed)
     with replacing(folder / "area_counts.csv.gz") as beside:
         system.area_counts.to_csv(beside, index=False, compression="gzip")
-    with replacing(folder / "areas.gpkg") as beside:
-        beside.unlink()
-        system.areas.to_file(beside, driver="GPKG")
+    with replacing(folder / "areas.parquet") as beside:
+        system.areas.to_parquet(beside)
 
     study = design(system.area_counts, read_card("prevalence"), adjacency=system.adjacency)
     tell(f"2/4 fitting the card 'prevalence' to {len(study):,} cells")

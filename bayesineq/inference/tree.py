@@ -55,7 +55,9 @@ def posterior_tree(
     card = design.card
     dims = {card.variable(block.term.name): block.dims for block in design.blocks}
     coords = {d: level for block in design.blocks for d, level in zip(block.dims, block.levels, strict=True)}
-    named = {card.variable(name): value for name, value in values.items()}
+    # The intercept and hyperparameters first, thousands of area effects last: the order in which a summary is read.
+    by_size = sorted(values, key=lambda name: (values[name].size, name != "intercept"))
+    named = {card.variable(name): values[name] for name in by_size}
     variables = {name: ((*SAMPLE_DIMS, *dims.get(name, ())), value) for name, value in named.items()}
     posterior = xr.Dataset(variables, coords={d: _storable(c) for d, c in coords.items()})
     for block in design.blocks:
