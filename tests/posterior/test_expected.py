@@ -18,8 +18,8 @@ EXACT = 1e-12
 AREAS = [f"E0100000{i}" for i in range(7)]
 
 
-def brute(post, frame, by):
-    """Every row of every draw by label, then a weighted mean: what `expected` must give without holding it."""
+def row_means(post, frame):
+    """Mean outcome of every row and draw, effects picked by label."""
     card, draws = card_of(post), post["posterior"].to_dataset()
     rows = []
     for record in frame.to_dict("records"):
@@ -38,21 +38,31 @@ def brute(post, frame, by):
                 eta
             )
         rows.append(mean.to_numpy().ravel())
-    values = pd.DataFrame(np.array(rows))
+    return pd.DataFrame(np.array(rows))
+
+
+def brute(post, frame, by, values=None):
+    """Every row of every draw, then a weighted mean: what `expected` must give without holding it."""
+    values = row_means(post, frame) if values is None else values
     weight = frame["population"].to_numpy(dtype=float)
     keys = [frame[name].astype(object).to_numpy() for name in by] or [np.zeros(len(frame))]
     total = values.mul(weight, axis=0).groupby(keys).sum()
     return total.div(pd.Series(weight).groupby(keys).sum(), axis=0)
 
 
+@pytest.fixture(scope="module")
+def own_rows(post):
+    return row_means(post, population(post))
+
+
 @pytest.mark.parametrize(
     "by", [None, "imd_decile", "area", "ethnicity", ["imd_decile", "ethnicity"], ["sex", "age_band"]]
 )
 @pytest.mark.parametrize("threads", [1, 2])
-def test_expected_is_the_weighted_mean_of_rows(post, by, threads):
+def test_expected_is_the_weighted_mean_of_rows(post, own_rows, by, threads):
     got = expected(post, by=by, threads=threads)
     names = [by] if isinstance(by, str) else list(by or [])
-    want = brute(post, population(post), names)
+    want = brute(post, population(post), names, own_rows)
     assert got.dims == ("chain", "draw", *names)
     for key in want.index:
         one = got.sel(dict(zip(names, key if isinstance(key, tuple) else (key,), strict=False)))
