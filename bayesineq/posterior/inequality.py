@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
 import pandas as pd
 import xarray as xr
 
@@ -13,8 +16,15 @@ from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws
 from bayesineq.posterior.summarise import intervals
 
-_ORDERED = {"difference": (difference, 0.0), "ratio": (ratio, 1.0), "sii": (sii, 0.0), "rii": (rii, 1.0)}
-_UNORDERED = {
+type Measured = Mapping[str, tuple[Callable[..., Any], float]]
+
+_ORDERED: Final[Measured] = {
+    "difference": (difference, 0.0),
+    "ratio": (ratio, 1.0),
+    "sii": (sii, 0.0),
+    "rii": (rii, 1.0),
+}
+_UNORDERED: Final[Measured] = {
     "range_difference": (range_difference, 0.0),
     "range_ratio": (range_ratio, 1.0),
     "theil": (theil, 0.0),
