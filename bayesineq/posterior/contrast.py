@@ -38,6 +38,14 @@ def contrast(values: xr.DataArray, dim: str, reference: object, kind: Contrast =
     ------
     MeasureError
         If there is no such dimension or level, or a ratio has a reference that is not above zero.
+
+    Examples
+    --------
+    >>> rate = xr.DataArray(
+    ...     [[[0.10, 0.12], [0.10, 0.15]]], dims=("chain", "draw", "sex"), coords={"sex": ["F", "M"]}
+    ... )
+    >>> contrast(rate, "sex", "F", "ratio").sel(sex="M").to_numpy().round(2).tolist()
+    [[1.2, 1.5]]
     """
     if kind not in ("difference", "ratio"):
         raise MeasureError(f'kind must be "difference" or "ratio"; given {kind!r}')

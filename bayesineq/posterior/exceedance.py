@@ -38,6 +38,12 @@ def exceedance(values: xr.DataArray, threshold: float | str | xr.DataArray, *, b
     ------
     MeasureError
         If there are no draws, the threshold does not fit the values, or "mean" finds no population.
+
+    Examples
+    --------
+    >>> rate = xr.DataArray([[[3, 1], [3, 3], [3, 0], [3, 3]]], dims=("chain", "draw", "area"))
+    >>> exceedance(rate, 2).to_numpy().tolist()
+    [1.0, 0.5]
     """
     limit, name = _limit(values, threshold)
     differ = _beyond(values, limit, below)

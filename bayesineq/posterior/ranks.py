@@ -38,6 +38,12 @@ def ranks(values: xr.DataArray, dim: str, *, highest_first: bool = True) -> xr.D
     ------
     MeasureError
         If `dim` is not a dimension of groups, or a group has no value.
+
+    Examples
+    --------
+    >>> rate = xr.DataArray([[[0.3, 0.1, 0.2], [0.2, 0.1, 0.2]]], dims=("chain", "draw", "area"))
+    >>> ranks(rate, "area").to_numpy().tolist()
+    [[[1.0, 3.0, 2.0], [1.5, 3.0, 1.5]]]
     """
     if dim not in values.dims or dim in SAMPLE_DIMS:
         groups = [d for d in values.dims if d not in SAMPLE_DIMS]

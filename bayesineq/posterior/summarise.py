@@ -49,6 +49,12 @@ def summarise(x: xr.DataArray | xr.Dataset | xr.DataTree, prob: float = CI_PROB)
     ----------
     Vehtari A, Gelman A, Simpson D, Carpenter B, Buerkner PC. Rank-normalization, folding, and localization: an
     improved R-hat for assessing convergence of MCMC. Bayesian Anal 2021;16:667.
+
+    Examples
+    --------
+    >>> rate = xr.DataArray(np.linspace(0.1, 0.3, 41)[None], dims=("chain", "draw"), name="rate")
+    >>> summarise(rate).round(3).iloc[0].to_dict()
+    {'parameter': 'rate', 'mean': 0.2, 'sd': 0.06, 'median': 0.2, 'lower': 0.105, 'upper': 0.295}
     """
     _check(prob)
     frames = []
