@@ -145,18 +145,18 @@ def draw_map(
     rows = by_code(table, shapes)
     classes, labels = _classes(rows[statistic].to_numpy(), statistic, unit)
     palette = _spread(_PALETTES[statistic], len(labels))
-    figure = new_figure(*_size(shapes))
+    figure = new_figure(*map_size(shapes))
     axes = figure.add_subplot()
     paint(axes, shapes, [palette[k] if k >= 0 else MISSING for k in classes.member], classes.member < 0)
     title, short = _titles(statistic, outcome, threshold, unit, prob)
     missing = int((classes.member < 0).sum())
-    _legend(axes, list(zip(palette, labels, strict=True)), short, missing)
+    legend(axes, list(zip(palette, labels, strict=True)), short, missing)
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK, wrap=True)
     counts = np.bincount(classes.member[classes.member >= 0], minlength=len(labels))
     caption = (
         f"{len(rows) - missing:,} areas with an estimate"
         + (f", {missing:,} without (hatched)" if missing else "")
-        + f". {_how_to_read(statistic, more_is, prob)}"
+        + f". {_how_to_read(statistic, more_is, prob)}{f' {shapes.note}' if shapes.note else ''}"
     )
     parts = "; ".join(f"{label}: {count:,} areas" for label, count in zip(labels, counts, strict=True))
     alt = f"Map. {title}. {parts}" + (f"; {_MISSING_WORDS}: {missing:,} areas" if missing else "") + "."
@@ -276,13 +276,40 @@ def _how_to_read(statistic: Statistic, more_is: MoreIs, prob: float) -> str:
     )
 
 
-def _size(shapes: Outline) -> tuple[float, float]:
+def map_size(shapes: Outline) -> tuple[float, float]:
+    """
+    Size of a figure that holds a map and its legend.
+
+    Parameters
+    ----------
+    shapes : Outline
+        Boundaries.
+
+    Returns
+    -------
+    (float, float)
+        Width and height in inches.
+    """
     west, south, east, north = shapes.bounds
     tall = (north - south) / max(east - west, 1e-9)
     return 7.2, float(np.clip(5.2 * tall, 3.4, 7.6)) + 0.5
 
 
-def _legend(axes: Axes, entries: list[tuple[str, str]], title: str, missing: int) -> None:
+def legend(axes: Axes, entries: list[tuple[str, str]], title: str, missing: int) -> None:
+    """
+    Put a legend of classes to the right of a map.
+
+    Parameters
+    ----------
+    axes : Axes
+        The map.
+    entries : list of (str, str)
+        Colour and label of each class.
+    title : str
+        What the classes are.
+    missing : int
+        Number of areas without an estimate; none leaves the hatched entry out.
+    """
     from matplotlib.patches import Patch
 
     handles = [Patch(facecolor=colour, edgecolor=QUIET, linewidth=0.4, label=plain(label)) for colour, label in entries]

@@ -36,12 +36,15 @@ class Outline:
         One closed outline an area, its pieces and holes included.
     bounds : (float, float, float, float)
         Least x, least y, greatest x, greatest y.
+    note : str
+        What readers of a map must know about its shapes; goes into the caption.
     """
 
     codes: NDArray[np.str_]
     shapes: NDArray[np.object_]
     paths: tuple[DrawnPath, ...]
     bounds: tuple[float, float, float, float]
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -81,7 +84,7 @@ def outline(areas: gpd.GeoDataFrame, *, code: str | None = None) -> Outline:
     simple = shapely.coverage_simplify(shapes, step)
     gone = shapely.is_empty(simple)
     simple[gone] = shapes[gone]
-    return Outline(codes, simple, _paths(simple), (west, south, east, north))
+    return Outline(codes, simple, paths_of(simple), (west, south, east, north))
 
 
 def _check_reference(areas: gpd.GeoDataFrame, codes: NDArray[np.str_]) -> None:
@@ -114,7 +117,20 @@ def _projected(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return areas.to_crs("EPSG:27700" if inside else areas.estimate_utm_crs())
 
 
-def _paths(shapes: NDArray[np.object_]) -> tuple[DrawnPath, ...]:
+def paths_of(shapes: NDArray[np.object_]) -> tuple[DrawnPath, ...]:
+    """
+    Turn polygons into paths.
+
+    Parameters
+    ----------
+    shapes : ndarray of geometry, shape (n_area,)
+        Polygons and multipolygons.
+
+    Returns
+    -------
+    tuple of matplotlib Path
+        One closed outline a geometry, its pieces and holes included.
+    """
     import shapely
     from matplotlib.path import Path
 

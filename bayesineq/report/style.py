@@ -34,6 +34,9 @@ WIDTHS: Final = ("#f4f1f8", "#cfc3e0", "#a58fc4", "#77579f", "#472a6f")
 EXCEEDANCE: Final = ("#1f5a94", "#9cc4e4", "#ececec", "#f3b27a", "#b5480a")
 """Below to above: blue and orange with grey between; nobody confuses the two ends."""
 
+EXCEEDANCE_INK: Final = ("#1f5a94", "#5b93c0", "#8a959c", "#d9812f", "#b5480a")
+"""The same for lines and dots on white, where pale colours would vanish."""
+
 EXCEEDANCE_EDGES: Final = (0.0, 0.05, 0.20, 0.80, 0.95, 1.0)
 
 DEPRIVED: Final = (
@@ -172,6 +175,57 @@ def direction(more_is: MoreIs) -> str:
     return words[more_is]
 
 
+def readable_on(colour: str) -> str:
+    """
+    Colour of text that is readable on a background.
+
+    Parameters
+    ----------
+    colour : str
+        The background.
+
+    Returns
+    -------
+    str
+        White or ink, whichever contrasts more; both reach 4.5 to 1 on the palettes of this module.
+    """
+    return max((PAPER, INK), key=lambda text: contrast(text, colour))
+
+
+def contrast(first: str, second: str) -> float:
+    """
+    Contrast of two colours.
+
+    Parameters
+    ----------
+    first, second : str
+        Colours.
+
+    Returns
+    -------
+    float
+        From 1 (none) to 21 (black on white): (L1 + 0.05) / (L2 + 0.05) of relative luminances.
+
+    References
+    ----------
+    W3C, Web Content Accessibility Guidelines 2.2, "contrast ratio" and "relative luminance".
+
+    Examples
+    --------
+    >>> round(contrast("#000000", "#ffffff"), 1)
+    21.0
+    """
+    light, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    from matplotlib.colors import to_rgb
+
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
 def to_png(chart: Chart, *, dpi: int = DPI) -> bytes:
     """
     Write a chart as PNG.
@@ -189,6 +243,7 @@ def to_png(chart: Chart, *, dpi: int = DPI) -> bytes:
         The file.
     """
     buffer = io.BytesIO()
+    _settle(chart.figure)
     chart.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None, "Title": chart.title})
     return buffer.getvalue()
 
@@ -211,6 +266,7 @@ def to_svg(chart: Chart) -> bytes:
     import matplotlib as mpl
 
     buffer = io.BytesIO()
+    _settle(chart.figure)
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     with mpl.rc_context({"svg.hashsalt": "bayesineq", "svg.fonttype": "path"}):
         chart.figure.savefig(buffer, format="svg", metadata=nothing)
@@ -246,3 +302,10 @@ def save_chart(chart: Chart, path: str | Path) -> Path:
     with replacing(target) as beside:
         beside.write_bytes(content)
     return target
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once and for all: a second pass would move things by a hair, and files would differ."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")

@@ -1,0 +1,331 @@
+"""Figures of trust: prior against posterior, calibration of held-out rows, replicated against observed outcomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import stats
+
+from bayesineq.design.card import ModelCard, Prior
+from bayesineq.dims import CI_PROB
+from bayesineq.errors import MeasureError
+from bayesineq.posterior.population import card_of
+from bayesineq.report.draws import ends, flat
+from bayesineq.report.labels import Labels, dimension_label, level_labels
+from bayesineq.report.numbers import write
+from bayesineq.report.style import ACCENT, CONTRAST, GRID, INK, QUIET, Chart, dress, new_figure, plain
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_POINTS: Final = 200
+_BINS: Final = 20
+
+
+def prior_density(prior: Prior, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Density of a prior.
+
+    Parameters
+    ----------
+    prior : Prior
+        Its distribution. PC(above, probability) is the exponential with P(sigma > above) = probability.
+    at : ndarray
+        Where.
+
+    Returns
+    -------
+    ndarray, shape of `at`
+        The density.
+
+    Raises
+    ------
+    MeasureError
+        If the distribution has no closed density here: PC(below, ...), which depends on the graph.
+    """
+    p = prior.parameters
+    if prior.distribution == "PC" and "above" in p:
+        return np.asarray(stats.expon(scale=-p["above"] / np.log(p["probability"])).pdf(at))
+    match prior.distribution:
+        case "Normal":
+            found: Any = stats.norm(p["mean"], p["sd"])
+        case "HalfNormal":
+            found = stats.halfnorm(scale=p["sd"])
+        case "Exponential":
+            found = stats.expon(scale=1.0 / p["rate"])
+        case "Gamma":
+            found = stats.gamma(p["shape"], scale=1.0 / p["rate"])
+        case "Beta":
+            found = stats.beta(p["a"], p["b"])
+        case "Uniform":
+            found = stats.uniform(p["lower"], p["upper"] - p["lower"])
+        case _:
+            raise MeasureError(f"the prior {prior} has no density in closed form, so it cannot be drawn")
+    return np.asarray(found.pdf(at))
+
+
+def prior_posterior_data(post: xr.DataTree, *, prob: float = CI_PROB) -> dict[str, pd.DataFrame]:
+    """
+    Densities of every scalar parameter before and after the data.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    prob : float
+        Probability that the interval holds.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By parameter: `value`, `prior`, `posterior` (densities), and in attrs `mean`, `lower`, `upper`.
+        Parameters whose prior is on another scale (a precision), or has no closed density, are left out.
+    """
+    card, draws = card_of(post), post["posterior"].to_dataset()
+    found = {}
+    for name, prior in _scalars(card, draws):
+        sample = flat(draws[name])
+        spread = float(sample.std())
+        if spread == 0.0:
+            continue
+        low, high = float(sample.min()) - spread, float(sample.max()) + spread
+        if name.rpartition(".")[2] != name and low < 0 <= sample.min():
+            low = 0.0
+        at = np.linspace(low, high, _POINTS)
+        try:
+            before = prior_density(prior, at)
+        except MeasureError:
+            continue
+        table = pd.DataFrame({"value": at, "prior": before, "posterior": stats.gaussian_kde(sample)(at)})
+        lower, upper = ends(sample, prob)
+        table.attrs = {"mean": float(sample.mean()), "lower": lower, "upper": upper, "prior": str(prior)}
+        found[name] = table
+    return found
+
+
+def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
+    """
+    Draw what was believed of every scalar parameter before the data, and after.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    prob : float
+        Probability that the interval holds.
+
+    Returns
+    -------
+    Chart
+        One panel a parameter; the table has a row a parameter.
+
+    Raises
+    ------
+    MeasureError
+        If no parameter has a prior that can be drawn.
+    """
+    found = prior_posterior_data(post, prob=prob)
+    if not found:
+        raise MeasureError("no scalar parameter of this card has a prior that can be drawn")
+    across = min(3, len(found))
+    down = -(-len(found) // across)
+    figure = new_figure(7.2, 0.6 + 1.7 * down)
+    panels: list[Axes] = list(np.atleast_1d(figure.subplots(down, across, squeeze=False)).ravel())
+    for axes, (name, table) in zip(panels, found.items(), strict=False):
+        axes.fill_between(table["value"], table["posterior"], color=ACCENT, alpha=0.35, linewidth=0)
+        axes.plot(table["value"], table["posterior"], color=ACCENT, linewidth=1.6)
+        axes.plot(table["value"], table["prior"], color=CONTRAST, linewidth=1.6, linestyle=(0, (5, 2)))
+        dress(axes, grid="none")
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_title(plain(name), loc="left", fontsize=9, color=INK)
+        axes.set_ylim(bottom=0)
+    for axes in panels[len(found) :]:
+        axes.set_visible(False)
+    rows = [(name, *(table.attrs[k] for k in ("prior", "mean", "lower", "upper"))) for name, table in found.items()]
+    summary = pd.DataFrame(rows, columns=["parameter", "prior", "mean", "lower", "upper"])
+    title = "What the data added: prior and posterior"
+    caption = (
+        "Dashed orange: prior. Blue: posterior. Where the two are alike, the data said little about the parameter, and "
+        "the answer rests on the prior."
+    )
+    parts = "; ".join(f"{n}: {write(m, 2)} ({write(a, 2)} to {write(b, 2)})" for n, _, m, a, b in rows)
+    return Chart(figure, title, caption, f"Density plots. {title}. {parts}.", summary)
+
+
+def calibration_data(pit: NDArray[np.float64], *, bins: int = _BINS, prob: float = CI_PROB) -> pd.DataFrame:
+    """
+    Share of held-out rows by where they fell in their own prediction.
+
+    Parameters
+    ----------
+    pit : ndarray, shape (row,)
+        Probability integral transform of each row under the prediction made without it; NaN is left out.
+    bins : int
+        Number of bins.
+    prob : float
+        Probability of the band in which each bar of a calibrated model lies.
+
+    Returns
+    -------
+    DataFrame
+        A row a bin: `start`, `end`, `share`, `lower`, `upper` (binomial band around 1 / bins).
+
+    Raises
+    ------
+    MeasureError
+        If no row has a finite value.
+    """
+    values = np.asarray(pit, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        raise MeasureError("no row has a finite check, so calibration cannot be drawn")
+    counts, edges = np.histogram(np.clip(values, 0.0, 1.0), bins=bins, range=(0.0, 1.0))
+    tail = (1.0 - prob) / 2.0
+    low, high = stats.binom(len(values), 1.0 / bins).ppf([tail, 1.0 - tail]) / len(values)
+    return pd.DataFrame(
+        {"start": edges[:-1], "end": edges[1:], "share": counts / len(values), "lower": low, "upper": high}
+    )
+
+
+def plot_calibration(post: xr.DataTree, *, bins: int = _BINS, prob: float = CI_PROB) -> Chart:
+    """
+    Draw whether rows that were held out fell where the model expected them.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior with the group `checks` and its variable `pit`.
+    bins : int
+        Number of bins.
+    prob : float
+        Probability of the band.
+
+    Returns
+    -------
+    Chart
+        A histogram that is flat where the model is calibrated; its table has a row a bin.
+
+    Raises
+    ------
+    MeasureError
+        If the posterior holds no such checks.
+    """
+    if "checks" not in post.children or "pit" not in post["checks"].data_vars:
+        raise MeasureError("this posterior holds no checks of held-out rows; fit with engine='laplace' to have them")
+    data = calibration_data(post["checks"]["pit"].to_numpy(), bins=bins, prob=prob)
+    figure = new_figure(7.2, 3.0)
+    axes = figure.add_subplot()
+    axes.axhspan(data["lower"].iloc[0], data["upper"].iloc[0], color=GRID, alpha=0.9, linewidth=0)
+    axes.axhline(1.0 / bins, color=CONTRAST, linewidth=1.2, linestyle=(0, (5, 2)))
+    axes.bar(data["start"], data["share"], width=1.0 / bins, align="edge", color=ACCENT, alpha=0.7, edgecolor="white")
+    dress(
+        axes, x="Where a held-out row fell in its own prediction (0 lowest, 1 highest)", y="share of rows", grid="none"
+    )
+    axes.set_xlim(0, 1)
+    outside = int(((data["share"] < data["lower"]) | (data["share"] > data["upper"])).sum())
+    title = "Calibration of held-out rows"
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    caption = (
+        f"Flat is calibrated: {100 * prob:.0f}% of bars lie in the grey band. Here {outside} of {bins} lie outside. "
+        "A hump in the middle says that predictions are too wide, two peaks at the ends that they are too narrow."
+    )
+    return Chart(figure, title, caption, f"Histogram. {title}. {outside} of {bins} bars lie outside the band.", data)
+
+
+def predictive_data(
+    replicated: xr.DataArray, observed: pd.Series, dim: str, *, prob: float = CI_PROB, rule: Rule = DEFAULT_RULE
+) -> pd.DataFrame:
+    """
+    Set observed counts of groups beside counts that the model replicates.
+
+    Parameters
+    ----------
+    replicated : DataArray, dims (draw, dim)
+        Replicates, as `predictive(post, by=dim)` gives them.
+    observed : Series
+        Observed count of each group, indexed by code.
+    dim : str
+        The dimension.
+    prob : float
+        Probability of the interval.
+    rule : Rule
+        When a count is small.
+
+    Returns
+    -------
+    DataFrame
+        A row a group: `level`, `observed`, `mean`, `lower`, `upper`, `inside`; small observed counts are left out.
+
+    Raises
+    ------
+    MeasureError
+        If the groups of the two differ.
+    """
+    levels = list(replicated[dim].to_numpy())
+    if set(levels) != set(observed.index):
+        only = sorted(map(str, set(levels) ^ set(observed.index)))[:5]
+        raise MeasureError(f"observed and replicated groups differ: {only}; sum the same table by {dim!r}")
+    counts = observed.reindex(levels).to_numpy(dtype=float)
+    tail = (1.0 - prob) / 2.0
+    draws = replicated.transpose("draw", dim).to_numpy()
+    low, high = np.quantile(draws, (tail, 1.0 - tail), axis=0)
+    table = pd.DataFrame({"level": levels, "observed": counts, "mean": draws.mean(axis=0), "lower": low, "upper": high})
+    table["inside"] = (table["observed"] >= table["lower"]) & (table["observed"] <= table["upper"])
+    return table[~is_small(counts, rule)].reset_index(drop=True)
+
+
+def plot_predictive(
+    replicated: xr.DataArray,
+    observed: pd.Series,
+    dim: str,
+    *,
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    rule: Rule = DEFAULT_RULE,
+) -> Chart:
+    """
+    Draw observed counts over what the model replicates.
+
+    Parameters
+    ----------
+    replicated, observed, dim, prob, rule
+        As in `predictive_data`.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+
+    Returns
+    -------
+    Chart
+        The figure; its table has a row a group, observed counts rounded by the rule.
+    """
+    table = predictive_data(replicated, observed, dim, prob=prob, rule=rule)
+    table.insert(1, "label", level_labels(dim, list(table["level"]), labels))
+    table["observed"] = (table["observed"] / rule.base).round() * rule.base
+    figure = new_figure(7.2, 1.4 + 0.3 * max(len(table), 2))
+    axes = figure.add_subplot()
+    place = np.arange(len(table))[::-1]
+    axes.hlines(place, table["lower"], table["upper"], colors=QUIET, linewidth=5, alpha=0.45)
+    axes.plot(table["observed"], place, "D", color=CONTRAST, markersize=5)
+    axes.set_yticks(place, [plain(str(label)) for label in table["label"]])
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    dress(axes, x=f"count (bars: {100 * prob:.0f}% of replicates, diamonds: observed, rounded)", grid="x")
+    inside = int(table["inside"].sum())
+    title = f"Observed counts and replicates by {dimension_label(dim)}"
+    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    caption = f"{inside} of {len(table)} observed counts lie inside the {100 * prob:.0f}% interval of the replicates."
+    return Chart(figure, title, caption, f"Dot plot. {title}. {caption}", table)
+
+
+def _scalars(card: ModelCard, draws: xr.Dataset) -> list[tuple[str, Prior]]:
+    names = [str(name) for name, array in draws.data_vars.items() if set(array.dims) <= {"chain", "draw"}]
+    return [
+        (name, card.prior(name))
+        for name in names
+        if not (name.endswith(".sigma") and card.states_precision(name.removesuffix(".sigma")))
+    ]

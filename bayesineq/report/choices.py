@@ -1,0 +1,173 @@
+"""Figures of decisions: which option is worth its money, at what price to equity."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from bayesineq.decisions.compare import Comparison
+from bayesineq.decisions.distributional import ImpactPlane
+from bayesineq.dims import INTERVENTION
+from bayesineq.errors import DecisionError
+from bayesineq.report.numbers import percent, write
+from bayesineq.report.style import ACCENT, INK, QUIET, Chart, dress, new_figure, plain
+
+_COLOURS: Final = ("#005eb8", "#b5480a", "#1c8573", "#77579f", "#6b5b0e", "#4c6272", "#a3195b", "#2d6cc0")
+_LINES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)))
+_CLOUD: Final = 600
+
+
+def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of benefit") -> Chart:
+    """
+    Draw, over what is paid for a unit of benefit, the probability that each option is the best.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Options compared at several thresholds.
+    benefit : str
+        What is bought, in words, such as "one event averted".
+
+    Returns
+    -------
+    Chart
+        Acceptability curves, the frontier (the option with the highest expected net benefit) drawn thick; its table has
+        a row a threshold and option.
+
+    Raises
+    ------
+    DecisionError
+        If the comparison was made without several thresholds.
+    """
+    curve = comparison.curve
+    if curve["threshold"].nunique() < 2:
+        raise DecisionError("acceptability needs several thresholds; pass thresholds= to compare")
+    figure = new_figure(7.2, 4.2)
+    axes = figure.add_subplot()
+    names = list(dict.fromkeys(curve[INTERVENTION]))
+    for k, name in enumerate(names):
+        part = curve[curve[INTERVENTION] == name].sort_values("threshold")
+        axes.plot(
+            part["threshold"],
+            part["p_best"],
+            linewidth=1.6,
+            label=plain(str(name)),
+            color=_COLOURS[k % len(_COLOURS)],
+            linestyle=_LINES[k % len(_LINES)],
+        )
+        best = part["p_best"].where(part["optimal"])
+        axes.plot(part["threshold"], best, linewidth=5, alpha=0.35, color=_COLOURS[k % len(_COLOURS)])
+    if comparison.threshold is not None:
+        axes.axvline(comparison.threshold, color=QUIET, linewidth=1.2, linestyle=(0, (2, 2)))
+    axes.set_ylim(0, 1)
+    axes.xaxis.set_major_formatter(lambda x, _: f"£{x:,.0f}")
+    axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f}%")
+    dress(axes, x=f"What is paid for {benefit}", y="Probability of being the best")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    title = "Which option is the best, at what price"
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    draws = int(comparison.net_benefit.sizes["chain"] * comparison.net_benefit.sizes["draw"])
+    chosen = comparison.options.loc[comparison.options[INTERVENTION] == comparison.best, "p_best"].tolist()[0]
+    caption = (
+        "Thin lines: probability that each option has the highest net benefit. Thick: the option with the highest "
+        "expected net benefit, which is the one to choose; it need not be the most probable."
+    )
+    alt = (
+        f"Line chart. {title}. The option with the highest expected net benefit is {comparison.best}, the best with a "
+        f"probability of {percent(chosen, draws)}."
+    )
+    return Chart(figure, title, caption, alt, curve.reset_index(drop=True))
+
+
+def plot_plane(plane: ImpactPlane) -> Chart:
+    """
+    Draw the equity impact plane: net health against equity, a dot a draw.
+
+    Parameters
+    ----------
+    plane : ImpactPlane
+        Draws and quadrants of each intervention.
+
+    Returns
+    -------
+    Chart
+        The figure; its table has a row an intervention with the probability of each quadrant.
+    """
+    figure = new_figure(6.6, 5.2)
+    axes = figure.add_subplot()
+    axes.axhline(0, color=QUIET, linewidth=1)
+    axes.axvline(0, color=QUIET, linewidth=1)
+    for k, (name, part) in enumerate(plane.points.groupby(INTERVENTION, sort=False)):
+        shown = part.iloc[:: max(1, len(part) // _CLOUD)]
+        colour = _COLOURS[k % len(_COLOURS)]
+        axes.scatter(shown["equity"], shown["net_health"], s=6, color=colour, alpha=0.25, linewidths=0)
+        mean = part[["equity", "net_health"]].mean()
+        axes.scatter(mean.iloc[:1], mean.iloc[1:], s=90, color=colour, edgecolors=INK, zorder=3, label=plain(str(name)))
+    for x, y, text, ha, va in (
+        (0.98, 0.98, "more health, more equal", "right", "top"),
+        (0.02, 0.98, "more health, less equal", "left", "top"),
+        (0.98, 0.02, "less health, more equal", "right", "bottom"),
+        (0.02, 0.02, "less health, less equal", "left", "bottom"),
+    ):
+        axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, fontsize=8, color=QUIET)
+    dress(axes, x="Equity impact (QALY)", y="Net health (QALY)", grid="none")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    title = "Health gained and health shared"
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    caption = (
+        f"A small dot is a draw, a large one the mean. Equity is valued at an aversion to inequality of "
+        f"{plane.aversion:g} ({plane.family}); to the right inequality falls, upwards there is more health in all."
+    )
+    quadrants = [c for c in plane.table.columns if str(c).startswith("P(")]
+    parts = []
+    for record in plane.table.to_dict("records"):
+        chance, most = max((float(record[c]), str(c)[2:-1]) for c in quadrants)
+        parts.append(f"{record[INTERVENTION]}: most probably {most}, {100 * chance:.0f}%")
+    return Chart(figure, title, caption, f"Scatter plot. {title}. {'; '.join(parts)}.", plane.table)
+
+
+def plot_frontier(table: pd.DataFrame, *, group: str, benefit: str = "benefit") -> Chart:
+    """
+    Draw how much benefit is given up as more places are kept for one group.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `frontier` gives it: `floor`, `share`, `benefit`, `lower`, `upper`, `given_up`.
+    group : str
+        The group in words, such as "the most deprived fifth".
+    benefit : str
+        What is gained, in words.
+
+    Returns
+    -------
+    Chart
+        The figure; its table is the one that was given.
+
+    Raises
+    ------
+    DecisionError
+        If the table lacks a column or a row.
+    """
+    needed = ["floor", "share", "benefit", "lower", "upper", "given_up"]
+    if missing := [c for c in needed if c not in table.columns]:
+        raise DecisionError(f"a frontier needs the columns {needed}; {missing} are missing")
+    if table.empty:
+        raise DecisionError("a frontier needs at least one floor")
+    ordered = table.sort_values("share")
+    figure = new_figure(7.2, 4.0)
+    axes = figure.add_subplot()
+    axes.fill_between(ordered["share"] * 100, ordered["lower"], ordered["upper"], color=ACCENT, alpha=0.2, linewidth=0)
+    axes.plot(ordered["share"] * 100, ordered["benefit"], "o-", color=ACCENT, linewidth=2)
+    for share, gain, floor in ordered[["share", "benefit", "floor"]].itertuples(index=False):
+        axes.annotate(f"{100 * floor:.0f}%", (share * 100, gain), textcoords="offset points", xytext=(4, 6), fontsize=8)
+    dress(axes, x=f"% of places that go to {group}", y=benefit)
+    title = f"What it costs to keep places for {group}"
+    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    lost = float(ordered["benefit"].max() - ordered["benefit"].iloc[-1])
+    caption = (
+        f"Dots are floors (as labelled); the band holds the credible interval of {benefit}. The highest floor gives up "
+        f"{write(lost, 1)} of {write(float(ordered['benefit'].max()), 1)} in expectation."
+    )
+    return Chart(figure, title, caption, f"Line chart. {title}. {caption}", ordered.reset_index(drop=True))

@@ -1,0 +1,205 @@
+"""Funnel plots: observed proportions against their denominators, with control limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesineq.errors import MeasureError
+from bayesineq.report.numbers import PERCENT, with_unit
+from bayesineq.report.style import ACCENT, CONTRAST, INK, QUIET, Chart, MoreIs, direction, dress, new_figure, plain
+from bayesineq.report.words import sentence
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
+
+_LIMITS: Final = {"95%": 1.959963984540054, "99.8%": 3.090232306167813}
+_POINTS: Final = 200
+_TRIM: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """
+    What a funnel plot shows.
+
+    Parameters
+    ----------
+    points : DataFrame
+        A row a unit: `unit`, `events`, `at_risk`, `proportion`, `z` (distance from the target in standard errors),
+        `position` ("inside", "above 95%", "below 99.8%", ...). Units with a small count are left out.
+    limits : DataFrame
+        `at_risk`, `lower_95`, `upper_95`, `lower_99.8`, `upper_99.8`.
+    target : float
+        Overall proportion of all units.
+    overdispersion : float
+        Factor by which variances were raised, 1 for none.
+    hidden : int
+        Number of units left out.
+    """
+
+    points: pd.DataFrame
+    limits: pd.DataFrame
+    target: float
+    overdispersion: float
+    hidden: int
+
+
+def funnel_data(
+    table: pd.DataFrame,
+    *,
+    unit: str,
+    events: str,
+    at_risk: str,
+    adjust: bool = False,
+    rule: Rule = DEFAULT_RULE,
+) -> Funnel:
+    """
+    Compute control limits and the place of every unit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a unit of about equal kind: practices, hospitals. Never deciles of one area.
+    unit, events, at_risk : str
+        Columns of names, of counted events and of people at risk.
+    adjust : bool
+        Whether to widen the limits where units vary more than chance allows.
+    rule : Rule
+        When a count is small.
+
+    Returns
+    -------
+    Funnel
+        Points, limits and target.
+
+    Raises
+    ------
+    MeasureError
+        If counts are missing, negative or above their denominators, or nobody is at risk.
+
+    Notes
+    -----
+    Limits at n people: p +/- z sqrt(phi p (1 - p) / n), cut at 0 and 1, with p the overall proportion and z 1.96 or
+    3.09. phi is 1, or the mean of squared z-scores after the outer tenth on each side is pulled in, if above 1.
+
+    References
+    ----------
+    Spiegelhalter DJ. Funnel plots for comparing institutional performance. Statistics in Medicine 2005; 24: 1185-1202.
+    doi:10.1002/sim.1970
+    """
+    count, people = (table[c].to_numpy(dtype=np.float64) for c in (events, at_risk))
+    bad = ~(np.isfinite(count) & np.isfinite(people) & (people > 0) & (count >= 0) & (count <= people))
+    if bad.any() or not len(table):
+        raise MeasureError(
+            f"{int(bad.sum())} of {len(table)} units have no people at risk, or events that are missing, negative or "
+            f"above them; the first is {table[unit].iloc[int(bad.argmax())] if len(table) else 'none'}"
+        )
+    target = float(count.sum() / people.sum())
+    if not 0.0 < target < 1.0:
+        raise MeasureError(f"the overall proportion is {target:g}; a funnel needs one between 0 and 1")
+    z = (count / people - target) / np.sqrt(target * (1.0 - target) / people)
+    phi = overdispersion(z) if adjust else 1.0
+    z = z / np.sqrt(phi)
+    points = pd.DataFrame(
+        {"unit": table[unit].to_numpy(), "events": count, "at_risk": people, "proportion": count / people, "z": z}
+    )
+    points["position"] = [_position(value) for value in z]
+    small = is_small(count, rule) | is_small(people, rule)
+    at = np.geomspace(max(people.min() * 0.9, 1.0), people.max() * 1.05, _POINTS)
+    limits = pd.DataFrame({"at_risk": at})
+    for name, step in _LIMITS.items():
+        wide = step * np.sqrt(phi * target * (1.0 - target) / at)
+        limits[f"lower_{name.rstrip('%')}"] = np.clip(target - wide, 0.0, 1.0)
+        limits[f"upper_{name.rstrip('%')}"] = np.clip(target + wide, 0.0, 1.0)
+    return Funnel(points[~small].reset_index(drop=True), limits, target, phi, int(small.sum()))
+
+
+def overdispersion(z: NDArray[np.float64]) -> float:
+    """
+    Factor by which units vary more than chance allows.
+
+    Parameters
+    ----------
+    z : ndarray, shape (unit,)
+        Distances from the target in standard errors.
+
+    Returns
+    -------
+    float
+        Mean of the squares after the outer tenth on each side is pulled in to its edge; at least 1.
+    """
+    low, high = np.quantile(z, (_TRIM, 1.0 - _TRIM))
+    return float(max(1.0, np.mean(np.clip(z, low, high) ** 2)))
+
+
+def plot_funnel(
+    table: pd.DataFrame,
+    *,
+    unit: str,
+    events: str,
+    at_risk: str,
+    adjust: bool = False,
+    rule: Rule = DEFAULT_RULE,
+    outcome: str = "outcome",
+    more_is: MoreIs = "worse",
+) -> Chart:
+    """
+    Draw a funnel plot.
+
+    Parameters
+    ----------
+    table, unit, events, at_risk, adjust, rule
+        As in `funnel_data`.
+    outcome : str
+        Name of the outcome in words.
+    more_is : {"worse", "better"}
+        Polarity of the outcome.
+
+    Returns
+    -------
+    Chart
+        The figure; its table has a row a unit that may be shown, with rounded people at risk and no events.
+    """
+    data = funnel_data(table, unit=unit, events=events, at_risk=at_risk, adjust=adjust, rule=rule)
+    figure = new_figure(7.2, 4.6)
+    axes = figure.add_subplot()
+    limits, points = data.limits, data.points
+    for name, dash in (("95", (0, (5, 2))), ("99.8", "-")):
+        for side in ("lower", "upper"):
+            axes.plot(limits["at_risk"], limits[f"{side}_{name}"] * 100, color=QUIET, linewidth=1.2, linestyle=dash)
+    axes.axhline(data.target * 100, color=CONTRAST, linewidth=1.2)
+    outside = points["position"] != "inside"
+    for part, colour, size in ((~outside, ACCENT, 18), (outside, CONTRAST, 30)):
+        axes.scatter(points.loc[part, "at_risk"], points.loc[part, "proportion"] * 100, s=size, color=colour, alpha=0.8)
+    if int(outside.sum()) <= 12:
+        for name, x, y in points.loc[outside, ["unit", "at_risk", "proportion"]].itertuples(index=False):
+            axes.annotate(plain(f" {name}"), (x, y * 100), fontsize=8, color=INK)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
+    dress(axes, x="People at risk", y=f"% ({direction(more_is)})")
+    title = f"{sentence(outcome)}: {len(points):,} units against chance"
+    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    far = int(points["position"].str.contains("99.8").sum())
+    widened = f", widened for overdispersion (factor {data.overdispersion:.1f})" if data.overdispersion > 1 else ""
+    caption = (
+        f"Line: overall {with_unit(data.target, PERCENT)}. Dashed and solid limits hold 95% and 99.8% of units that "
+        f"differ by chance alone{widened}. "
+        f"{int(outside.sum())} units lie outside the 95% limits, {far} outside the 99.8% limits. "
+        f"Direction: {direction(more_is)}."
+        + (f" {data.hidden} units with small counts are not shown." if data.hidden else "")
+    )
+    shown = points.drop(columns=["events"])
+    shown["at_risk"] = (shown["at_risk"] / rule.base).round() * rule.base
+    shown["proportion"] = shown["proportion"].round(3)
+    return Chart(figure, title, caption, f"Funnel plot. {title}. {caption}", shown)
+
+
+def _position(z: float) -> str:
+    side = "above" if z > 0 else "below"
+    for name, step in reversed(_LIMITS.items()):
+        if abs(z) > step:
+            return f"{side} {name}"
+    return "inside"
