@@ -96,6 +96,7 @@ def sums_by_area(
     n_area: int,
     *,
     scale: float,
+    weight: Array | None = None,
     rows: Index | None = None,
 ) -> Sums:
     """
@@ -115,6 +116,8 @@ def sums_by_area(
         Areas.
     scale : float
         Standard deviation of the outcome, by which scores are divided.
+    weight : array, shape (person,), optional
+        Precision of each person's scores (`precision_weights`).
     rows : array, optional
         People to use; default all.
 
@@ -125,20 +128,51 @@ def sums_by_area(
     """
     q, arms = len(basis.names), scores.shape[1]
     people, by_basis, by_score = np.zeros(n_area), np.zeros((n_area, q)), np.zeros((n_area, arms))
+    count, plain = np.zeros(n_area), np.zeros((n_area, q))
     gram, cross, square = np.zeros((q, q)), np.zeros((q, arms)), np.zeros((arms, arms))
     chosen = np.arange(len(predicted)) if rows is None else rows
     for block in _blocks(chosen.size):
         here = chosen[block]
         x, y, code = basis.columns(predicted[here], modifiers[here]), scores[here] / scale, area[here]
-        people += np.bincount(code, minlength=n_area)
+        w = np.ones(here.size) if weight is None else weight[here]
+        weighed, aimed = x * w[:, np.newaxis], y * w[:, np.newaxis]
+        people += np.bincount(code, w, minlength=n_area)
+        count += np.bincount(code, minlength=n_area)
         for j in range(q):
-            by_basis[:, j] += np.bincount(code, x[:, j], minlength=n_area)
+            by_basis[:, j] += np.bincount(code, weighed[:, j], minlength=n_area)
+            plain[:, j] += np.bincount(code, x[:, j], minlength=n_area)
         for k in range(arms):
-            by_score[:, k] += np.bincount(code, y[:, k], minlength=n_area)
-        gram += x.T @ x
-        cross += x.T @ y
-        square += y.T @ y
-    return Sums(people, by_basis, by_score, gram, cross, square)
+            by_score[:, k] += np.bincount(code, aimed[:, k], minlength=n_area)
+        gram += x.T @ weighed
+        cross += weighed.T @ y
+        square += y.T @ aimed
+    return Sums(people, by_basis, by_score, gram, cross, square, count, plain / np.maximum(count, 1)[:, np.newaxis])
+
+
+def precision_weights(propensity: Array, clip: float) -> Array:
+    """
+    Precision of each person's scores, up to a factor.
+
+    Parameters
+    ----------
+    propensity : array, shape (person, arm)
+        Probability of each arm.
+    clip : float
+        Least probability used.
+
+    Returns
+    -------
+    array, shape (person,)
+        One over the sum of inverse probabilities, scaled to mean 1: all 1 in a trial with fixed probabilities, small
+        for people who hardly could have been in one of the arms.
+
+    References
+    ----------
+    Li F, Morgan KL, Zaslavsky AM (2018). Balancing covariates via propensity score weighting. Journal of the American
+    Statistical Association 113: 390-400. doi:10.1080/01621459.2016.1260466
+    """
+    weight = 1 / (1 / np.maximum(propensity, clip)).sum(axis=1)
+    return np.asarray(weight / weight.mean())
 
 
 def ridge(gram: Array, cross: Array, square: float, rows: float) -> Array:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.basis import BLOCK, Basis, ridge, sums_by_area
+from bayesineq.uplift.basis import BLOCK, Basis, precision_weights, ridge, sums_by_area
 from bayesineq.uplift.calibration import best_linear_predictor, decile_calibration
 from bayesineq.uplift.rate import rate
 from bayesineq.uplift.scores import Scores
@@ -204,9 +204,10 @@ def _fitted(psi: Array, x: Array | None, fold: NDArray[np.int64]) -> Array:
 
 def _out_of_fold(scores: Scores, basis: Basis, modifiers: NDArray[np.float32]) -> Array:
     psi, n_fold = scores.effect, int(scores.fold.max()) + 1
+    one, weight = np.zeros(len(psi), np.int64), precision_weights(scores.propensity, scores.clip)
     parts = [
         sums_by_area(
-            basis, scores.predicted, modifiers, psi, np.zeros(len(psi), np.int64), 1, scale=1.0,
+            basis, scores.predicted, modifiers, psi, one, 1, scale=1.0, weight=weight,
             rows=np.flatnonzero(scores.fold == f),
         )
         for f in range(n_fold)

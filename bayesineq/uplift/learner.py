@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.dims import AREA, CHAIN, DRAW, INTERVENTION, PERSON, POPULATION
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.basis import BLOCK, Basis, make_basis, sums_by_area
+from bayesineq.uplift.basis import BLOCK, Basis, make_basis, precision_weights, sums_by_area
 from bayesineq.uplift.benefit import Scale, check_benefit
 from bayesineq.uplift.evidence import Evidence, gather
 from bayesineq.uplift.scores import Scores, average_effect, doubly_robust_scores
@@ -218,11 +218,11 @@ def estimate(
     codes, where = (np.array(["all"]), np.zeros(y.size, np.int64)) if area is None else _areas(area)
     spread = float(y.std())
     basis = make_basis(scores.predicted, z, labels)
-    sums = sums_by_area(basis, scores.predicted, z, scores.effect, where, codes.size, scale=spread)
+    weight = precision_weights(scores.propensity, clip)
+    sums = sums_by_area(basis, scores.predicted, z, scores.effect, where, codes.size, scale=spread, weight=weight)
     stage = sample(sums, draws=draws, warmup=max(200, draws // 2), seed=streams[1], areas=codes.size > 1)
     arms = [str(label) for label in scores.labels[1:]]
-    mean_basis = sums.basis / sums.people[:, np.newaxis]
-    values = np.einsum("aq,sqk->sak", mean_basis, stage.coefficient) + stage.area
+    values = np.einsum("aq,sqk->sak", sums.mean_basis, stage.coefficient) + stage.area
     benefit = xr.DataArray(
         values[np.newaxis] * spread,
         dims=(CHAIN, DRAW, AREA, INTERVENTION),
@@ -231,7 +231,7 @@ def estimate(
             DRAW: np.arange(draws),
             AREA: codes,
             INTERVENTION: arms,
-            POPULATION: (AREA, sums.people),
+            POPULATION: (AREA, sums.count),
         },
         name="benefit",
         attrs={"scale": scale, "source": "doubly robust scores, hierarchical second stage", "correlation": "as drawn"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,7 @@ from bayesineq.uplift.stacking import simplex_least_squares
 
 try:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
     from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -191,8 +193,11 @@ def _fit(name: str, x: NDArray[np.float32], y: Array, binary: bool, seed: int) -
         ).fit(x, y)
     if name == "process":
         kernel = ConstantKernel(1.0, (1e-3, 1e3)) * RBF(3.0, (0.3, 1e3)) + WhiteKernel(0.3, (1e-4, 10.0))
-        process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=seed)
-        return make_pipeline(StandardScaler(), process).fit(x.astype(np.float64), y)
+        process = make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True, random_state=seed))
+        with warnings.catch_warnings():
+            # a hyperparameter at its bound is what the bounds are for
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return process.fit(x.astype(np.float64), y)
     linear = LogisticRegression(max_iter=500) if binary else RidgeCV(np.geomspace(0.1, 1e4, 11))
     return make_pipeline(StandardScaler(), linear).fit(x.astype(np.float64), y)
 

@@ -36,9 +36,9 @@ class Sums:
     Parameters
     ----------
     people : array, shape (area,)
-        People.
+        Sum of the people's precision weights.
     basis : array, shape (area, column)
-        Sums of the basis, whose first column is ones.
+        Weighted sums of the basis, whose first column is ones. Scores and products below are weighted too.
     score : array, shape (area, arm)
         Sums of the scores, in standard deviations of the outcome.
     gram : array, shape (column, column)
@@ -47,6 +47,10 @@ class Sums:
         Products of basis and scores.
     square : array, shape (arm, arm)
         Products of the scores.
+    count : array, shape (area,)
+        People.
+    mean_basis : array, shape (area, column)
+        Unweighted means of the basis, at which an area's effect is read.
     """
 
     people: Array
@@ -55,6 +59,8 @@ class Sums:
     gram: Array
     cross: Array
     square: Array
+    count: Array
+    mean_basis: Array
 
 
 @dataclass(frozen=True, slots=True)
