@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, norm
+from numpy.typing import ArrayLike
 
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.measures.arrays import Array, over_blocks, weighted_mean
+from bayesineq.measures.limits import byar_limits, counts_and_people, poisson_limits
 from bayesineq.shipped import folder
 
 _FEWEST = 10
@@ -211,7 +211,7 @@ def dsr(
     >>> dsr([10, 40], [1000, 500], [7000, 3000], per=1000).round(3).tolist()
     [31.0, 22.99, 40.891]
     """
-    x, n = _counts(events, population)
+    x, n = counts_and_people(events, population)
     weight = np.asarray(standard, dtype=np.float64)
     share = weight / weight.sum()
     rate = np.sum(share * x / n, axis=-1)
@@ -264,142 +264,11 @@ def isr(
     >>> isr([3, 17], [1000, 500], [20, 300], [10_000, 10_000]).round(3).tolist()
     [1.176, 0.718, 1.817]
     """
-    x, n = _counts(events, population)
-    x_ref, n_ref = _counts(reference_events, reference_population)
+    x, n = counts_and_people(events, population)
+    x_ref, n_ref = counts_and_people(reference_events, reference_population)
     expected = np.sum(n * x_ref / n_ref, axis=-1)
     if not (expected > 0).all():
         raise MeasureError("no events are expected at the reference's rates, so there is no ratio to them")
     total = x.sum(axis=-1)
     limits = np.where((total < _FEWEST)[..., None], poisson_limits(total, prob=prob), byar_limits(total, prob=prob))
     return np.asarray(np.concatenate([total[..., None], limits], axis=-1) / expected[..., None])
-
-
-def byar_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
-    """
-    Byar's approximate limits of a Poisson count.
-
-    Parameters
-    ----------
-    count : array_like, shape (...)
-        Counts.
-    prob : float
-        Probability of the limits.
-
-    Returns
-    -------
-    ndarray, shape (..., 2)
-        Lower and upper limit of the expected count.
-
-    Raises
-    ------
-    MeasureError
-        If the probability is not between 0 and 1.
-
-    References
-    ----------
-    Breslow & Day 1987, IARC Scientific Publications 82, page 69
-
-    Examples
-    --------
-    >>> byar_limits(25).round(4).tolist()
-    [16.1743, 36.9065]
-    """
-    z = norm.ppf(0.5 + _probability(prob) / 2)
-    x = np.asarray(count, dtype=np.float64)
-    some = np.maximum(x, 1.0)
-    lower = np.where(x > 0, some * (1 - 1 / (9 * some) - z / (3 * np.sqrt(some))) ** 3, 0.0)
-    upper = (x + 1) * (1 - 1 / (9 * (x + 1)) + z / (3 * np.sqrt(x + 1))) ** 3
-    return np.stack([lower, upper], axis=-1)
-
-
-def poisson_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
-    """
-    Exact limits of a Poisson count.
-
-    Parameters
-    ----------
-    count : array_like, shape (...)
-        Counts.
-    prob : float
-        Probability of the limits.
-
-    Returns
-    -------
-    ndarray, shape (..., 2)
-        Lower and upper limit of the expected count.
-
-    Raises
-    ------
-    MeasureError
-        If the probability is not between 0 and 1.
-
-    References
-    ----------
-    Garwood 1936, Biometrika 28:437
-
-    Examples
-    --------
-    >>> poisson_limits(5).round(4).tolist()
-    [1.6235, 11.6683]
-    """
-    tail = (1 - _probability(prob)) / 2
-    x = np.asarray(count, dtype=np.float64)
-    lower = np.where(x > 0, chi2.ppf(tail, 2 * np.maximum(x, 1.0)) / 2, 0.0)
-    return np.stack([lower, chi2.ppf(1 - tail, 2 * x + 2) / 2], axis=-1)
-
-
-def wilson_limits(count: ArrayLike, population: ArrayLike, *, prob: float = CI_PROB) -> Array:
-    """
-    Wilson's limits of a proportion.
-
-    Parameters
-    ----------
-    count, population : array_like, shape (...)
-        People with the attribute, and people.
-    prob : float
-        Probability of the limits.
-
-    Returns
-    -------
-    ndarray, shape (..., 2)
-        Lower and upper limit of the proportion.
-
-    Raises
-    ------
-    MeasureError
-        If a count is negative, missing or above its population, or a population is not above zero.
-
-    References
-    ----------
-    Wilson 1927, J Am Stat Assoc 22:209
-
-    Examples
-    --------
-    >>> wilson_limits(0, 10).round(4).tolist()
-    [0.0, 0.2775]
-    """
-    x, n = _counts(count, population)
-    if (x > n).any():
-        raise MeasureError(f"{int((x > n).sum())} counts are above their population; a proportion cannot be above one")
-    z = norm.ppf(0.5 + _probability(prob) / 2)
-    centre = (2 * x + z**2) / (2 * (n + z**2))
-    half = z * np.sqrt(z**2 + 4 * x * (1 - x / n)) / (2 * (n + z**2))
-    return np.stack([np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)], axis=-1)
-
-
-def _counts(events: ArrayLike, population: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    x, n = np.asarray(events, dtype=np.float64), np.asarray(population, dtype=np.float64)
-    if x.shape[-1:] != n.shape[-1:]:
-        raise MeasureError(f"events and people must come in the same age bands; given shapes {x.shape} and {n.shape}")
-    x, n = np.broadcast_arrays(x, n)
-    if not (np.isfinite(x) & (x >= 0)).all():
-        raise MeasureError(f"{int((~(np.isfinite(x) & (x >= 0))).sum())} counts are negative or missing")
-    if not (np.isfinite(n) & (n > 0)).all():
-        raise MeasureError(f"{int((~(np.isfinite(n) & (n > 0))).sum())} populations are missing or not above zero")
-    return x, n
-
-
-def _probability(prob: float) -> float:
-    if not 0 < prob < 1:
-        raise MeasureError(f"prob must be between 0 and 1; given {prob}")
-    return prob

@@ -17,15 +17,13 @@ from bayesineq.measures.life_table import (
     life_expectancy_limits,
     years_of_life_lost,
 )
+from bayesineq.measures.limits import byar_limits, poisson_limits, wilson_limits
 from bayesineq.measures.standardise import (
-    byar_limits,
     direct_rate,
     dsr,
     esp2013,
     indirect_ratio,
     isr,
-    poisson_limits,
-    wilson_limits,
 )
 
 
