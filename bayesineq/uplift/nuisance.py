@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 ROWS_A_MODEL: Final = 200_000
 """Rows a model is trained on at most: more change its predictions little, and its time much."""
 
-SMALL, PROCESS_ROWS, LINEAR_ROWS = 5_000, 1_500, 500_000
+SMALL, PROCESS_ROWS, LINEAR_ROWS = 5_000, 800, 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def cross_fit(
 
     Notes
     -----
-    Candidates are a linear model, boosted trees and, up to 1,500 rows of a continuous outcome, a Gaussian process;
+    Candidates are a linear model, boosted trees and, up to 800 rows of a continuous outcome, a Gaussian process;
     within each arm they are averaged with the weights that predict best out of fold.
     """
     binary = bool(np.isin(outcome, (0.0, 1.0)).all())
