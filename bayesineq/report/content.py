@@ -7,26 +7,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from bayesineq.design.card import ModelCard
-from bayesineq.dims import CI_PROB, ETHNICITY, POPULATION
+from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
+from bayesineq.errors import MeasureError
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of, population, provenance
+from bayesineq.report.alike import alike
+from bayesineq.report.checks import plot_calibration, plot_prior_posterior
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
+from bayesineq.report.measured import core20_table, inequality_table
 from bayesineq.report.numbers import estimate, unit_of
 from bayesineq.report.outline import Outline, outline
 from bayesineq.report.parts import Frame, Row, Section, Table
 from bayesineq.report.sections import (
     association_section,
+    crossed_section,
     deprivation_section,
     group_section,
-    inequality_table,
     map_section,
 )
+from bayesineq.report.style import Chart
 from bayesineq.report.words import Statement
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, shown_count
 
@@ -53,6 +57,12 @@ class Content:
         Groups and maps.
     quality : Table
         People, rows and unknown shares.
+    unknown : mapping of str to str
+        By dimension of groups: the share that is unknown, in words.
+    core20 : Table or None
+        The most deprived fifth against everyone else; None where the card has no deprivation.
+    trust : tuple of Chart
+        Figures of checks.
     provenance : Mapping of str to str
         Where the numbers come from.
     overall : str
@@ -67,6 +77,9 @@ class Content:
     inequality: Table | None
     sections: tuple[Section, ...]
     quality: Table
+    unknown: Mapping[str, str]
+    core20: Table | None
+    trust: tuple[Chart, ...]
     provenance: Mapping[str, str]
     overall: str
     rule: Rule
@@ -112,15 +125,26 @@ def gather(
     answer: list[Statement] = []
     sections: list[Section] = []
     measures: Table | None = None
+    core20: Table | None = None
     for dim in sorted(
         (d for d in card.dims if d != place), key=lambda d: (d not in DEPRIVATION, d != ETHNICITY, card.dims.index(d))
     ):
-        values = expected(post, by=dim)
-        section = deprivation_section(frame, values, dim) if dim in DEPRIVATION else group_section(frame, values, dim)
-        if dim in DEPRIVATION and measures is None and values.sizes[dim] > 1:
-            measures = inequality_table(frame, values, dim)
+        crude = expected(post, by=dim)
+        like = alike(post, crude, dim)
+        if dim in DEPRIVATION:
+            section = deprivation_section(frame, crude, like, dim)
+            if measures is None and like.values.sizes[dim] > 1:
+                measures = inequality_table(frame, like.values, dim, given=like.given)
+                core20 = core20_table(frame, like.values, dim, given=like.given)
+        else:
+            section = group_section(frame, crude, like, dim)
         sections.append(section)
-        answer.extend(section.statements)
+        # Older people are ill more often: that is no inequality, so age and sex keep to their own sections.
+        if dim not in (AGE, SEX):
+            answer.extend(section.statements)
+    deprivation = next((d for d in DEPRIVATION if d in card.dims), None)
+    if deprivation and ETHNICITY in card.dims:
+        sections.append(crossed_section(frame, ETHNICITY, deprivation))
     if any(term.kind == "linear" for term in card.terms):
         section = association_section(frame)
         sections.append(section)
@@ -133,13 +157,17 @@ def gather(
         sections.append(section)
         answer.extend(section.statements)
     mean, (lower, upper) = float(everyone.mean()), ends(everyone, prob)
+    unknown = _unknown(frame)
     return Content(
         card=card,
         diagnosis=diagnose(post),
         answer=tuple(answer),
         inequality=measures,
         sections=tuple(sections),
-        quality=_quality(frame, unmapped),
+        quality=_quality(frame, unknown, unmapped),
+        unknown=unknown,
+        core20=core20,
+        trust=_trust(post, prob),
         provenance={key: str(value) for key, value in provenance(post).items()},
         overall=estimate(mean, lower, upper, unit),
         rule=rule,
@@ -155,25 +183,49 @@ def _names(areas: gpd.GeoDataFrame, shapes: Outline) -> dict[str, str]:
     return {}
 
 
-def _quality(frame: Frame, unmapped: int) -> Table:
+def _unknown(frame: Frame) -> dict[str, str]:
+    """By dimension of groups: share of people whose group is unknown."""
     people = population(frame.post)
     total = float(people[POPULATION].sum())
+    said = {}
+    for dim in frame.card.dims:
+        if dim == frame.place:
+            continue
+        held = people.groupby(dim, observed=False)[POPULATION].sum()
+        unknown = np.array(unknown_levels(dim, list(held.index), frame.labels))
+        share = float(held.to_numpy()[unknown].sum()) / total if total else 0.0
+        said[dim] = f"{100 * share:.1f}%" if unknown.any() else "none is coded as unknown"
+    return said
+
+
+def _quality(frame: Frame, unknown: Mapping[str, str], unmapped: int) -> Table:
+    people = population(frame.post)
     rows: list[Row] = [
-        (f"{frame.size_name.capitalize()} behind the estimates", shown_count(total, frame.rule)),
+        (
+            f"{frame.size_name.capitalize()} behind the estimates",
+            shown_count(float(people[POPULATION].sum()), frame.rule),
+        ),
         ("Cells (combinations of groups and areas) that were fitted", f"{len(people):,}"),
     ]
-    for dim in frame.card.dims:
-        values = people.groupby(dim, observed=False)[POPULATION].sum()
-        if dim == frame.place or dim in DEPRIVATION:
+    for dim, share in unknown.items():
+        if dim in DEPRIVATION:
             continue
-        table = pd.DataFrame({"level": values.index, POPULATION: values.to_numpy()})
-        unknown = np.array(unknown_levels(dim, list(table["level"]), frame.labels))
-        share = float(table.loc[unknown, POPULATION].sum()) / total if total else 0.0
-        said = "none is coded as unknown" if not unknown.any() else f"{100 * share:.1f}%"
-        rows.append((f"Unknown {dimension_label(dim)}", said))
-        if empty := int((table[POPULATION] == 0).sum()):
+        rows.append((f"Unknown {dimension_label(dim)}", share))
+        held = people.groupby(dim, observed=False)[POPULATION].sum()
+        if empty := int((held == 0).sum()):
             rows.append((f"Levels of {dimension_label(dim)} that nobody has", f"{empty:,}, left out"))
     if unmapped > 0:
         rows.append(("Areas on the map without an estimate", f"{unmapped:,}, hatched"))
     rows.append(("Small counts", str(frame.rule)))
     return Table("What the estimates rest on", ("Item", "Value"), tuple(rows))
+
+
+def _trust(post: xr.DataTree, prob: float) -> tuple[Chart, ...]:
+    """Figures of checks, as far as the posterior holds what they need."""
+    made = []
+    for plot in (plot_prior_posterior, plot_calibration):
+        try:
+            made.append(plot(post, prob=prob))
+        except MeasureError:
+            continue
+    return tuple(made)

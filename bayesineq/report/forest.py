@@ -83,9 +83,12 @@ def plot_forest(
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     unknown = float(groups.loc[groups["unknown"], "share"].sum())
     unseen = len(groups) - len(shown)
+    held = f"{100 * unknown:.1f}% have an unknown {dimension_label(dim)}."
+    if not groups["unknown"].any():
+        held = "No group is coded as unknown."
     caption = (
         f"Posterior means with {100 * prob:.0f}% credible intervals; the dashed line is the average of all, "
-        f"{with_unit(average, unit)}. {100 * unknown:.1f}% have an unknown {dimension_label(dim)}. "
+        f"{with_unit(average, unit)}. {held} "
         f"Direction: {direction(more_is)}." + (f" {unseen} groups with small counts are not shown." if unseen else "")
     )
     parts = groups_in_words(shown, unit)

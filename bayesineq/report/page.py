@@ -17,6 +17,7 @@ from bayesineq.posterior.diagnose import Diagnosis
 from bayesineq.replacing import replacing
 from bayesineq.report.chance import CHANCES
 from bayesineq.report.content import Content, gather
+from bayesineq.report.kinds import Kind, coverage, report_kind
 from bayesineq.report.labels import Labels
 from bayesineq.report.parts import Table
 from bayesineq.report.style import Chart, direction, to_png, to_svg
@@ -27,6 +28,19 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+_HEADINGS: Final = {
+    "purpose": "What this is for",
+    "coverage": "What this report covers",
+    "core20": "Core20 and everyone else",
+    "answer": "The answer",
+    "inequality": "How unequal",
+    "trust": "Can this be trusted?",
+    "quality": "Data quality",
+    "limits": "What must not be concluded",
+    "actions": "For people to answer",
+    "model": "The model",
+    "words": "How to read the words",
+}
 _VECTOR_ROWS: Final = 2_000
 _PROVENANCE: Final = {
     "card_name": "Card",
@@ -43,6 +57,7 @@ def write_report(
     areas: gpd.GeoDataFrame | None,
     path: str | Path,
     *,
+    kind: Kind = "standard",
     title: str | None = None,
     labels: Labels | None = None,
     prob: float = CI_PROB,
@@ -60,8 +75,10 @@ def write_report(
         Boundaries keyed by code; None leaves the maps out.
     path : str or Path
         File to write. What stood there is replaced whole, or left as it was.
+    kind : {"standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"}
+        What the report is for.
     title : str, optional
-        Heading; by default made from the outcome.
+        Heading; by default made from the kind and the outcome.
     labels : mapping of str to mapping, optional
         By dimension, names of codes: `{"ethnicity": {"A": "White British"}}`.
     prob : float
@@ -81,14 +98,16 @@ def write_report(
     BayesineqError
         If the posterior, the boundaries or the folder cannot be used; nothing is written then.
     """
-    page = render(gather(post, areas, labels=labels, prob=prob, rule=rule, code=code), title=title, prob=prob)
+    report_kind(kind)
+    content = gather(post, areas, labels=labels, prob=prob, rule=rule, code=code)
+    page = render(content, kind=kind, title=title, prob=prob)
     target = Path(path)
     with replacing(target) as beside:
         beside.write_text(page, encoding="utf-8")
     return target
 
 
-def render(content: Content, *, title: str | None = None, prob: float = CI_PROB) -> str:
+def render(content: Content, *, kind: Kind = "standard", title: str | None = None, prob: float = CI_PROB) -> str:
     """
     Lay a report out.
 
@@ -96,8 +115,10 @@ def render(content: Content, *, title: str | None = None, prob: float = CI_PROB)
     ----------
     content : Content
         What it says.
+    kind : str
+        What the report is for, see `write_report`.
     title : str, optional
-        Heading; by default made from the outcome.
+        Heading; by default made from the kind and the outcome.
     prob : float
         Probability that the intervals hold, for the explanation.
 
@@ -123,20 +144,24 @@ def render(content: Content, *, title: str | None = None, prob: float = CI_PROB)
         }
         for number, section in enumerate(content.sections, 1)
     ]
-    anchors = [("answer", "The answer")]
-    anchors += [("inequality", "How unequal")] if content.inequality else []
-    anchors += [(str(section["anchor"]), str(section["title"])) for section in sections]
-    anchors += [
-        ("trust", "Can this be trusted?"),
-        ("quality", "Data quality"),
-        ("limits", "What must not be concluded"),
-        ("model", "The model"),
-        ("words", "How to read the words"),
-        ("provenance", "Provenance"),
-    ]
+    chosen = report_kind(kind)
+    covered = coverage(chosen, content.unknown)
+    anchors = []
+    for key in chosen.order:
+        if key == "sections":
+            anchors += [(str(section["anchor"]), str(section["title"])) for section in sections]
+        elif key != "inequality" or content.inequality:
+            anchors.append((key, _HEADINGS[key]))
+    anchors.append(("provenance", "Provenance"))
     css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     context: dict[str, Any] = {
-        "title": title or f"Inequality in {card.outcome.name}",
+        "title": title or f"{chosen.title} {card.outcome.name}",
+        "order": chosen.order,
+        "purpose": chosen.purpose,
+        "actions": chosen.actions,
+        "coverage": covered,
+        "core20": content.core20,
+        "trust": [_picture(chart) for chart in content.trust],
         "css": Markup(css),
         "card": card,
         "contents": anchors,

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import AGE, AREA, POPULATION, SAMPLE_DIMS
-from bayesineq.errors import MeasureError
-from bayesineq.measures.simple import difference, ratio
-from bayesineq.measures.slope import rii, sii
 from bayesineq.posterior.expected import contribution, expected
-from bayesineq.posterior.lift import over_draws
+from bayesineq.report.alike import Alike
 from bayesineq.report.areas import area_table
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.forest import RATIO_NAMES, association_table, plot_associations, plot_forest
 from bayesineq.report.gradient import plot_gradient
 from bayesineq.report.groups import group_table
+from bayesineq.report.heat import plot_heat
+from bayesineq.report.hexagons import hexagons
 from bayesineq.report.labels import dimension_label, ends_in_words
 from bayesineq.report.maps import draw_map
 from bayesineq.report.numbers import PLAIN, Unit, decimals, estimate, percent, write
@@ -32,7 +31,7 @@ _LISTED_AREAS: Final = 15
 _TABLED_AREAS: Final = 1_000
 
 
-def deprivation_section(frame: Frame, values: xr.DataArray, dim: str) -> Section:
+def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> Section:
     """
     Groups in order of deprivation: words, table and gradient.
 
@@ -40,8 +39,10 @@ def deprivation_section(frame: Frame, values: xr.DataArray, dim: str) -> Section
     ----------
     frame : Frame
         The posterior and how it is shown.
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group.
+    crude : DataArray, dims (chain, draw, dim)
+        Outcome of each group as it is.
+    like : Alike
+        Outcome of each group as it is compared.
     dim : str
         The dimension.
 
@@ -50,42 +51,37 @@ def deprivation_section(frame: Frame, values: xr.DataArray, dim: str) -> Section
     Section
         With the difference and the ratio of the two ends.
     """
-    card, unit = frame.card, frame.unit
-    ordered = values.sortby(dim)
+    outcome, unit = frame.card.outcome, frame.unit
+    ordered = crude.sortby(dim)
     table = group_table(ordered, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts)
+    named = f"{outcome.name}{like.given}"
     said: tuple[Statement, ...] = (Statement("There is one group only, so nothing can be compared.", False, 0.5),)
     shown = ~table["hidden"].to_numpy()
     if len(table) > 1 and not (shown[0] and shown[-1]):
         said = (Statement("The groups at the ends are too small to be compared.", False, 0.5),)
     elif len(table) > 1:
         first, last = ends_in_words(dim, list(table["label"]))
-        top, bottom = ordered.isel({dim: 0}), ordered.isel({dim: -1})
+        compared = like.values.sortby(dim)
+        top, bottom = (compared.isel({dim: k}).drop_vars(dim) for k in (0, -1))
         gap = compare(
-            top.drop_vars(dim) - bottom.drop_vars(dim),
+            top - bottom,
             first=first,
             second=last,
-            outcome=card.outcome.name,
+            outcome=named,
             unit=unit,
-            more_is=card.outcome.more_is,
+            more_is=outcome.more_is,
             prob=frame.prob,
         )
         said = (gap,)
         if frame.counts:
-            quotient = top.drop_vars(dim) / bottom.drop_vars(dim)
-            said = (gap, relative(quotient, first=first, second=last, prob=frame.prob))
+            said = (gap, relative(top / bottom, first=first, second=last, prob=frame.prob))
     chart = plot_gradient(
-        ordered,
-        dim,
-        labels=frame.labels,
-        prob=frame.prob,
-        outcome=card.outcome.name,
-        unit=unit,
-        more_is=card.outcome.more_is,
+        like.values, dim, labels=frame.labels, prob=frame.prob, outcome=named, unit=unit, more_is=outcome.more_is
     )
-    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, ordered, dim, table),), (chart,))
+    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, ordered, like, dim, table),), (chart,))
 
 
-def group_section(frame: Frame, values: xr.DataArray, dim: str) -> Section:
+def group_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> Section:
     """
     Groups of people, ordered or not: words, table and forest plot.
 
@@ -93,8 +89,10 @@ def group_section(frame: Frame, values: xr.DataArray, dim: str) -> Section:
     ----------
     frame : Frame
         The posterior and how it is shown.
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group.
+    crude : DataArray, dims (chain, draw, dim)
+        Outcome of each group as it is.
+    like : Alike
+        Outcome of each group as it is compared.
     dim : str
         The dimension.
 
@@ -103,42 +101,38 @@ def group_section(frame: Frame, values: xr.DataArray, dim: str) -> Section:
     Section
         A level that says "unknown" is shown and never compared.
     """
-    card = frame.card
-    table = group_table(values, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts)
+    outcome = frame.card.outcome
+    table = group_table(crude, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts)
+    place = like.position(dim, table["level"].tolist())
     # Unknown is no group of people: it is shown, and never compared with one.
-    comparable = (~(table["unknown"] | table["hidden"])).to_numpy()
+    comparable = (~(table["unknown"] | table["hidden"])).to_numpy() & (place >= 0)
+    named = f"{outcome.name}{like.given}"
     said: tuple[Statement, ...] = ()
     if comparable.any():
-        said = tuple(
-            groups(
-                values.isel({dim: comparable}),
-                dim,
-                list(table.loc[comparable, "label"]),
-                outcome=card.outcome.name,
-                more_is=card.outcome.more_is,
-                prob=frame.prob,
-            )
-        )
+        labels = table.loc[comparable, "label"].tolist()
+        compared = like.values.isel({dim: place[comparable]})
+        said = tuple(groups(compared, dim, labels, outcome=named, more_is=outcome.more_is, prob=frame.prob))
     chart = plot_forest(
-        values,
+        like.values,
         dim,
         labels=frame.labels,
         prob=frame.prob,
-        outcome=card.outcome.name,
+        outcome=named,
         unit=frame.unit,
-        more_is=card.outcome.more_is,
-        order="given" if dim == AGE or values[dim].attrs.get("ordered") == 1 else "value",
+        more_is=outcome.more_is,
+        order="given" if dim == AGE or crude[dim].attrs.get("ordered") == 1 else "value",
         counts=frame.counts,
     )
-    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, values, dim, table),), (chart,))
+    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, crude, like, dim, table),), (chart,))
 
 
-def _printed(frame: Frame, values: xr.DataArray, dim: str, table: pd.DataFrame) -> Table:
-    """A row a group: size, estimate, difference and ratio to the average of the groups that are known."""
-    draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, len(table))
-    known = ~table["unknown"].to_numpy()
-    weight = np.where(known, table[POPULATION].to_numpy(dtype=float), 0.0)
-    average = draws @ (weight / weight.sum()) if weight.sum() > 0 else draws.mean(axis=1)
+def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd.DataFrame) -> Table:
+    """A row a group: size, estimate, the same held equal, difference and ratio to the average of known groups."""
+    place = like.position(dim, table["level"].tolist())
+    flat_draws = like.values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, like.values.sizes[dim])
+    known = ~table["unknown"].to_numpy() & (place >= 0)
+    weight = table[POPULATION].to_numpy(dtype=float)[known]
+    average = flat_draws[:, place[known]] @ (weight / weight.sum()) if weight.sum() > 0 else flat_draws.mean(axis=1)
     shown = table.loc[~table["hidden"], ["mean", "upper"]]
     unit = frame.unit
     places = decimals([float(v) * unit.factor for v in shown.to_numpy().ravel()])
@@ -147,38 +141,86 @@ def _printed(frame: Frame, values: xr.DataArray, dim: str, table: pd.DataFrame) 
     for k, (label, size, share, mean, lower, upper, hidden) in enumerate(
         zip(*(table[c] for c in ("label", POPULATION, "share", "mean", "lower", "upper", "hidden")), strict=True)
     ):
+        width = 7 if like.is_standardised else 6
         if hidden:
-            rows.append((label, *[SUPPRESSED] * 6))
+            rows.append((label, *[SUPPRESSED] * width))
             continue
-        sized = (label, shown_count(size, frame.rule), f"{100 * share:.1f}%")
-        value = estimate(mean, lower, upper, unit, places=places)
+        cells = [label, shown_count(size, frame.rule), f"{100 * share:.1f}%"]
+        cells.append(estimate(mean, lower, upper, unit, places=places))
+        if place[k] < 0:
+            rows.append((*cells, *["not defined"] * 4))
+            continue
+        draws = flat_draws[:, place[k]]
+        if like.is_standardised:
+            cells.append(estimate(float(draws.mean()), *ends(draws, frame.prob), unit, places=places))
         if not known[k]:
-            rows.append((*sized, value, *["not compared"] * 3))
+            rows.append((*cells, *["not compared"] * 3))
             continue
-        gap = draws[:, k] - average
-        odds = draws[:, k] / average if frame.counts else None
-        rows.append(
-            (
-                *sized,
-                value,
-                estimate(float(gap.mean()), *ends(gap, frame.prob), gaps, is_difference=True, places=places),
-                "not defined"
-                if odds is None
-                else estimate(float(odds.mean()), *ends(odds, frame.prob), PLAIN, places=2),
-                percent(float((gap > 0).mean()), len(gap)),
-            )
+        gap = draws - average
+        cells.append(estimate(float(gap.mean()), *ends(gap, frame.prob), gaps, is_difference=True, places=places))
+        odds = draws / average if frame.counts else None
+        cells.append(
+            "not defined" if odds is None else estimate(float(odds.mean()), *ends(odds, frame.prob), PLAIN, places=2)
         )
+        rows.append((*cells, percent(float((gap > 0).mean()), len(gap))))
     words = unit.difference.strip()
-    header = (
+    header: Row = (
         sentence(dimension_label(dim)),
         sentence(frame.size_name),
         "Share",
         f"Estimate ({frame.level} interval)",
+    )
+    header = (*header, sentence(like.given.strip())) if like.is_standardised else header
+    header = (
+        *header,
         f"Difference from average{f', {words}' if words else ''}",
         "Ratio to average",
         "Probability of being above average",
     )
-    return Table(f"{sentence(frame.card.outcome.name)} by {dimension_label(dim)}", header, tuple(rows))
+    return Table(sentence(f"{frame.card.outcome.name} by {dimension_label(dim)}"), header, tuple(rows))
+
+
+def crossed_section(frame: Frame, rows: str, columns: str) -> Section:
+    """
+    Two dimensions together: a heat table and its numbers.
+
+    Parameters
+    ----------
+    frame : Frame
+        The posterior and how it is shown.
+    rows, columns : str
+        The two dimensions.
+
+    Returns
+    -------
+    Section
+        Without statements: so many cells would make a claim by chance.
+    """
+    values = expected(frame.post, by=[rows, columns])
+    outcome, prob, unit = frame.card.outcome, frame.prob, frame.unit
+    chart = plot_heat(
+        values,
+        rows,
+        columns,
+        labels=frame.labels,
+        prob=prob,
+        rule=frame.rule,
+        counts=frame.counts,
+        outcome=outcome.name,
+        unit=unit,
+        more_is=outcome.more_is,
+    )
+    cells = [chart.table[name].tolist() for name in ("row", "column", "mean", "lower", "upper")]
+    places = decimals([v * unit.factor for v in cells[2]])
+    printed = tuple(
+        (row, column, estimate(mean, lower, upper, unit, places=places))
+        for row, column, mean, lower, upper in zip(*cells, strict=True)
+    )
+    title = f"{dimension_label(rows)} and {dimension_label(columns)}"
+    header = (sentence(dimension_label(rows)), sentence(dimension_label(columns)), f"Estimate ({frame.level} interval)")
+    return Section(
+        f"By {title} together", (), (Table(sentence(f"{outcome.name} by {title}"), header, printed),), (chart,)
+    )
 
 
 def association_section(frame: Frame) -> Section:
@@ -216,74 +258,6 @@ def association_section(frame: Frame) -> Section:
     return Section("Other characteristics", tuple(said), (Table(caption, header, tuple(rows)),), (chart,))
 
 
-def inequality_table(frame: Frame, values: xr.DataArray, dim: str) -> Table:
-    """
-    Absolute and relative measures over deprivation, each with its interval and what its sign says.
-
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group.
-    dim : str
-        The dimension.
-
-    Returns
-    -------
-    Table
-        Relative measures only where ratios exist.
-    """
-    favourable = frame.card.outcome.more_is == "better"
-    first, last = ends_in_words(dim, [str(level) for level in np.sort(values[dim].to_numpy())])
-    one, other = (last, first) if favourable else (first, last)
-    direction: dict[str, object] = {"favourable": favourable}
-    asked: list[tuple[Callable[..., Any], dict[str, object], str, str, float]] = [
-        (sii, {}, "Slope index of inequality (SII)", "absolute, all groups", 0.0),
-        (difference, direction, f"Difference: {one} less {other}", "absolute, two ends", 0.0),
-    ]
-    if frame.counts:
-        asked += [
-            (rii, {}, "Relative index of inequality (RII, Kunst and Mackenbach)", "relative, all groups", 1.0),
-            (ratio, direction, f"Ratio: {one} to {other}", "relative, two ends", 1.0),
-        ]
-    rows = [
-        _measure(frame, values, dim, function, options, name, kind, none)
-        for function, options, name, kind, none in asked
-    ]
-    header = ("Measure", "Kind", f"Estimate ({frame.level} interval)", "No inequality would be", "Reading")
-    return Table(f"Inequality in {frame.card.outcome.name} by {dimension_label(dim)}", header, tuple(rows))
-
-
-def _measure(
-    frame: Frame,
-    values: xr.DataArray,
-    dim: str,
-    function: Callable[..., Any],
-    options: dict[str, object],
-    name: str,
-    kind: str,
-    none: float,
-) -> Row:
-    try:
-        draws = flat(over_draws(function, values, dim, options=options))
-    except MeasureError:
-        return (name, kind, "not defined", f"{none:g}", "Some draws have no such ratio: their line reaches zero.")
-    lower, upper = ends(draws, frame.prob)
-    absolute = none == 0.0
-    unit, places = (frame.unit, None) if absolute else (PLAIN, 2)
-    shown = estimate(float(draws.mean()), lower, upper, unit, is_difference=absolute, places=places)
-    index = "index" in name
-    if lower <= none <= upper:
-        reading = "The interval includes no inequality."
-    elif index:
-        rises = "rises" if lower > none else "falls"
-        reading = f"The outcome {rises} from the most to the least deprived."
-    else:
-        reading = "The first group has the higher level." if lower > none else "The second group has the higher level."
-    return (name, kind, shown, f"{none:g}", reading)
-
-
 def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, str]) -> Section:
     """
     Areas: words, maps of the estimate, of exceedance and of uncertainty, and tables.
@@ -319,13 +293,21 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
         )
         for statistic in ("mean", "exceedance", "width")
     )
+    hexagonal = draw_map(
+        table,
+        hexagons(shapes),
+        statistic="exceedance",
+        prob=frame.prob,
+        outcome=card.outcome.name,
+        unit=frame.unit,
+        more_is=card.outcome.more_is,
+    )
     people = values[POPULATION].to_series().reindex(table.index)
     rate = table["mean"].abs() if frame.counts else pd.Series(1.0, index=table.index)
     table["hidden"] = implied_small(rate.to_numpy(), people.to_numpy(), frame.rule)
     said = (places(table["exceedance"], outcome=card.outcome.name),)
-    return Section(
-        "Where", said, _area_tables(frame, table, names, values.sizes["chain"] * values.sizes["draw"]), charts
-    )
+    draws = values.sizes["chain"] * values.sizes["draw"]
+    return Section("Where", said, _area_tables(frame, table, names, draws), (*charts[:2], hexagonal, charts[2]))
 
 
 def _area_tables(frame: Frame, table: pd.DataFrame, names: Mapping[str, str], draws: int) -> tuple[Table, ...]:

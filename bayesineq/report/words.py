@@ -11,10 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
-from bayesineq.report.chance import chance_and_number
+from bayesineq.report.chance import chance, chance_and_number
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import dimension_label
-from bayesineq.report.numbers import Unit, decimals, interval, with_unit, write
+from bayesineq.report.numbers import Unit, decimals, interval, percent, with_unit, write
 from bayesineq.report.style import MoreIs, direction
 
 SURE: Final = 0.95
@@ -197,16 +197,16 @@ def groups(
         named = [labels[k] for k in ranked if clear[k]]
         if not named:
             continue
-        shown = listed(named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
+        more = [f"{len(named) - _NAMED} more"] if len(named) > _NAMED else []
+        shown = listed([*named[:_NAMED], *more])
         least = float(((gap > 0) if word == "higher" else (gap < 0)).mean(axis=0)[clear].min())
         verdict = "worse" if (word == "higher") == (more_is == "worse") else "better"
-        each = "each at least " if len(named) > 1 else ""
+        number = percent(least, n_draw)
+        each = f"for each {'' if number.startswith('more') else 'at least '}{number}: {chance(least)}"
+        sure = each if len(named) > 1 else chance_and_number(least, n_draw)
         said.append(
             Statement(
-                f"{by}{outcome} is {word} than the average, which is {verdict}, in: {shown} "
-                f"({each}{chance_and_number(least, n_draw)}).",
-                True,
-                least,
+                f"{by}{outcome} is {word} than the average, which is {verdict}, in: {shown} ({sure}).", True, least
             )
         )
     unclear = int(((lower <= 0) & (upper >= 0)).sum())
@@ -337,7 +337,8 @@ def listed(names: list[str]) -> str:
     Returns
     -------
     str
-        For example "A, B and C"; names that hold commas are kept apart by semicolons.
+        For example "A, B and C"; where a name holds a comma or an "and", semicolons keep all apart.
     """
-    comma = "; " if any("," in name for name in names) else ", "
-    return names[0] if len(names) == 1 else f"{comma.join(names[:-1])} and {names[-1]}"
+    if any("," in name or " and " in name for name in names):
+        return "; ".join(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -39,7 +39,8 @@ def prevalence_posterior(
     ethnic: float = 0.3,
     people: dict[str, int] | None = None,
     few: tuple[str, int] | None = None,
-    n_draws: int = 300,
+    older: str | None = None,
+    n_draws: int = 150,
     seed: int = 1,
 ) -> xr.DataTree:
     """Draws of the prevalence card: each decile towards advantage adds `slope`; ethnic group K adds `ethnic`."""
@@ -52,6 +53,9 @@ def prevalence_posterior(
     number = rows["area"].str[1:].astype(int)
     rows["imd_decile"] = number % 10 + 1
     rows["population"] = rows["ethnicity"].map(people or {"A": 200, "K": 60, "Z": 12})
+    if older:
+        young = (rows["ethnicity"] == older) & (rows["age_band"] == "30-39")
+        rows.loc[young, "population"] //= 10
     if few:
         group, number = few
         rows.loc[rows.index[rows["ethnicity"] == group][:number], "population"] = 1
@@ -63,6 +67,8 @@ def prevalence_posterior(
     noise["deprivation"] += slope * (np.asarray(levels["deprivation"][0], dtype=float) - 5.5)
     noise["ethnicity"] += np.where(np.asarray(levels["ethnicity"][0]) == "K", ethnic, 0.0)
     noise["age_sex"][..., levels["age_sex"][0] == "40-49", levels["age_sex"][1] == "female"] = 0.0
+    if older:
+        noise["age_sex"][..., levels["age_sex"][0] == "30-39", :] -= 1.0
     hyper = {
         f"{name}.sigma": np.abs(rng.normal(0.3, 0.05, (1, n_draws)))
         for name in ("deprivation", "ethnicity", "deprivation_ethnicity", "place")

@@ -13,7 +13,10 @@ import pytest
 import xarray as xr
 
 from bayesineq.errors import BayesineqError, GraphError
-from bayesineq.report.content import gather
+from bayesineq.posterior.expected import expected
+from bayesineq.report.alike import alike
+from bayesineq.report.content import Content, gather
+from bayesineq.report.kinds import report_kind
 from bayesineq.report.page import render, write_report
 
 
@@ -37,6 +40,11 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
+def prevalence_content(prevalence: xr.DataTree) -> Content:
+    return gather(prevalence, None)
+
+
+@pytest.fixture(scope="module")
 def page(prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path_factory: pytest.TempPathFactory) -> Page:
     path = write_report(prevalence, squares, tmp_path_factory.mktemp("report") / "report.html")
     return Page(path.read_text(encoding="utf-8"))
@@ -51,16 +59,76 @@ def test_the_answer_comes_first_and_names_groups_size_and_certainty(page: Page) 
     assert "Not stated" not in answer
 
 
-def test_flipping_the_gradient_flips_the_answer(worlds: SimpleNamespace, squares: gpd.GeoDataFrame) -> None:
-    turned = gather(worlds.prevalence_posterior(slope=0.08), squares)
+def test_flipping_the_gradient_flips_the_answer(worlds: SimpleNamespace) -> None:
+    turned = gather(worlds.prevalence_posterior(slope=0.08), None)
     assert "is higher in the least deprived tenth of areas" in turned.answer[0].text
-    flat = gather(worlds.prevalence_posterior(slope=0.0), squares)
+    flat = gather(worlds.prevalence_posterior(slope=0.0), None)
     assert not flat.answer[0].is_claim
-    assert "The data do not show whether prevalence differs" in flat.answer[0].text
+    assert "The data do not show whether prevalence at the same age and sex differs" in flat.answer[0].text
+
+
+def test_a_group_that_is_only_older_is_not_said_to_be_worse_off(worlds: SimpleNamespace) -> None:
+    post = worlds.prevalence_posterior(ethnic=0.0, older="K")
+    crude = expected(post, by="ethnicity")
+    ratio = float((crude.sel(ethnicity="K") / crude.sel(ethnicity="A")).mean())
+    assert ratio > 1.3
+    like = alike(post, crude, "ethnicity")
+    held = float((like.values.sel(ethnicity="K") / like.values.sel(ethnicity="A")).mean())
+    assert held == pytest.approx(1.0, abs=0.02)
+    content = gather(post, None)
+    said = [s.text for s in content.answer if "ethnic" in s.text]
+    assert said == [
+        "By ethnic group, the data show no group to differ from the average in prevalence at the same age and sex."
+    ]
+
+
+def test_groups_without_every_age_have_no_standardised_value(worlds: SimpleNamespace) -> None:
+    post = worlds.prevalence_posterior()
+    rows = post["constant_data"]
+    gone = (rows["ethnicity"] == 1) & (rows["age_band"] == 0)
+    rows["population"] = rows["population"].where(~gone, 0.0)
+    like = alike(post, expected(post, by="ethnicity"), "ethnicity")
+    assert like.values["ethnicity"].to_numpy().tolist() == ["A", "Z"]
+    assert like.position("ethnicity", ["A", "K", "Z"]).tolist() == [0, -1, 1]
+    table = next(t for s in gather(post, None).sections for t in s.tables if "ethnic" in t.caption)
+    row = next(r for r in table.rows if r[0] == "Bangladeshi")
+    assert row[-4:] == ("not defined",) * 4
+
+
+@pytest.mark.parametrize("kind", ["health_equity_audit", "section_13sa", "core20plus5", "methods"])
+def test_kinds_of_report_hold_what_they_must(prevalence_content: Content, kind: str) -> None:
+    page = Page(render(prevalence_content, kind=kind))
+    parts = {
+        "health_equity_audit": ("Health equity audit: prevalence", "What this report covers", "For people to answer"),
+        "section_13sa": ("Statement on health inequalities: prevalence", "section 13SA", "shown, by age group"),
+        "core20plus5": ("Core20PLUS5: prevalence", "Core20 and everyone else", "Difference (absolute): Core20 less"),
+        "methods": ("Methods appendix: prevalence", "Parts of the model and their priors", "Checks of the fit"),
+    }
+    assert all(part in page.text for part in parts[kind])
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    assert {str(anchor["href"])[1:] for anchor in page.all("a")} - {"trust"} <= set(ids)
+    assert ("The answer" in page.text) == (kind != "methods")
+
+
+def test_a_statement_without_a_needed_breakdown_says_so(worlds: SimpleNamespace) -> None:
+    text = Page(render(gather(worlds.plain_posterior(["a", "b"], [1.0, 2.0]), None), kind="section_13sa")).text
+    assert text.count("missing: this report is incomplete without it") == 4
+    with pytest.raises(BayesineqError, match="kind='board' is no kind of report"):
+        report_kind("board")
+
+
+def test_core20_is_the_weighted_mean_of_two_deciles(prevalence: xr.DataTree, prevalence_content: Content) -> None:
+    values = expected(prevalence, by="imd_decile").mean(("chain", "draw"))
+    assert prevalence_content.core20 is not None
+    shown = float(prevalence_content.core20.rows[0][1].split("%")[0])
+    assert shown == pytest.approx(100 * float(values[:2].mean()), abs=0.05)
 
 
 def test_absolute_and_relative_inequality_stand_together(page: Page) -> None:
-    table = page.text[page.text.index("Inequality in prevalence by deprivation decile") :][:2500]
+    table = page.text[page.text.index("Inequality in prevalence at the same age and sex by deprivation decile") :][
+        :2500
+    ]
     for measure in ("Slope index of inequality (SII)", "Relative index of inequality (RII, Kunst and Mackenbach)"):
         assert measure in table
     assert "Difference: the most deprived tenth of areas less the least deprived" in table
@@ -135,7 +203,7 @@ def test_small_counts_appear_nowhere(worlds: SimpleNamespace, squares: gpd.GeoDa
     post = worlds.prevalence_posterior(people={"A": 200, "K": 60, "Z": 0}, few=("Z", 40))
     source = render(gather(post, squares))
     row = next(line for line in source.splitlines() if "Not stated" in line and "<tr>" in line)
-    assert re.findall(r"<td>([^<]*)</td>", row) == ["*"] * 6
+    assert re.findall(r"<td>([^<]*)</td>", row) == ["*"] * 7
     assert "Counts from 1 to 7 are suppressed" in source
     shown = Page(source).text
     populations = re.findall(r"<tr><th scope=\"row\">[^<]*</th><td>([\d,]+)</td><td>[\d.]+%</td>", source)
@@ -144,17 +212,16 @@ def test_small_counts_appear_nowhere(worlds: SimpleNamespace, squares: gpd.GeoDa
     assert "Not stated" in shown
 
 
-def test_a_failed_fit_is_said_before_any_number(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
+def test_a_failed_fit_is_said_before_any_number(prevalence: xr.DataTree) -> None:
     broken = prevalence.copy()
     broken.attrs["engine"] = "nuts"
-    text = Page(render(gather(broken, squares))).text
+    text = Page(render(gather(broken, None))).text
     assert text.index("Do not act on this report yet.") < text.index("Over everyone")
     assert "fit with chains=4" in text
 
 
-def test_a_report_without_boundaries_has_no_map(prevalence: xr.DataTree) -> None:
-    content = gather(prevalence, None)
-    assert "Where" not in [section.title for section in content.sections]
+def test_a_report_without_boundaries_has_no_map(prevalence_content: Content) -> None:
+    assert "Where" not in [section.title for section in prevalence_content.sections]
 
 
 def test_boundaries_without_estimates_are_counted(prevalence: xr.DataTree, worlds: SimpleNamespace) -> None:

@@ -117,7 +117,8 @@ def test_places_are_counted_at_95_percent() -> None:
 def test_lists_of_names_with_commas_stay_readable() -> None:
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
-    assert listed(["a, b", "c", "d"]) == "a, b; c and d"
+    assert listed(["a, b", "c", "d"]) == "a, b; c; d"
+    assert listed(["White and Asian", "Irish"]) == "White and Asian; Irish"
 
 
 def test_draws_that_are_no_numbers_are_refused() -> None:
