@@ -17,7 +17,7 @@ from scipy.sparse import csc_array, csc_matrix
 Int = NDArray[np.int64]
 
 _NARROW = 8
-_ZEROS_ALLOWED = 0.15
+_ZEROS_ALLOWED = 0.1
 
 
 @dataclass(frozen=True, slots=True)

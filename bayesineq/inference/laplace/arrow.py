@@ -5,6 +5,9 @@ Arrow-shaped systems: a sparse block with a dense border of fixed effects and co
 constraints K x = 0 (with no block of their own in M), so that its inverse is at once the posterior covariance under
 the constraints: conditioning by kriging (Rue and Held 2005, algorithm 2.6) and the Schur complement on fixed effects
 are one step, and no dense row ever enters the sparse factor.
+
+A variable with one neighbour in P, its host, is a leaf and eliminated by hand before the rest is factorised. The white
+half of every BYM2 effect is made of leaves, which halves the field.
 """
 
 from __future__ import annotations
@@ -16,10 +19,97 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bayesineq.sparse.inverse import selected_inverse
-from bayesineq.sparse.numeric import Factor, factorise, solve
-from bayesineq.sparse.symbolic import Symbolic
+from bayesineq.sparse.numeric import Factor, factorise, half_solve, solve
+from bayesineq.sparse.symbolic import Symbolic, analyse
 
 Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """
+    Pattern of P, with its leaves told apart.
+
+    Parameters
+    ----------
+    row, column : ndarray of int64, shape (n_entry,)
+        Entries of the lower triangle, every diagonal one among them.
+    leaf, host : ndarray of int64, shape (n_leaf,)
+        Variables with one neighbour, and that neighbour.
+    leaf_diagonal, leaf_beside : ndarray of int64, shape (n_leaf,)
+        Their entries: of the diagonal, and with the host.
+    core : ndarray of int64, shape (n_core,)
+        The other variables.
+    core_entry : ndarray of int64, shape (n_core_entry,)
+        Entries between these.
+    host_entry, host_core : ndarray of int64, shape (n_leaf,)
+        Each leaf's host: its diagonal among the core's entries, itself among the core.
+    symbolic : Symbolic
+        Analysis of the core.
+    """
+
+    row: Int
+    column: Int
+    leaf: Int
+    host: Int
+    leaf_diagonal: Int
+    leaf_beside: Int
+    core: Int
+    core_entry: Int
+    host_entry: Int
+    host_core: Int
+    symbolic: Symbolic
+
+
+def pattern(n: int, row: Int, column: Int) -> Pattern:
+    """
+    Analyse the pattern of P.
+
+    Parameters
+    ----------
+    n : int
+        Number of variables.
+    row, column : ndarray of int64, shape (n_entry,)
+        Entries of the lower triangle, each once, every diagonal one among them.
+
+    Returns
+    -------
+    Pattern
+        Leaves, and the analysis of the rest.
+    """
+    beside = np.flatnonzero(row != column)
+    degree = np.bincount(np.concatenate([row[beside], column[beside]]), minlength=n)
+    diagonal = np.empty(n, dtype=np.int64)
+    on = np.flatnonzero(row == column)
+    diagonal[row[on]] = on
+    # Of two variables that have only each other, the second is the leaf.
+    first_end = degree[row[beside]] == 1
+    second_end = (degree[column[beside]] == 1) & ~first_end
+    entry = np.concatenate([beside[first_end], beside[second_end]])
+    leaf = np.concatenate([row[beside[first_end]], column[beside[second_end]]])
+    host = np.concatenate([column[beside[first_end]], row[beside[second_end]]])
+    inside = np.ones(n, dtype=bool)
+    inside[leaf] = False
+    core = np.flatnonzero(inside)
+    number = np.full(n, -1, dtype=np.int64)
+    number[core] = np.arange(len(core))
+    core_entry = np.flatnonzero(inside[row] & inside[column])
+    place = np.full(len(row), -1, dtype=np.int64)
+    place[core_entry] = np.arange(len(core_entry))
+    return Pattern(
+        row=row,
+        column=column,
+        leaf=leaf,
+        host=host,
+        leaf_diagonal=diagonal[leaf],
+        leaf_beside=entry,
+        core=core,
+        core_entry=core_entry,
+        host_entry=place[diagonal[host]],
+        host_core=number[host],
+        symbolic=analyse(len(core), number[row[core_entry]], number[column[core_entry]]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +119,12 @@ class Arrow:
 
     Parameters
     ----------
+    pattern : Pattern
+        Pattern of P.
     factor : Factor
-        Factorisation of P.
+        Factorisation of P's core after its leaves are eliminated.
+    leaf_pivot, leaf_weight : ndarray, shape (n_leaf,)
+        Precision of each leaf given the rest, and what it takes of its host.
     reach : ndarray, shape (n, n_border)
         P^-1 B.
     inner : ndarray, shape (n_border, n_border)
@@ -39,20 +133,23 @@ class Arrow:
         log |det| of the whole.
     """
 
+    pattern: Pattern
     factor: Factor
+    leaf_pivot: Float
+    leaf_weight: Float
     reach: Float
     inner: Float
     log_determinant: float
 
 
-def arrow(symbolic: Symbolic, value: Float, border: Float, corner: Float) -> Arrow:
+def arrow(pattern: Pattern, value: Float, border: Float, corner: Float) -> Arrow:
     """
     Factorise an arrow system.
 
     Parameters
     ----------
-    symbolic : Symbolic
-        Analysis of P.
+    pattern : Pattern
+        Pattern of P.
     value : ndarray, shape (n_entry,)
         Entries of P.
     border : ndarray, shape (n, n_border)
@@ -70,10 +167,46 @@ def arrow(symbolic: Symbolic, value: Float, border: Float, corner: Float) -> Arr
     numpy.linalg.LinAlgError
         If P is not positive definite or the border's system is singular.
     """
-    factor = factorise(symbolic, value)
-    if not border.shape[1]:
-        return Arrow(factor, border, corner, factor.log_determinant)
-    reach = solve(factor, border)
+    system, _ = arrow_with(pattern, value, border, corner, np.empty((len(border), 0)))
+    return system
+
+
+def arrow_with(pattern: Pattern, value: Float, border: Float, corner: Float, right: Float) -> tuple[Arrow, Float]:
+    """
+    Factorise an arrow system and solve with its sparse block in the same sweep.
+
+    Parameters
+    ----------
+    pattern, value, border, corner
+        As in `arrow`.
+    right : ndarray, shape (n, n_right)
+        Right-hand sides.
+
+    Returns
+    -------
+    (Arrow, ndarray)
+        The factorisation, and P^-1 right.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If P is not positive definite or the border's system is singular.
+    """
+    pivot = value[pattern.leaf_diagonal]
+    if not (pivot > 0.0).all():
+        raise np.linalg.LinAlgError("matrix is not positive definite")
+    beside = value[pattern.leaf_beside]
+    weight = -beside / pivot
+    core_value = value[pattern.core_entry]
+    # A host may have leaves of several parts.
+    np.add.at(core_value, pattern.host_entry, weight * beside)
+    factor = factorise(pattern.symbolic, core_value)
+    solved = _sparse_solve(pattern, factor, pivot, weight, np.hstack([border, right]))
+    n_border = border.shape[1]
+    reach, solution = np.ascontiguousarray(solved[:, :n_border]), solved[:, n_border:]
+    log_determinant = factor.log_determinant + float(np.log(pivot).sum())
+    if not n_border:
+        return Arrow(pattern, factor, pivot, weight, reach, corner, log_determinant), solution
     schur = corner - border.T @ reach
     # Equilibrated, since covariates and constraints differ in scale by orders of magnitude.
     diagonal = np.abs(np.diag(schur))
@@ -84,7 +217,38 @@ def arrow(symbolic: Symbolic, value: Float, border: Float, corner: Float) -> Arr
         raise np.linalg.LinAlgError("the system of fixed effects and constraints is singular")
     inner = np.linalg.inv(balanced) * scale[:, None] * scale
     inner = 0.5 * (inner + inner.T)
-    return Arrow(factor, reach, inner, float(factor.log_determinant + log_schur - 2.0 * np.log(scale).sum()))
+    log_determinant += float(log_schur - 2.0 * np.log(scale).sum())
+    return Arrow(pattern, factor, pivot, weight, reach, inner, log_determinant), solution
+
+
+def _sparse_solve(pattern: Pattern, factor: Factor, pivot: Float, weight: Float, right: Float) -> Float:
+    core = np.empty((len(pattern.core), right.shape[1]))
+    _eliminate(right, pattern.core, pattern.leaf, pattern.host_core, weight, core)
+    out = np.empty_like(right)
+    _substitute(solve(factor, core), right, pattern.core, pattern.leaf, pattern.host_core, pivot, weight, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _eliminate(right: Float, core: Int, leaf: Int, host: Int, weight: Float, out: Float) -> None:
+    for i in range(len(core)):
+        for r in range(right.shape[1]):
+            out[i, r] = right[core[i], r]
+    for k in range(len(leaf)):
+        for r in range(right.shape[1]):
+            out[host[k], r] += weight[k] * right[leaf[k], r]
+
+
+@njit(cache=True, nogil=True)
+def _substitute(
+    solved: Float, right: Float, core: Int, leaf: Int, host: Int, pivot: Float, weight: Float, out: Float
+) -> None:
+    for i in range(len(core)):
+        for r in range(right.shape[1]):
+            out[core[i], r] = solved[i, r]
+    for k in range(len(leaf)):
+        for r in range(right.shape[1]):
+            out[leaf[k], r] = right[leaf[k], r] / pivot[k] + weight[k] * solved[host[k], r]
 
 
 def arrow_solve(system: Arrow, right: Float, right_border: Float) -> tuple[Float, Float]:
@@ -95,21 +259,43 @@ def arrow_solve(system: Arrow, right: Float, right_border: Float) -> tuple[Float
     ----------
     system : Arrow
         Factorisation.
-    right : ndarray, shape (n,)
-        Right-hand side of the sparse block.
-    right_border : ndarray, shape (n_border,)
-        Right-hand side of the border.
+    right : ndarray, shape (n, n_right)
+        Right-hand sides of the sparse block.
+    right_border : ndarray, shape (n_border, n_right)
+        Right-hand sides of the border.
 
     Returns
     -------
     (ndarray, ndarray)
-        The two parts of the solution.
+        The two parts of the solutions.
+    """
+    solved = _sparse_solve(system.pattern, system.factor, system.leaf_pivot, system.leaf_weight, right)
+    return finish(system, solved, right, right_border)
+
+
+def finish(system: Arrow, solved: Float, right: Float, right_border: Float) -> tuple[Float, Float]:
+    """
+    Solve an arrow system whose sparse block is solved already.
+
+    Parameters
+    ----------
+    system : Arrow
+        Factorisation.
+    solved, right : ndarray, shape (n, n_right)
+        P^-1 r and r.
+    right_border : ndarray, shape (n_border, n_right)
+        Right-hand sides of the border.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        The two parts of the solutions.
     """
     border = system.inner @ (right_border - system.reach.T @ right)
-    return solve(system.factor, right) - system.reach @ border, border
+    return solved - system.reach @ border, border
 
 
-def selected_covariances(system: Arrow, row: NDArray[np.int64], column: NDArray[np.int64]) -> Float:
+def selected_covariances(system: Arrow) -> Float:
     """
     Entries of the inverse's sparse block where P has entries.
 
@@ -117,22 +303,52 @@ def selected_covariances(system: Arrow, row: NDArray[np.int64], column: NDArray[
     ----------
     system : Arrow
         Factorisation.
-    row, column : ndarray of int64, shape (n_entry,)
-        P's entries, as given to `analyse`.
 
     Returns
     -------
     ndarray, shape (n_entry,)
         (P^-1 + V S V')_ij with V = `reach` and S = `inner`.
     """
-    covariance = selected_inverse(system.factor)
+    pattern = system.pattern
+    covariance = np.empty(len(pattern.row))
+    covariance[pattern.core_entry] = selected_inverse(system.factor)
+    of_host = covariance[pattern.core_entry][pattern.host_entry]
+    covariance[pattern.leaf_beside] = system.leaf_weight * of_host
+    covariance[pattern.leaf_diagonal] = system.leaf_weight**2 * of_host + 1.0 / system.leaf_pivot
     if system.reach.shape[1]:
-        _add_low_rank(covariance, row, column, system.reach @ system.inner, system.reach)
+        _add_low_rank(covariance, pattern.row, pattern.column, system.reach @ system.inner, system.reach)
     return covariance
 
 
+def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:
+    """
+    Draws of N(0, P^-1).
+
+    Parameters
+    ----------
+    system : Arrow
+        Factorisation.
+    n_draw : int
+        How many.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape (n, n_draw)
+        Draws.
+    """
+    pattern = system.pattern
+    out = np.empty((len(pattern.core) + len(pattern.leaf), n_draw))
+    out[pattern.core] = half_solve(system.factor, rng.standard_normal((len(pattern.core), n_draw)))
+    white = rng.standard_normal((len(pattern.leaf), n_draw))
+    white /= np.sqrt(system.leaf_pivot)[:, None]
+    out[pattern.leaf] = white + system.leaf_weight[:, None] * out[pattern.host]
+    return out
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
-def _add_low_rank(value: Float, row: NDArray[np.int64], column: NDArray[np.int64], left: Float, right: Float) -> None:
+def _add_low_rank(value: Float, row: Int, column: Int, left: Float, right: Float) -> None:
     for e in range(len(row)):
         i, j = row[e], column[e]
         total = 0.0

@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.inference.laplace.likelihoods import SITE_NODES, SITE_WEIGHTS, log_density_at_nodes
-from bayesineq.inference.laplace.newton import Observed, Posterior, own_value
+from bayesineq.inference.laplace.likelihoods import log_density_at_nodes, rule_for
+from bayesineq.inference.laplace.newton import Posterior, own_value
+from bayesineq.inference.laplace.passes import Observed
 from bayesineq.inference.laplace.terms import Latent
 
 Float = NDArray[np.float64]
@@ -59,12 +60,10 @@ def evidence_gap(latent: Latent, data: Observed, found: Posterior, site: NDArray
     ndarray, shape (n_site,)
         log E_q[exp(h)] with h the site's log likelihood less its projection on quadratics; never negative.
     """
-    at = np.zeros((int(site.max(initial=-1)) + 1, len(SITE_NODES)))
+    x, weight = rule_for(float(found.variance.max(initial=0.0)))
+    at = np.zeros((int(site.max(initial=-1)) + 1, len(x)))
     own = own_value(latent, found.prior.values)
-    log_density_at_nodes(
-        data.family, data.lower, data.upper, data.trials, own, found.mean, found.variance, SITE_NODES, site, at
-    )
-    x, weight = SITE_NODES, SITE_WEIGHTS
+    log_density_at_nodes(data.family, data.lower, data.upper, data.trials, own, found.mean, found.variance, x, site, at)
     hermite = np.stack([np.ones_like(x), x, (x * x - 1.0) / np.sqrt(2.0)])
     rest = at - (at @ (weight * hermite).T) @ hermite
     top = rest.max(axis=1)

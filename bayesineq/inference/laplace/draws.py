@@ -8,11 +8,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
+from bayesineq.inference.laplace.arrow import sparse_draws
+from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.field import effects
-from bayesineq.inference.laplace.hyper import Explored, Model, draw_hyperparameters
+from bayesineq.inference.laplace.hyper import Model
 from bayesineq.inference.laplace.newton import Posterior
-from bayesineq.sparse.numeric import half_solve
+from bayesineq.inference.laplace.surface import draw_positions
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -58,8 +61,8 @@ def joint_draws(
     seeds = np.random.SeedSequence(seed)
     first, *rest = seeds.spawn(1 + n_draw)
     rng = np.random.default_rng(first)
-    x = draw_hyperparameters(explored, n_draw, rng)
-    nearest, away = _nearest(explored, x)
+    t = draw_positions(explored.surface, n_draw, rng)
+    nearest, away = _nearest(explored, t)
     moves = _moves(model, explored)
     latent = model.latent
     large = np.empty((n_draw, latent.large.size), dtype=np.float32)
@@ -75,20 +78,19 @@ def joint_draws(
     for done, job in enumerate(jobs):
         job.result()
         report(f"joint draws: {100 * (done + 1) // len(jobs)}%")
-    parameters = latent.parameters
-    values = np.empty((n_draw, len(parameters)))
-    for i, p in enumerate(parameters):
+    x = explored.surface.origin + t @ explored.surface.axes.T
+    values = np.empty((n_draw, len(latent.parameters)))
+    for i, p in enumerate(latent.parameters):
         values[:, i] = p.value(x[:, i])
     return values, large, small
 
 
-def _nearest(explored: Explored, x: Float) -> tuple[NDArray[np.int64], Float]:
-    if not x.shape[1]:
-        return np.zeros(len(x), dtype=np.int64), np.empty((len(x), 0))
-    t = np.linalg.solve(explored.axes, (x - explored.nodes[0].x).T).T
-    at = np.linalg.solve(explored.axes, np.array([n.x - explored.nodes[0].x for n in explored.nodes]).T).T
-    distance = (t**2).sum(axis=1)[:, None] - 2.0 * t @ at.T + (at**2).sum(axis=1)
-    nearest = distance.argmin(axis=1)
+def _nearest(explored: Explored, t: Float) -> tuple[NDArray[np.int64], Float]:
+    """Node of each draw, and the way from there; a node without weight to speak of serves no draw."""
+    at = explored.surface.t
+    if not t.shape[1]:
+        return np.zeros(len(t), dtype=np.int64), t
+    nearest = cKDTree(at).query(t)[1]
     return nearest, t - at[nearest]
 
 
@@ -98,9 +100,7 @@ def _moves(model: Model, explored: Explored) -> tuple[Float, Float]:
     d = len(nodes[0].x)
     if d == 0 or len(nodes) <= d:
         return np.zeros((d, latent.large.size)), np.zeros((d, latent.small.size))
-    t = np.linalg.solve(explored.axes, np.array([n.x - nodes[0].x for n in nodes]).T).T
-    density = np.array([n.log_density for n in nodes])
-    weight = np.exp(density - density.max())
+    t, weight = explored.surface.t, np.exp(explored.surface.y)
     weight /= weight.sum()
     centred = t - weight @ t
     # Ridge of a thousandth: an axis that no weight lies along moves nothing.
@@ -160,7 +160,7 @@ def centred_draws(model: Model, found: Posterior, n_draw: int, rng: np.random.Ge
     p = latent.n_small
     value, vector = np.linalg.eigh(system.inner[:p, :p])
     alpha = (vector * np.sqrt(np.maximum(value, 0.0))) @ rng.standard_normal((p, n_draw))
-    z = half_solve(system.factor, rng.standard_normal((latent.n_large, n_draw)))
+    z = sparse_draws(system, n_draw, rng)
     z -= system.reach[:, :p] @ alpha
     if latent.constraint.shape[1]:
         held = system.reach[:, p:]

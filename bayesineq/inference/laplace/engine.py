@@ -11,13 +11,16 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from bayesineq.design.matrix import Design
 from bayesineq.inference.laplace.correct import sites
 from bayesineq.inference.laplace.draws import joint_draws
+from bayesineq.inference.laplace.explore import explore
 from bayesineq.inference.laplace.field import constant_log_determinant
-from bayesineq.inference.laplace.hyper import Model, explore
-from bayesineq.inference.laplace.newton import Observed, Start, observed
+from bayesineq.inference.laplace.hyper import Model
+from bayesineq.inference.laplace.newton import Start
+from bayesineq.inference.laplace.passes import Observed, observed
 from bayesineq.inference.laplace.terms import Latent, latent_field
 from bayesineq.inference.tree import posterior_tree
 
@@ -95,10 +98,12 @@ def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
         The pool; on an error or an interrupt what has not begun is dropped, and what runs is waited for.
     """
     pool = ThreadPoolExecutor(max_workers=max(count, 1), thread_name_prefix="bayesineq-laplace")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    # The pool's threads are all there are: BLAS threads of their own would fight over the same cores.
+    with threadpool_limits(limits=1, user_api="blas"):
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def build(design: Design, correction: str) -> tuple[Model, Start]:

@@ -178,7 +178,7 @@ def _coefficients(latent: Latent, values: Float) -> tuple[Float, Float]:
 
 
 def _prior_entries(latent: Latent, laplacian: Float, white: Float) -> Float:
-    entry = np.zeros(len(latent.row))
+    entry = np.zeros(len(latent.pattern.row))
     for k, part in enumerate(latent.large_parts):
         entry[part.diagonal] = white[k]
         if part.laplacian is not None:
@@ -209,10 +209,10 @@ def edge_values(part: LargePart) -> Float:
 
 def _structure_log_determinant(latent: Latent, entry: Float, slope: Float) -> float:
     n_constraint = latent.constraint.shape[1]
-    system = arrow(latent.symbolic, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
+    system = arrow(latent.pattern, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
     correlated = [part for part in latent.large_parts if part.rho >= 0]
     if correlated:
-        covariance = selected_covariances(system, latent.row, latent.column)
+        covariance = selected_covariances(system)
         for part in correlated:
             slope[part.rho] += _trace_of_change(part, covariance)
     return system.log_determinant
@@ -322,7 +322,7 @@ def latent_sums(latent: Latent, prior: Field, sums: Sums) -> tuple[Float, Float,
     for k, part in enumerate(latent.large_parts):
         large[part.latent] = prior.scale[k] * sums.large[part.effect]
         np.multiply(prior.scale[k], across[part.effect], out=border[part.latent])
-    entry = np.zeros(len(latent.row))
+    entry = np.zeros(len(latent.pattern.row))
     for c in latent.couplings:
         entry[c.entry] += prior.scale[c.left] * prior.scale[c.right] * sums.link[c.link]
     full = sums.corner + sums.corner.T

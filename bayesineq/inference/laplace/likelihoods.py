@@ -36,11 +36,11 @@ FAMILY: Final = {
     "gamma": GAMMA,
 }
 
-_SIZES: Final = (7, 15, 31)
+_SIZES: Final = (5, 9, 17, 31)
 
 
 def _rules() -> tuple[Float, Float]:
-    nodes, weights = np.zeros((3, _SIZES[-1])), np.zeros((3, _SIZES[-1]))
+    nodes, weights = np.zeros((len(_SIZES), _SIZES[-1])), np.zeros((len(_SIZES), _SIZES[-1]))
     for k, size in enumerate(_SIZES):
         x, w = np.polynomial.hermite_e.hermegauss(size)
         nodes[k, :size], weights[k, :size] = x, w / w.sum()
@@ -48,8 +48,24 @@ def _rules() -> tuple[Float, Float]:
 
 
 NODES, WEIGHTS = _rules()
-SITE_NODES: Final = NODES[1, : _SIZES[1]].copy()
-SITE_WEIGHTS: Final = WEIGHTS[1, : _SIZES[1]].copy()
+
+
+def rule_for(variance: float) -> tuple[Float, Float]:
+    """
+    Gauss-Hermite rule of enough nodes.
+
+    Parameters
+    ----------
+    variance : float
+        Largest variance of the linear predictor.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        Nodes and weights.
+    """
+    k = 1 if variance < 0.2 else 2 if variance < 1.0 else 3
+    return NODES[k, : _SIZES[k]].copy(), WEIGHTS[k, : _SIZES[k]].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -140,8 +156,11 @@ def point(family: int, y: float, trials: float, own: float, eta: float) -> tuple
         mean = math.exp(eta)
         return y * eta - mean, y - mean, -mean, 0.0
     if family == 1:
-        p = 1.0 / (1.0 + math.exp(-eta))
-        return y * eta - trials * _softplus(eta), y - trials * p, -trials * p * (1.0 - p), 0.0
+        tail = math.exp(-abs(eta))
+        rest = 1.0 / (1.0 + tail)
+        p = rest if eta > 0.0 else tail * rest
+        value = y * eta - trials * (max(eta, 0.0) + math.log1p(tail))
+        return value, y - trials * p, -trials * tail * rest * rest, 0.0
     if family == 2:
         # log(own + mean), and the share mean / (own + mean), without overflow.
         log_own = math.log(own)
@@ -247,7 +266,7 @@ def expectations(
         The likelihood's own parameter.
     mean, variance : ndarray, shape (n_row,)
         Moments of the linear predictor; a variance of zero gives the value at the mean.
-    nodes, weights : ndarray, shape (3, n_node)
+    nodes, weights : ndarray, shape (4, n_node)
         Gauss-Hermite rules.
     begin, end : int
         Rows to do.
@@ -283,8 +302,8 @@ def expectations(
             else:
                 f, g, h, d = interval(family, lower[r], y, n, own, m)
         else:
-            rule = 0 if v < 0.25 else (1 if v < 2.0 else 2)
-            size = 7 if rule == 0 else (15 if rule == 1 else 31)
+            rule = 0 if v < 0.05 else (1 if v < 0.4 else (2 if v < 2.0 else 3))
+            size = 5 if rule == 0 else (9 if rule == 1 else (17 if rule == 2 else 31))
             sd = math.sqrt(v)
             for k in range(size):
                 eta = m + sd * nodes[rule, k]

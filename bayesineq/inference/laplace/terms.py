@@ -23,11 +23,11 @@ from scipy.sparse import coo_array, csr_array
 from bayesineq.design.card import OUTCOME_PARAMETERS
 from bayesineq.design.matrix import Block, Design
 from bayesineq.errors import DesignError
+from bayesineq.inference.laplace.arrow import Pattern, pattern
 from bayesineq.inference.laplace.parameters import Parameter, parameter
 from bayesineq.inference.laplace.rows import Links, Side, links, side
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
-from bayesineq.sparse.symbolic import Symbolic, analyse
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -158,10 +158,8 @@ class Latent:
         Where curvature enters the sparse system.
     n_small, n_large : int
         Length of z.
-    row, column : ndarray of int64, shape (n_entry,)
-        Entries of the sparse system.
-    symbolic : Symbolic
-        Its analysis.
+    pattern : Pattern
+        Pattern of the sparse system.
     constraint : ndarray, shape (n_large, n_constraint)
         Columns k with k'z = 0.
     """
@@ -176,9 +174,7 @@ class Latent:
     couplings: tuple[Coupling, ...]
     n_small: int
     n_large: int
-    row: Int
-    column: Int
-    symbolic: Symbolic
+    pattern: Pattern
     constraint: Float
 
 
@@ -237,9 +233,7 @@ def latent_field(design: Design) -> Latent:
         couplings=couplings,
         n_small=latent_at,
         n_large=n_large,
-        row=row,
-        column=column,
-        symbolic=analyse(n_large, row, column),
+        pattern=pattern(n_large, row, column),
         constraint=_constraints(design.adjacency, parts, n_large),
     )
 

@@ -1,0 +1,268 @@
+"""Passes over the rows: predictors, their variances, expectations of the likelihood, and sums by effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesineq.design.matrix import Design
+from bayesineq.inference.laplace.arrow import Arrow
+from bayesineq.inference.laplace.field import Field
+from bayesineq.inference.laplace.likelihoods import FAMILY, NODES, WEIGHTS, expectations
+from bayesineq.inference.laplace.rows import Sums, accumulate, predictor, predictor_variance
+from bayesineq.inference.laplace.terms import Latent
+
+Float = NDArray[np.float64]
+
+_CHUNK: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """
+    The response as arrays.
+
+    Parameters
+    ----------
+    family : int
+        Likelihood.
+    lower, upper, trials, offset : ndarray, shape (n_row,)
+        Outcome (the two differ for intervals), denominator, offset.
+    constant : float
+        Log Jacobian of a transformed outcome.
+    """
+
+    family: int
+    lower: Float
+    upper: Float
+    trials: Float
+    offset: Float
+    constant: float
+
+
+def observed(design: Design) -> Observed:
+    """
+    The response of a design as arrays.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+
+    Returns
+    -------
+    Observed
+        Arrays for the kernels.
+    """
+    response, name = design.response, design.card.outcome.likelihood
+    value, constant = response.value, 0.0
+    if name == "log_normal":
+        value = np.log(value)
+        constant = -float(value.sum())
+    lower = value if response.lower is None else response.lower
+    upper = value if response.upper is None else response.upper
+    trials = np.ones(len(value)) if response.trials is None else response.trials
+    return Observed(FAMILY[name], lower, upper, trials, response.offset, constant)
+
+
+def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None) -> None:
+    """
+    Do rows in pieces, side by side where there are many.
+
+    Parameters
+    ----------
+    work : callable
+        Does the rows from its first to before its second argument.
+    n_row : int
+        Number of rows.
+    pool : Executor, optional
+        Where to work; None for this thread.
+    """
+    if pool is None or n_row <= _CHUNK:
+        work(0, n_row)
+        return
+    edges = np.arange(0, n_row, _CHUNK)
+    for done in [pool.submit(work, int(b), int(min(b + _CHUNK, n_row))) for b in edges]:
+        done.result()
+
+
+def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executor | None) -> Sums:
+    """
+    A'g and A'WA by effect.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    slope, curvature : ndarray, shape (n_row,)
+        g and the diagonal of W.
+    pool : Executor, optional
+        Where to work.
+
+    Returns
+    -------
+    Sums
+        By effect.
+    """
+    n_row = len(slope)
+    # Two halves, each with sums of its own: threads never write to the same place.
+    pieces = 2 if pool is not None and n_row > _CHUNK else 1
+    n_small, n_large, n_link = latent.small.size, latent.large.size, len(latent.links.left)
+
+    def work(begin: int, end: int) -> Sums:
+        out = Sums(
+            np.zeros(n_small),
+            np.zeros(n_large),
+            np.zeros((n_small, n_small)),
+            np.zeros((n_large, n_small)),
+            np.zeros(n_link),
+        )
+        accumulate(
+            *_sides(latent),
+            latent.links.index,
+            slope,
+            curvature,
+            begin,
+            end,
+            out.small,
+            out.large,
+            out.corner,
+            out.cross,
+            out.link,
+        )
+        return out
+
+    if pieces == 1 or pool is None:
+        return work(0, n_row)
+    jobs = [pool.submit(work, n_row * k // pieces, n_row * (k + 1) // pieces) for k in range(pieces)]
+    first, second = (job.result() for job in jobs)
+    for name in ("small", "large", "corner", "cross", "link"):
+        total = getattr(first, name)
+        total += getattr(second, name)
+    return first
+
+
+def _sides(latent: Latent) -> tuple[Any, ...]:
+    small, large, links = latent.small, latent.large, latent.links
+    return (
+        small.index,
+        small.weight,
+        small.weighted,
+        large.index,
+        large.weight,
+        large.weighted,
+        links.first,
+        links.second,
+    )
+
+
+def predict(latent: Latent, offset: Float, large: Float, small: Float, pool: Executor | None) -> Float:
+    """
+    Linear predictor of every row.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    offset : ndarray, shape (n_row,)
+        What is added.
+    large, small : ndarray
+        Effects.
+    pool : Executor, optional
+        Where to work.
+
+    Returns
+    -------
+    ndarray, shape (n_row,)
+        offset + A effects.
+    """
+    out = np.empty(len(offset))
+
+    def work(begin: int, end: int) -> None:
+        side = latent.small
+        predictor(offset, side.index, side.weight, side.weighted, small, begin, end, out)
+        side = latent.large
+        predictor(out, side.index, side.weight, side.weighted, large, begin, end, out)
+
+    chunked(work, len(offset), pool)
+    return out
+
+
+def variance_of_rows(latent: Latent, prior: Field, system: Arrow, covariance: Float, pool: Executor | None) -> Float:
+    """
+    Variance of every row's linear predictor.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    prior : Field
+        Its prior, for the scales.
+    system : Arrow
+        Its posterior precision.
+    covariance : ndarray, shape (n_entry,)
+        Posterior covariances on the sparse pattern.
+    pool : Executor, optional
+        Where to work.
+
+    Returns
+    -------
+    ndarray, shape (n_row,)
+        Variances.
+    """
+    n_small = latent.n_small
+    corner = prior.basis @ system.inner[:n_small, :n_small] @ prior.basis.T
+    across = -(system.reach @ system.inner[:, :n_small]) @ prior.basis.T
+    cross = np.zeros((latent.large.size, latent.small.size))
+    for k, part in enumerate(latent.large_parts):
+        cross[part.effect] += prior.scale[k] * across[part.latent]
+    link = np.zeros(len(latent.links.left))
+    for c in latent.couplings:
+        times = (2.0 if c.twice else 1.0) * prior.scale[c.left] * prior.scale[c.right]
+        link[c.link] += times * covariance[c.entry]
+    out = np.empty(latent.small.index.shape[1])
+
+    def work(begin: int, end: int) -> None:
+        predictor_variance(*_sides(latent), latent.links.index, corner, cross, link, begin, end, out)
+
+    chunked(work, len(out), pool)
+    return out
+
+
+def expected(
+    data: Observed, own: float, mean: Float, variance: Float, pool: Executor | None
+) -> tuple[float, float, Float, Float]:
+    """
+    Expected log likelihood and its derivatives under N(mean, variance) of each linear predictor.
+
+    Parameters
+    ----------
+    data : Observed
+        The response.
+    own : float
+        The likelihood's own parameter.
+    mean, variance : ndarray, shape (n_row,)
+        Moments of the linear predictor.
+    pool : Executor, optional
+        Where to work.
+
+    Returns
+    -------
+    (float, float, ndarray, ndarray)
+        Sum of expected log p, of its derivative in log `own`, and by row the slope and minus the curvature.
+    """
+    slope, curvature = np.empty_like(mean), np.empty_like(mean)
+    parts: list[tuple[float, float]] = []
+    head = (data.family, data.lower, data.upper, data.trials, own, mean, variance, NODES, WEIGHTS)
+
+    def work(begin: int, end: int) -> None:
+        parts.append(expectations(*head, begin, end, slope, curvature))
+
+    chunked(work, len(mean), pool)
+    # Sorted, so that the order in which threads finish does not change the last digit.
+    return sum(sorted(p[0] for p in parts)), sum(sorted(p[1] for p in parts)), slope, curvature
