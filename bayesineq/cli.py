@@ -158,6 +158,47 @@ def measure(
 
 
 @app.command()
+def measures() -> None:
+    """Print the reference manual of measures, in Markdown."""
+    from bayesineq.measures.registry import manual
+
+    out.print(manual(), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def compare(
+    plans: Annotated[Path, typer.Argument(metavar="PLANS.toml", help="Interventions: effect, cost, reach, uptake.")],
+    posterior: Annotated[Path, typer.Option(help="Posterior of the risk that the plans act on.")],
+    budget: Annotated[float, typer.Option(help="Pounds.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if it is not there.")],
+    threshold: Annotated[
+        float, typer.Option(help="Pounds for a QALY; for an event averted where the plans state no QALYs.")
+    ] = 20_000.0,
+    by: Annotated[
+        list[str] | None, typer.Option(help="Units that are compared: area (the default), or other dimensions.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
+) -> None:
+    """Compare interventions by expected net benefit, and allocate a budget among them."""
+    from bayesineq.decisions.local import local_risk
+    from bayesineq.decisions.plans import compare_plans
+    from bayesineq.decisions.read_plans import read_plans
+    from bayesineq.posterior.files import load
+
+    risk = local_risk(load(posterior), by=by or ["area"])
+    compared = compare_plans(read_plans(plans), risk, budget=budget, threshold=threshold, seed=seed)
+    out_folder.mkdir(parents=True, exist_ok=True)
+    for name, table in compared.tables.items():
+        with replacing(out_folder / f"{name}.csv") as beside:
+            table.to_csv(beside, index=False)
+    words = "\n".join(compared.words)
+    with replacing(out_folder / "words.txt") as beside:
+        beside.write_text(words + "\n", encoding="utf-8")
+    out.print(words, markup=False, highlight=False, soft_wrap=True)
+    out.print(f"{len(compared.tables)} tables in {out_folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def report(
     posterior: PosteriorArgument,
     areas: Annotated[Path, typer.Option(help="Boundaries of the areas.")],
