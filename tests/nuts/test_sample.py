@@ -15,7 +15,7 @@ from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError, DesignError
 from bayesineq.inference.fit import fit
 from bayesineq.inference.nuts import sample as nuts
-from bayesineq.inference.nuts.data import MAX_COUNTS, crude_level, model_data
+from bayesineq.inference.nuts.data import MAX_COUNTS, crude, model_data
 
 BINOMIAL = 'count = "count"\nat_risk = "trials"\nlikelihood = "binomial"'
 
@@ -103,12 +103,12 @@ def test_known_counts_and_intervals_are_told_apart(study: Callable[..., Design],
 def test_chains_start_at_the_pooled_outcome(study: Callable[..., Design], table: pd.DataFrame) -> None:
     """Half an event each way aside, the crude rate on the scale of the link."""
     events, trials = table["count"].sum() + 0.5, table["trials"].sum() + 1
-    np.testing.assert_allclose(crude_level(study(BINOMIAL)), np.log(events / (trials - events)))
+    np.testing.assert_allclose(crude(study(BINOMIAL)).level, np.log(events / (trials - events)))
     poisson = study('count = "count"\nexpected = "expected"\nlikelihood = "poisson"')
-    np.testing.assert_allclose(crude_level(poisson), np.log(events / (table["expected"].sum() + 1)))
-    np.testing.assert_allclose(crude_level(study('value = "value"\nlikelihood = "gaussian"')), table["value"].mean())
+    np.testing.assert_allclose(crude(poisson).level, np.log(events / (table["expected"].sum() + 1)))
+    np.testing.assert_allclose(crude(study('value = "value"\nlikelihood = "gaussian"')).level, table["value"].mean())
     none = study(BINOMIAL, table=table.assign(count=0, trials=0))
-    assert np.isfinite(crude_level(none))
+    assert np.isfinite(crude(none).level)
 
 
 @pytest.mark.slow

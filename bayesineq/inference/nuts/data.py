@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.design.matrix import Block, Design, Response
+from bayesineq.design.matrix import Block, Design
 from bayesineq.errors import DesignError
 from bayesineq.inference.nuts.likelihoods import CONSTANTS
 
@@ -37,10 +38,11 @@ def model_data(design: Design) -> dict[str, NDArray[Any]]:
         If intervals hold too many counts to be summed.
     """
     response = design.response
-    information = _information(response)
+    information = crude(design).information
+    share = information / information.sum() if information.sum() > 0 else np.full(len(design), 1 / len(design))
     data: dict[str, NDArray[Any]] = {"offset": response.offset}
     for block in design.blocks:
-        data |= _block_data(block, information)
+        data |= _block_data(block, share)
     rows = np.arange(len(design))
     trials = response.trials if response.trials is not None else np.ones(len(design))
     if response.lower is not None and response.upper is not None:
@@ -54,9 +56,29 @@ def model_data(design: Design) -> dict[str, NDArray[Any]]:
     return data | {"value": value, "trials": trials[rows], "constant": constant}
 
 
-def crude_level(design: Design) -> float:
+@dataclass(frozen=True, slots=True)
+class Crude:
     """
-    Rough average of the linear predictor less its offset: where chains start.
+    A design without its terms: where chains start, and what each row says. Only the sampler's speed depends on it.
+
+    Parameters
+    ----------
+    level : float
+        Link of the pooled outcome: rough average of the linear predictor less its offset.
+    information : ndarray, shape (n_row,)
+        Rough precision with which a row tells its linear predictor.
+    residual : ndarray, shape (n_row,)
+        Rough distance of a row from `level`, on the scale of the linear predictor.
+    """
+
+    level: float
+    information: NDArray[np.float64]
+    residual: NDArray[np.float64]
+
+
+def crude(design: Design) -> Crude:
+    """
+    Pool a design's rows.
 
     Parameters
     ----------
@@ -65,31 +87,27 @@ def crude_level(design: Design) -> float:
 
     Returns
     -------
-    float
-        Link of the pooled outcome.
+    Crude
+        Level, and each row's information and residual.
     """
     response = design.response
-    if response.outcome.likelihood == "log_normal":
-        return float(np.log(response.value).mean())
-    if response.outcome.link == "identity":
-        return float(response.value.mean())
-    # Half an event more and less keeps a table without events, or with nothing else, off infinity.
+    if response.outcome.likelihood in {"gaussian", "log_normal", "gamma"}:
+        value = response.value if response.outcome.likelihood == "gaussian" else np.log(response.value)
+        level, variance = float(value.mean()), float(value.var())
+        return Crude(level, np.full(len(value), 1 / variance if variance > 0 else 1.0), value - level)
     weight = response.trials if response.trials is not None else np.exp(response.offset)
-    events, total = response.value.sum() + 0.5, weight.sum() + 1.0
-    return float(np.log(events / total) if response.outcome.link == "log" else np.log(events / (total - events)))
+    # Half an event more and less keeps a table without events, or with nothing else, off infinity.
+    rate = (float(response.value.sum()) + 0.5) / (float(weight.sum()) + 1.0)
+    logit = response.outcome.link == "logit"
+    level = np.log(rate / (1 - rate)) if logit else np.log(rate)
+    information = weight * rate * (1 - rate if logit else 1.0)
+    residual = (response.value - weight * rate) / np.where(information > 0, information, 1.0)
+    return Crude(float(level), information, residual)
 
 
-def _information(response: Response) -> NDArray[np.float64]:
-    """Roughly what each row says about its linear predictor; only the sampler's speed depends on it."""
-    if response.trials is not None and response.trials.sum() > 0:
-        return response.trials / float(response.trials.sum())
-    exposure: NDArray[np.float64] = np.exp(response.offset)
-    return exposure / float(exposure.sum())
-
-
-def _block_data(block: Block, information: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+def _block_data(block: Block, share: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     name = block.term.name
-    share = information if block.weight is None else information * block.weight
+    share = share if block.weight is None else share * block.weight
     index = np.zeros(len(share), dtype=np.int32) if block.index is None else block.index
     data: dict[str, NDArray[Any]] = {f"{name}.centre": np.bincount(index, share, minlength=block.size)}
     if block.index is not None:

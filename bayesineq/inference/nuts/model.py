@@ -13,7 +13,7 @@ import pytensor.tensor as pt
 
 from bayesineq.design.card import OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard
 from bayesineq.design.matrix import Design
-from bayesineq.inference.nuts.data import crude_level, model_data
+from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
 from bayesineq.inference.nuts.priors import positive, standard_deviation
 from bayesineq.inference.nuts.terms import effect
@@ -50,12 +50,13 @@ def build(design: Design) -> pm.Model:
     card = design.card
     with pm.Model() as model:
         data = {name: pm.Data(name, value) for name, value in model_data(design).items()}
+        pooled = crude(design)
         prior = card.prior("intercept")
         mean, variance = pt.constant(prior["mean"]), pt.constant(prior["sd"] ** 2)
         eta = data["offset"]
         for block in design.blocks:
             name = block.term.name
-            term = effect(block, card, design.adjacency)
+            term = effect(block, card, design.adjacency, pooled)
             pm.Deterministic(name, term.deviation)
             average = pt.dot(data[f"{name}.centre"], term.deviation)
             mean = mean + average
@@ -65,7 +66,7 @@ def build(design: Design) -> pm.Model:
             if block.weight is not None:
                 contribution = contribution * data[f"{name}.weight"]
             eta = eta + contribution - average
-        centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(crude_level(design)))
+        centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(pooled.level))
         pm.Deterministic(LEVEL, centre - (mean - prior["mean"]))
         _observe(card, eta + centre, data)
     return model

@@ -17,14 +17,19 @@ from numpy.typing import NDArray
 from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import Block
 from bayesineq.errors import DesignError
+from bayesineq.inference.nuts.data import Crude
 from bayesineq.inference.nuts.icar import unit_icar, unit_leroux, zero_sum
 from bayesineq.inference.nuts.priors import normal, proportion, standard_deviation
+from bayesineq.inference.nuts.spectral import level_information, modal
 from bayesineq.inference.pc_phi import phi_prior
 from bayesineq.inference.walks import linear_trend, walk_basis
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 
 type Tensor = Any
+
+SPECTRAL: Final = 1000
+"""Up to so many areas a spatial effect is sampled by its modes, which mixes better; beyond, by its edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Effect:
     mean_variance: Tensor | None = None
 
 
-def effect(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
+def effect(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
     """
     Add a term to the model on the context stack.
 
@@ -57,50 +62,52 @@ def effect(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect
         Its priors.
     adjacency : Adjacency, optional
         Graph of spatial terms.
+    pooled : Crude
+        What the rows say, for the choice of a parametrisation.
 
     Returns
     -------
     Effect
         One value a level, in flat order.
     """
-    return _KINDS[block.term.kind](block, card, adjacency)
+    return _KINDS[block.term.kind](block, card, adjacency, pooled)
 
 
-def _fixed(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
+def _fixed(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
     free = normal(f"{block.term.name}.free", card.prior(block.term.name), block.size - 1)
     others = np.flatnonzero(np.arange(block.size) != block.reference)
     return Effect(pt.set_subtensor(pt.zeros(block.size)[others], free))
 
 
-def _linear(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
+def _linear(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
     return Effect(normal(f"{block.term.name}.free", card.prior(block.term.name), 1))
 
 
-def _exchangeable(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
+def _exchangeable(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
     sigma = standard_deviation(card, block.term.name)
-    unit = _unit_exchangeable(f"{block.term.name}.free", block)
-    return Effect(sigma * unit.deviation, None if unit.mean_variance is None else sigma**2 * unit.mean_variance)
+    name, is_split = f"{block.term.name}.free", block.weight is None and block.size > 1
+    level, typical = level_information(block, pooled)
+    signal = level * typical**2
+    # Split coordinates mix the levels, so all take the levels' average place between the two forms.
+    share = (signal / (1 + signal)).mean() if is_split else signal / (1 + signal)
+    free = pm.Normal(name, 0.0, sigma**share, shape=block.size - is_split) * sigma ** (1 - share)
+    if not is_split:
+        return Effect(free)
+    return Effect(zero_sum(free, np.zeros(block.size, dtype=np.int32)), sigma**2 / block.size)
 
 
-def _unit_exchangeable(name: str, block: Block) -> Effect:
-    """Independent standard normals, one a level, split where nothing multiplies them."""
-    if block.weight is not None or block.size == 1:
-        return Effect(pm.Normal(name, shape=block.size))
-    free = pm.Normal(name, shape=block.size - 1)
-    return Effect(zero_sum(free, np.zeros(block.size, dtype=np.int32)), pt.constant(1 / block.size))
-
-
-def _random_walk(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
+def _random_walk(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
     name, order = block.term.name, block.term.order
     sigma = standard_deviation(card, name)
     basis = walk_basis(block.size, order, scale=block.term.scale)
-    walk = sigma * pt.dot(basis, pm.Normal(f"{name}.free", shape=block.size - order))
+    size = np.linalg.norm(basis, axis=0)
+    walk = modal(f"{name}.free", basis / size, sigma * size, size, block, pooled)
     if order == 2:
         walk = walk + linear_trend(block.size) * normal(f"{name}.trend", card.prior(f"{name}.trend"))
     return Effect(walk)
 
 
-def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
+def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
     name = block.term.name
     sigma = standard_deviation(card, name)
     rho = proportion(f"{name}.rho", card.prior(f"{name}.rho"))
@@ -114,31 +121,89 @@ def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
     return Effect(sigma * unit)
 
 
-def _icar(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
-    graph = _graph(block, adjacency)
-    sigma = standard_deviation(card, block.term.name)
-    return Effect(sigma * unit_icar(f"{block.term.name}.structured", graph, _scale(block, graph)))
+def _icar(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
+    graph, name = _graph(block, adjacency), block.term.name
+    sigma, scale = standard_deviation(card, name), _scale(block, graph)
+    if len(graph) > SPECTRAL:
+        return Effect(sigma * unit_icar(f"{name}.structured", graph, scale))
+    modes, variance = intrinsic_modes(graph, scale)
+    kept, size = variance > 0, np.sqrt(variance[variance > 0])
+    return Effect(modal(f"{name}.free", modes[:, kept], sigma * size, size, block, pooled))
 
 
-def _bym2(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
+def _bym2(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
     graph, name = _graph(block, adjacency), block.term.name
     sigma, scale = standard_deviation(card, name), _scale(block, graph)
     prior = card.prior(f"{name}.phi")
     phi = proportion(f"{name}.phi", prior, lambda: phi_prior(prior, graph, scale))
-    structured = unit_icar(f"{name}.structured", graph, scale)
-    free = _unit_exchangeable(f"{name}.unstructured", block)
-    deviation = sigma * (pt.sqrt(phi) * structured + pt.sqrt(1 - phi) * free.deviation)
-    return Effect(deviation, None if free.mean_variance is None else sigma**2 * (1 - phi) * free.mean_variance)
+    if len(graph) > SPECTRAL:
+        structured = unit_icar(f"{name}.structured", graph, scale)
+        unstructured = pm.Normal(f"{name}.unstructured", shape=block.size)
+        return Effect(sigma * (pt.sqrt(phi) * structured + pt.sqrt(1 - phi) * unstructured))
+    modes, variance = intrinsic_modes(graph, scale)
+    spread = sigma * pt.sqrt(phi * variance + 1 - phi)
+    return Effect(modal(f"{name}.free", modes, spread, np.sqrt(0.5 * variance + 0.5), block, pooled))
 
 
-def _leroux(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Effect:
+def _leroux(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
     graph, name = _graph(block, adjacency), block.term.name
     sigma = standard_deviation(card, name)
     rho = proportion(f"{name}.rho", card.prior(f"{name}.rho"))
-    unit, mean_variance = unit_leroux(name, graph, rho)
-    if block.weight is None:
-        return Effect(sigma * unit, sigma**2 * mean_variance)
-    return Effect(sigma * (unit + pt.sqrt(mean_variance) * pm.Normal(f"{name}.mean")))
+    if len(graph) > SPECTRAL:
+        unit, mean_variance = unit_leroux(name, graph, rho)
+        if block.weight is None:
+            return Effect(sigma * unit, sigma**2 * mean_variance)
+        return Effect(sigma * (unit + pt.sqrt(mean_variance) * pm.Normal(f"{name}.mean")))
+    modes, precision = laplacian_modes(graph)
+    spread = sigma / pt.sqrt(rho * precision + 1 - rho)
+    return Effect(modal(f"{name}.free", modes, spread, 1 / np.sqrt(0.5 * precision + 0.5), block, pooled))
+
+
+def intrinsic_modes(
+    adjacency: Adjacency, scale: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Orthonormal modes of the scaled intrinsic autoregression and their variances.
+
+    Parameters
+    ----------
+    adjacency : Adjacency
+        The graph.
+    scale : ndarray, shape (n_component,)
+        Scale of each component.
+
+    Returns
+    -------
+    ndarray, shape (n_area, n_area)
+        A mode a column.
+    ndarray, shape (n_area,)
+        Variances: 0 for the constant of a component of several areas, 1 for an area without neighbours.
+    """
+    single = adjacency.component_sizes[adjacency.component] == 1
+    precision = adjacency.laplacian().toarray() * scale[adjacency.component] + np.diag(single.astype(float))
+    value, modes = np.linalg.eigh(precision)
+    free = int((adjacency.component_sizes > 1).sum())
+    return modes, np.concatenate([np.zeros(free), 1 / value[free:]])
+
+
+def laplacian_modes(adjacency: Adjacency) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Orthonormal modes of the graph Laplacian and their eigenvalues.
+
+    Parameters
+    ----------
+    adjacency : Adjacency
+        The graph.
+
+    Returns
+    -------
+    ndarray, shape (n_area, n_area)
+        A mode a column.
+    ndarray, shape (n_area,)
+        Eigenvalues, 0 once a component.
+    """
+    value, modes = np.linalg.eigh(adjacency.laplacian().toarray())
+    return modes, np.maximum(value, 0.0)
 
 
 def _graph(block: Block, adjacency: Adjacency | None) -> Adjacency:
@@ -151,7 +216,7 @@ def _scale(block: Block, adjacency: Adjacency) -> NDArray[np.float64]:
     return scale_factors(adjacency) if block.term.scale else np.ones(len(adjacency.component_sizes))
 
 
-_KINDS: Final[Mapping[str, Callable[[Block, ModelCard, Adjacency | None], Effect]]] = {
+_KINDS: Final[Mapping[str, Callable[[Block, ModelCard, Adjacency | None, Crude], Effect]]] = {
     "fixed": _fixed,
     "linear": _linear,
     "exchangeable": _exchangeable,

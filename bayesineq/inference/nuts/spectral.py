@@ -1,0 +1,121 @@
+"""Effects with orthogonal modes, each sampled between the centred and the non-centred form as its data ask."""
+
+# pytensor publishes its types without annotating its functions.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+
+from bayesineq.design.matrix import Block
+from bayesineq.inference.nuts.data import Crude
+
+type Tensor = Any
+Float = NDArray[np.float64]
+
+_LEAST: Final = 0.05
+_MOST: Final = 1.0
+
+
+def modal(name: str, modes: Float, spread: Tensor, nominal: Float, block: Block, pooled: Crude) -> Tensor:
+    r"""
+    Add an effect :math:`V \\mathrm{diag}(s) z` with independent standard normal z to the model on the context stack.
+
+    With few data on a mode its hyperparameters and z are independent in the posterior, with many data they are
+    independent of :math:`s z`. What is sampled is :math:`s^c z`, with c between 0 and 1 as the data on the mode
+    outweigh its prior or not; the posterior is the same for any c (Papaspiliopoulos, Roberts and Skold 2007).
+
+    Parameters
+    ----------
+    name : str
+        Name of the sampled variable.
+    modes : ndarray, shape (n_level, n_mode)
+        Orthonormal columns V.
+    spread : tensor, shape (n_mode,)
+        Standard deviation s of each mode.
+    nominal : ndarray, shape (n_mode,)
+        `spread` at a standard deviation of one, roughly.
+    block : Block
+        The term.
+    pooled : Crude
+        What the rows say.
+
+    Returns
+    -------
+    tensor, shape (n_level,)
+        The effect.
+
+    References
+    ----------
+    Papaspiliopoulos O, Roberts GO, Skold M. A general framework for the parametrization of hierarchical models.
+    Stat Sci 2007. https://doi.org/10.1214/088342307000000014
+    """
+    level, typical = level_information(block, pooled)
+    signal = mode_information(modes, block, pooled, level) * (typical * nominal) ** 2
+    share = signal / (1 + signal)
+    log_spread = pt.log(spread)
+    raw = pm.Normal(name, 0.0, pt.exp(share * log_spread), shape=modes.shape[1])
+    basis = pm.Data(f"{name}.modes", modes)
+    return pt.dot(basis, raw * pt.exp((1 - share) * log_spread))
+
+
+def level_information(block: Block, pooled: Crude) -> tuple[Float, float]:
+    """
+    What the rows say of each level by itself.
+
+    Parameters
+    ----------
+    block : Block
+        A term.
+    pooled : Crude
+        What the rows say.
+
+    Returns
+    -------
+    ndarray, shape (n_level,)
+        Rough precision.
+    float
+        Rough standard deviation of the effects over the levels, by moments, between 0.05 and 1.
+    """
+    weight = np.ones(len(pooled.information)) if block.weight is None else block.weight
+    index = np.zeros(len(weight), dtype=np.int32) if block.index is None else block.index
+    precision = np.bincount(index, pooled.information * weight**2, minlength=block.size)
+    score = np.bincount(index, pooled.information * weight * pooled.residual, minlength=block.size)
+    seen = precision > 0
+    if not seen.any():
+        return precision, _LEAST
+    excess = float((score[seen] ** 2 / precision[seen] - 1).sum() / precision.sum())
+    return precision, float(np.clip(np.sqrt(max(excess, 0.0)), _LEAST, _MOST))
+
+
+def mode_information(modes: Float, block: Block, pooled: Crude, level: Float) -> Float:
+    """
+    What the rows say of each mode once their average is known.
+
+    Parameters
+    ----------
+    modes : ndarray, shape (n_level, n_mode)
+        Orthonormal columns.
+    block : Block
+        A term.
+    pooled : Crude
+        What the rows say.
+    level : ndarray, shape (n_level,)
+        Precision of each level, from `level_information`.
+
+    Returns
+    -------
+    ndarray, shape (n_mode,)
+        Rough precision; about zero for a mode that the intercept could take over.
+    """
+    share = pooled.information if block.weight is None else pooled.information * block.weight
+    index = np.zeros(len(share), dtype=np.int32) if block.index is None else block.index
+    total = float(pooled.information.sum())
+    first = np.bincount(index, share, minlength=block.size) @ modes
+    own: Float = level @ modes**2
+    return np.maximum(own - first**2 / total, 0.0) if total > 0 else own
