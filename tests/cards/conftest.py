@@ -38,11 +38,17 @@ def keys(graph: Adjacency) -> Callable[[str], pd.DataFrame]:
         aged = stream.beta(4.0, 16.0, len(areas))
         return areas.assign(residents=1_500, **columns, aged_65_and_over=aged)
 
+    def trial_counts() -> pd.DataFrame:
+        arms = cells.groupby(["area", "imd_decile", "age_band", "sex"], as_index=False)["population"].sum()
+        arms = arms.rename(columns={"population": "people"})
+        return pd.concat([arms.assign(treated=0), arms.assign(treated=1)], ignore_index=True)
+
     makers: dict[str, Callable[[], pd.DataFrame]] = {
         "area_counts": lambda: cells,
         "access_counts": lambda: cells.rename(columns={"population": "appointments"}),
         "outcome_counts": lambda: cells.rename(columns={"population": "person_years"}).astype({"person_years": float}),
         "area_health": area_health,
+        "trial_counts": trial_counts,
     }
 
     def make(schema: str) -> pd.DataFrame:
