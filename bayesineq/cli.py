@@ -203,19 +203,28 @@ def report(
     posterior: PosteriorArgument,
     areas: Annotated[Path, typer.Option(help="Boundaries of the areas.")],
     out_file: Annotated[Path, typer.Option("--out", help="Report to write (.html).")],
+    only_fitted_areas: Annotated[
+        bool, typer.Option("--only-fitted-areas", help="Draw only the posterior's areas of a larger map.")
+    ] = False,
 ) -> None:
     """Write a self-contained report with maps, gradients and limits."""
+    from bayesineq.dims import AREA
     from bayesineq.posterior.files import load
+    from bayesineq.posterior.population import levels_of
     from bayesineq.report.page import write_report
     from bayesineq.space.areas import read_areas
 
-    write_report(load(posterior), read_areas(areas), out_file)
+    fitted, polygons = load(posterior), read_areas(areas)
+    if only_fitted_areas:
+        polygons = polygons[polygons[AREA].isin(levels_of(fitted, AREA))]
+    write_report(fitted, polygons, out_file)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
 def _graph(
     card: ModelCard, rows: pd.DataFrame, edges: Path | None, areas: Path | None, only_table_areas: bool
 ) -> Adjacency | None:
+    from bayesineq.dims import AREA
     from bayesineq.space.areas import read_areas
     from bayesineq.space.contiguity import contiguity, read_adjacency
 
@@ -234,7 +243,7 @@ def _graph(
         return read_adjacency(edges).reordered(codes)
     assert areas is not None
     polygons = read_areas(areas)
-    return contiguity(polygons[polygons["area"].isin(codes)] if only_table_areas else polygons)
+    return contiguity(polygons[polygons[AREA].isin(codes)] if only_table_areas else polygons)
 
 
 def _show(table: pd.DataFrame, csv: Path | None) -> None:
