@@ -15,7 +15,9 @@ from bayesineq.space.adjacency import Adjacency, from_edges
 
 def card_text(outcome: str, terms: str, priors: str) -> str:
     """TOML of a card for a test."""
-    return f'name = "case"\nquestion = "?"\ntable = "case"\n[outcome]\n{outcome}\n[terms]\n{terms}\n[priors]\n{priors}\n'
+    return (
+        f'name = "case"\nquestion = "?"\ntable = "case"\n[outcome]\n{outcome}\n[terms]\n{terms}\n[priors]\n{priors}\n'
+    )
 
 
 def make(table: pd.DataFrame, outcome: str, terms: str, priors: str, graph: Adjacency | None = None) -> Design:

@@ -7,17 +7,14 @@ error of the engine's own draws is about 0.02 standard deviations at 4,000 draws
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pytest
 import xarray as xr
 
 from bayesineq.design.matrix import Design
 from bayesineq.inference.laplace.engine import sample
-from tests.laplace.cases import inla_graph, make, numbered, stan_graph
+from tests.laplace.cases import make, stan_graph
 
 DRAWS = 4000
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bayesineq.inference.laplace.likelihoods import log_density_at_nodes, rule_for
 from bayesineq.inference.laplace.newton import Posterior, own_value
+from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.passes import Observed
-from bayesineq.inference.laplace.terms import Latent
 
 Float = NDArray[np.float64]
 

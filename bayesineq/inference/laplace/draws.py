@@ -90,7 +90,7 @@ def _nearest(explored: Explored, t: Float) -> tuple[NDArray[np.int64], Float]:
     at = explored.surface.t
     if not t.shape[1]:
         return np.zeros(len(t), dtype=np.int64), t
-    nearest = cKDTree(at).query(t)[1]
+    nearest = np.asarray(cKDTree(at).query(t)[1], dtype=np.int64)
     return nearest, t - at[nearest]
 
 

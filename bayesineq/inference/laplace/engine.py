@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,17 +12,22 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bayesineq.design.matrix import Design
+from bayesineq.inference.laplace.checks import pointwise_checks
 from bayesineq.inference.laplace.correct import sites
 from bayesineq.inference.laplace.draws import joint_draws
-from bayesineq.inference.laplace.explore import explore
+from bayesineq.inference.laplace.explore import Explored, explore
 from bayesineq.inference.laplace.field import constant_log_determinant
+from bayesineq.inference.laplace.guards import refuse_separation, refuse_unidentified
 from bayesineq.inference.laplace.hyper import Model
 from bayesineq.inference.laplace.newton import Start
+from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.passes import Observed, observed
-from bayesineq.inference.laplace.terms import Latent, latent_field
+from bayesineq.inference.laplace.progress import reporter
+from bayesineq.inference.laplace.surface import log_mass
+from bayesineq.inference.laplace.terms import latent_field
 from bayesineq.inference.tree import posterior_tree
 
 Float = NDArray[np.float64]
@@ -69,17 +75,50 @@ def sample(
         If no trustworthy answer was reached.
     """
     n_thread = threads if threads is not None else min(os.cpu_count() or 1, _MOST_THREADS)
-    with worker_threads(n_thread) as pool:
+    refuse_separation(design)
+    clock = _Clock()
+    with worker_threads(n_thread) as pool, reporter(progress) as report:
         model, start = build(design, correction)
-        explored = explore(model, start, pool, lambda text: None)
-        values, large, small = joint_draws(model, explored, draws, seed, pool, lambda text: None)
+        clock.lap("pattern")
+        explored = explore(model, start, pool, report)
+        clock.lap("hyperparameters")
+        mode = explored.nodes[0].found
+        refuse_unidentified(design, model.latent, mode)
+        checks = pointwise_checks(model, mode, pool)
+        clock.lap("checks")
+        values, large, small = joint_draws(model, explored, draws, seed, pool, report)
+        clock.lap("draws")
     return posterior_tree(
         design,
         named_draws(design, model.latent, values, large, small),
         engine="laplace",
         seed=seed,
-        attributes={"correction": correction},
+        checks=checks,
+        attributes={"correction": correction, **_attributes(explored), **clock.seconds},
     )
+
+
+class _Clock:
+    """Seconds of each part of a fit, under `seconds_PART`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        now = time.perf_counter()
+        self.seconds[f"seconds_{part}"] = round(now - self._last, 4)
+        self._last = now
+
+
+def _attributes(explored: Explored) -> dict[str, float | int]:
+    """How the hyperparameters were integrated, and the log marginal likelihood of the model."""
+    return {
+        "nodes": len(explored.nodes),
+        "evaluations": explored.evaluations,
+        "surface_misfit": explored.misfit,
+        "log_marginal_likelihood": log_mass(explored.surface) + max(n.log_density for n in explored.nodes),
+    }
 
 
 @contextmanager

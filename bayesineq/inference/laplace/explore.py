@@ -99,14 +99,14 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
 
     centre = [node_of(model, mode.x, mode.found)]
     if d == 0:
-        return Explored(tuple(centre), surface(centre, axes, gridded=False), 0.0, count)
+        return Explored(tuple(centre), surface(centre, axes), 0.0, count)
     value, vector = np.linalg.eigh(mode.hessian)
     axes = vector / np.sqrt(np.maximum(value, 1e-3))
     design = composite_design(d)
     nodes = centre + solve(design)
     misfit = quadratic_misfit(nodes, axes)
     if misfit <= _QUADRATIC * max(1, d - 1):
-        return Explored(tuple(nodes), surface(nodes, axes, gridded=False), misfit, count)
+        return Explored(tuple(nodes), surface(nodes, axes, quadratic=True), misfit, count)
     complete = len(nodes) == 1 + len(design)
     if d <= 2:
         axes = _rescaled(nodes, axes) if complete else axes
@@ -116,7 +116,7 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
     bent = _bent(nodes, d) if complete and not cheap else list(range(d))
     nodes = _within(nodes + _scan(solve, centre[0], axes, bent))
     for round_ in range(_ROUNDS if cheap else 1):
-        between = surface(nodes, axes, gridded=False)
+        between = surface(nodes, axes)
         wanted = _spread_out(draw_positions(between, 400, np.random.default_rng(round_)), (8 if cheap else 2) * d)
         fresh = solve(wanted)
         at = np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d)
@@ -125,7 +125,7 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
         nodes = _within(nodes + fresh)
         if misfit < _MISFIT:
             break
-    return Explored(tuple(nodes), surface(nodes, axes, gridded=False), misfit, count)
+    return Explored(tuple(nodes), surface(nodes, axes), misfit, count)
 
 
 def composite_design(d: int) -> list[Float]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.inference.laplace.arrow import arrow, selected_covariances
+from bayesineq.inference.laplace.parts import LargePart, Latent
 from bayesineq.inference.laplace.rows import Sums
-from bayesineq.inference.laplace.terms import LargePart, Latent
 
 Float = NDArray[np.float64]
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from bayesineq.errors import ConvergenceError
 from bayesineq.inference.laplace.correct import evidence_gap
 from bayesineq.inference.laplace.field import Field, field
-from bayesineq.inference.laplace.newton import Posterior, Start, bound_slope, posterior, tangents, warm
+from bayesineq.inference.laplace.newton import Posterior, Start, posterior, warm
+from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.passes import Observed
-from bayesineq.inference.laplace.terms import Latent
+from bayesineq.inference.laplace.slopes import bound_slope, tangents
 
 Float = NDArray[np.float64]
 

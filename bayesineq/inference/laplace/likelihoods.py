@@ -64,7 +64,7 @@ def rule_for(variance: float) -> tuple[Float, Float]:
     (ndarray, ndarray)
         Nodes and weights.
     """
-    k = 1 if variance < 0.2 else 2 if variance < 1.0 else 3
+    k = 1 if variance < 0.2 else 2 if variance < 0.9 else 3
     return NODES[k, : _SIZES[k]].copy(), WEIGHTS[k, : _SIZES[k]].copy()
 
 
@@ -302,7 +302,7 @@ def expectations(
             else:
                 f, g, h, d = interval(family, lower[r], y, n, own, m)
         else:
-            rule = 0 if v < 0.05 else (1 if v < 0.4 else (2 if v < 2.0 else 3))
+            rule = 0 if v < 0.05 else (1 if v < 0.4 else (2 if v < 0.9 else 3))
             size = 5 if rule == 0 else (9 if rule == 1 else (17 if rule == 2 else 31))
             sd = math.sqrt(v)
             for k in range(size):

@@ -14,8 +14,8 @@ from bayesineq.design.matrix import Design
 from bayesineq.inference.laplace.arrow import Arrow
 from bayesineq.inference.laplace.field import Field
 from bayesineq.inference.laplace.likelihoods import FAMILY, NODES, WEIGHTS, expectations
+from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.rows import Sums, accumulate, predictor, predictor_variance
-from bayesineq.inference.laplace.terms import Latent
 
 Float = NDArray[np.float64]
 
@@ -34,7 +34,9 @@ class Observed:
     lower, upper, trials, offset : ndarray, shape (n_row,)
         Outcome (the two differ for intervals), denominator, offset.
     constant : float
-        Log Jacobian of a transformed outcome.
+        Log Jacobian of a transformed outcome, over all rows.
+    log_value : ndarray, shape (n_row,)
+        Minus that of each row: the logarithm of a log-normal outcome, zero elsewhere.
     """
 
     family: int
@@ -43,6 +45,7 @@ class Observed:
     trials: Float
     offset: Float
     constant: float
+    log_value: Float
 
 
 def observed(design: Design) -> Observed:
@@ -60,14 +63,13 @@ def observed(design: Design) -> Observed:
         Arrays for the kernels.
     """
     response, name = design.response, design.card.outcome.likelihood
-    value, constant = response.value, 0.0
+    value, log_value = response.value, np.zeros(len(response.value))
     if name == "log_normal":
-        value = np.log(value)
-        constant = -float(value.sum())
+        value = log_value = np.log(value)
     lower = value if response.lower is None else response.lower
     upper = value if response.upper is None else response.upper
     trials = np.ones(len(value)) if response.trials is None else response.trials
-    return Observed(FAMILY[name], lower, upper, trials, response.offset, constant)
+    return Observed(FAMILY[name], lower, upper, trials, response.offset, -float(log_value.sum()), log_value)
 
 
 def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None) -> None:
@@ -86,8 +88,8 @@ def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None)
     if pool is None or n_row <= _CHUNK:
         work(0, n_row)
         return
-    edges = np.arange(0, n_row, _CHUNK)
-    for done in [pool.submit(work, int(b), int(min(b + _CHUNK, n_row))) for b in edges]:
+    edges = range(0, n_row, _CHUNK)
+    for done in [pool.submit(work, b, min(b + _CHUNK, n_row)) for b in edges]:
         done.result()
 
 
@@ -122,7 +124,7 @@ def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executo
             np.zeros((n_large, n_small)),
             np.zeros(n_link),
         )
-        accumulate(
+        accumulate(  # type: ignore[call-arg]
             *_sides(latent),
             latent.links.index,
             slope,
@@ -228,7 +230,7 @@ def variance_of_rows(latent: Latent, prior: Field, system: Arrow, covariance: Fl
     out = np.empty(latent.small.index.shape[1])
 
     def work(begin: int, end: int) -> None:
-        predictor_variance(*_sides(latent), latent.links.index, corner, cross, link, begin, end, out)
+        predictor_variance(*_sides(latent), latent.links.index, corner, cross, link, begin, end, out)  # type: ignore[call-arg]
 
     chunked(work, len(out), pool)
     return out

@@ -109,7 +109,8 @@ def side(blocks: list[tuple[Int32 | None, Float | None, int]], n_row: int) -> Si
         The same, as arrays.
     """
     index = np.zeros((len(blocks), n_row), dtype=np.int32)
-    weights, weighted, at = [], np.full(len(blocks), -1, dtype=np.int64), 0
+    weights: list[Float] = []
+    weighted, at = np.full(len(blocks), -1, dtype=np.int64), 0
     for b, (level, weight, size) in enumerate(blocks):
         index[b] = at if level is None else level + np.int32(at)
         if weight is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
+from scipy.special import gammaln
 
 if TYPE_CHECKING:
     from bayesineq.inference.laplace.hyper import Node
@@ -105,7 +106,7 @@ def quadratic_misfit(nodes: Sequence[Node], axes: Float) -> float:
     float
         Infinite where the quadratic has no maximum near, or the nodes are too few.
     """
-    between = surface(nodes, axes, gridded=False, quadratic=True)
+    between = surface(nodes, axes, quadratic=True)
     d = axes.shape[0]
     if len(nodes) <= len(between.polynomial):
         return np.inf
@@ -115,7 +116,7 @@ def quadratic_misfit(nodes: Sequence[Node], axes: Float) -> float:
     return float(np.abs(between.log_density(between.t) - between.y).max())
 
 
-def surface(nodes: Sequence[Node], axes: Float, *, gridded: bool, quadratic: bool | None = None) -> Surface:
+def surface(nodes: Sequence[Node], axes: Float, *, gridded: bool = False, quadratic: bool = False) -> Surface:
     """
     Interpolate the log density.
 
@@ -127,8 +128,8 @@ def surface(nodes: Sequence[Node], axes: Float, *, gridded: bool, quadratic: boo
         Unit.
     gridded : bool
         Whether the nodes are a grid that holds all the mass.
-    quadratic : bool, optional
-        Whether to stop at the quadratic; by default if there are no more nodes than a composite design has.
+    quadratic : bool
+        Whether a quadratic describes the nodes well enough.
 
     Returns
     -------
@@ -139,15 +140,13 @@ def surface(nodes: Sequence[Node], axes: Float, *, gridded: bool, quadratic: boo
     y = y - y.max()
     d = t.shape[1]
     terms = (d + 1) * (d + 2) // 2
-    composite = 1 + 2 * d + (2 ** min(d, 4 if d <= 5 else 5 if d == 6 else 6) if d > 1 else 2)
-    only = len(nodes) <= composite if quadratic is None else quadratic
-    size = terms if only or len(nodes) < terms + 2 * d + 1 else terms + 2 * d
+    size = terms if quadratic or len(nodes) < terms + 2 * d + 1 else terms + 2 * d
     # Nodes far out in the tails bend the polynomial less than those that carry mass.
-    weight = np.ones(len(y)) if only else np.exp(0.25 * np.maximum(y, -12.0))
+    weight = np.ones(len(y)) if quadratic else np.exp(0.25 * np.maximum(y, -12.0))
     basis = _basis(t, size) if d else np.ones((len(y), 1))
     fitted, *_ = np.linalg.lstsq(basis * weight[:, None], y * weight, rcond=None)
     rest = None
-    if not only and d:
+    if not quadratic and d:
         rest = RBFInterpolator(t, y - basis @ fitted, kernel="cubic", degree=1)
     return Surface(nodes[0].x, axes, t, y, fitted, rest, gridded)
 
@@ -184,13 +183,7 @@ def draw_positions(between: Surface, n_draw: int, rng: np.random.Generator) -> F
         centre = np.linalg.solve(hessian, between.polynomial[1 : 1 + d])
         white = rng.standard_normal((n_draw, d))
         return np.asarray(centre + np.linalg.solve(np.linalg.cholesky(hessian).T, white.T).T)
-    if between.gridded:
-        proposal = rng.uniform(between.t.min(axis=0) - 0.5, between.t.max(axis=0) + 0.5, size=(_PROPOSALS, d))
-        # Beyond the grid's edge there is no mass, and nothing to interpolate between.
-        proposal = proposal[cKDTree(between.t).query(proposal)[0] <= _NEAR]
-        log_weight = between.log_density(proposal)
-    else:
-        proposal, log_weight = _tailed_proposals(between, rng)
+    proposal, log_weight, _ = _proposals(between, rng)
     weight = np.exp(log_weight - log_weight.max())
     order = np.argsort(proposal[:, 0], kind="stable")
     cumulated = np.cumsum(weight[order]) / weight.sum()
@@ -200,7 +193,45 @@ def draw_positions(between: Surface, n_draw: int, rng: np.random.Generator) -> F
     return np.asarray(rng.permutation(proposal[chosen]))
 
 
-def _tailed_proposals(between: Surface, rng: np.random.Generator) -> tuple[Float, Float]:
+def log_mass(between: Surface) -> float:
+    """
+    Logarithm of the integral of the density over the hyperparameters, relative to its highest node.
+
+    Parameters
+    ----------
+    between : Surface
+        The density.
+
+    Returns
+    -------
+    float
+        With the highest node's log density added, the log marginal likelihood.
+    """
+    d = between.t.shape[1]
+    if d == 0:
+        return 0.0
+    volume = float(np.linalg.slogdet(between.axes)[1])
+    if between.rest is None:
+        hessian = _hessian(between, d)
+        linear = between.polynomial[1 : 1 + d]
+        top = between.polynomial[0] + 0.5 * float(linear @ np.linalg.solve(hessian, linear))
+        return float(volume + top + 0.5 * d * np.log(2.0 * np.pi) - 0.5 * np.linalg.slogdet(hessian)[1])
+    _, log_weight, log_constant = _proposals(between, np.random.default_rng(0))
+    return float(volume + log_constant + np.logaddexp.reduce(log_weight))
+
+
+def _proposals(between: Surface, rng: np.random.Generator) -> tuple[Float, Float, float]:
+    """Positions with log weights, and what to add to their log sum for the log integral."""
+    if not between.gridded:
+        return _tailed_proposals(between, rng)
+    low, high = between.t.min(axis=0) - 0.5, between.t.max(axis=0) + 0.5
+    proposal = rng.uniform(low, high, size=(_PROPOSALS, len(low)))
+    # Beyond the grid's edge there is no mass, and nothing to interpolate between.
+    proposal = proposal[cKDTree(between.t).query(proposal)[0] <= _NEAR]
+    return proposal, between.log_density(proposal), float(np.log((high - low).prod() / _PROPOSALS))
+
+
+def _tailed_proposals(between: Surface, rng: np.random.Generator) -> tuple[Float, Float, float]:
     """Student t proposals, wider on the side of each axis to which nodes reach farther, and their log weights."""
     t, y = between.t, between.y
     d = t.shape[1]
@@ -216,4 +247,7 @@ def _tailed_proposals(between: Surface, rng: np.random.Generator) -> tuple[Float
     proposal, white = proposal[inside], white[inside]
     squares = (white**2).sum(axis=1)
     log_weight = np.minimum(between.log_density(proposal), 0.5) + 0.5 * (_FREEDOM + d) * np.log1p(squares / _FREEDOM)
-    return proposal, log_weight
+    # Density of the proposal at its centre: a t density, each side scaled by the mean of the two widths.
+    log_centre = gammaln(0.5 * (_FREEDOM + d)) - gammaln(0.5 * _FREEDOM) - 0.5 * d * np.log(_FREEDOM * np.pi)
+    log_centre -= np.log(0.5 * (up + down)).sum()
+    return proposal, log_weight, float(-log_centre - np.log(_PROPOSALS))
