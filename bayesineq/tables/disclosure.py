@@ -184,5 +184,131 @@ def implied_small(rate: ArrayLike, population: ArrayLike, rule: Rule = DEFAULT_R
     return is_small(people, rule) | is_small(events, rule)
 
 
+def shown_values(count: ArrayLike, rule: Rule, hidden: NDArray[np.bool_]) -> list[int | None]:
+    """
+    Rounded counts, None where they are withheld.
+
+    Parameters
+    ----------
+    count : array_like, shape (n,)
+        People or events.
+    rule : Rule
+        Threshold and base.
+    hidden : ndarray of bool, shape (n,)
+        What to withhold; must hold every small count.
+
+    Returns
+    -------
+    list of int or None
+        What may be shown.
+
+    Raises
+    ------
+    DisclosureError
+        If a small count would be shown.
+    """
+    values = np.asarray(count, dtype=np.float64)
+    if (is_small(values, rule) & ~hidden).any():
+        raise DisclosureError("a small count is not withheld; hide at least is_small(count)")
+    return [None if hide else _rounded(float(v), rule) for v, hide in zip(values, hidden, strict=True)]
+
+
+def safe_decimals(population: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.int64]:
+    """
+    Most decimals of a rate at which it tells its count no closer than the rounding of counts does.
+
+    Parameters
+    ----------
+    population : array_like, shape (...)
+        Denominators that readers can know, above 0.
+    rule : Rule
+        Threshold and base.
+
+    Returns
+    -------
+    ndarray of int64, shape (...)
+        Decimals of events per person; 0 or less where not even one is safe. A percentage has two fewer.
+
+    Raises
+    ------
+    DisclosureError
+        If a denominator is not above 0.
+
+    Notes
+    -----
+    A rate shown to d decimals and a denominator N give the count to within N 10^-d, which must not be less than the
+    base: for base 5, tenths of a percent from N = 5,000.
+
+    Examples
+    --------
+    >>> safe_decimals([40, 500, 4_999, 5_000]).tolist()
+    [0, 2, 2, 3]
+    """
+    people = np.asarray(population, dtype=np.float64)
+    if not (np.isfinite(people) & (people > 0)).all():
+        raise DisclosureError("denominators must be above 0; leave rows without people out")
+    # A whisker lets exact powers of ten pass.
+    return np.floor(np.log10(people / rule.base) + 1e-9).astype(np.int64)
+
+
+def protect_rates(
+    table: pd.DataFrame, rates: Sequence[str], population: str, rule: Rule = DEFAULT_RULE
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """
+    Withhold and round rates, with their intervals, so that they and their denominator do not give a count back.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a group.
+    rates : sequence of str
+        Events per person: the estimate first, then the ends of its interval. A row whose estimate implies a small
+        count, or whose denominator is small, loses them all.
+    population : str
+        Column of denominators, which readers are taken to know.
+    rule : Rule
+        Threshold and base.
+
+    Returns
+    -------
+    (DataFrame, DataFrame)
+        The table with safe rates, and the audit: `table`, `cell`, `column`, `reason`.
+
+    Raises
+    ------
+    DisclosureError
+        If a column is not there, or holds what is no rate or denominator.
+
+    Notes
+    -----
+    Every number of a row is rounded to the decimals of `safe_decimals`, so each tells the count no closer than the
+    published count itself. Pooling in a model does not exempt a rate.
+    """
+    if missing := [c for c in (*rates, population) if c not in table.columns]:
+        raise DisclosureError(f"the table has no columns {missing}; it has {list(table.columns)}")
+    people = table[population].to_numpy(dtype=np.float64)
+    values = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in rates}
+    small = implied_small(values[rates[0]], people, rule)
+    decimals = safe_decimals(np.where(people > 0, people, 1.0), rule)
+    unit = 10.0 ** -decimals.astype(np.float64)
+    coarse = ~small & (decimals < 1)
+    hidden = small | coarse
+    shown = table.copy()
+    for name, value in values.items():
+        # The last step removes the binary dust of multiplying by a power of ten.
+        rounded = np.array([round(v, max(d, 0)) for v, d in zip(np.round(value / unit) * unit, decimals, strict=True)])
+        shown[name] = np.where(hidden, np.nan, rounded)
+    reasons = np.where(small, "the rate and its denominator imply a small count", "too few people for a safe decimal")
+    audit = pd.DataFrame(
+        {
+            "table": "rates",
+            "cell": table.index[hidden].astype(str),
+            "column": ", ".join(rates),
+            "reason": reasons[hidden],
+        }
+    )
+    return shown, audit
+
+
 def _rounded(count: float, rule: Rule) -> int:
     return int(np.floor(count / rule.base + 0.5)) * rule.base
