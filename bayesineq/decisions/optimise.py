@@ -92,14 +92,13 @@ def greedy(problem: Problem, budget: float, *, divisible: bool) -> Array:
     """
     start, every = hull_steps(problem.value, problem.spend)
     solution = np.zeros(problem.value.shape)
-    given = np.flatnonzero(start >= 0)
-    solution[given, start[given]] = 1.0
     ends = np.cumsum(every[:, 3])
     whole = int(np.searchsorted(ends, budget * (1 + 1e-12), side="right"))
-    for unit, before, after in every[:whole, :3].astype(int):
-        if before >= 0:
-            solution[unit, before] = 0.0
-        solution[unit, after] = 1.0
+    # steps of a unit stand in the order of its hull, and of repeated positions the last assignment stays
+    at = start.copy()
+    at[every[:whole, 0].astype(int)] = every[:whole, 2].astype(int)
+    given = np.flatnonzero(at >= 0)
+    solution[given, at[given]] = 1.0
     if divisible and whole < len(every):
         unit, before, after = every[whole, :3].astype(int)
         part = (budget - (ends[whole - 1] if whole else 0.0)) / every[whole, 3]
