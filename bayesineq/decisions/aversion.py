@@ -60,11 +60,15 @@ def equally_distributed_equivalent(
     if aversion == 0:
         return np.asarray(mean)
     scale = mean[..., np.newaxis]
+    # near an aversion of 0 (Kolm) or 1 (Atkinson) the powers cancel: sums of their differences from 1 do not
     if family == "kolm":
-        return np.asarray(mean - np.log((share * np.exp(-aversion * (h - scale))).sum(axis=-1)) / aversion)
+        change = np.log1p((share * np.expm1(-aversion * (h - scale))).sum(axis=-1))
+        return np.asarray(mean - change / aversion)
+    ratio = np.log(h / scale)
     if aversion == 1:
-        return np.asarray(np.exp((share * np.log(h)).sum(axis=-1)))
-    return np.asarray(mean * ((share * (h / scale) ** (1 - aversion)).sum(axis=-1)) ** (1 / (1 - aversion)))
+        return np.asarray(mean * np.exp((share * ratio).sum(axis=-1)))
+    change = np.log1p((share * np.expm1((1 - aversion) * ratio)).sum(axis=-1))
+    return np.asarray(mean * np.exp(change / (1 - aversion)))
 
 
 def equity_weights(

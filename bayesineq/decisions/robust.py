@@ -1,0 +1,96 @@
+"""How wrong the effects may be before another choice is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.decisions.compare import best_option, compare, p_best
+from bayesineq.decisions.net_benefit import NOTHING
+from bayesineq.dims import INTERVENTION, SAMPLE_DIMS
+from bayesineq.uplift.benefit import check_benefit
+from bayesineq.uplift.sensitivity import with_bias
+
+
+def under_bias(
+    benefit: xr.DataArray,
+    cost: xr.DataArray | Mapping[str, float] | None,
+    *,
+    threshold: float | None,
+    sds: Sequence[float],
+    comparator: str | None = NOTHING,
+    seed: int | None = None,
+) -> pd.DataFrame:
+    """
+    Probability that each option is best under growing doubt about hidden bias.
+
+    Parameters
+    ----------
+    benefit : DataArray, dims (chain, draw, unit..., intervention)
+        Benefit per eligible person.
+    cost, threshold, comparator
+        As in `compare`.
+    sds : sequence of float
+        Standard deviations of the bias in the benefit per person; 0 is none.
+    seed : int, optional
+        Seed of the draws of bias; the same draws are scaled, so that rows can be compared.
+
+    Returns
+    -------
+    DataFrame
+        `sd, intervention, net_benefit, p_best, expected_loss, best`.
+    """
+    rows = []
+    for sd in sds:
+        doubted = with_bias(benefit, float(sd), seed=seed)
+        worth = compare(doubted, cost, threshold=threshold, comparator=comparator).net_benefit
+        best, loss = best_option(worth)
+        rows.append(
+            pd.DataFrame(
+                {
+                    "sd": float(sd),
+                    INTERVENTION: worth[INTERVENTION].values,
+                    "net_benefit": worth.mean(SAMPLE_DIMS).values,
+                    "p_best": p_best(worth),
+                    "expected_loss": loss,
+                    "best": worth[INTERVENTION].values == best,
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def tipping_points(
+    benefit: xr.DataArray,
+    cost: xr.DataArray | Mapping[str, float] | None,
+    *,
+    threshold: float | None,
+    comparator: str | None = NOTHING,
+) -> pd.DataFrame:
+    """
+    Smallest overstatement of the best option's benefit at which each other option is better.
+
+    Parameters
+    ----------
+    benefit : DataArray, dims (chain, draw, unit..., intervention)
+        Benefit per eligible person.
+    cost, threshold, comparator
+        As in `compare`.
+
+    Returns
+    -------
+    DataFrame
+        `best, instead, overstated_by`: the share of the best option's expected benefit that must be bias for the
+        other to overtake it, other benefits as they are; above 1, it would have to harm. Missing where the best
+        option gains nothing by its benefit, such as no intervention.
+    """
+    checked = check_benefit(benefit)
+    found = compare(checked, cost, threshold=threshold, comparator=comparator)
+    table = found.options.set_index(INTERVENTION)
+    gained = (1.0 if threshold is None else float(threshold)) * table["benefit"][found.best]
+    margin = table["net_benefit"][found.best] - table["net_benefit"].drop(found.best)
+    share = margin / gained if gained > 0 else margin * np.nan
+    return pd.DataFrame({"best": found.best, "instead": share.index, "overstated_by": share.to_numpy()})
