@@ -158,7 +158,10 @@ def _cdf(data: Observed, own: float, eta: Float) -> Callable[[Float], Float]:
         return clipped(lambda y: np.asarray(special.gammaincc(y + 1.0, np.exp(eta))))
     if data.family == BINOMIAL:
         n = data.trials[:, None]
-        return clipped(lambda y: np.where(y >= n, 1.0, special.bdtr(y, np.maximum(n, y), special.expit(eta))))
+        # SciPy's own binomial distribution function deprecates sizes that are stored as floating point.
+        return clipped(
+            lambda y: np.where(y >= n, 1.0, special.betaincc(y + 1.0, np.maximum(n - y, 1.0), special.expit(eta)))
+        )
     if data.family == NEGATIVE_BINOMIAL:
         return clipped(lambda y: np.asarray(special.betainc(own, y + 1.0, special.expit(np.log(own) - eta))))
     if data.family == 3:
