@@ -62,6 +62,8 @@ def equally_distributed_equivalent(
     scale = mean[..., np.newaxis]
     # near an aversion of 0 (Kolm) or 1 (Atkinson) the powers cancel: sums of their differences from 1 do not
     if family == "kolm":
+        if aversion * float(np.abs(h - scale).max()) < 1e-12:
+            return np.asarray(mean)
         change = np.log1p((share * np.expm1(-aversion * (h - scale))).sum(axis=-1))
         return np.asarray(mean - change / aversion)
     ratio = np.log(h / scale)
