@@ -11,13 +11,14 @@ import xarray as xr
 
 from bayesineq.design.card import ModelCard
 from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
-from bayesineq.errors import MeasureError
+from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of, population, provenance
 from bayesineq.report.alike import alike
 from bayesineq.report.checks import plot_calibration, plot_prior_posterior
 from bayesineq.report.draws import ends, flat
+from bayesineq.report.explorer import Explorer, explorer
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
 from bayesineq.report.measured import core20_table, inequality_table
 from bayesineq.report.numbers import estimate, unit_of
@@ -69,6 +70,8 @@ class Content:
         The average of everyone, with its interval.
     rule : Rule
         How small counts were treated.
+    explorer : Explorer or None
+        The explorer, where it was asked for.
     """
 
     card: ModelCard
@@ -83,6 +86,7 @@ class Content:
     provenance: Mapping[str, str]
     overall: str
     rule: Rule
+    explorer: Explorer | None = None
 
 
 def gather(
@@ -93,6 +97,7 @@ def gather(
     prob: float = CI_PROB,
     rule: Rule = DEFAULT_RULE,
     code: str | None = None,
+    with_explorer: bool = False,
 ) -> Content:
     """
     Gather what a report says.
@@ -111,11 +116,18 @@ def gather(
         How small counts are treated.
     code : str, optional
         Column of area codes in `areas`.
+    with_explorer : bool
+        Whether to prepare the explorer; needs the extra `bayesineq[explorer]` and boundaries.
 
     Returns
     -------
     Content
         Ready to be laid out.
+
+    Raises
+    ------
+    BayesineqError
+        If the explorer is asked for and cannot be made.
     """
     card = card_of(post)
     everyone = flat(expected(post))
@@ -149,10 +161,14 @@ def gather(
         section = association_section(frame)
         sections.append(section)
         answer.extend(section.statements)
-    unmapped = 0
+    unmapped, found = 0, None
+    if with_explorer and (place is None or areas is None):
+        raise BayesineqError("the explorer needs a card with areas and their boundaries; pass both, or explorer=False")
     if place is not None and areas is not None:
         shapes = outline(areas, code=code)
-        section = map_section(frame, shapes, place, _names(areas, shapes))
+        names = _names(areas, shapes)
+        section = map_section(frame, shapes, place, names)
+        found = explorer(frame, shapes, names) if with_explorer else None
         unmapped = len(shapes) - len(post["posterior"][place])
         sections.append(section)
         answer.extend(section.statements)
@@ -171,6 +187,7 @@ def gather(
         provenance={key: str(value) for key, value in provenance(post).items()},
         overall=estimate(mean, lower, upper, unit),
         rule=rule,
+        explorer=found,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from bayesineq.report.chance import CHANCES
 from bayesineq.report.content import Content, gather
 from bayesineq.report.kinds import Kind, coverage, report_kind
 from bayesineq.report.labels import Labels
+from bayesineq.report.numbers import unit_of
 from bayesineq.report.parts import Table
 from bayesineq.report.style import Chart, direction, to_png, to_svg
 from bayesineq.report.words import sentence
@@ -34,6 +36,7 @@ _HEADINGS: Final = {
     "core20": "Core20 and everyone else",
     "answer": "The answer",
     "inequality": "How unequal",
+    "explorer": "Explore",
     "trust": "Can this be trusted?",
     "quality": "Data quality",
     "limits": "What must not be concluded",
@@ -63,6 +66,7 @@ def write_report(
     prob: float = CI_PROB,
     rule: Rule = DEFAULT_RULE,
     code: str | None = None,
+    explorer: bool = False,
 ) -> Path:
     """
     Write a report of a posterior: one HTML file that needs no network, no script and no other file.
@@ -87,6 +91,9 @@ def write_report(
         How small counts are treated.
     code : str, optional
         Column of area codes in `areas`.
+    explorer : bool
+        Whether to add the explorer, with the extra `bayesineq[explorer]`. It is the only part that runs a script; the
+        page names the script to the browser, which runs no other.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def write_report(
         If the posterior, the boundaries or the folder cannot be used; nothing is written then.
     """
     report_kind(kind)
-    content = gather(post, areas, labels=labels, prob=prob, rule=rule, code=code)
+    content = gather(post, areas, labels=labels, prob=prob, rule=rule, code=code, with_explorer=explorer)
     page = render(content, kind=kind, title=title, prob=prob)
     target = Path(path)
     with replacing(target) as beside:
@@ -145,9 +152,12 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         for number, section in enumerate(content.sections, 1)
     ]
     chosen = report_kind(kind)
+    order = list(chosen.order)
+    if content.explorer and "sections" in order:
+        order.insert(order.index("sections"), "explorer")
     covered = coverage(chosen, content.unknown)
     anchors = []
-    for key in chosen.order:
+    for key in order:
         if key == "sections":
             anchors += [(str(section["anchor"]), str(section["title"])) for section in sections]
         elif key != "inequality" or content.inequality:
@@ -156,7 +166,9 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
     css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     context: dict[str, Any] = {
         "title": title or f"{chosen.title} {card.outcome.name}",
-        "order": chosen.order,
+        "order": order,
+        "policy": _policy(content),
+        **_explorer(content),
         "purpose": chosen.purpose,
         "actions": chosen.actions,
         "coverage": covered,
@@ -181,6 +193,32 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "rule": str(content.rule),
     }
     return environment.get_template("report.html").render(context)
+
+
+def _policy(content: Content) -> str:
+    """What the browser may do: show pictures that are in the file, and run the explorer's scripts and no other."""
+    rules = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    if content.explorer is None:
+        return rules
+    scripts = (content.explorer.library, content.explorer.script)
+    names = [base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") for text in scripts]
+    return f"{rules}; script-src {' '.join(f"'sha256-{name}'" for name in names)}"
+
+
+def _explorer(content: Content) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    found = content.explorer
+    if found is None:
+        return {"explorer": None}
+    return {
+        "explorer": found,
+        # Scripts of this package and its library, and data in which every sign that could end a block is escaped.
+        "explorer_json": Markup(found.data),
+        "explorer_library": Markup(found.library),
+        "explorer_script": Markup(found.script),
+        "unit_label": unit_of(content.card.outcome, 1.0).label if content.card.outcome.link == "logit" else "",
+    }
 
 
 def _picture(chart: Chart) -> dict[str, str]:

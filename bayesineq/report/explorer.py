@@ -1,0 +1,353 @@
+"""An explorer inside the report: map, gradient and table linked, without a network, within a strict security policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from bayesineq.dims import AREA, POPULATION
+from bayesineq.errors import BayesineqError
+from bayesineq.posterior.expected import expected
+from bayesineq.posterior.population import population
+from bayesineq.report.alike import alike
+from bayesineq.report.areas import area_table, quantile_classes
+from bayesineq.report.groups import group_table
+from bayesineq.report.labels import DEPRIVATION, dimension_label
+from bayesineq.report.numbers import decimals, with_unit
+from bayesineq.report.outline import Outline
+from bayesineq.report.parts import Frame
+from bayesineq.report.style import CONTRAST, EXCEEDANCE, EXCEEDANCE_EDGES, INK, MISSING, QUIET, SEQUENTIAL, direction
+from bayesineq.tables.disclosure import implied_small
+
+_THRESHOLDS: Final = 25
+_ROOM: Final = (0.02, 0.98)
+_MOST: Final = 8_000
+_SCRIPT: Final = Path(__file__).parent / "templates" / "explorer.js"
+
+
+@dataclass(frozen=True, slots=True)
+class Explorer:
+    """
+    What the page needs to hold an explorer.
+
+    Parameters
+    ----------
+    data : str
+        JSON of areas, groups, thresholds and words; no sign in it can end a script.
+    library : str
+        JavaScript of the drawing library.
+    script : str
+        JavaScript that links controls, map, gradient and table.
+    areas : tuple of (str, str)
+        Code and name of every area with an estimate, in order of names.
+    dims : tuple of (str, str)
+        Code and name of every dimension of groups.
+    thresholds : tuple of str
+        The thresholds in words.
+    start : int
+        Threshold at which the explorer opens: the one nearest the average.
+    legends : mapping of str to tuple of (str, str)
+        By what is shown: colour and label of each class.
+    """
+
+    data: str
+    library: str
+    script: str
+    areas: tuple[tuple[str, str], ...]
+    dims: tuple[tuple[str, str], ...]
+    thresholds: tuple[str, ...]
+    start: int
+    legends: Mapping[str, tuple[tuple[str, str], ...]]
+
+
+def explorer(frame: Frame, shapes: Outline, names: Mapping[str, str]) -> Explorer:
+    """
+    Prepare an explorer.
+
+    Parameters
+    ----------
+    frame : Frame
+        The posterior and how it is shown; its card has areas.
+    shapes : Outline
+        Boundaries.
+    names : mapping of str to str
+        Names of areas by code.
+
+    Returns
+    -------
+    Explorer
+        Ready for the page.
+
+    Raises
+    ------
+    BayesineqError
+        If the card has no areas, there are more than 8,000, or the extra `bayesineq[explorer]` is not installed.
+    """
+    if frame.place is None:
+        raise BayesineqError(f"card {frame.card.name!r} has no areas, so there is nothing to explore on a map")
+    if len(shapes) > _MOST:
+        raise BayesineqError(
+            f"the explorer holds at most {_MOST:,} areas; given {len(shapes):,}: write a report for each part, or "
+            "leave it out with explorer=False"
+        )
+    values = expected(frame.post, by=frame.place).rename({frame.place: AREA} if frame.place != AREA else {})
+    found = explorer_data(frame, values, shapes, names)
+    specs = {"map": map_spec(), "groups": group_spec()}
+    text = json.dumps({**found, "specs": specs}, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    # Inside a page, these three could end the block that holds the data.
+    text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    listed = [(a["code"], a["name"]) for a in found["areas"] if a["mean"] is not None]
+    return Explorer(
+        data=text,
+        library=library(),
+        script=_SCRIPT.read_text(encoding="utf-8"),
+        areas=tuple(sorted(listed, key=lambda pair: (pair[1], pair[0]))),
+        dims=tuple({g["dim"]: g["named"] for g in found["groups"]}.items()),
+        thresholds=tuple(found["thresholds"]),
+        start=found["start"],
+        legends={
+            "estimate": tuple(zip(found["palette"]["estimate"], found["classes"], strict=True)),
+            "probability": tuple(
+                zip(EXCEEDANCE, ("0 to 5%", "5 to 20%", "20 to 80%", "80 to 95%", "95 to 100%"), strict=True)
+            ),
+        },
+    )
+
+
+def explorer_data(frame: Frame, values: xr.DataArray, shapes: Outline, names: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Gather what the explorer shows.
+
+    Parameters
+    ----------
+    frame : Frame
+        The posterior and how it is shown.
+    values : DataArray, dims (chain, draw, area)
+        Outcome of each area, with `population`.
+    shapes : Outline
+        Boundaries.
+    names : mapping of str to str
+        Names of areas by code.
+
+    Returns
+    -------
+    dict
+        `areas` (a record an area, in the order of `shapes`; no estimate where there is none or it may not be shown),
+        `shapes` (GeoJSON geometries on a plane), `thresholds` (in words), `start`, `groups` (a record a group of
+        every dimension), `classes`, `palette` and words.
+    """
+    table = area_table(values, prob=frame.prob)
+    people = values[POPULATION].to_series().reindex(table.index).to_numpy(dtype=float)
+    rate = table["mean"].abs().to_numpy() if frame.counts else np.ones(len(table))
+    shown = ~implied_small(rate, people, frame.rule) & table["mean"].notna().to_numpy()
+    cuts, start = _thresholds(table.loc[shown, "mean"].to_numpy(), frame.unit.factor, float(values.mean()))
+    draws = values.transpose("chain", "draw", AREA).to_numpy().reshape(-1, len(table))
+    above = np.stack([(draws > cut).mean(axis=0) for cut in cuts], axis=1)
+    classes = quantile_classes(np.where(shown, table["mean"].to_numpy(), np.nan), 5)
+    count = len(classes.edges) - 1
+    palette = [SEQUENTIAL[round(k * 4 / max(count - 1, 1))] for k in range(count)]
+    places = decimals([float(e) * frame.unit.factor for e in classes.edges])
+    labels = [
+        f"{with_unit(classes.edges[k], frame.unit, places=places)} to "
+        f"{with_unit(classes.edges[k + 1], frame.unit, places=places)}"
+        for k in range(count)
+    ]
+    levels = _deprivation(frame)
+    position = {str(code): k for k, code in enumerate(table.index)}
+    records = []
+    for code in shapes.codes.tolist():
+        k = position.get(code)
+        record: dict[str, Any] = {"code": code, "name": names.get(code, code), "mean": None, "level": levels.get(code)}
+        if k is not None and shown[k]:
+            row = table.iloc[k]
+            numbers = {name: float(row[name]) for name in ("mean", "lower", "upper")}
+            record |= {name: float(f"{number:.6g}") for name, number in numbers.items()}
+            record |= {"tone": int(classes.member[k]), "above": [round(100 * float(p)) for p in above[k]]}
+            record["words"] = {name: with_unit(number, frame.unit, places=places) for name, number in numbers.items()}
+        records.append(record)
+    outcome = frame.card.outcome
+    return {
+        "areas": records,
+        "shapes": _geometry(shapes),
+        "thresholds": [with_unit(cut, frame.unit, places=places) for cut in cuts],
+        "start": start,
+        "groups": _groups(frame),
+        "classes": labels,
+        "palette": {"estimate": palette, "probability": list(EXCEEDANCE), "missing": MISSING},
+        "edges": [100 * edge for edge in EXCEEDANCE_EDGES],
+        "outcome": outcome.name,
+        "unit": frame.unit.label or outcome.name,
+        "direction": direction(outcome.more_is),
+        "level": frame.level,
+        "linked": next((d for d in DEPRIVATION if d in frame.card.dims), None),
+    }
+
+
+def map_spec() -> dict[str, Any]:
+    """
+    Describe the map to the drawing library.
+
+    Returns
+    -------
+    dict
+        Vega-Lite; parameters `chosen` (an area), `level` (a group of areas), `show` and `cut` come from the page.
+    """
+    alt = _altair()
+    colour = (
+        "!isValid(datum.mean) ? palette.missing : show === 'estimate' ? palette.estimate[datum.tone] : "
+        "datum.above[cut] < edges[1] ? palette.probability[0] : "
+        "datum.above[cut] < edges[2] ? palette.probability[1] : "
+        "datum.above[cut] <= edges[3] ? palette.probability[2] : "
+        "datum.above[cut] <= edges[4] ? palette.probability[3] : palette.probability[4]"
+    )
+    named = [("chosen", ""), ("level", ""), ("show", "estimate"), ("cut", 0), ("palette", {}), ("edges", [])]
+    said = [alt.Tooltip("name:N", title="Area"), alt.Tooltip("said:N", title="Estimate")]
+    base = alt.Chart(alt.NamedData("areas")).encode(tooltip=said)
+    body = (
+        base.mark_geoshape(strokeWidth=0.4, stroke="#ffffff")
+        .transform_calculate(colour=colour)
+        .encode(color=alt.Color("colour:N", scale=None))
+    )
+    # Outlines lie over all areas, or neighbours would cover half of them.
+    of_group = base.mark_geoshape(fill=None, stroke=CONTRAST, strokeWidth=1.4, aria=False).transform_filter(
+        "datum.level === level"
+    )
+    of_area = base.mark_geoshape(fill=None, stroke=INK, strokeWidth=3.5, aria=False).transform_filter(
+        "datum.code === chosen"
+    )
+    chart = (
+        alt.layer(body, of_group, of_area)
+        .properties(width="container", height=420)
+        .project(type="identity", reflectY=True)
+        .add_params(*(alt.param(name=name, value=value) for name, value in named))
+    )
+    return _plain(chart)
+
+
+def group_spec() -> dict[str, Any]:
+    """
+    Describe the gradient to the drawing library.
+
+    Returns
+    -------
+    dict
+        Vega-Lite; parameters `dim` (whose groups are shown) and `level` (which is picked out) come from the page.
+    """
+    alt = _altair()
+    base = alt.Chart(alt.NamedData("groups"), width="container", height=260).transform_filter("datum.dim === dim")
+    y = alt.Y("label:N", sort=alt.SortField("order"), title=None, axis=alt.Axis(labelLimit=180, labelColor=INK))
+    x = alt.X("mean:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(labelColor=INK))
+    picked = alt.condition("datum.level === level", alt.value(CONTRAST), alt.value(QUIET))
+    lines = base.mark_rule(strokeWidth=2).encode(y=y, x=alt.X("lower:Q"), x2="upper:Q", color=picked)
+    dots = base.mark_point(filled=True, size=90, opacity=1).encode(
+        y=y, x=x, color=picked, tooltip=[alt.Tooltip("label:N", title="Group"), alt.Tooltip("said:N", title="Estimate")]
+    )
+    chart = alt.layer(lines, dots).add_params(alt.param(name="dim", value=""), alt.param(name="level", value=""))
+    return _plain(chart)
+
+
+@cache
+def library() -> str:
+    """
+    JavaScript of the drawing library with everything that it needs.
+
+    Returns
+    -------
+    str
+        One script that asks nothing of a network, and cannot end the block that holds it.
+
+    Raises
+    ------
+    BayesineqError
+        If the extra is not installed.
+    """
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise BayesineqError("the explorer needs the extra: pip install 'bayesineq[explorer]'") from error
+    snippet = "window.vegaEmbed = vegaEmbed;"
+    return str(vl_convert.javascript_bundle(snippet)).replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _altair() -> Any:
+    try:
+        import altair
+    except ImportError as error:
+        raise BayesineqError("the explorer needs the extra: pip install 'bayesineq[explorer]'") from error
+    return altair
+
+
+def _plain(chart: Any) -> dict[str, Any]:
+    """A specification without data or addresses, in the page's own letters."""
+    spec: dict[str, Any] = chart.to_dict()
+    spec.pop("$schema", None)
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    spec["config"] = {"view": {"stroke": None}, "font": "Arial, sans-serif", "axis": {"labelFontSize": 12}}
+    return spec
+
+
+def _thresholds(means: np.ndarray, factor: float, average: float) -> tuple[list[float], int]:
+    """Round thresholds over the range of the estimates, and the one nearest the average."""
+    if not len(means):
+        return [average], 0
+    low, high = np.quantile(means, _ROOM)
+    grid = np.linspace(low, high, _THRESHOLDS) if high > low else np.array([low])
+    places = decimals([float(high) * factor])
+    cuts = np.unique(np.round(grid * factor, places)) / factor
+    return [float(cut) for cut in cuts], int(np.abs(cuts - average).argmin())
+
+
+def _geometry(shapes: Outline) -> list[dict[str, Any]]:
+    import shapely
+
+    west, south, east, north = shapes.bounds
+    step = max(east - west, north - south) / (400.0 if len(shapes) > 2_000 else 1_000.0)
+    turned = shapely.orient_polygons(shapes.shapes, exterior_cw=True)
+    grid = shapely.transform(turned, lambda points: np.round((points - (west, south)) / step, 1))
+    return [json.loads(text) for text in shapely.to_geojson(grid)]
+
+
+def _deprivation(frame: Frame) -> dict[str, str]:
+    """Deprivation group of every area that has exactly one."""
+    dim = next((d for d in DEPRIVATION if d in frame.card.dims), None)
+    if dim is None or frame.place is None:
+        return {}
+    rows = population(frame.post)[[frame.place, dim]].drop_duplicates()
+    single = rows[~rows[frame.place].duplicated(keep=False)]
+    return {str(code): str(level) for code, level in zip(single[frame.place], single[dim], strict=True)}
+
+
+def _groups(frame: Frame) -> list[dict[str, Any]]:
+    records = []
+    dims = sorted((d for d in frame.card.dims if d != frame.place), key=lambda d: d not in DEPRIVATION)
+    for dim in dims:
+        like = alike(frame.post, expected(frame.post, by=dim), dim)
+        table = group_table(
+            like.values, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts
+        )
+        kept = table[~table["hidden"]]
+        places = decimals([float(v) * frame.unit.factor for v in kept["upper"]])
+        for order, (level, label, mean, lower, upper) in enumerate(
+            zip(*(kept[c].tolist() for c in ("level", "label", "mean", "lower", "upper")), strict=True)
+        ):
+            words = [with_unit(v, frame.unit, places=places) for v in (mean, lower, upper)]
+            numbers = [float(f"{v * frame.unit.factor:.6g}") for v in (mean, lower, upper)]
+            records.append(
+                {
+                    "dim": dim,
+                    "named": f"{dimension_label(dim)}{like.given}",
+                    "level": str(level),
+                    "label": label,
+                    "order": order,
+                    **dict(zip(("mean", "lower", "upper"), numbers, strict=True)),
+                    "said": f"{words[0]} ({words[1]} to {words[2]})",
+                }
+            )
+    return records
