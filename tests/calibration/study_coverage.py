@@ -76,6 +76,8 @@ TYPICAL: Final = 0.08
 OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "difference": {"favourable": False},
     "ratio": {"favourable": False},
+    # A straight line through steep curved gradients falls below zero at one end, where a ratio has no meaning.
+    "rii": {"scale": "log"},
     "gap_to_target": {"group": 1, "target": TYPICAL},
     "gap_to_average": {"group": 1},
     "share_ratio": {"group": 1},
