@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from bayesineq.errors import CardError
@@ -191,6 +192,9 @@ class ModelCard:
         `cite` and `doi` or `url` of what the model rests on.
     source : str
         The TOML text.
+    latent : mapping of str to str
+        Column of a term that the table does not hold, to the column that was recorded in its place: each row is then
+        a mixture over the levels of the former (`bayesineq.design.mixture`).
     """
 
     name: str
@@ -204,6 +208,7 @@ class ModelCard:
     not_for: str = ""
     references: tuple[Mapping[str, str], ...] = ()
     source: str = ""
+    latent: Mapping[str, str] = MappingProxyType({})
 
     @property
     def outcome(self) -> Outcome:

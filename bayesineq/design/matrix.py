@@ -150,6 +150,11 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     DesignError
         With every reason why the table does not fit the card.
     """
+    if card.latent:
+        raise DesignError(
+            f"card {card.name!r} has the latent column {', '.join(card.latent)}: each row is a mixture; "
+            "build it with bayesineq.design.mixture.mixture() and the weights of its levels"
+        )
     missing = [column for column in card.columns if column not in table.columns]
     if missing:
         raise DesignError(

@@ -25,7 +25,7 @@ from bayesineq.design.card import (
 from bayesineq.errors import CardError
 from bayesineq.shipped import folder
 
-_TOP: Final = {"name", "question", "table", "outcome", "terms", "priors", "limits", "use", "references"}
+_TOP: Final = {"name", "question", "table", "outcome", "terms", "priors", "limits", "use", "references", "latent"}
 _OUTCOME: Final = {
     "name",
     "likelihood",
@@ -137,6 +137,7 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
     outcome = _outcome(_section(raw, "outcome", wrong), wrong)
     terms = tuple(_term(name, spec, wrong) for name, spec in _section(raw, "terms", wrong).items())
     priors = _priors(_section(raw, "priors", wrong), outcome, terms, wrong)
+    latent = _latent(_section(raw, "latent", wrong), terms, wrong)
     limits = _LIMITS | _section(raw, "limits", wrong)
     _unknown(limits, set(_LIMITS), "limits.", wrong)
     use = _section(raw, "use", wrong)
@@ -162,6 +163,7 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
         not_for=str(use.get("not_for", "")),
         references=tuple(references),
         source=text,
+        latent=latent,
     )
 
 
@@ -171,6 +173,18 @@ def _section(raw: Mapping[str, Any], key: str, wrong: list[str]) -> dict[str, An
         return value
     wrong.append(f"{key}: is {value!r}; write it as a TOML table")
     return {}
+
+
+def _latent(raw: Mapping[str, Any], terms: tuple[Term, ...], wrong: list[str]) -> dict[str, str]:
+    dims = {dim for term in terms for dim in term.dims}
+    for dim, recorded in raw.items():
+        if dim not in dims:
+            wrong.append(f"latent.{dim}: no term stands on it; terms stand on {sorted(dims)}")
+        if not isinstance(recorded, str) or recorded in dims:
+            wrong.append(f"latent.{dim}: is {recorded!r}; name the column that was recorded in its place")
+    if len(raw) > 1:
+        wrong.append(f"latent: {sorted(raw)} are latent together; one column may be")
+    return dict(raw)
 
 
 def _unknown(given: Mapping[str, Any], allowed: set[str], where: str, wrong: list[str]) -> None:

@@ -1,0 +1,172 @@
+"""Rows whose level of one column is not known: mixtures of rates over its levels, with weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesineq.design.card import ModelCard
+from bayesineq.design.matrix import Design, Response, design
+from bayesineq.dims import POPULATION
+from bayesineq.errors import DesignError
+from bayesineq.space.adjacency import Adjacency
+
+NEGLIGIBLE: Final = 1e-6
+"""Weights that never exceed this are left out, and the others of their row scaled to add up to 1."""
+
+type Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """
+    How likely each row's people are to be of each level, with its uncertainty.
+
+    Parameters
+    ----------
+    latent : str
+        The column that is not known, such as ethnicity.
+    levels : ndarray, shape (n_level,)
+        Its levels.
+    keys : DataFrame
+        Columns that name a row of the table, such as area, age_band, sex and recorded; no two rows alike.
+    weight : ndarray, shape (n_draw, n_key, n_level)
+        Draws of the probability of each level; over levels they add up to 1.
+    """
+
+    latent: str
+    levels: NDArray[np.generic]
+    keys: pd.DataFrame
+    weight: Float
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    r"""
+    A table seen through a card with a latent column: the mean of a row is a mixture of means.
+
+    For a row r, :math:`\mu_r = \sum_e w_{re} g^{-1}(\eta_{re})`, with :math:`\eta_{re}` the linear predictor of a
+    member: the row's people as if all were of level e.
+
+    Parameters
+    ----------
+    design : Design
+        One row a member; its population is the number of people expected in it, so that posteriors are averaged over
+        the true levels.
+    latent : str
+        The column that is not known.
+    row : ndarray of int32, shape (n_member,)
+        Row of the table that each member belongs to, rising.
+    weight : ndarray, shape (n_draw, n_member)
+        Draws of the weights; over a row's members they add up to 1.
+    response : Response
+        What was observed, a row of the table each.
+    shift : ndarray, shape (n_row,)
+        Added to the link of each row's mean: how much likelier cases are than others to be recorded as the row is.
+    """
+
+    design: Design
+    latent: str
+    row: NDArray[np.int32]
+    weight: Float
+    response: Response
+    shift: Float
+
+    def __len__(self) -> int:
+        return len(self.response.value)
+
+
+def mixture(
+    table: pd.DataFrame,
+    card: ModelCard,
+    membership: Membership,
+    *,
+    adjacency: Adjacency | None = None,
+    shift: pd.Series | None = None,
+) -> Mixture:
+    """
+    See a table through a card with a latent column.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Checked rows, with the recorded column in place of the latent one.
+    card : ModelCard
+        A card with a `latent` section: `[latent]` and `ethnicity = "recorded"`.
+    membership : Membership
+        Weights of the latent levels for every row of the table, matched by its keys.
+    adjacency : Adjacency, optional
+        As of `design`.
+    shift : Series of float, optional
+        Same index as `table`: log of how much likelier a case than another person of the same level is to be recorded
+        as the row is. Where recording depends on the outcome (linked hospital records know the sick better).
+
+    Returns
+    -------
+    Mixture
+        Members, weights and what was observed.
+
+    Raises
+    ------
+    DesignError
+        The card has no such column, the table holds it, or rows and weights do not match one to one.
+    """
+    if list(card.latent) != [membership.latent]:
+        raise DesignError(
+            f"card {card.name!r} has latent columns {list(card.latent)} and the weights are of {membership.latent!r}"
+        )
+    dim, n_row = membership.latent, len(table)
+    if dim in table.columns or card.outcome.link not in ("logit", "log"):
+        raise DesignError(
+            f"a mixture over {dim!r} is of counts, in a table that holds {card.latent[dim]!r} in place of {dim!r}"
+        )
+    at = _matched(table, membership)
+    weight = membership.weight[:, at, :]
+    kept = weight.max(axis=0) > NEGLIGIBLE
+    row, level = np.nonzero(kept)
+    members = table.iloc[row].reset_index(drop=True)
+    members[dim] = pd.Categorical(np.asarray(membership.levels)[level], categories=membership.levels)
+    seen = design(members, replace(card, latent={}), adjacency=adjacency)
+    flat = weight[:, row, level]
+    flat = flat / np.add.reduceat(flat, np.searchsorted(row, np.arange(n_row)), axis=1)[:, row]
+    first = np.searchsorted(row, np.arange(n_row))
+    response = seen.response
+    by_row = Response(
+        outcome=response.outcome,
+        value=response.value[first],
+        trials=None if response.trials is None else response.trials[first],
+        offset=response.offset[first],
+        lower=None if response.lower is None else response.lower[first],
+        upper=None if response.upper is None else response.upper[first],
+    )
+    mean = flat.mean(axis=0)
+    expected = replace(
+        seen,
+        card=card,
+        population=seen.population.assign(**{POPULATION: seen.population[POPULATION] * mean}),
+        response=replace(response, trials=None if response.trials is None else response.trials * mean),
+    )
+    moved = np.zeros(n_row) if shift is None else shift.reindex(table.index).to_numpy(dtype=np.float64)
+    if not np.isfinite(moved).all():
+        raise DesignError("`shift` is missing or infinite in some rows of the table; give each row's")
+    return Mixture(expected, dim, row.astype(np.int32), flat, by_row, moved)
+
+
+def _matched(table: pd.DataFrame, membership: Membership) -> NDArray[np.int64]:
+    names = list(membership.keys.columns)
+    if missing := [name for name in names if name not in table.columns]:
+        raise DesignError(f"the weights are keyed by {names} and the table lacks {missing}")
+    keys = pd.MultiIndex.from_frame(membership.keys.astype(object))
+    wanted = pd.MultiIndex.from_frame(table[names].astype(object))
+    if keys.has_duplicates:
+        raise DesignError(f"several weights have the same key {names}; give each once")
+    at = keys.get_indexer(wanted)
+    if (lost := at < 0).any():
+        raise DesignError(
+            f"{int(lost.sum())} rows have no weights, the first {dict(zip(names, wanted[lost][0], strict=True))}"
+        )
+    return np.asarray(at, dtype=np.int64)

@@ -1,0 +1,307 @@
+"""What a record of ethnicity says about the true group: confusion, missingness and the census, by Bayes' rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from bayesineq.design.mixture import Membership
+from bayesineq.errors import DesignError
+
+SWEEPS: Final = 10
+"""Sweeps between two draws of the confusion."""
+
+_WARM: Final = 30
+_STEPS: Final = 80
+_WIDEST: Final = 30.0
+
+type Float = NDArray[np.float64]
+type Integer = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    r"""
+    A model of recording: :math:`P(r \mid e) = C_{er} (1 - m_{ce})` for a known record, :math:`m_{ce}` for none.
+
+    Parameters
+    ----------
+    latent : str
+        The column of true groups, such as ethnicity.
+    levels : ndarray, shape (n_level,)
+        True groups.
+    keys : DataFrame
+        Columns that name a row: those of its cell, then the recorded group.
+    cell : ndarray of int64, shape (n_row,)
+        Cell of each row.
+    recorded : ndarray of int64, shape (n_row,)
+        Recorded group of each row, as its place in `confusion`; -1 where it is not known.
+    people : ndarray of int64, shape (n_row,)
+        People of each row.
+    margin : ndarray, shape (n_cell, n_level)
+        Census share of each group in each cell.
+    group : ndarray of int64, shape (n_cell,)
+        Cells of one number have one level of missingness.
+    confusion : ndarray, shape (n_level, n_level)
+        Dirichlet parameters of the rows of C.
+    delta, delta_sd : ndarray, shape (n_level,)
+        Mean and standard deviation of the log odds of a missing record, against those of a group of 0.
+    """
+
+    latent: str
+    levels: NDArray[np.generic]
+    keys: pd.DataFrame
+    cell: Integer
+    recorded: Integer
+    people: Integer
+    margin: Float
+    group: Integer
+    confusion: Float
+    delta: Float
+    delta_sd: Float
+
+
+def recording(
+    table: pd.DataFrame,
+    margin: pd.DataFrame,
+    confusion: pd.DataFrame,
+    *,
+    cells: Sequence[str],
+    recorded: str = "recorded",
+    latent: str = "ethnicity",
+    people: str = "population",
+    residents: str = "residents",
+    unknown: Sequence[str] = ("Z", "99"),
+    concentration: float = 500.0,
+    delta: Mapping[str, float] | None = None,
+    delta_sd: float = 0.0,
+    missing_by: Sequence[str] = (),
+) -> Recording:
+    """
+    State a model of how ethnicity was recorded.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a cell and recorded group: `cells`, `recorded`, `people`.
+    margin : DataFrame
+        Census: some of the columns `cells` (such as area and age_band), `latent` and `residents`.
+    confusion : DataFrame
+        P(recorded | true), rows `true`, columns `recorded`, such as `bayesineq.tables.agreement.ons_confusion()`.
+    cells : sequence of str
+        Columns that make a cell.
+    recorded, latent, people, residents : str
+        Names of columns: recorded group and people in `table`, true group and residents in `margin`.
+    unknown : sequence of str
+        Records that say nothing.
+    concentration : float
+        People whose true group the confusion is as good as known from, for each true group: its prior weight.
+    delta : Mapping of str to float, optional
+        Log odds of a missing record by true group, against a group of 0; 0 where a group is not named. No data of
+        these tables can tell it: state it, and move it (`tipping_point`).
+    delta_sd : float
+        Standard deviation of each delta that is not 0.
+    missing_by : sequence of str
+        Columns of `cells` by which the share of missing records differs; the share itself is that of the table.
+
+    Returns
+    -------
+    Recording
+        The model.
+
+    Raises
+    ------
+    DesignError
+        A column is missing, groups do not match, or a cell has no residents.
+    """
+    wrong = [f"the table lacks {n!r}" for n in (*cells, recorded, people) if n not in table.columns]
+    wrong += [f"the census margin lacks {n!r}" for n in (latent, residents) if n not in margin.columns]
+    wrong += [
+        f"missing_by names {n!r}, which is not among the cells {list(cells)}" for n in missing_by if n not in cells
+    ]
+    levels = list(confusion.index)
+    if list(confusion.columns) != levels or not np.allclose(confusion.sum(axis=1), 1.0, atol=1e-6):
+        wrong.append("confusion has the same groups as rows and columns, in one order, and rows that add up to 1")
+    if wrong:
+        raise DesignError("the records cannot be modelled: " + "; ".join(wrong))
+    shared = [name for name in cells if name in margin.columns]
+    wrong += [
+        f"record {r!r} is neither a group nor unknown" for r in sorted(set(table[recorded]) - {*levels, *unknown})
+    ]
+    wrong += [f"census group {e!r} is not in the confusion" for e in sorted(set(margin[latent]) - set(levels))]
+    wrong += [f"delta names {e!r}, which is no group" for e in (delta or {}) if e not in levels]
+    if wrong:
+        raise DesignError("the records cannot be modelled: " + "; ".join(wrong))
+    cell, frame = _numbered(table, cells)
+    wide = margin.pivot_table(index=shared or None, columns=latent, values=residents, aggfunc="sum", observed=True) \
+        if shared else margin.groupby(latent)[residents].sum().to_frame().T  # fmt: skip
+    wide = wide.reindex(columns=levels).fillna(0.0)
+    share = wide.div(wide.sum(axis=1), axis=0)
+    where = (
+        share.index.get_indexer(
+            pd.MultiIndex.from_frame(frame[shared]) if len(shared) > 1 else pd.Index(frame[shared[0]])
+        )
+        if shared
+        else np.zeros(len(frame), dtype=int)
+    )
+    if (where < 0).any() or not np.isfinite(share.to_numpy()[where]).all():
+        lost = frame[(where < 0) | ~np.isfinite(share.to_numpy()[where]).all(axis=1)]
+        raise DesignError(f"{len(lost)} cells have no residents in the census margin, the first {dict(lost.iloc[0])}")
+    code = np.asarray(pd.Index(levels).get_indexer(pd.Index(table[recorded])), dtype=np.int64)
+    stated = np.array([(delta or {}).get(e, 0.0) for e in levels])
+    return Recording(
+        latent=latent,
+        levels=np.asarray(levels),
+        keys=table[[*cells, recorded]].reset_index(drop=True),
+        cell=cell,
+        recorded=code,
+        people=table[people].to_numpy(dtype=np.int64),
+        margin=share.to_numpy()[where],
+        group=_numbered(frame, missing_by)[0] if missing_by else np.zeros(len(frame), dtype=np.int64),
+        confusion=confusion.to_numpy(dtype=np.float64) * concentration,
+        delta=stated,
+        delta_sd=np.where(stated != 0, delta_sd, 0.0),
+    )
+
+
+def _numbered(table: pd.DataFrame, names: Sequence[str]) -> tuple[Integer, pd.DataFrame]:
+    number: Integer = np.asarray(table.groupby(list(names), observed=True, sort=False).ngroup(), dtype=np.int64)
+    first = table[list(names)].assign(number=number).drop_duplicates("number")
+    return number, first.sort_values("number", ignore_index=True).drop(columns="number")
+
+
+def weights(model: Recording, *, draws: int = 20, seed: int | None = None) -> Membership:
+    """
+    Draw the weights of true groups given records, from the model of recording alone.
+
+    The outcome has no say here: what it knows about the confusion is cut off.
+
+    Parameters
+    ----------
+    model : Recording
+        From `recording`.
+    draws : int
+        Draws, each of its own confusion and delta.
+    seed : int, optional
+        Makes them reproducible.
+
+    Returns
+    -------
+    Membership
+        Weights for every row.
+
+    Notes
+    -----
+    Gibbs sampling: people of each cell and record fall on true groups by Bayes' rule, and the rows of the confusion
+    are Dirichlet given how many of each group were recorded as what.
+    """
+    stream = np.random.default_rng(seed)
+    expected = model.confusion / model.confusion.sum(axis=1, keepdims=True)
+    confusion, out = expected, []
+    for draw in range(draws):
+        missing = missingness(model, model.delta + model.delta_sd * stream.standard_normal(len(model.delta)))
+        for _ in range(SWEEPS + (_WARM if draw == 0 else 0)):
+            split = stream.multinomial(model.people, bayes(model, confusion, missing))
+            counts = model.confusion.copy()
+            known = model.recorded >= 0
+            np.add.at(counts.T, model.recorded[known], split[known])
+            gamma = stream.gamma(counts)
+            confusion = gamma / gamma.sum(axis=1, keepdims=True)
+        out.append(bayes(model, confusion, missing))
+    return Membership(model.latent, model.levels, model.keys, np.stack(out))
+
+
+def bayes(model: Recording, confusion: Float, missing: Float) -> Float:
+    """
+    Probability of each true group given the record.
+
+    Parameters
+    ----------
+    model : Recording
+        The model.
+    confusion : ndarray, shape (n_level, n_level)
+        P(recorded | true) of those with a record.
+    missing : ndarray, shape (n_cell, n_level)
+        Probability of no record.
+
+    Returns
+    -------
+    ndarray, shape (n_row, n_level)
+        Rows add up to 1.
+    """
+    joint = np.where(
+        (model.recorded >= 0)[:, None],
+        confusion.T[model.recorded] * (1 - missing[model.cell]),
+        missing[model.cell],
+    )
+    joint = joint * model.margin[model.cell]
+    return np.asarray(joint / joint.sum(axis=1, keepdims=True))
+
+
+def missingness(model: Recording, delta: Float) -> Float:
+    """
+    Probability of a missing record by cell and true group, so that the share missing is that of the table.
+
+    Parameters
+    ----------
+    model : Recording
+        The model.
+    delta : ndarray, shape (n_level,)
+        Log odds against a group of 0.
+
+    Returns
+    -------
+    ndarray, shape (n_cell, n_level)
+        expit(a_g + delta_e), a_g solved by bisection for each group of cells.
+    """
+    n_group = int(model.group.max()) + 1
+    of_row = model.group[model.cell]
+    lost = np.bincount(of_row, model.people * (model.recorded < 0), minlength=n_group)
+    total = np.bincount(model.cell, model.people, minlength=len(model.margin))[:, None] * model.margin
+    by_group = np.zeros((n_group, len(delta)))
+    np.add.at(by_group, model.group, total)
+    low, high = np.full(n_group, -_WIDEST), np.full(n_group, _WIDEST)
+    for _ in range(_STEPS):
+        middle = 0.5 * (low + high)
+        more = (by_group * expit(middle[:, None] + delta)).sum(axis=1) < lost
+        low, high = np.where(more, middle, low), np.where(more, high, middle)
+    return np.asarray(expit((0.5 * (low + high))[model.group, None] + delta))
+
+
+def outcome_shift(table: pd.DataFrame, *, recorded: str, cases: str, people: str, unknown: Sequence[str]) -> pd.Series:
+    """
+    How much likelier cases are than others to have a record, or none: for the argument `shift` of `mixture`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a cell and recorded group.
+    recorded, cases, people : str
+        Its columns.
+    unknown : sequence of str
+        Records that say nothing.
+
+    Returns
+    -------
+    Series of float
+        log P(status | case) - log P(status | no case), status being known or not; same index as `table`.
+
+    Notes
+    -----
+    Exact where a record's being missing depends on the true group and on the outcome by factors of their own; half a
+    person is added to each count.
+    """
+    lost = table[recorded].isin(list(unknown)).to_numpy()
+    sick, well = table[cases].to_numpy(dtype=float), (table[people] - table[cases]).to_numpy(dtype=float)
+    value = np.zeros(len(table))
+    for status in (lost, ~lost):
+        case = (sick[status].sum() + 0.5) / (sick.sum() + 1.0)
+        other = (well[status].sum() + 0.5) / (well.sum() + 1.0)
+        value[status] = np.log(case / other)
+    return pd.Series(value, index=table.index)

@@ -1,0 +1,73 @@
+"""Oracles: mixtures small enough to write down."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesineq.design.matrix import design
+from bayesineq.design.mixture import Membership, mixture
+from bayesineq.design.read_card import parse_card
+from bayesineq.errors import CardError, DesignError
+
+CARD = """
+name = "latent"
+question = "?"
+table = "area_counts"
+[outcome]
+count = "cases"
+at_risk = "population"
+likelihood = "binomial"
+[terms]
+ethnicity = { kind = "fixed", by = "ethnicity", reference = "a" }
+[latent]
+ethnicity = "recorded"
+"""
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return pd.DataFrame({"recorded": ["b", "a", "99"], "cases": [1, 2, 3], "population": [10, 20, 40]})
+
+
+@pytest.fixture
+def membership() -> Membership:
+    weight = np.array([[[0.9, 0.1], [0.0, 1.0], [0.5, 0.5]], [[0.7, 0.3], [0.0, 1.0], [0.25, 0.75]]])
+    return Membership("ethnicity", np.array(["a", "b"]), pd.DataFrame({"recorded": ["a", "b", "99"]}), weight)
+
+
+def test_members_are_matched_by_key_and_weighted(table, membership) -> None:
+    seen = mixture(table, parse_card(CARD), membership)
+    # The row recorded b has no member of a in any draw; rows are matched by what was recorded, not by their order.
+    assert seen.row.tolist() == [0, 1, 1, 2, 2]
+    assert seen.design.population["ethnicity"].tolist() == ["b", "a", "b", "a", "b"]
+    np.testing.assert_allclose(seen.weight, [[1, 0.9, 0.1, 0.5, 0.5], [1, 0.7, 0.3, 0.25, 0.75]])
+    np.testing.assert_allclose(seen.design.population["population"], [10, 16, 4, 15, 25])
+    assert seen.response.value.tolist() == [1, 2, 3]
+    assert seen.response.trials.tolist() == [10, 20, 40]
+    assert seen.design.card.latent == {"ethnicity": "recorded"}
+
+
+def test_what_does_not_match_is_refused(table, membership) -> None:
+    card = parse_card(CARD)
+    with pytest.raises(DesignError, match=r"1 rows have no weights, the first \{'recorded': 'c'\}"):
+        mixture(table.assign(recorded=["b", "a", "c"]), card, membership)
+    with pytest.raises(DesignError, match="in place of 'ethnicity'"):
+        mixture(table.assign(ethnicity="a"), card, membership)
+    with pytest.raises(DesignError, match="lacks \\['recorded'\\]"):
+        mixture(table.drop(columns="recorded"), card, membership)
+    with pytest.raises(DesignError, match="`shift` is missing"):
+        mixture(table, card, membership, shift=pd.Series([0.0, 0.1], index=[0, 1]))
+    with pytest.raises(DesignError, match="each row is a mixture"):
+        design(table, card)
+    plain = parse_card(CARD.partition("[latent]")[0])
+    with pytest.raises(DesignError, match="latent columns \\[\\]"):
+        mixture(table, plain, membership)
+
+
+def test_the_latent_section_of_a_card_is_checked() -> None:
+    with pytest.raises(CardError, match=r"latent\.region: no term stands on it"):
+        parse_card(CARD.replace('ethnicity = "recorded"', 'region = "recorded"'))
+    with pytest.raises(CardError, match="name the column that was recorded"):
+        parse_card(CARD.replace('ethnicity = "recorded"', "ethnicity = 3"))

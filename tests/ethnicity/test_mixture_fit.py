@@ -1,0 +1,155 @@
+"""Oracles: the plain fit where nothing is latent, finite differences, the fit to everybody's true group."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.special import expit, logit
+from worlds import CELLS, DELTA, GROUPS, UNKNOWN, broad_confusion, card, counts, world
+
+from bayesineq.design.matrix import design
+from bayesineq.design.mixture import Mixture, mixture
+from bayesineq.errors import BayesineqError, DesignError, PosteriorError
+from bayesineq.inference.fit import fit
+from bayesineq.inference.mixture.fit import fit_mixture, stack_imputations
+from bayesineq.inference.mixture.linear import linearised, member_predictor
+from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+from bayesineq.posterior.expected import expected
+from bayesineq.posterior.imputation import due_to_imputation
+
+
+def seen(people: pd.DataFrame, margin: pd.DataFrame, *, draws: int = 6, sigma: bool = False) -> Mixture:
+    table = counts(people, "linked")
+    model = recording(table, margin, broad_confusion(), cells=CELLS, delta=DELTA)
+    shift = outcome_shift(table, recorded="recorded", cases="cases", people="population", unknown=[UNKNOWN])
+    return mixture(table, card(sigma=sigma), weights(model, draws=draws, seed=3), shift=shift)
+
+
+@pytest.fixture(scope="module")
+def here():
+    return world(12, n=60_000)
+
+
+def test_the_expansion_is_exact_at_its_point_and_to_first_order_beside_it(here) -> None:
+    study, rng = seen(here.people, here.margin), np.random.default_rng(2)
+    weight = study.weight[0]
+
+    def row_link(intercept: float, effects: dict[str, np.ndarray]) -> np.ndarray:
+        p = expit(member_predictor(study.design, intercept, effects) + study.design.response.offset)
+        return logit(np.bincount(study.row, weight * p)) + study.shift
+
+    point = {b.term.name: 0.3 * rng.standard_normal(b.shape) for b in study.design.blocks}
+    step = {b.term.name: 1e-4 * rng.standard_normal(b.shape) for b in study.design.blocks}
+    for block in study.design.blocks:
+        if block.reference is not None:
+            point[block.term.name][block.reference] = step[block.term.name][block.reference] = 0.0
+    linear = linearised(study, weight, -2.0, point, {})
+
+    def linear_link(effects: dict[str, np.ndarray]) -> np.ndarray:
+        eta = linear.response.offset - 2.0
+        for block in linear.blocks:
+            term, _, level = block.term.name.rstrip("]").partition("[")
+            value = effects[term] if not level else effects[term][GROUPS.index(level)]
+            value = np.atleast_1d(value)
+            eta = eta + block.weight * (value[block.index] if block.index is not None else value[0])
+        return eta
+
+    np.testing.assert_allclose(linear_link(point), row_link(-2.0, point), atol=1e-10)
+    moved = {name: point[name] + step[name] for name in point}
+    change = row_link(-2.0, moved) - row_link(-2.0, point)
+    np.testing.assert_allclose(linear_link(moved) - linear_link(point), change, atol=1e-7)
+
+
+def test_where_nothing_is_latent_it_is_the_plain_fit(here) -> None:
+    table = counts(here.people, "true")
+    perfect = pd.DataFrame(np.eye(5), GROUPS, GROUPS) * (1 - 5e-12) + 1e-12
+    model = recording(table, here.margin, perfect, cells=CELLS, concentration=1e9)
+    mixed = fit_mixture(mixture(table, card(), weights(model, draws=2, seed=1)), draws=2_000, seed=5, threads=1)
+    plain = fit(design(table.rename(columns={"recorded": "ethnicity"}), card(False)), draws=2_000, seed=6, threads=1)
+    for name in ("intercept", "deprivation", "age", "ethnicity.effect"):
+        a, b = mixed["posterior"][name], plain["posterior"][name]
+        spread = b.std(("chain", "draw")).clip(1e-9)
+        # Two thousand draws each: five standard errors of the difference of their means.
+        assert (
+            abs(a.mean(("chain", "draw")) - b.mean(("chain", "draw"))) < 5 * np.sqrt(2 / 2_000) * spread + 1e-6
+        ).all()
+        ratio = (a.std(("chain", "draw")) / spread).where(spread > 1e-6, 1.0)
+        assert (abs(ratio - 1) < 0.12).all()
+    share = due_to_imputation(expected(mixed, by="ethnicity"), mixed)
+    assert (share < 0.05).all()
+
+
+@pytest.mark.parametrize("sigma", [False, True], ids=["fixed", "exchangeable"])
+def test_it_comes_nearer_to_everybodys_true_group_than_complete_cases(here, sigma: bool) -> None:
+    post = fit_mixture(seen(here.people, here.margin, sigma=sigma), draws=600, seed=7, threads=1)
+    latent = expected(post, by="ethnicity").sel(ethnicity=GROUPS)
+    known = here.people[here.people["linked"] != UNKNOWN]
+    complete = fit(design(counts(known, "linked", "ethnicity"), card(False)), draws=600, seed=8, threads=1)
+    contrast = expected(complete, by="ethnicity").sel(ethnicity=GROUPS)
+    truth = here.prevalence[GROUPS].to_numpy()
+    mean, sd = latent.mean(("chain", "draw")).to_numpy(), latent.std(("chain", "draw")).to_numpy()
+    assert (np.abs(mean - truth) < 3.5 * sd).all()
+    wrong = contrast.mean(("chain", "draw")).to_numpy() - truth
+    assert np.abs(mean - truth)[3] < np.abs(wrong)[3]
+    # Those recorded as any other group are for the most part White: their rate is not that of the group,
+    # which lies outside their interval.
+    assert np.abs(wrong)[3] > 1.96 * contrast.std(("chain", "draw")).to_numpy()[3]
+    if sigma:
+        assert (post["posterior"]["ethnicity.sigma"] > 0).all()
+    record = post["sample_stats"]["imputation"].to_numpy()
+    assert np.bincount(record.ravel()).tolist() == [100] * 6
+    assert str(post.attrs["weights"]).startswith("cut")
+
+
+def test_share_due_to_imputation_is_the_law_of_total_variance() -> None:
+    rng = np.random.default_rng(1)
+    each, n = 400, 60
+    centre = rng.normal(0, 2.0, n)
+    values = (centre[:, None] + rng.normal(0, 1.0, (n, each))).ravel()[None]
+    record = np.repeat(np.arange(n), each)[None]
+    tree = xr.DataTree.from_dict({"/sample_stats": xr.Dataset({"imputation": (("chain", "draw"), record)})})
+    share = due_to_imputation(xr.DataArray(values, dims=("chain", "draw")), tree)
+    exact = centre.var(ddof=1) / (centre.var(ddof=1) + 1.0)
+    assert float(share) == pytest.approx(exact, abs=0.01)
+    noise = xr.DataArray(rng.normal(size=(1, n * each, 3)), dims=("chain", "draw", "ethnicity"))
+    assert due_to_imputation(noise, tree).dims == ("ethnicity",)
+    assert float(due_to_imputation(noise, tree).max()) < 0.01
+    with pytest.raises(PosteriorError, match="has no imputations"):
+        due_to_imputation(noise, xr.DataTree())
+
+
+def test_imputations_from_outside_are_stacked(here) -> None:
+    rng, people = np.random.default_rng(5), here.people
+    posts = []
+    for k in range(3):
+        drawn = people["linked"].where(people["linked"] != UNKNOWN, rng.choice(GROUPS, len(people)))
+        table = counts(people.assign(imputed=drawn), "imputed", "ethnicity")
+        posts.append(fit(design(table, card(False)), draws=200, seed=k, threads=1))
+    stacked = stack_imputations(posts)
+    assert stacked["posterior"].sizes["draw"] == 600
+    means = [p["posterior"]["intercept"].mean().item() for p in posts]
+    assert stacked["posterior"]["intercept"].mean().item() == pytest.approx(np.mean(means))
+    assert np.bincount(stacked["sample_stats"]["imputation"].to_numpy().ravel()).tolist() == [200] * 3
+    assert expected(stacked, by="ethnicity").sizes["draw"] == 600
+    with pytest.raises(BayesineqError, match="of one card"):
+        stack_imputations([posts[0], posts[0].isel(draw=slice(0, 10))])
+    with pytest.raises(BayesineqError, match="no posterior"):
+        stack_imputations([])
+
+
+def test_too_few_draws_and_terms_that_cannot_be_split_are_refused(here) -> None:
+    study = seen(here.people, here.margin)
+    with pytest.raises(BayesineqError, match="fewer than the 6 draws"):
+        fit_mixture(study, draws=3, seed=1)
+    walk = card().source.replace(
+        'kind = "fixed", by = "ethnicity", reference = "white"', 'kind = "random_walk", by = "ethnicity"'
+    )
+    from bayesineq.design.read_card import parse_card
+
+    table = counts(here.people, "linked")
+    model = recording(table, here.margin, broad_confusion(), cells=CELLS)
+    odd = mixture(table, parse_card(walk), weights(model, draws=2, seed=3))
+    with pytest.raises(DesignError, match="random_walk on the latent 'ethnicity'"):
+        fit_mixture(odd, draws=100, seed=1)
