@@ -15,7 +15,7 @@ from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import Model
 from bayesineq.inference.laplace.newton import Posterior
-from bayesineq.inference.laplace.surface import draw_positions
+from bayesineq.inference.laplace.surface import draw_scores
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -61,8 +61,9 @@ def joint_draws(
     seeds = np.random.SeedSequence(seed)
     first, *rest = seeds.spawn(1 + n_draw)
     rng = np.random.default_rng(first)
-    t = draw_positions(explored.surface, n_draw, rng)
-    nearest, away = _nearest(explored, t)
+    u = draw_scores(explored.surface, n_draw, rng)
+    t = explored.surface.positions(u)
+    nearest, away = _nearest(explored, u, t)
     moves = _moves(model, explored)
     latent = model.latent
     large = np.empty((n_draw, latent.large.size), dtype=np.float32)
@@ -85,12 +86,12 @@ def joint_draws(
     return values, large, small
 
 
-def _nearest(explored: Explored, t: Float) -> tuple[NDArray[np.int64], Float]:
+def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64], Float]:
     """Node of each draw, and the way from there; a node without weight to speak of serves no draw."""
     at = explored.surface.t
     if not t.shape[1]:
         return np.zeros(len(t), dtype=np.int64), t
-    nearest = np.asarray(cKDTree(at).query(t)[1], dtype=np.int64)
+    nearest = np.asarray(cKDTree(explored.surface.scores(at)).query(u)[1], dtype=np.int64)
     return nearest, t - at[nearest]
 
 

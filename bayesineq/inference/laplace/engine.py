@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bayesineq.design.matrix import Design
 from bayesineq.inference.laplace.checks import pointwise_checks
-from bayesineq.inference.laplace.correct import sites
 from bayesineq.inference.laplace.draws import joint_draws
 from bayesineq.inference.laplace.explore import Explored, explore
 from bayesineq.inference.laplace.field import constant_log_determinant
@@ -164,8 +163,7 @@ def build(design: Design, correction: str) -> tuple[Model, Start]:
     latent, data = latent_field(design), observed(design)
     start = Start(np.zeros(latent.n_large), np.zeros(latent.n_small), np.zeros(len(design)))
     start.small[0] = _typical(data)
-    site = sites(latent)
-    return Model(latent, data, constant_log_determinant(latent), site, correction == "variational"), start
+    return Model(latent, data, constant_log_determinant(latent), correction == "variational"), start
 
 
 def _typical(data: Observed) -> float:

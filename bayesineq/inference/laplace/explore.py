@@ -1,9 +1,9 @@
 """
 Nodes over the posterior of the hyperparameters.
 
-Around the mode lies a central composite design. Where the log density there is not quadratic (a flat phi, two modes,
-few levels) the nodes are a grid for one or two hyperparameters, grown from the mode while its edge is within reach,
-and scans along the axes for more, refined where draws of the interpolated density disagree with the true one.
+For one or two hyperparameters a central composite design lies around the mode; where the log density there is not
+quadratic (a flat phi, two modes) the nodes are a grid instead, grown from the mode while its edge is within reach. For
+more, each axis is followed from the mode, and further nodes lie where draws of the interpolated density do.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.inference.laplace.hyper import Model, Node, find_mode, node, node_of, start_near
+from bayesineq.inference.laplace.hyper import Mode, Model, Node, find_mode, node, node_of, start_near
 from bayesineq.inference.laplace.newton import Start
-from bayesineq.inference.laplace.surface import Surface, draw_positions, quadratic_misfit, surface
+from bayesineq.inference.laplace.surface import Surface, copula_surface, draw_scores, grid_surface, quadratic_surface
 
 Float = NDArray[np.float64]
 
@@ -28,10 +28,11 @@ _STEP: Final = 1.0
 _LONGEST: Final = 0.8
 _DROP: Final = 6.0
 _FARTHEST: Final = 24
+_DISTANCES: Final = (1.2, 2.4, 3.8, 5.4, 7.4, 10.0, 13.0)
+_SECTION_DROP: Final = 3.5
 _QUADRATIC: Final = 0.015
 _MISFIT: Final = 0.1
-_BENT: Final = 0.15
-_ROUNDS: Final = 8
+_ROUNDS: Final = 4
 _CHEAP: Final = 400_000
 
 Solve = Callable[[Iterable[Float]], list[Node]]
@@ -98,44 +99,56 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
         return [n for n in (job.result() for job in jobs) if n is not None]
 
     centre = [node_of(model, mode.x, mode.found)]
-    if d == 0:
-        return Explored(tuple(centre), surface(centre, axes), 0.0, count)
+    if d > 2:
+        unit = 1.0 / np.sqrt(np.diag(mode.hessian))
+        axes = np.diag(np.minimum(unit, _LONGEST))
+        return _explore_many(model, mode, centre, axes, solve, lambda: count)
     value, vector = np.linalg.eigh(mode.hessian)
-    axes = vector / np.sqrt(np.maximum(value, 1e-3))
+    axes = vector / np.sqrt(np.maximum(value, 1e-3)) if d else axes
     design = composite_design(d)
     nodes = centre + solve(design)
-    misfit = quadratic_misfit(nodes, axes)
-    if misfit <= _QUADRATIC * max(1, d - 1):
-        return Explored(tuple(nodes), surface(nodes, axes, quadratic=True), misfit, count)
-    complete = len(nodes) == 1 + len(design)
-    if d <= 2:
-        axes = _rescaled(nodes, axes) if complete else axes
+    between, misfit = quadratic_surface(nodes, axes)
+    if misfit > _QUADRATIC:
+        axes = _rescaled(nodes, axes) if len(nodes) == 1 + len(design) else axes
         nodes = _within(centre + _grid(solve, centre[0], axes))
-        return Explored(tuple(nodes), surface(nodes, axes, gridded=True), np.nan, count)
+        between, misfit = grid_surface(nodes, axes), np.nan
+    return Explored(tuple(nodes), between, misfit, count)
+
+
+def _explore_many(
+    model: Model, mode: Mode, centre: list[Node], axes: Float, solve: Solve, count: Callable[[], int]
+) -> Explored:
+    """Sections along the axes of three or more hyperparameters, and nodes where draws would lie."""
+    d = len(mode.x)
+    nodes = centre + _scan(solve, centre[0], axes)
+    n_section = len(nodes)
+    correlation = axes.T @ mode.hessian @ axes
+    spread = np.sqrt(np.diag(correlation))
+    correlation = correlation / np.outer(spread, spread)
     cheap = int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset) < _CHEAP
-    bent = _bent(nodes, d) if complete and not cheap else list(range(d))
-    nodes = _within(nodes + _scan(solve, centre[0], axes, bent))
+    between, misfit = copula_surface(nodes, axes, correlation, n_section), np.nan
     for round_ in range(_ROUNDS if cheap else 1):
-        between = surface(nodes, axes)
-        wanted = _spread_out(draw_positions(between, 400, np.random.default_rng(round_)), (8 if cheap else 2) * d)
-        fresh = solve(wanted)
-        at = np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d)
-        error = np.array([n.log_density for n in fresh]) - between.log_density(at)
-        misfit = float(np.sqrt(np.mean((error - error.mean()) ** 2)))
-        nodes = _within(nodes + fresh)
+        wanted = _spread_out(draw_scores(between, 400, np.random.default_rng(round_)), (8 if cheap else 2) * d)
+        fresh = solve(between.positions(wanted))
+        at = between.scores(np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d))
+        highest = max(n.log_density for n in nodes)
+        error = np.array([n.log_density - highest for n in fresh]) - between.log_density(at)
+        misfit = float(np.sqrt(np.mean((error - error.mean()) ** 2))) if len(fresh) else np.nan
+        nodes = nodes + fresh
+        between = copula_surface(nodes, axes, correlation, n_section)
         if misfit < _MISFIT:
             break
-    return Explored(tuple(nodes), surface(nodes, axes), misfit, count)
+    return Explored(tuple(nodes), between, misfit, count())
 
 
 def composite_design(d: int) -> list[Float]:
     """
-    Central composite design: two points on each axis and a fraction of the corners, all at one distance.
+    Central composite design: two points on each axis and the corners, all at one distance.
 
     Parameters
     ----------
     d : int
-        Number of dimensions.
+        Number of dimensions, at most two.
 
     Returns
     -------
@@ -144,17 +157,12 @@ def composite_design(d: int) -> list[Float]:
     """
     radius = _RADIUS * np.sqrt(d)
     points = [s * radius * np.eye(d)[i] for i in range(d) for s in (1.0, -1.0)]
+    if d == 0:
+        return []
     if d == 1:
         # Two more points tell a quadratic from what is none.
         return [*points, np.array([2.0 * radius]), np.array([-2.0 * radius])]
-    # From five dimensions on, signs of the last axes are products of the others'.
-    free = min(d, 4 if d <= 5 else 5 if d == 6 else 6)
-    for signs in product((1.0, -1.0), repeat=free):
-        corner = list(signs)
-        for extra in range(d - free):
-            corner.append(float(np.prod(signs[: free - extra])))
-        points.append(_RADIUS * np.array(corner))
-    return points
+    return points + [_RADIUS * np.array(signs) for signs in product((1.0, -1.0), repeat=d)]
 
 
 def _drops(nodes: list[Node], d: int) -> Float:
@@ -168,12 +176,6 @@ def _rescaled(nodes: list[Node], axes: Float) -> Float:
     side = _RADIUS * np.sqrt(d) / np.sqrt(2.0 * np.maximum(_drops(nodes, d), 1e-3))
     wide = axes * np.clip(side.mean(axis=1), 0.3, 3.0)
     return np.asarray(wide * np.minimum(1.0, _LONGEST / np.abs(wide).max(axis=0)))
-
-
-def _bent(nodes: list[Node], d: int) -> list[int]:
-    """Axes along which the log density is not the quadratic of its curvature at the mode."""
-    excess = np.abs(_drops(nodes, d) - 0.5 * _RADIUS**2 * d).max(axis=1)
-    return [int(i) for i in np.flatnonzero(excess > _BENT)]
 
 
 def _within(nodes: list[Node]) -> list[Node]:
@@ -204,19 +206,19 @@ def _grid(solve: Solve, centre: Node, axes: Float) -> list[Node]:
     return nodes
 
 
-def _scan(solve: Solve, centre: Node, axes: Float, along: list[int]) -> list[Node]:
-    """Some axes followed until the drop."""
+def _scan(solve: Solve, centre: Node, axes: Float) -> list[Node]:
+    """Each axis followed until the drop, or as far as it goes."""
     d = axes.shape[0]
     nodes: list[Node] = []
-    active = [(i, s) for i in along for s in (1.0, -1.0)]
-    for distance in (1.0, *np.arange(_RADIUS * np.sqrt(d) + 1.2, _FARTHEST, 1.2)):
+    active = [(i, s) for i in range(d) for s in (1.0, -1.0)]
+    for distance in _DISTANCES:
         found = solve([s * distance * np.eye(d)[i] for i, s in active])
         nodes += found
         alive = set()
         for n in found:
             t = np.linalg.solve(axes, n.x - centre.x)
             i = int(np.argmax(np.abs(t)))
-            if n.log_density > centre.log_density - _DROP:
+            if n.log_density > centre.log_density - _SECTION_DROP:
                 alive.add((i, float(np.sign(t[i]))))
         active = [a for a in active if a in alive]
         if not active:

@@ -44,8 +44,6 @@ class Model:
         The response.
     log_determinant : float or None
         Of the sparse prior, where it is constant.
-    site : ndarray of int32, shape (n_row,)
-        Sites of the evidence beyond the bound.
     variational : bool
         Whether the variational correction is on.
     """
@@ -53,7 +51,6 @@ class Model:
     latent: Latent
     data: Observed
     log_determinant: float | None
-    site: NDArray[np.int32]
     variational: bool
 
 
@@ -144,8 +141,8 @@ def node_of(model: Model, x: Float, found: Posterior) -> Node:
     Node
         With the evidence beyond the bound.
     """
-    gap = evidence_gap(model.latent, model.data, found, model.site).sum() if model.variational else 0.0
-    return Node(x, found.bound + float(gap) + _log_prior(model, x), found)
+    gap = evidence_gap(model.latent, model.data, found) if model.variational else 0.0
+    return Node(x, found.bound + gap + _log_prior(model, x), found)
 
 
 @dataclass(frozen=True, slots=True)

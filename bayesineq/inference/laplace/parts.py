@@ -139,6 +139,8 @@ class Latent:
         Position of the outcome's own, -1 for none.
     small, large : Side
         Rows against effects.
+    random_blocks : tuple of bool
+        Whether each small block has a scale to be estimated.
     links : Links
         Pairs of large effects that share a row.
     small_parts, large_parts : tuple
@@ -157,6 +159,7 @@ class Latent:
     own: int
     small: Side
     large: Side
+    random_blocks: tuple[bool, ...]
     links: Links
     small_parts: tuple[SmallPart, ...]
     large_parts: tuple[LargePart, ...]

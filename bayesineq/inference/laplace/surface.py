@@ -1,8 +1,11 @@
 """
 A smooth log density between nodes, so that draws of hyperparameters are continuous and not bound to nodes.
 
-It is a quadratic, with a cubic and a quartic along each axis where the nodes determine them, plus radial basis
-functions through what is left.
+Every density is held in coordinates u in which it is nearly a standard Gaussian. Each axis has been followed from the
+mode; along it u is the signed root of twice the loss of log density, so that a section of the density is exactly
+exp(-u^2 / 2) however skew it is, and a tail that never ends does not gather mass between the axes. Across axes the
+density is that of a Gaussian copula with the Hessian's correlations, and radial basis functions through what the
+nodes find beyond that.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RBFInterpolator
+from scipy.interpolate import PchipInterpolator, RBFInterpolator
 from scipy.spatial import cKDTree
 from scipy.special import gammaln
 
@@ -24,7 +27,46 @@ Float = NDArray[np.float64]
 
 _PROPOSALS: Final = 30_000
 _NEAR: Final = 0.75
-_FREEDOM: Final = 5.0
+_FREEDOM: Final = 6.0
+_RIDGE: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """
+    The density along one axis.
+
+    Parameters
+    ----------
+    u, t : ndarray, shape (n_knot,)
+        Signed root of twice the loss of log density, and position on the axis; both ascending.
+    """
+
+    u: Float
+    t: Float
+
+    def position(self, u: Float) -> Float:
+        """Position at u: monotone between the knots, straight beyond them."""
+        inside = PchipInterpolator(self.u, self.t)(np.clip(u, self.u[0], self.u[-1]))
+        low, high = self._ends()
+        return np.asarray(inside + low * np.minimum(u - self.u[0], 0.0) + high * np.maximum(u - self.u[-1], 0.0))
+
+    def log_slope(self, u: Float) -> Float:
+        """Logarithm of the derivative of the position."""
+        low, high = self._ends()
+        inside = PchipInterpolator(self.u, self.t).derivative()(np.clip(u, self.u[0], self.u[-1]))
+        slope = np.where(u < self.u[0], low, np.where(u > self.u[-1], high, inside))
+        return np.asarray(np.log(np.maximum(slope, 1e-6)))
+
+    def score(self, t: Float) -> Float:
+        """The u of a position."""
+        low, high = self._ends()
+        inside = PchipInterpolator(self.t, self.u)(np.clip(t, self.t[0], self.t[-1]))
+        return np.asarray(inside + np.minimum(t - self.t[0], 0.0) / low + np.maximum(t - self.t[-1], 0.0) / high)
+
+    def _ends(self) -> tuple[float, float]:
+        step = np.diff(self.t) / np.diff(self.u)
+        return float(step[0]), float(step[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +84,50 @@ class Surface:
         Nodes.
     y : ndarray, shape (n_node,)
         Log density at the nodes, at most zero.
-    polynomial : ndarray, shape (n_term,)
-        Coefficients.
+    sections : tuple of Section
+        The density along each axis; none where the nodes are a grid.
+    hessian : ndarray, shape (d, d)
+        Minus the second derivative in u.
+    centre : ndarray, shape (d,)
+        Where the quadratic in u has its top.
+    top : float
+        Its value there.
     rest : RBFInterpolator or None
-        What the polynomial leaves; None where a quadratic is all there is.
-    gridded : bool
-        Whether the nodes are a grid of unit step that holds all the mass.
+        What is left at the nodes.
+    reach : float
+        Largest of what is left, beyond which the interpolation does not go.
     """
 
     origin: Float
     axes: Float
     t: Float
     y: Float
-    polynomial: Float
+    sections: tuple[Section, ...]
+    hessian: Float
+    centre: Float
+    top: float
     rest: RBFInterpolator | None
-    gridded: bool
+    reach: float
 
-    def log_density(self, t: Float) -> Float:
-        """Log density at standardised positions, shape (n, d)."""
-        value = _basis(t, len(self.polynomial)) @ self.polynomial
-        return np.asarray(value if self.rest is None else value + self.rest(t))
+    def scores(self, t: Float) -> Float:
+        """The u of standardised positions, shape (n, d)."""
+        if not self.sections:
+            return t
+        return np.stack([s.score(t[:, i]) for i, s in enumerate(self.sections)], axis=1)
 
+    def positions(self, u: Float) -> Float:
+        """Standardised positions at u, shape (n, d)."""
+        if not self.sections:
+            return u
+        return np.stack([s.position(u[:, i]) for i, s in enumerate(self.sections)], axis=1)
 
-def _basis(t: Float, size: int) -> Float:
-    row, column = np.tril_indices(t.shape[1])
-    quadratic = np.hstack([np.ones((len(t), 1)), t, t[:, row] * t[:, column]])
-    return quadratic if size == quadratic.shape[1] else np.hstack([quadratic, t**3, t**4])
+    def log_density(self, u: Float) -> Float:
+        """Log density of x at u, shape (n, d), relative to the highest node."""
+        away = u - self.centre
+        value = self.top - 0.5 * ((away @ self.hessian) * away).sum(axis=1)
+        if self.rest is None:
+            return np.asarray(value)
+        return np.asarray(value + np.clip(self.rest(u), -self.reach, self.reach))
 
 
 def standardised(nodes: Sequence[Node], axes: Float) -> Float:
@@ -90,9 +150,9 @@ def standardised(nodes: Sequence[Node], axes: Float) -> Float:
     return np.linalg.solve(axes, away.T).T if axes.size else away
 
 
-def quadratic_misfit(nodes: Sequence[Node], axes: Float) -> float:
+def quadratic_surface(nodes: Sequence[Node], axes: Float) -> tuple[Surface, float]:
     """
-    Largest misfit of a quadratic to the log density at the nodes.
+    A quadratic through nodes near the mode, by least squares.
 
     Parameters
     ----------
@@ -103,22 +163,30 @@ def quadratic_misfit(nodes: Sequence[Node], axes: Float) -> float:
 
     Returns
     -------
-    float
-        Infinite where the quadratic has no maximum near, or the nodes are too few.
+    (Surface, float)
+        The density, and its largest misfit at the nodes; infinite where it has no top near.
     """
-    between = surface(nodes, axes, quadratic=True)
-    d = axes.shape[0]
-    if len(nodes) <= len(between.polynomial):
-        return np.inf
-    curvature = np.linalg.eigvalsh(_hessian(between, d))
-    if curvature.min() < 0.2 or curvature.max() > 5.0:
-        return np.inf
-    return float(np.abs(between.log_density(between.t) - between.y).max())
+    t, y = _ordinates(nodes, axes)
+    d = t.shape[1]
+    if d == 0:
+        return Surface(nodes[0].x, axes, t, y, (), np.empty((0, 0)), np.empty(0), 0.0, None, 0.0), 0.0
+    basis = _quadratic_basis(t)
+    fitted, *_ = np.linalg.lstsq(basis, y, rcond=None)
+    hessian = np.zeros((d, d))
+    hessian[np.tril_indices(d)] = -fitted[1 + d :]
+    hessian = hessian + hessian.T
+    curvature = np.linalg.eigvalsh(hessian)
+    if len(nodes) <= basis.shape[1] or curvature.min() < 0.2 or curvature.max() > 5.0:
+        return Surface(nodes[0].x, axes, t, y, (), np.eye(d), np.zeros(d), 0.0, None, 0.0), np.inf
+    centre = np.linalg.solve(hessian, fitted[1 : 1 + d])
+    top = float(fitted[0] + 0.5 * fitted[1 : 1 + d] @ centre)
+    between = Surface(nodes[0].x, axes, t, y, (), hessian, centre, top, None, 0.0)
+    return between, float(np.abs(between.log_density(t) - y).max())
 
 
-def surface(nodes: Sequence[Node], axes: Float, *, gridded: bool = False, quadratic: bool = False) -> Surface:
+def grid_surface(nodes: Sequence[Node], axes: Float) -> Surface:
     """
-    Interpolate the log density.
+    Interpolate between the nodes of a grid of unit step that holds all the mass.
 
     Parameters
     ----------
@@ -126,40 +194,98 @@ def surface(nodes: Sequence[Node], axes: Float, *, gridded: bool = False, quadra
         The mode first.
     axes : ndarray, shape (d, d)
         Unit.
-    gridded : bool
-        Whether the nodes are a grid that holds all the mass.
-    quadratic : bool
-        Whether a quadratic describes the nodes well enough.
 
     Returns
     -------
     Surface
         The density.
     """
-    t, y = standardised(nodes, axes), np.array([n.log_density for n in nodes])
-    y = y - y.max()
+    t, y = _ordinates(nodes, axes)
     d = t.shape[1]
-    terms = (d + 1) * (d + 2) // 2
-    size = terms if quadratic or len(nodes) < terms + 2 * d + 1 else terms + 2 * d
-    # Nodes far out in the tails bend the polynomial less than those that carry mass.
-    weight = np.ones(len(y)) if quadratic else np.exp(0.25 * np.maximum(y, -12.0))
-    basis = _basis(t, size) if d else np.ones((len(y), 1))
-    fitted, *_ = np.linalg.lstsq(basis * weight[:, None], y * weight, rcond=None)
-    rest = None
-    if not quadratic and d:
-        rest = RBFInterpolator(t, y - basis @ fitted, kernel="cubic", degree=1)
-    return Surface(nodes[0].x, axes, t, y, fitted, rest, gridded)
+    rest = RBFInterpolator(t, y, kernel="cubic", degree=1)
+    return Surface(nodes[0].x, axes, t, y, (), np.zeros((d, d)), np.zeros(d), 0.0, rest, np.inf)
 
 
-def _hessian(between: Surface, d: int) -> Float:
-    hessian = np.zeros((d, d))
-    hessian[np.tril_indices(d)] = -between.polynomial[1 + d : (d + 1) * (d + 2) // 2]
-    return hessian + hessian.T
-
-
-def draw_positions(between: Surface, n_draw: int, rng: np.random.Generator) -> Float:
+def copula_surface(nodes: Sequence[Node], axes: Float, correlation: Float, n_section: int) -> Surface:
     """
-    Draw from the interpolated density.
+    Sections along the axes, a Gaussian copula between them, and what further nodes find beyond that.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        The mode first, then those on the axes, then others.
+    axes : ndarray, shape (d, d)
+        Unit: diagonal.
+    correlation : ndarray, shape (d, d)
+        Hessian at the mode in units of its diagonal.
+    n_section : int
+        How many nodes, the mode included, lie on the axes.
+
+    Returns
+    -------
+    Surface
+        The density.
+    """
+    t, y = _ordinates(nodes, axes)
+    sections = tuple(_section(t[:n_section], y[:n_section], i) for i in range(t.shape[1]))
+    d = t.shape[1]
+    bare = Surface(nodes[0].x, axes, t, y, sections, correlation, np.zeros(d), 0.0, None, 0.0)
+    u = bare.scores(t)
+    error = y - bare.log_density(u)
+    if len(nodes) <= n_section + d:
+        return Surface(nodes[0].x, axes, t, y, sections, correlation, np.zeros(d), float(error[0]), None, 0.0)
+    basis = _quadratic_basis(u)
+    moment = basis.T @ basis + _RIDGE * np.eye(basis.shape[1])
+    fitted = np.linalg.solve(moment, basis.T @ error)
+    correction = np.zeros((d, d))
+    correction[np.tril_indices(d)] = -fitted[1 + d :]
+    hessian = correlation + correction + correction.T
+    if np.linalg.eigvalsh(hessian).min() < 0.1:
+        hessian, fitted = correlation, np.zeros_like(fitted)
+    centre = np.linalg.solve(hessian, fitted[1 : 1 + d])
+    top = float(fitted[0] + 0.5 * fitted[1 : 1 + d] @ centre)
+    smooth = Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, None, 0.0)
+    left = y - smooth.log_density(u)
+    rest = RBFInterpolator(u, left, kernel="linear", degree=0)
+    near = y > -8.0
+    return Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, rest, float(np.abs(left[near]).max()))
+
+
+def _ordinates(nodes: Sequence[Node], axes: Float) -> tuple[Float, Float]:
+    y = np.array([n.log_density for n in nodes])
+    return standardised(nodes, axes), y - y.max()
+
+
+def _quadratic_basis(t: Float) -> Float:
+    row, column = np.tril_indices(t.shape[1])
+    return np.hstack([np.ones((len(t), 1)), t, t[:, row] * t[:, column]])
+
+
+def _section(t: Float, y: Float, axis: int) -> Section:
+    """Knots of one axis: from its top down on either side, each lower than the last."""
+    on = np.flatnonzero((np.abs(np.delete(t, axis, axis=1)) < 1e-9).all(axis=1))
+    on = on[np.argsort(t[on, axis])]
+    at, value = t[on, axis], y[on]
+    best = int(np.clip(np.argmax(value), 1, len(at) - 2))
+    bend = np.polyfit(at[best - 1 : best + 2], value[best - 1 : best + 2], 2)
+    peak = float(np.clip(-0.5 * bend[1] / bend[0], at[best - 1], at[best + 1])) if bend[0] < 0.0 else at[best]
+    height = max(float(np.polyval(bend, peak)), float(value.max()))
+    root = np.sqrt(2.0 * (height - value)) * np.sign(at - peak)
+    u, place = [0.0], [peak]
+    for side in (-1, 1):
+        last = 0.0
+        for k in np.argsort(np.abs(at - peak)):
+            if side * (at[k] - peak) > 1e-6 and side * root[k] > last + 0.05:
+                last = side * root[k]
+                u.append(root[k])
+                place.append(at[k])
+    order = np.argsort(u)
+    return Section(np.array(u)[order], np.array(place)[order])
+
+
+def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator) -> Float:
+    """
+    Draw from the density.
 
     Parameters
     ----------
@@ -173,16 +299,11 @@ def draw_positions(between: Surface, n_draw: int, rng: np.random.Generator) -> F
     Returns
     -------
     ndarray, shape (n_draw, d)
-        Standardised positions t; the hyperparameters are origin + axes @ t.
+        u of each draw; `positions` turns them into t, and x = origin + axes @ t.
     """
     d = between.t.shape[1]
     if d == 0:
         return np.empty((n_draw, 0))
-    if between.rest is None:
-        hessian = _hessian(between, d)
-        centre = np.linalg.solve(hessian, between.polynomial[1 : 1 + d])
-        white = rng.standard_normal((n_draw, d))
-        return np.asarray(centre + np.linalg.solve(np.linalg.cholesky(hessian).T, white.T).T)
     proposal, log_weight, _ = _proposals(between, rng)
     weight = np.exp(log_weight - log_weight.max())
     order = np.argsort(proposal[:, 0], kind="stable")
@@ -207,47 +328,29 @@ def log_mass(between: Surface) -> float:
     float
         With the highest node's log density added, the log marginal likelihood.
     """
-    d = between.t.shape[1]
-    if d == 0:
+    if not between.t.shape[1]:
         return 0.0
-    volume = float(np.linalg.slogdet(between.axes)[1])
-    if between.rest is None:
-        hessian = _hessian(between, d)
-        linear = between.polynomial[1 : 1 + d]
-        top = between.polynomial[0] + 0.5 * float(linear @ np.linalg.solve(hessian, linear))
-        return float(volume + top + 0.5 * d * np.log(2.0 * np.pi) - 0.5 * np.linalg.slogdet(hessian)[1])
     _, log_weight, log_constant = _proposals(between, np.random.default_rng(0))
-    return float(volume + log_constant + np.logaddexp.reduce(log_weight))
+    return float(np.linalg.slogdet(between.axes)[1] + log_constant + np.logaddexp.reduce(log_weight))
 
 
 def _proposals(between: Surface, rng: np.random.Generator) -> tuple[Float, Float, float]:
-    """Positions with log weights, and what to add to their log sum for the log integral."""
-    if not between.gridded:
-        return _tailed_proposals(between, rng)
-    low, high = between.t.min(axis=0) - 0.5, between.t.max(axis=0) + 0.5
-    proposal = rng.uniform(low, high, size=(_PROPOSALS, len(low)))
-    # Beyond the grid's edge there is no mass, and nothing to interpolate between.
-    proposal = proposal[cKDTree(between.t).query(proposal)[0] <= _NEAR]
-    return proposal, between.log_density(proposal), float(np.log((high - low).prod() / _PROPOSALS))
-
-
-def _tailed_proposals(between: Surface, rng: np.random.Generator) -> tuple[Float, Float, float]:
-    """Student t proposals, wider on the side of each axis to which nodes reach farther, and their log weights."""
-    t, y = between.t, between.y
-    d = t.shape[1]
-    near = y > -2.5
-    up = np.maximum(np.abs(np.where(near[:, None], np.maximum(t, 0.0), 0.0)).max(axis=0) / 1.7, 0.7)
-    down = np.maximum(np.abs(np.where(near[:, None], np.minimum(t, 0.0), 0.0)).max(axis=0) / 1.7, 0.7)
+    """Proposals u with log weights, and what to add to the log sum of these for the log integral over t."""
+    d = between.t.shape[1]
+    if not between.hessian.any():
+        low, high = between.t.min(axis=0) - 0.5, between.t.max(axis=0) + 0.5
+        proposal = rng.uniform(low, high, size=(_PROPOSALS, d))
+        # Beyond the grid's edge there is no mass, and nothing to interpolate between.
+        proposal = proposal[cKDTree(between.t).query(proposal)[0] <= _NEAR]
+        return proposal, between.log_density(proposal), float(np.log((high - low).prod() / _PROPOSALS))
+    root = np.linalg.inv(np.linalg.cholesky(between.hessian)).T
     scale = np.sqrt(rng.chisquare(_FREEDOM, size=(_PROPOSALS, 1)) / _FREEDOM)
     white = rng.standard_normal((_PROPOSALS, d)) / scale
-    # A side is chosen by its width, so that the two half densities meet at zero.
-    side = rng.random((_PROPOSALS, d)) < up / (up + down)
-    proposal = np.where(side, np.abs(white) * up, -np.abs(white) * down)
-    inside = ((proposal >= t.min(axis=0) - 0.5) & (proposal <= t.max(axis=0) + 0.5)).all(axis=1)
-    proposal, white = proposal[inside], white[inside]
-    squares = (white**2).sum(axis=1)
-    log_weight = np.minimum(between.log_density(proposal), 0.5) + 0.5 * (_FREEDOM + d) * np.log1p(squares / _FREEDOM)
-    # Density of the proposal at its centre: a t density, each side scaled by the mean of the two widths.
+    proposal = between.centre + white @ root.T
+    log_weight = between.log_density(proposal)
+    log_weight += 0.5 * (_FREEDOM + d) * np.log1p((white**2).sum(axis=1) / _FREEDOM)
+    for i, section in enumerate(between.sections):
+        log_weight += section.log_slope(proposal[:, i])
     log_centre = gammaln(0.5 * (_FREEDOM + d)) - gammaln(0.5 * _FREEDOM) - 0.5 * d * np.log(_FREEDOM * np.pi)
-    log_centre -= np.log(0.5 * (up + down)).sum()
+    log_centre -= float(np.linalg.slogdet(root)[1])
     return proposal, log_weight, float(-log_centre - np.log(_PROPOSALS))

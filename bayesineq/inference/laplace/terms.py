@@ -54,6 +54,7 @@ def latent_field(design: Design) -> Latent:
     prior = design.card.prior("intercept")
     small_parts.append(_plain("intercept", 0, 0, np.ones((1, 1)), prior["mean"], prior["sd"]))
     effect_at = latent_at = 1
+    random = [False]
     for block in design.blocks:
         if _is_large(block):
             large_blocks.append(block)
@@ -62,6 +63,7 @@ def latent_field(design: Design) -> Latent:
             small_parts.append(part)
             latent_at = part.latent.stop
         small_blocks.append((block.index, block.weight, block.size))
+        random.append(block.term.kind not in {"fixed", "linear"})
         effect_at += block.size
     n_row = len(design)
     large = side([(b.index, b.weight, b.size) for b in large_blocks], n_row)
@@ -77,6 +79,7 @@ def latent_field(design: Design) -> Latent:
         own=len(parameters) - 1 if own else _NONE,
         small=side(small_blocks, n_row),
         large=large,
+        random_blocks=tuple(random),
         links=shared,
         small_parts=tuple(small_parts),
         large_parts=parts,
