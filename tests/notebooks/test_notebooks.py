@@ -1,0 +1,62 @@
+"""Every notebook runs from the first cell to the last, draws its figures, and says what must not be concluded."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.py"))
+RUNNER = Path(__file__).with_name("run_cells.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_without_a_warning_and_draws(source, tmp_path):
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(RUNNER), str(source)],
+        cwd=tmp_path,
+        env={**os.environ, **single, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "FAILED" not in done.stdout
+    pictures = list(tmp_path.glob(f"{source.stem}_*.png"))
+    assert pictures
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    assert len(done.stdout.splitlines()) > 10
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_begins_with_a_title_and_ends_with_limits(source):
+    cells = jupytext.read(source).cells
+    assert cells[0].cell_type == "markdown"
+    assert re.match(r"# \w", cells[0].source)
+    assert cells[-1].cell_type == "markdown"
+    for words in ("## What may be concluded, and what not", "**May:**", "**May not:**"):
+        assert words in cells[-1].source
+
+
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_holds_no_output_and_only_public_names(source):
+    cells = jupytext.read(source).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert code
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+    assert not re.search(r"(?:import|from|\.)\s*_[a-z]", "\n".join(cell.source for cell in code))
+
+
+def test_the_folder_is_the_list_in_its_readme():
+    listed = re.findall(r"^\| `(\w+\.py)`", (FOLDER / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert listed == [path.name for path in NOTEBOOKS]
+    # A rendered notebook beside its source would hold output that nothing keeps up to date.
+    kept = {path.name for path in FOLDER.iterdir() if not path.name.startswith((".", "__"))}
+    assert kept == {*listed, "README.md"}
