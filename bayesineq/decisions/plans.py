@@ -186,7 +186,7 @@ def compare_plans(
     threshold : float
         Pounds for a QALY; for an event averted where the plans state no QALYs.
     thresholds : sequence of float
-        Further thresholds, for the acceptability curve.
+        Thresholds of the acceptability curve; default from 0 to twice the threshold in 41 steps.
     floors : mapping, optional
         Least shares of the places by group, as in `allocate`.
     equity_by : sequence of str
@@ -215,7 +215,8 @@ def compare_plans(
     seen = plan_benefit(plans, baseline, correlation=correlation, seed=seed)
     benefit = check_benefit(seen.benefit)
     limit = {plan.name: plan.capacity for plan in plans if plan.capacity is not None}
-    comparison = compare(benefit, seen.net_cost, threshold=threshold, thresholds=thresholds, prob=prob)
+    grid = thresholds if len(thresholds) else np.linspace(0.0, 2 * threshold, 41).tolist()
+    comparison = compare(benefit, seen.net_cost, threshold=threshold, thresholds=grid, prob=prob)
     worth = net_benefit(benefit, seen.net_cost, threshold=threshold)
     options = with_comparator(worth, NOTHING)
     allocation = allocate(

@@ -160,6 +160,8 @@ def test_plans_compared_hold_together(plans, baseline):
     assert "No table by ethnicity" in words
     again = compare_plans(plans, baseline, budget=150_000, threshold=20_000, seed=1, floors={"imd_quintile": {1: 0.2}})
     assert again.comparison.options.equals(result.comparison.options)
+    assert again.tables["curve"]["threshold"].max() == 40_000
+    assert again.tables["curve"].groupby("threshold")["p_best"].sum().to_numpy() == pytest.approx(1.0)
 
 
 def test_groups_as_dimensions_work_as_areas_do(plans, baseline):
