@@ -1,5 +1,5 @@
 # Everything from a clean clone: each target makes the environment that it needs.
-.PHONY: demo test test-all lint bench lock clean
+.PHONY: demo test test-all lint bench lock browser clean
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -7,7 +7,7 @@ READY  := .venv/ready
 demo: $(READY)  ## Simulate an integrated care system and write demo/report.html
 	.venv/bin/bayesineq demo --out demo
 
-test: $(READY)  ## Quick tests, a few minutes
+test: $(READY) browser  ## Quick tests, a few minutes
 	$(PYTHON) -m pytest -n 2 -m "not slow and not calibration"
 
 test-all: lint test  ## Style, types and every test, slow ones and calibration studies too
@@ -23,6 +23,13 @@ bench: $(READY)  ## Speed and memory as a table and as bench/*.json
 
 lock:  ## Renew requirements.lock
 	uv pip compile --universal --generate-hashes --all-extras --group dev pyproject.toml -o requirements.lock
+
+# The explorer's tests drive Debian's Chromium; where it cannot be installed they are skipped and say so.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; \
+	else echo "no Chromium: tests in a browser will be skipped"; fi
 
 clean:
 	rm -rf .venv demo bench
