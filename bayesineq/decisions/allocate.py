@@ -264,7 +264,7 @@ def _limits(
     cheapest = problem.spend[problem.value > 0].min(initial=np.inf) if (problem.value > 0).any() else np.inf
     if not np.isfinite(budget) or budget < 0:
         raise DecisionError(f"The budget must be pounds, zero or more: {budget}.")
-    if np.isfinite(cheapest) and budget < cheapest and not bool((problem.spend == 0).any()):
+    if np.isfinite(cheapest) and budget < cheapest:
         raise DecisionError(
             f"The budget of {budget:,.0f} pounds is below every cost: the cheapest unit with a benefit costs "
             f"{cheapest:,.0f}. Raise the budget, or split the units."

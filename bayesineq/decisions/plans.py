@@ -21,7 +21,7 @@ from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.net_benefit import NOTHING, decide, net_benefit, with_comparator
 from bayesineq.decisions.ranking import rank_areas
 from bayesineq.decisions.words import in_words
-from bayesineq.dims import AREA, CI_PROB, DECILE, ETHNICITY, INTERVENTION, QUINTILE, SAMPLE_DIMS
+from bayesineq.dims import AREA, CI_PROB, DECILE, ETHNICITY, INTERVENTION, POPULATION, QUINTILE, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.benefit import check_benefit, rescale, unit_dims
 from bayesineq.uplift.published import Quantity, draw_positive
@@ -105,7 +105,8 @@ def plan_benefit(
     plans : sequence of Intervention
         Plans.
     baseline : DataArray, dims (chain, draw, unit...)
-        Risk per eligible person without intervention, with a coordinate `population`.
+        Risk per eligible person without intervention, with a coordinate `population`. Where nobody lives (crossed
+        groups, population 0) the risk may be missing: such a unit has no benefit and no cost.
     correlation : float or array
         Correlation of the errors of the published effects.
     seed : int, optional
@@ -130,7 +131,7 @@ def plan_benefit(
             f"Effects on mixed scales: {', '.join(with_qaly)} state qaly_per_event, "
             f"{', '.join(sorted(set(names) - set(with_qaly)))} do not. Give it for all, or for none."
         )
-    local = with_quintile(baseline)
+    local = with_quintile(_without_empty(baseline))
     streams = [int(x) for x in np.random.SeedSequence(seed).generate_state(3)]
     effects = {plan.name: plan.effect for plan in plans}
     drawn = published_draws(effects, like=local, correlation=correlation, seed=streams[0])
@@ -309,6 +310,14 @@ def with_quintile(baseline: xr.DataArray) -> xr.DataArray:
         return baseline
     decile = baseline.coords[DECILE]
     return baseline.assign_coords({QUINTILE: (decile.dims, (decile.values.astype(int) + 1) // 2)})
+
+
+def _without_empty(baseline: xr.DataArray) -> xr.DataArray:
+    if POPULATION not in baseline.coords:
+        return baseline
+    people = baseline.coords[POPULATION].fillna(0.0)
+    filled = baseline.assign_coords({POPULATION: people})
+    return filled.where(people > 0, filled.fillna(0.0))
 
 
 def _certain(values: xr.DataArray) -> xr.DataArray:

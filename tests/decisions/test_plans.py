@@ -175,6 +175,17 @@ def test_groups_as_dimensions_work_as_areas_do(plans, baseline):
     assert "areas" not in result.tables
 
 
+def test_a_cell_where_nobody_lives_gets_nothing_and_one_with_people_needs_a_risk(plans, baseline):
+    people = baseline.coords["population"].copy()
+    people[4] = 0.0
+    empty = baseline.where(people > 0).assign_coords(population=people)
+    result = compare_plans(plans, empty, budget=20_000, threshold=20_000, seed=1)
+    assert baseline.area.values[4] not in set(result.allocation.table["area"])
+    unknown = baseline.where(people > 0)
+    with pytest.raises(DecisionError, match="not finite"):
+        compare_plans(plans, unknown, budget=20_000, threshold=20_000, seed=1)
+
+
 def test_mixed_scales_and_doubled_names_are_refused(plans, baseline):
     education, outreach = plans
     plain = Intervention("plain", outreach.effect, Quantity(10.0))
