@@ -1,0 +1,170 @@
+"""
+One picture of every kind of figure, against the picture that was looked at when it was made.
+
+A picture is kept as 24 by 16 mean shades of grey, so that another version of a font does not fail it, and a missing
+line, colour or label does. After a wanted change: look at the figures, then run with BAYESINEQ_WRITE_IMAGES=1.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from matplotlib.image import imread
+
+from bayesineq.decisions.compare import compare
+from bayesineq.decisions.distributional import ImpactPlane
+from bayesineq.posterior.expected import expected
+from bayesineq.posterior.predictive import predictive
+from bayesineq.report.caterpillar import plot_caterpillar
+from bayesineq.report.checks import plot_calibration, plot_predictive, plot_prior_posterior
+from bayesineq.report.choices import plot_acceptability, plot_frontier, plot_plane
+from bayesineq.report.curves import plot_concentration, plot_equiplot, plot_trend
+from bayesineq.report.forest import plot_associations, plot_forest
+from bayesineq.report.funnel import plot_funnel
+from bayesineq.report.gradient import plot_gradient
+from bayesineq.report.heat import plot_heat
+from bayesineq.report.hexagons import hexagons
+from bayesineq.report.maps import map_posterior
+from bayesineq.report.numbers import PERCENT
+from bayesineq.report.outline import outline
+from bayesineq.report.style import Chart, to_png
+from bayesineq.report.tartan import Indicator, plot_tartan
+from bayesineq.report.tiers import map_bivariate, map_certainty, map_tiers
+
+pytestmark = pytest.mark.slow
+
+KEPT = Path(__file__).with_name("images.json")
+WRITE = os.environ.get("BAYESINEQ_WRITE_IMAGES") == "1"
+COLUMNS, ROWS = 24, 16
+CELL, MEAN = 26.0, 3.0
+"""Greatest difference of one cell, and of all on average, in shades of 256: hinting moves a cell by less than 15."""
+
+NAMED = {"outcome": "prevalence", "unit": PERCENT}
+
+
+def shades(chart: Chart) -> np.ndarray:
+    picture = imread(io.BytesIO(to_png(chart, dpi=60)))[..., :3].mean(axis=2) * 255
+    rows = np.array_split(picture, ROWS, axis=0)
+    return np.array([[part.mean() for part in np.array_split(row, COLUMNS, axis=1)] for row in rows])
+
+
+def practices() -> pd.DataFrame:
+    rng = np.random.default_rng(8)
+    people = rng.integers(200, 4000, 40)
+    return pd.DataFrame({"practice": [f"P{k}" for k in range(40)], "events": rng.binomial(people, 0.1), "n": people})
+
+
+def comparison() -> Chart:
+    draws = np.random.default_rng(2).normal([100.0, 130.0], [20.0, 30.0], (1, 300, 2))
+    benefit = xr.DataArray(
+        draws,
+        dims=("chain", "draw", "intervention"),
+        coords={"intervention": ["text", "call"]},
+        attrs={"scale": "events averted"},
+    )
+    paid = {"text": 2000.0, "call": 9000.0}
+    return plot_acceptability(compare(benefit, paid, threshold=100.0, thresholds=[0.0, 100.0, 200.0, 400.0]))
+
+
+def plane() -> Chart:
+    rng = np.random.default_rng(1)
+    points = pd.DataFrame(
+        {"intervention": "text", "net_health": rng.normal(5, 2, 200), "equity": rng.normal(1, 2, 200)}
+    )
+    return plot_plane(
+        ImpactPlane(points, pd.DataFrame({"intervention": ["text"], "P(win-win)": [0.7]}), 3.5, "atkinson")
+    )
+
+
+def floors() -> Chart:
+    table = pd.DataFrame(
+        {"floor": [0.0, 0.2, 0.4], "share": [0.1, 0.2, 0.4], "benefit": [100.0, 97.0, 88.0],
+         "lower": [80.0, 78.0, 70.0], "upper": [120.0, 115.0, 105.0], "given_up": [0.0, 3.0, 12.0]}
+    )  # fmt: skip
+    return plot_frontier(table, group="the most deprived fifth")
+
+
+@pytest.fixture(scope="module")
+def world(prevalence: xr.DataTree, health: xr.DataTree, squares: gpd.GeoDataFrame) -> SimpleNamespace:
+    checked = prevalence.copy()
+    checked["checks"] = xr.Dataset({"pit": ("row", np.random.default_rng(1).uniform(size=360))})
+    deciles = expected(prevalence, by="imd_decile")
+    years = xr.concat([deciles * (1 + 0.05 * k) for k in range(4)], pd.Index(range(2020, 2024), name="year"))
+    shapes = outline(squares)
+    return SimpleNamespace(
+        post=checked,
+        health=health,
+        deciles=deciles,
+        groups=expected(prevalence, by="ethnicity"),
+        crossed=expected(prevalence, by=["imd_decile", "ethnicity"]),
+        years=years,
+        areas=expected(prevalence, by="area").isel(area=slice(0, 28)),
+        shapes=shapes,
+        replicated=cache(lambda: predictive(prevalence, by="ethnicity", draws=50, seed=1))(),
+    )
+
+
+def score(world: SimpleNamespace) -> pd.Series:
+    return pd.Series(np.arange(28.0), index=world.areas["area"].to_numpy())
+
+
+FIGURES: dict[str, Callable[[SimpleNamespace], Chart]] = {
+    "map of means": lambda w: map_posterior(w.areas, w.shapes, **NAMED),
+    "map of widths": lambda w: map_posterior(w.areas, w.shapes, statistic="width", **NAMED),
+    "map of exceedance": lambda w: map_posterior(w.areas, w.shapes, statistic="exceedance", **NAMED),
+    "map of hexagons": lambda w: map_posterior(w.areas, hexagons(w.shapes), **NAMED),
+    "map of tiers": lambda w: map_tiers(w.areas, w.shapes),
+    "map of two variables": lambda w: map_bivariate(w.areas, w.shapes, score(w), other_name="deprivation"),
+    "map of certainty": lambda w: map_certainty(w.areas, w.shapes, **NAMED),
+    "gradient": lambda w: plot_gradient(w.deciles, "imd_decile", **NAMED),
+    "forest": lambda w: plot_forest(w.groups, "ethnicity", **NAMED),
+    "associations": lambda w: plot_associations(w.health),
+    "caterpillar": lambda w: plot_caterpillar(w.areas, "area", **NAMED),
+    "heat": lambda w: plot_heat(w.crossed, "ethnicity", "imd_decile", **NAMED),
+    "concentration": lambda w: plot_concentration(w.deciles, "imd_decile"),
+    "trend": lambda w: plot_trend(w.years, "imd_decile", **NAMED),
+    "equiplot": lambda w: plot_equiplot(w.years, "imd_decile", rows="year", **NAMED),
+    "prior and posterior": lambda w: plot_prior_posterior(w.post),
+    "calibration": lambda w: plot_calibration(w.post),
+    "predictive": lambda w: plot_predictive(w.replicated, w.replicated.isel(draw=0).to_series(), "ethnicity"),
+    "funnel": lambda w: plot_funnel(practices(), unit="practice", events="events", at_risk="n"),
+    "tartan": lambda w: plot_tartan({"prevalence": Indicator(w.areas, PERCENT)}),
+    "acceptability": lambda w: comparison(),
+    "plane": lambda w: plane(),
+    "frontier": lambda w: floors(),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_looks_as_it_did_when_it_was_looked_at(name: str, world: SimpleNamespace) -> None:
+    found = shades(FIGURES[name](world))
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
+    if WRITE:
+        kept[name] = found.round().astype(int).tolist()
+        lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in kept.items())
+        KEPT.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    gap = np.abs(found - np.array(kept[name]))
+    assert gap.max() <= CELL, f"a part of the figure changed by {gap.max():.0f} shades"
+    assert gap.mean() <= MEAN, f"the figure changed by {gap.mean():.1f} shades on average"
+
+
+def test_the_check_of_pictures_sees_a_missing_part(world: SimpleNamespace) -> None:
+    chart = FIGURES["gradient"](world)
+    before = shades(chart)
+    chart.figure.axes[0].patches[0].remove()
+    assert np.abs(shades(chart) - before).max() > CELL
+
+
+def test_every_kind_has_a_picture() -> None:
+    assert set(json.loads(KEPT.read_text(encoding="utf-8"))) == set(FIGURES)
