@@ -49,7 +49,7 @@ def test_means_and_intercept_are_drawn_apart_given_their_sum(study: Callable[...
             "b.mean_variance": (("chain", "draw"), np.full(shape, vb)),
         }
     )
-    values = nuts._contributions(design, trace, stream)
+    values = nuts.contributions(design, trace, stream)
     parts = np.stack([values["intercept"], values["a"][..., 0], values["b"][..., 0]]).reshape(3, -1)
     np.testing.assert_allclose(parts.sum(axis=0), level.ravel(), atol=1e-12)
     assert np.abs(parts.mean(axis=1) - [-1, 0, 0]).max() < 5 * 0.8 / 200

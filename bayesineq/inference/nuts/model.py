@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from bayesineq.inference.nuts.priors import positive, standard_deviation
 from bayesineq.inference.nuts.terms import effect
 
 type Tensor = Any
+type Observe = Callable[[Tensor], None]
 
 LEVEL: Final = "level"
 """The intercept and the means of the terms whose mean the data cannot tell from it, in sum."""
@@ -27,7 +29,7 @@ MEAN_VARIANCE: Final = ".mean_variance"
 """After a term's name: the prior variance of its mean."""
 
 
-def build(design: Design) -> pm.Model:
+def build(design: Design, observe: Observe | None = None) -> pm.Model:
     r"""
     Build the model of a design.
 
@@ -40,6 +42,9 @@ def build(design: Design) -> pm.Model:
     ----------
     design : Design
         A table seen through a card.
+    observe : callable, optional
+        Adds the likelihood of what was observed: takes the linear predictor of the design's rows. By default that of
+        the card's outcome, row by row.
 
     Returns
     -------
@@ -68,7 +73,10 @@ def build(design: Design) -> pm.Model:
             eta = eta + contribution - average
         centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(pooled.level))
         pm.Deterministic(LEVEL, centre - (mean - prior["mean"]))
-        _observe(card, eta + centre, data)
+        if observe is None:
+            observe_rows(card, eta + centre, data)
+        else:
+            observe(eta + centre)
     return model
 
 
@@ -97,7 +105,19 @@ def saved(design: Design, model: pm.Model) -> list[str]:
     return [*names, *(f"outcome.{p}" for p in OUTCOME_PARAMETERS[design.card.outcome.likelihood])]
 
 
-def _observe(card: ModelCard, eta: Tensor, data: dict[str, Tensor]) -> None:
+def observe_rows(card: ModelCard, eta: Tensor, data: Mapping[str, Tensor]) -> None:
+    """
+    Add the likelihood of counts or values, known or as intervals, to the model that is being built.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The model.
+    eta : tensor, shape (n_row,)
+        Linear predictor.
+    data : Mapping of str to tensor
+        From `model_data`.
+    """
     likelihood = card.outcome.likelihood
     parameters = {
         name: standard_deviation(card, "outcome")

@@ -185,7 +185,7 @@ def sample_compiled(
         trace, sampler = _with_pymc(compiled, data, draws, tune, chains, sampler_seed, progress), "pymc"
     else:
         trace, sampler = _with_nutpie(compiled, data, draws, tune, chains, sampler_seed, progress), "nutpie"
-    values = _contributions(design, trace["posterior"].dataset, stream)
+    values = contributions(design, trace["posterior"].dataset, stream)
     record = trace["sample_stats"].dataset
     statistics = {ours: record[theirs].to_numpy() for theirs, ours in _STATISTICS.items() if theirs in record}
     attributes: dict[str, str | int | float] = {"sampler": sampler, "tune": tune}
@@ -261,14 +261,26 @@ def _check_same(before: Design, after: Design) -> None:
         raise DesignError("the model was compiled for another card, other levels or another graph; compile it anew")
 
 
-def _contributions(
-    design: Design, posterior: xr.Dataset, stream: np.random.Generator
-) -> dict[str, NDArray[np.float64]]:
+def contributions(design: Design, posterior: xr.Dataset, stream: np.random.Generator) -> dict[str, NDArray[np.float64]]:
     """
     Intercept, effects and hyperparameters of each draw.
 
     What was sampled in sum, the intercept and the means of some terms, is drawn apart here: independent normals
     given their sum.
+
+    Parameters
+    ----------
+    design : Design
+        What was sampled.
+    posterior : Dataset
+        The sampler's variables.
+    stream : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (chain, draw, *levels)
+        As `posterior_tree` takes them.
     """
     from bayesineq.inference.nuts.model import LEVEL, MEAN_VARIANCE
 

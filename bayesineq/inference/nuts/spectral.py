@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Block
 from bayesineq.inference.nuts.data import Crude
+from bayesineq.space.adjacency import Adjacency
 
 type Tensor = Any
 Float = NDArray[np.float64]
@@ -119,3 +120,69 @@ def mode_information(modes: Float, block: Block, pooled: Crude, level: Float) ->
     first = np.bincount(index, share, minlength=block.size) @ modes
     own: Float = level @ modes**2
     return np.maximum(own - first**2 / total, 0.0) if total > 0 else own
+
+
+def intrinsic_modes(
+    adjacency: Adjacency, scale: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Orthonormal modes of the scaled intrinsic autoregression and their variances.
+
+    Parameters
+    ----------
+    adjacency : Adjacency
+        The graph.
+    scale : ndarray, shape (n_component,)
+        Scale of each component.
+
+    Returns
+    -------
+    ndarray, shape (n_area, n_area)
+        A mode a column.
+    ndarray, shape (n_area,)
+        Variances: 0 for the constant of a component of several areas, 1 for an area without neighbours.
+    """
+    single = adjacency.component_sizes[adjacency.component] == 1
+    precision = adjacency.laplacian().toarray() * scale[adjacency.component] + np.diag(single.astype(float))
+    value, modes = np.linalg.eigh(precision)
+    flat = _flat_modes(adjacency, ~single)
+    free = flat.shape[1]
+    modes[:, :free] = flat
+    return modes, np.concatenate([np.zeros(free), 1 / value[free:]])
+
+
+def laplacian_modes(adjacency: Adjacency) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Orthonormal modes of the graph Laplacian and their eigenvalues.
+
+    Parameters
+    ----------
+    adjacency : Adjacency
+        The graph.
+
+    Returns
+    -------
+    ndarray, shape (n_area, n_area)
+        A mode a column.
+    ndarray, shape (n_area,)
+        Eigenvalues, 0 once a component.
+    """
+    value, modes = np.linalg.eigh(adjacency.laplacian().toarray())
+    flat = _flat_modes(adjacency, np.ones(len(adjacency), dtype=bool))
+    free = flat.shape[1]
+    modes[:, :free] = flat
+    return modes, np.concatenate([np.zeros(free), value[free:]])
+
+
+def _flat_modes(adjacency: Adjacency, among: NDArray[np.bool_]) -> Float:
+    """
+    Orthonormal vectors, constant on each component, the constant of all first.
+
+    The data cannot tell that one from the intercept, and no other mode may hold a part of it: its spread has no
+    bound as a proper autoregression nears the intrinsic one, and what is unknown must not be sampled as if known.
+    """
+    component = adjacency.component
+    numbers = np.unique(component[among])
+    flat = (component[:, None] == numbers) & among[:, None]
+    flat[:, 0] = among
+    return np.linalg.qr(flat.astype(float))[0]

@@ -20,7 +20,7 @@ from bayesineq.errors import DesignError
 from bayesineq.inference.nuts.data import Crude
 from bayesineq.inference.nuts.icar import unit_icar, unit_leroux, zero_sum
 from bayesineq.inference.nuts.priors import normal, proportion, standard_deviation
-from bayesineq.inference.nuts.spectral import level_information, modal
+from bayesineq.inference.nuts.spectral import intrinsic_modes, laplacian_modes, level_information, modal
 from bayesineq.inference.pc_phi import phi_prior
 from bayesineq.inference.walks import linear_trend, walk_basis
 from bayesineq.space.adjacency import Adjacency
@@ -157,53 +157,6 @@ def _leroux(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: 
     modes, precision = laplacian_modes(graph)
     spread = sigma / pt.sqrt(rho * precision + 1 - rho)
     return Effect(modal(f"{name}.free", modes, spread, 1 / np.sqrt(0.5 * precision + 0.5), block, pooled))
-
-
-def intrinsic_modes(
-    adjacency: Adjacency, scale: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """
-    Orthonormal modes of the scaled intrinsic autoregression and their variances.
-
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The graph.
-    scale : ndarray, shape (n_component,)
-        Scale of each component.
-
-    Returns
-    -------
-    ndarray, shape (n_area, n_area)
-        A mode a column.
-    ndarray, shape (n_area,)
-        Variances: 0 for the constant of a component of several areas, 1 for an area without neighbours.
-    """
-    single = adjacency.component_sizes[adjacency.component] == 1
-    precision = adjacency.laplacian().toarray() * scale[adjacency.component] + np.diag(single.astype(float))
-    value, modes = np.linalg.eigh(precision)
-    free = int((adjacency.component_sizes > 1).sum())
-    return modes, np.concatenate([np.zeros(free), 1 / value[free:]])
-
-
-def laplacian_modes(adjacency: Adjacency) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """
-    Orthonormal modes of the graph Laplacian and their eigenvalues.
-
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The graph.
-
-    Returns
-    -------
-    ndarray, shape (n_area, n_area)
-        A mode a column.
-    ndarray, shape (n_area,)
-        Eigenvalues, 0 once a component.
-    """
-    value, modes = np.linalg.eigh(adjacency.laplacian().toarray())
-    return modes, np.maximum(value, 0.0)
 
 
 def _graph(block: Block, adjacency: Adjacency | None) -> Adjacency:
