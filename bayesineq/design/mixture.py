@@ -148,7 +148,14 @@ def mixture(
         seen,
         card=card,
         population=seen.population.assign(**{POPULATION: seen.population[POPULATION] * mean}),
-        response=replace(response, trials=None if response.trials is None else response.trials * mean),
+        response=Response(
+            outcome=response.outcome,
+            value=response.value * mean,
+            trials=None if response.trials is None else response.trials * mean,
+            offset=response.offset,
+            lower=None,
+            upper=None,
+        ),
     )
     moved = np.zeros(n_row) if shift is None else shift.reindex(table.index).to_numpy(dtype=np.float64)
     if not np.isfinite(moved).all():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from bayesineq.design.card import ModelCard
 from bayesineq.design.read_card import parse_card
@@ -16,7 +16,20 @@ from bayesineq.tables.ethnicity import scheme_codes
 GROUPS = ["asian", "black", "mixed", "other", "white"]
 UNKNOWN = "99"
 PREVALENCE = pd.Series({"asian": 0.5, "black": 0.4, "mixed": -0.4, "other": 0.6, "white": 0.0})
-DELTA = {"asian": 0.5, "black": 0.7, "mixed": 0.4, "other": 0.9}
+ODDS = {"asian": 0.5, "black": 0.7, "mixed": 0.4, "other": 0.9}
+"""Log odds of a missing record in each source, against the White group."""
+
+FIRST, SECOND, SICK = -1.05, -1.6, -0.7
+"""Log odds of a missing record in the first and the second source, and what a case adds in the second."""
+
+
+def lost_in_both(group: str, case: float) -> float:
+    delta = ODDS.get(group, 0.0)
+    return float(expit(FIRST + delta) * expit(SECOND + delta + SICK * case))
+
+
+# Missing from both sources: what a user would have to state, of people in general (a case in seven).
+DELTA = {g: float(logit(lost_in_both(g, 0.15)) - logit(lost_in_both("white", 0.15))) for g in GROUPS if g in ODDS}
 AREAS = 12
 AGES = ["16-44", "45-64", "65+"]
 CELLS = ["area", "age_band"]
@@ -77,9 +90,9 @@ def world(seed: int, n: int = 40_000, confusion: pd.DataFrame | None = None) -> 
     groups = np.array(GROUPS)
     eta = -2.6 + np.array([0, 0.9, 1.5])[age] + PREVALENCE[groups].to_numpy()[true] - 0.05 * (decile[area] - 5.5)
     case = rng.random(n) < expit(eta)
-    delta = np.array([DELTA.get(g, 0.0) for g in GROUPS])[true]
-    first = rng.random(n) > expit(-1.05 + delta)
-    second = rng.random(n) > expit(-1.6 + delta - 0.7 * case)
+    delta = np.array([ODDS.get(g, 0.0) for g in GROUPS])[true]
+    first = rng.random(n) > expit(FIRST + delta)
+    second = rng.random(n) > expit(SECOND + delta + SICK * case)
     errs = [(rng.random(n)[:, None] > matrix[true].cumsum(axis=1)).sum(axis=1).clip(0, 4) for _ in range(2)]
     names = np.append(groups, UNKNOWN)
     gp, hospital = np.where(first, errs[0], 5), np.where(second, errs[1], 5)
@@ -87,6 +100,8 @@ def world(seed: int, n: int = 40_000, confusion: pd.DataFrame | None = None) -> 
         "area": np.char.add("E0100000", area.astype(str).astype("U2")), "age_band": np.array(AGES)[age],
         "imd_decile": decile[area], "true": groups[true], "case": case.astype(int), "gp": names[gp],
         "hospital": names[hospital], "linked": names[np.where(first, gp, hospital)],
+        # Two records a person, the hospital's the later: where they differ the tie goes to it.
+        "frequent": names[np.where(second, hospital, gp)],
     })  # fmt: skip
     # The census counts the same people, before any record.
     margin = people.groupby(["area", "age_band", "true"]).size().rename("residents").reset_index()

@@ -1,0 +1,148 @@
+"""Contrasts to a model of missing ethnicity, never the answer: leave unknown out, make it a group, share it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesineq.errors import SchemaError
+
+UNKNOWN_GROUP = "unknown"
+
+
+def complete_case(
+    table: pd.DataFrame, *, recorded: str = "ethnicity", unknown: Sequence[str] = ("Z", "99")
+) -> pd.DataFrame:
+    """
+    Leave people without a known category out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a cell and category.
+    recorded : str
+        Column of categories.
+    unknown : sequence of str
+        Those that say nothing.
+
+    Returns
+    -------
+    DataFrame
+        Rows of known categories. Unbiased only where records are missing completely at random within cells, and right.
+
+    Raises
+    ------
+    SchemaError
+        There is no such column.
+    """
+    return table[~_lost(table, recorded, unknown)].reset_index(drop=True)
+
+
+def unknown_as_group(
+    table: pd.DataFrame, counts: Sequence[str], *, recorded: str = "ethnicity", unknown: Sequence[str] = ("Z", "99")
+) -> pd.DataFrame:
+    """
+    Make people without a known category a group of their own.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a cell and category.
+    counts : sequence of str
+        Columns to add up.
+    recorded, unknown
+        As of `complete_case`.
+
+    Returns
+    -------
+    DataFrame
+        Categories that say nothing together as "unknown". Rates of other groups are those of complete cases.
+
+    Raises
+    ------
+    SchemaError
+        A column is not there.
+    """
+    lost = _lost(table, recorded, unknown)
+    _needed(table, counts)
+    merged = table.assign(**{recorded: table[recorded].astype("str").where(~lost, UNKNOWN_GROUP)})
+    by = [name for name in table.columns if name not in counts]
+    return merged.groupby(by, as_index=False, observed=True, sort=True)[list(counts)].sum()[list(table.columns)]
+
+
+def pro_rata(
+    table: pd.DataFrame,
+    counts: Sequence[str],
+    *,
+    share: str,
+    recorded: str = "ethnicity",
+    unknown: Sequence[str] = ("Z", "99"),
+) -> pd.DataFrame:
+    """
+    Share people without a known category out over the known ones of their cell.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a cell and category; columns other than `recorded` and `counts` make the cell.
+    counts : sequence of str
+        Columns of counts to share out.
+    share : str
+        The column of `counts` in proportion to which all are shared out, such as population.
+    recorded, unknown
+        As of `complete_case`.
+
+    Returns
+    -------
+    DataFrame
+        Rows of known categories, with whole counts whose sums are those of the table: largest remainders are rounded
+        up. It narrows intervals, as if the shared-out people had been seen, and draws rates of groups together.
+
+    Raises
+    ------
+    SchemaError
+        A column is not there, or a cell has unknown people only: they cannot be shared out.
+    """
+    lost = _lost(table, recorded, unknown)
+    _needed(table, [*counts, share])
+    cell = [name for name in table.columns if name not in (*counts, recorded)]
+    number = table.groupby(cell, observed=True, sort=False).ngroup().to_numpy() if cell else np.zeros(len(table), int)
+    known, people = ~lost.to_numpy(), table[share].to_numpy(dtype=np.float64)
+    n_cell = int(number.max()) + 1
+    base = np.bincount(number, np.where(known, people, 0.0), minlength=n_cell)
+    result = table[known].reset_index(drop=True)
+    for name in counts:
+        value = table[name].to_numpy(dtype=np.int64)
+        spare = np.bincount(number, np.where(known, 0, value), minlength=n_cell).astype(np.int64)
+        if (nowhere := (spare > 0) & (base == 0)).any():
+            raise SchemaError(
+                f"{int(nowhere.sum())} cells have people of unknown category only, so {name!r} cannot be shared out: "
+                "use broader cells"
+            )
+        at, added = number[known], value[known].copy()
+        for k in np.flatnonzero(spare):
+            members = np.flatnonzero(at == k)
+            added[members] += _whole(people[known][members] / base[k] * spare[k], int(spare[k]))
+        result[name] = added
+    return result
+
+
+def _whole(parts: NDArray[np.float64], total: int) -> NDArray[np.int64]:
+    floor = np.floor(parts).astype(np.int64)
+    order = np.argsort(floor - parts, kind="stable")
+    floor[order[: total - int(floor.sum())]] += 1
+    return floor
+
+
+def _lost(table: pd.DataFrame, recorded: str, unknown: Sequence[str]) -> pd.Series:
+    _needed(table, [recorded])
+    lost: pd.Series = table[recorded].isna() | table[recorded].isin(list(unknown))
+    return lost
+
+
+def _needed(table: pd.DataFrame, names: Sequence[str]) -> None:
+    if missing := [name for name in names if name not in table.columns]:
+        raise SchemaError(f"the table has no columns {missing}; it has {list(table.columns)}")
