@@ -35,7 +35,7 @@ def world(seed, units, arms):
     return benefit, spend
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), units=st.integers(1, 40), arms=st.integers(1, 4), part=st.floats(0.05, 1.2))
 def test_greedy_is_the_linear_optimum_and_within_one_unit_of_whole_units(seed, units, arms, part):
     benefit, spend = world(seed, units, arms)
@@ -58,7 +58,7 @@ def test_greedy_is_the_linear_optimum_and_within_one_unit_of_whole_units(seed, u
         assert result.objective == pytest.approx(result.table["benefit"].sum())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6), floor=st.floats(0.0, 0.9))
 def test_prices_of_limits_are_never_negative_and_a_floor_never_helps(seed, floor):
     benefit, spend = world(seed, 30, 2)

@@ -122,7 +122,7 @@ def test_score_of_a_potential_outcome_by_hand():
 
 def test_two_arms_share_their_control():
     rng = np.random.default_rng(5)
-    n = 2_400
+    n = 1_500
     x, t = rng.normal(size=(n, 2)), rng.choice(["none", "a", "b"], n)
     y = rng.normal(0.5 * x[:, 0] + np.select([t == "a", t == "b"], [0.3, 0.6], 0.0), 1.0)
     third = {"none": 1 / 3, "a": 1 / 3, "b": 1 / 3}
@@ -199,7 +199,7 @@ def test_second_stage_matches_the_exact_posterior_on_a_grid():
     # one arm, no modifiers: integrate the two variances numerically, the rest is normal
     rng = np.random.default_rng(7)
     sums, _ = sums_of(rng, 30, 20, 0.3)
-    stage = sample(sums, draws=4_000, warmup=500, seed=1)
+    stage = sample(sums, draws=2_500, warmup=300, seed=1)
     n, mean = sums.people, sums.score[:, 0] / sums.people
     within = sums.square[0, 0] - (n * mean**2).sum()
     t, s = np.meshgrid(np.geomspace(0.02, 1.5, 160), np.linspace(0.8, 1.2, 120), indexing="ij")
