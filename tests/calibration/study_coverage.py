@@ -129,7 +129,7 @@ def measure_world(seed: int, likelihood: Likelihood, *, equal: bool) -> tuple[li
     """
     Fit one world and compare what is said of it with the truth.
 
-    Returns rows of numbers with intervals (`quantity`, `truth`, `mean`, `lower`, `upper`, and `naive_*` of measures),
+    Returns rows of numbers with intervals, parameters among them (`quantity`, `truth`, `mean`, `lower`, `upper`, and `naive_*` of measures),
     and rows of areas with their probability of being above the mean and whether they are.
     """
     world = one_world(seed, likelihood, equal=equal)
@@ -145,6 +145,9 @@ def measure_world(seed: int, likelihood: Likelihood, *, equal: bool) -> tuple[li
         *area_rows("area_rate", truth.by_area, areas.to_numpy()[0], areas[AREA].to_numpy()),
         *area_rows("area_excess", truth.by_area - truth.mean, (areas - mean).to_numpy()[0], areas[AREA].to_numpy()),
     ]
+    held = {"intercept": world.effects.intercept, "deprivation.sigma": world.deprivation_sigma}
+    held |= {"place.sigma": world.effects.sigma, "place.phi": world.effects.phi}
+    rows += [row(name, true, post["posterior"][name].to_numpy()) for name, true in held.items()]
     chance = exceedance(areas, "mean").to_series()
     above = truth.by_area.loc[chance.index] > truth.mean
     stated = [{"world": seed, "chance": p, "above": bool(a)} for p, a in zip(chance, above, strict=True)]
