@@ -129,7 +129,7 @@ def measure_world(seed: int, likelihood: Likelihood, *, equal: bool) -> tuple[li
     """
     Fit one world and compare what is said of it with the truth.
 
-    Returns rows of numbers with intervals, parameters among them (`quantity`, `truth`, `mean`, `lower`, `upper`, and `naive_*` of measures),
+    Returns rows of numbers with intervals (`quantity`, `truth`, `mean`, `lower`, `upper`, and `naive_*` of measures),
     and rows of areas with their probability of being above the mean and whether they are.
     """
     world = one_world(seed, likelihood, equal=equal)
