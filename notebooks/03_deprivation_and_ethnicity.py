@@ -59,7 +59,7 @@ plot_forest(crude, "ethnicity", outcome="diabetes prevalence", unit=PERCENT)
 
 # %%
 alike = bi.standardised(posterior, by="ethnicity")
-plot_forest(alike, "ethnicity", outcome="diabetes prevalence, all else equal", unit=PERCENT)
+plot_forest(alike, "ethnicity", outcome="like-for-like diabetes prevalence", unit=PERCENT)
 
 # %%
 ratios = bi.contrast(alike, "ethnicity", "A", kind="ratio")
@@ -78,7 +78,7 @@ print(table.round(2).to_string(index=False))
 # are not in a known order.
 
 # %%
-plot_caterpillar(alike, "ethnicity", outcome="diabetes prevalence, all else equal", unit=PERCENT)
+plot_caterpillar(alike, "ethnicity", outcome="like-for-like diabetes prevalence", unit=PERCENT)
 
 # %% [markdown]
 # ## 4. Both at once

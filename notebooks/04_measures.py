@@ -68,7 +68,7 @@ questions = [
     ("On whom is the burden concentrated?", erreygers_index, {}),
     ("How spread out are groups, order aside?", between_group_standard_deviation, {}),
     ("How unequal are the groups, relative, order aside?", bi.theil, {}),
-    ("Which share of cases would go at the rate of the least deprived?", population_attributable_fraction,
+    ("By which share would the average change at the rate of the least deprived?", population_attributable_fraction,
      {"favourable": False, "reference": "most_advantaged"}),
 ]  # fmt: skip
 rows = []
@@ -85,7 +85,7 @@ print(answers.round(4).to_string(index=False))
 plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence", unit=PERCENT)
 
 # %%
-plot_concentration(by_decile, "imd_decile", outcome="diabetes prevalence")
+plot_concentration(by_decile, "imd_decile", outcome="cases of diabetes")
 
 # %% [markdown]
 # ## Absolute and relative can point in opposite directions

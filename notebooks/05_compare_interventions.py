@@ -98,7 +98,7 @@ print([plan.name for plan in plans])
 
 # %%
 compared = compare_plans(
-    plans, risk, budget=400_000, threshold=20_000, thresholds=list(range(0, 60_001, 5_000)), seed=5
+    plans, risk, budget=400_000, threshold=20_000, thresholds=list(range(0, 60_001, 2_000)), seed=5
 )
 for sentence in compared.words:
     print("-", sentence)
@@ -138,7 +138,7 @@ curve = frontier(
     treated=seen.treated,
     capacity={"link workers": 1500},
 )
-print(curve[["floor", "share", "benefit", "lower", "upper", "given_up"]].round(2).to_string(index=False))
+print(curve[["floor", "share", "benefit", "lower", "upper"]].round(2).to_string(index=False))
 
 # %%
 plot_frontier(curve, group="the most deprived fifth", benefit="QALYs gained")
