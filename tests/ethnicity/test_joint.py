@@ -1,0 +1,39 @@
+"""Oracle of each way of fitting: the other."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from worlds import CELLS, DELTA, GROUPS, UNKNOWN, broad_confusion, card, counts, world
+
+from bayesineq.design.mixture import mixture
+from bayesineq.errors import DesignError
+from bayesineq.inference.mixture.fit import fit_mixture
+from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+from bayesineq.posterior.expected import expected
+
+
+@pytest.mark.slow
+def test_the_cut_posterior_of_the_engine_agrees_with_sampling_all_together() -> None:
+    nuts = pytest.importorskip("bayesineq.inference.nuts.mixture")
+    here = world(12, n=60_000)
+    table = counts(here.people, "linked")
+    model = recording(table, here.margin, broad_confusion(), cells=CELLS, delta=DELTA)
+    shift = outcome_shift(table, recorded="recorded", cases="cases", people="population", unknown=[UNKNOWN])
+    study = mixture(table, card(), weights(model, draws=20, seed=1), shift=shift)
+    cut = expected(fit_mixture(study, draws=2_000, seed=1, threads=1), by="ethnicity").sel(ethnicity=GROUPS)
+    joint = nuts.sample_mixture(study, model, draws=400, tune=400, chains=2, seed=1, progress=False)
+    assert int(joint["sample_stats"]["diverging"].sum()) == 0
+    reference = expected(joint, by="ethnicity").sel(ethnicity=GROUPS)
+    dims = ("chain", "draw")
+    spread = reference.std(dims).to_numpy()
+    # The cut loses what cases say about the confusion, which here is little next to what the records say.
+    assert (np.abs((cut.mean(dims) - reference.mean(dims)).to_numpy()) < 0.25 * spread).all()
+    ratio = cut.std(dims).to_numpy() / spread
+    assert ((ratio > 0.85) & (ratio < 1.2)).all(), ratio
+    with pytest.raises(DesignError, match="without spread"):
+        nuts.sample_mixture(study, dataclasses.replace(model, delta_sd=np.ones(5)), draws=1)
+    with pytest.raises(DesignError, match="different tables"):
+        nuts.sample_mixture(study, dataclasses.replace(model, people=model.people[::-1]), draws=1)
