@@ -22,7 +22,6 @@ from bayesineq.inference.laplace.likelihoods import (
     fixed_part,
     interval,
     point,
-    rule_for,
     trigamma,
 )
 
@@ -124,9 +123,3 @@ def test_digamma_and_trigamma(x: float) -> None:
 
     assert_allclose(digamma(x), polygamma(0, x), rtol=1e-10, atol=1e-10)
     assert_allclose(trigamma(x), polygamma(1, x), rtol=1e-10)
-
-
-def test_rules_integrate_polynomials() -> None:
-    for variance in (0.1, 0.5, 2.0):
-        x, w = rule_for(variance)
-        assert_allclose([w.sum(), w @ x**2, w @ x**4, w @ x**6], [1.0, 1.0, 3.0, 15.0], rtol=1e-10)

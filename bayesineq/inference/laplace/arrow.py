@@ -167,31 +167,32 @@ def arrow(pattern: Pattern, value: Float, border: Float, corner: Float) -> Arrow
     numpy.linalg.LinAlgError
         If P is not positive definite or the border's system is singular.
     """
-    system, _ = arrow_with(pattern, value, border, corner, np.empty((len(border), 0)))
+    system, _ = arrow_with(pattern, value, border, corner)
     return system
 
 
-def arrow_with(pattern: Pattern, value: Float, border: Float, corner: Float, right: Float) -> tuple[Arrow, Float]:
+def arrow_with(pattern: Pattern, value: Float, stacked: Float, corner: Float) -> tuple[Arrow, Float]:
     """
     Factorise an arrow system and solve with its sparse block in the same sweep.
 
     Parameters
     ----------
-    pattern, value, border, corner
+    pattern, value, corner
         As in `arrow`.
-    right : ndarray, shape (n, n_right)
-        Right-hand sides.
+    stacked : ndarray, shape (n, n_border + n_right)
+        B, followed by right-hand sides.
 
     Returns
     -------
     (Arrow, ndarray)
-        The factorisation, and P^-1 right.
+        The factorisation, and P^-1 of the right-hand sides.
 
     Raises
     ------
     numpy.linalg.LinAlgError
         If P is not positive definite or the border's system is singular.
     """
+    n_border = len(corner)
     pivot = value[pattern.leaf_diagonal]
     if not (pivot > 0.0).all():
         raise np.linalg.LinAlgError("matrix is not positive definite")
@@ -201,13 +202,12 @@ def arrow_with(pattern: Pattern, value: Float, border: Float, corner: Float, rig
     # A host may have leaves of several parts.
     np.add.at(core_value, pattern.host_entry, weight * beside)
     factor = factorise(pattern.symbolic, core_value)
-    solved = _sparse_solve(pattern, factor, pivot, weight, np.hstack([border, right]))
-    n_border = border.shape[1]
+    solved = _sparse_solve(pattern, factor, pivot, weight, stacked)
     reach, solution = np.ascontiguousarray(solved[:, :n_border]), solved[:, n_border:]
     log_determinant = factor.log_determinant + float(np.log(pivot).sum())
     if not n_border:
         return Arrow(pattern, factor, pivot, weight, reach, corner, log_determinant), solution
-    schur = corner - border.T @ reach
+    schur = corner - stacked[:, :n_border].T @ reach
     # Equilibrated, since covariates and constraints differ in scale by orders of magnitude.
     diagonal = np.abs(np.diag(schur))
     scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))

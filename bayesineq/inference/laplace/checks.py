@@ -35,7 +35,7 @@ from bayesineq.inference.laplace.passes import Observed
 Float = NDArray[np.float64]
 
 _BLOCK: Final = 20_000
-_RULE: Final = 2
+_RULE: Final = 3
 _SIZE: Final = 17
 _DOMINANT: Final = 0.999
 """A row that holds more than this share of what is known of its own predictor cannot be left out by division."""

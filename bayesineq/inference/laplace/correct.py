@@ -4,12 +4,12 @@ The evidence for hyperparameters beyond its Gaussian bound.
 log p(y | theta) = bound + log E_q[exp(r)], r = log p(y, z) - log q(z) - bound. At the variational fixed point r is the
 sum of what a quadratic cannot say of each log likelihood. Its rows hang together through the effects that they share,
 and different effects are nearly independent under q, so that log E_q[exp(r)] is close to a sum over the levels of
-random effects of one-dimensional integrals: the rows of a level, along that level's effect, by Gauss-Hermite
-quadrature. Without it the bound is too small where levels hold few and skew counts, by an amount that changes with the
-scale of the effects and moves sigma.
+random effects of one-dimensional integrals: the rows of a level, along that level's effect. Without it the bound is
+too small where levels hold few and skew counts, by an amount that changes with the scale of the effects and moves
+sigma.
 
 Where the leading term of that integral, T^2 v^3 / 12 with T the level's summed third derivative and v the variance of
-its effect, is small over a whole term, it stands for the integral.
+its effect, is small at every level of a term, it stands for the integral.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayesineq.inference.laplace.likelihoods import interval, log_density_at_nodes, point, rule_for
+from bayesineq.inference.laplace.likelihoods import interval, log_density_at_nodes, point
 from bayesineq.inference.laplace.newton import Posterior, own_value
 from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.passes import Observed
@@ -28,7 +28,7 @@ from bayesineq.inference.laplace.rows import Side
 
 Float = NDArray[np.float64]
 
-_SMALL: Final = 0.01
+_SMALL: Final = 0.003
 _MOST: Final = 2.0
 """A level that would add more is no perturbation of a Gaussian; its share is cut off here."""
 
@@ -78,22 +78,29 @@ def _block_gap(
     pull = third if weight is None else third * weight**3
     summed = np.bincount(level, weights=pull, minlength=side.size)
     leading = summed**2 * variance**3 / 12.0
-    if float(leading.sum()) < _SMALL:
+    if float(leading.max(initial=0.0)) < _SMALL:
         return float(leading.sum())
+    # An effect known only together with the intercept varies more than any row's predictor, which is what counts.
+    own = found.variance if weight is None else found.variance / np.maximum(weight**2, 1e-12)
+    least = np.full(side.size, np.inf)
+    np.minimum.at(least, level, own)
+    variance = np.minimum(variance, least)
     begin, end = int(level.min()), int(level.max()) + 1
     along = variance[level] if weight is None else variance[level] * weight**2
     # What varies beside this effect raises the mean of a log link: half its variance stands for it.
     beside = np.maximum(found.variance - along, 0.0) if head[0] in _LOG_LINKS else 0.0
-    x, mass = rule_for(float(along.max()))
-    at = np.zeros((end - begin, len(x)))
-    log_density_at_nodes(*head, found.mean + 0.5 * beside, along, x, level - np.int32(begin), at)
-    hermite = np.stack([np.ones_like(x), x, (x * x - 1.0) / np.sqrt(2.0)])
-    rest = at - (at @ (mass * hermite).T) @ hermite
+    at = np.zeros((end - begin, len(_GRID)))
+    log_density_at_nodes(*head, found.mean + 0.5 * beside, along, _GRID, level - np.int32(begin), at)
+    hermite = np.stack([np.ones_like(_GRID), _GRID, (_GRID * _GRID - 1.0) / np.sqrt(2.0)])
+    rest = at - (at @ (_MASS * hermite).T) @ hermite
     top = rest.max(axis=1)
-    gap = top + np.log(np.exp(rest - top[:, None]) @ mass)
-    return float(np.minimum(gap, _MOST).sum())
+    gap = top + np.log(np.exp(rest - top[:, None]) @ _MASS)
+    return float(np.clip(gap, 0.0, _MOST).sum())
 
 
+# Where a row tells little, exp(h) grows almost as fast as q falls: an even grid follows that, Gauss-Hermite does not.
+_GRID: Final = np.linspace(-6.4, 6.4, 33)
+_MASS: Final = np.exp(-0.5 * _GRID**2) / np.exp(-0.5 * _GRID**2).sum()
 _LOG_LINKS: Final = (0, 2)
 
 

@@ -20,7 +20,7 @@ from bayesineq.inference.laplace.surface import draw_scores
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
-_BLOCK: Final = 32
+_BLOCK: Final = 16
 
 
 def joint_draws(

@@ -314,14 +314,17 @@ def latent_sums(latent: Latent, prior: Field, sums: Sums) -> tuple[Float, Float,
     Returns
     -------
     (large, small, entry, border, corner)
-        Gradient of the two, curvature on the sparse pattern, between the two, and of the small.
+        Gradient of the two, curvature on the sparse pattern, between the two (followed by the constraints and an
+        empty column), and of the small.
     """
     large = np.empty(latent.n_large)
     across = sums.cross @ prior.basis
-    border = np.empty((latent.n_large, latent.n_small))
+    # One more column than small values and constraints: Newton's right-hand side goes there.
+    border = np.empty((latent.n_large, latent.n_small + latent.constraint.shape[1] + 1))
+    border[:, latent.n_small : -1] = latent.constraint
     for k, part in enumerate(latent.large_parts):
         large[part.latent] = prior.scale[k] * sums.large[part.effect]
-        np.multiply(prior.scale[k], across[part.effect], out=border[part.latent])
+        np.multiply(prior.scale[k], across[part.effect], out=border[part.latent, : latent.n_small])
     entry = np.zeros(len(latent.pattern.row))
     for c in latent.couplings:
         entry[c.entry] += prior.scale[c.left] * prior.scale[c.right] * sums.link[c.link]

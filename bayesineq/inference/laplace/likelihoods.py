@@ -36,7 +36,7 @@ FAMILY: Final = {
     "gamma": GAMMA,
 }
 
-_SIZES: Final = (5, 9, 17, 31)
+_SIZES: Final = (3, 5, 9, 17, 31)
 
 
 def _rules() -> tuple[Float, Float]:
@@ -48,24 +48,6 @@ def _rules() -> tuple[Float, Float]:
 
 
 NODES, WEIGHTS = _rules()
-
-
-def rule_for(variance: float) -> tuple[Float, Float]:
-    """
-    Gauss-Hermite rule of enough nodes.
-
-    Parameters
-    ----------
-    variance : float
-        Largest variance of the linear predictor.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        Nodes and weights.
-    """
-    k = 1 if variance < 0.2 else 2 if variance < 0.9 else 3
-    return NODES[k, : _SIZES[k]].copy(), WEIGHTS[k, : _SIZES[k]].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -266,7 +248,7 @@ def expectations(
         The likelihood's own parameter.
     mean, variance : ndarray, shape (n_row,)
         Moments of the linear predictor; a variance of zero gives the value at the mean.
-    nodes, weights : ndarray, shape (4, n_node)
+    nodes, weights : ndarray, shape (n_rule, n_node)
         Gauss-Hermite rules.
     begin, end : int
         Rows to do.
@@ -302,8 +284,8 @@ def expectations(
             else:
                 f, g, h, d = interval(family, lower[r], y, n, own, m)
         else:
-            rule = 0 if v < 0.05 else (1 if v < 0.4 else (2 if v < 0.9 else 3))
-            size = 5 if rule == 0 else (9 if rule == 1 else (17 if rule == 2 else 31))
+            rule = 0 if v < 0.02 else (1 if v < 0.08 else (2 if v < 0.4 else (3 if v < 0.9 else 4)))
+            size = min((2 << rule) + 1, 31)
             sd = math.sqrt(v)
             for k in range(size):
                 eta = m + sd * nodes[rule, k]

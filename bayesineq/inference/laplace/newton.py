@@ -242,8 +242,9 @@ def _newton_step(
     whole = np.zeros((n_small + n_constraint, n_small + n_constraint))
     whole[:n_small, :n_small] = corner + prior.precision
     entry += prior.entry
-    right = (pull - force[0])[:, None]
-    system, solved = arrow_with(latent.pattern, entry, np.hstack([border, latent.constraint]), whole, right)
+    border[:, -1] = pull - force[0]
+    system, solved = arrow_with(latent.pattern, entry, border, whole)
+    right = border[:, -1:]
     gap = np.concatenate([small_pull - force[1], -(latent.constraint.T @ at)])[:, None]
     step, border_step = finish(system, solved, right, gap)
     return system, step[:, 0], border_step[:n_small, 0]
