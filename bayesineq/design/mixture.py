@@ -65,8 +65,9 @@ class Mixture:
         Draws of the weights; over a row's members they add up to 1.
     response : Response
         What was observed, a row of the table each.
-    shift : ndarray, shape (n_row,)
-        Added to the link of each row's mean: how much likelier cases are than others to be recorded as the row is.
+    shift : ndarray, shape (n_member,)
+        Added to each member's predictor where its record was made: how much likelier cases are than others to be
+        recorded as the row is.
     """
 
     design: Design
@@ -86,7 +87,7 @@ def mixture(
     membership: Membership,
     *,
     adjacency: Adjacency | None = None,
-    shift: pd.Series | None = None,
+    shift: Float | None = None,
 ) -> Mixture:
     """
     See a table through a card with a latent column.
@@ -101,9 +102,9 @@ def mixture(
         Weights of the latent levels for every row of the table, matched by its keys.
     adjacency : Adjacency, optional
         As of `design`.
-    shift : Series of float, optional
-        Same index as `table`: log of how much likelier a case than another person of the same level is to be recorded
-        as the row is. Where recording depends on the outcome (linked hospital records know the sick better).
+    shift : ndarray, shape (n_row, n_level), optional
+        Log of how much likelier a case than another person of the same level is to be recorded as the row is, rows as
+        in `table`: from `outcome_shift`, where recording depends on the outcome (hospitals know the sick better).
 
     Returns
     -------
@@ -157,10 +158,10 @@ def mixture(
             upper=None,
         ),
     )
-    moved = np.zeros(n_row) if shift is None else shift.reindex(table.index).to_numpy(dtype=np.float64)
-    if not np.isfinite(moved).all():
-        raise DesignError("`shift` is missing or infinite in some rows of the table; give each row's")
-    return Mixture(expected, dim, row.astype(np.int32), flat, by_row, moved)
+    moved = np.zeros(weight.shape[1:]) if shift is None else np.asarray(shift, dtype=np.float64)
+    if moved.shape != weight.shape[1:] or not np.isfinite(moved).all():
+        raise DesignError(f"`shift` is of shape {moved.shape}, or not finite; give {weight.shape[1:]}: rows by levels")
+    return Mixture(expected, dim, row.astype(np.int32), flat, by_row, moved[row, level])
 
 
 def _matched(table: pd.DataFrame, membership: Membership) -> NDArray[np.int64]:

@@ -57,8 +57,8 @@ def test_what_does_not_match_is_refused(table, membership) -> None:
         mixture(table.assign(ethnicity="a"), card, membership)
     with pytest.raises(DesignError, match="lacks \\['recorded'\\]"):
         mixture(table.drop(columns="recorded"), card, membership)
-    with pytest.raises(DesignError, match="`shift` is missing"):
-        mixture(table, card, membership, shift=pd.Series([0.0, 0.1], index=[0, 1]))
+    with pytest.raises(DesignError, match="`shift` is of shape"):
+        mixture(table, card, membership, shift=np.zeros((2, 2)))
     with pytest.raises(DesignError, match="each row is a mixture"):
         design(table, card)
     plain = parse_card(CARD.partition("[latent]")[0])

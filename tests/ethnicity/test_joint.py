@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from worlds import CELLS, DELTA, GROUPS, UNKNOWN, broad_confusion, card, counts, world
+from worlds import CELLS, DELTA, GROUPS, broad_confusion, card, counts, world
 
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import DesignError
@@ -21,8 +21,8 @@ def test_the_cut_posterior_of_the_engine_agrees_with_sampling_all_together() -> 
     here = world(12, n=60_000)
     table = counts(here.people, "linked")
     model = recording(table, here.margin, broad_confusion(), cells=CELLS, delta=DELTA)
-    shift = outcome_shift(table, recorded="recorded", cases="cases", people="population", unknown=[UNKNOWN])
-    study = mixture(table, card(), weights(model, draws=20, seed=1), shift=shift)
+    drawn = weights(model, draws=20, seed=1)
+    study = mixture(table, card(), drawn, shift=outcome_shift(model, drawn, table["cases"].to_numpy()))
     cut = expected(fit_mixture(study, draws=2_000, seed=1, threads=1), by="ethnicity").sel(ethnicity=GROUPS)
     joint = nuts.sample_mixture(study, model, draws=400, tune=400, chains=2, seed=1, progress=False)
     assert int(joint["sample_stats"]["diverging"].sum()) == 0

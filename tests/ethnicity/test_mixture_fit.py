@@ -23,8 +23,9 @@ from bayesineq.posterior.imputation import due_to_imputation
 def seen(people: pd.DataFrame, margin: pd.DataFrame, *, draws: int = 6, sigma: bool = False) -> Mixture:
     table = counts(people, "linked")
     model = recording(table, margin, broad_confusion(), cells=CELLS, delta=DELTA)
-    shift = outcome_shift(table, recorded="recorded", cases="cases", people="population", unknown=[UNKNOWN])
-    return mixture(table, card(sigma=sigma), weights(model, draws=draws, seed=3), shift=shift)
+    drawn = weights(model, draws=draws, seed=3)
+    shift = outcome_shift(model, drawn, table["cases"].to_numpy())
+    return mixture(table, card(sigma=sigma), drawn, shift=shift)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,8 @@ def test_the_expansion_is_exact_at_its_point_and_to_first_order_beside_it(here) 
     weight = study.weight[0]
 
     def row_link(intercept: float, effects: dict[str, np.ndarray]) -> np.ndarray:
-        p = expit(member_predictor(study.design, intercept, effects) + study.design.response.offset)
-        return logit(np.bincount(study.row, weight * p)) + study.shift
+        p = expit(member_predictor(study.design, intercept, effects) + study.shift)
+        return logit(np.bincount(study.row, weight * p))
 
     point = {b.term.name: 0.3 * rng.standard_normal(b.shape) for b in study.design.blocks}
     step = {b.term.name: 1e-4 * rng.standard_normal(b.shape) for b in study.design.blocks}

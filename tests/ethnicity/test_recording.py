@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit, logit
+from scipy.special import logit
 from worlds import CELLS, DELTA, broad_confusion, counts, world
 
 from bayesineq.errors import DesignError
@@ -74,10 +74,19 @@ def test_weights_are_calibrated_against_the_people_themselves() -> None:
 
 
 def test_outcome_shift_by_hand() -> None:
-    table = pd.DataFrame({"recorded": ["a", "99"], "cases": [90, 10], "population": [690, 310]})
-    shift = outcome_shift(table, recorded="recorded", cases="cases", people="population", unknown=["99"])
-    np.testing.assert_allclose(shift, [np.log(0.9 / (600 / 900)), np.log(0.1 / (300 / 900))], atol=0.05)
-    assert expit(0.0) == 0.5
+    table, margin = small()
+    model = recording(table, margin, FLAT, cells=["area"])
+    cases = np.array([60, 30, 10])
+    # Without delta all groups are alike: 10 of 100 cases have no record, and 190 of 900 others.
+    shift = outcome_shift(model, weights(model, draws=2, seed=1), cases)
+    kept, lost = np.log(0.9 / (710 / 900)), np.log(0.1 / (190 / 900))
+    np.testing.assert_allclose(shift, [[kept] * 2, [kept] * 2, [lost] * 2], atol=0.05)
+    # With delta the log odds of no record differ by as much for cases as for others.
+    model = recording(table, margin, FLAT, cells=["area"], delta={"b": 1.0})
+    shift = outcome_shift(model, weights(model, draws=2, seed=1), cases)
+    odds_ratio = shift[2] - shift[0]
+    assert odds_ratio[0] == pytest.approx(odds_ratio[1])
+    assert shift[0, 1] > shift[0, 0] > 0 > shift[2, 1] > shift[2, 0]
 
 
 def test_what_cannot_be_modelled_is_refused() -> None:

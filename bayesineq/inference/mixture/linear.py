@@ -105,7 +105,7 @@ def linearised(
     """
     members, row, n_row = mixture.design, mixture.row, len(mixture)
     plain = member_predictor(members, intercept, effects)
-    eta = plain + members.response.offset
+    eta = plain + members.response.offset + mixture.shift
     if members.card.outcome.link == "log":
         part = weight * np.exp(eta)
         mean = np.bincount(row, part, minlength=n_row)
@@ -115,7 +115,7 @@ def linearised(
         mean = np.clip(np.bincount(row, weight * p, minlength=n_row), _EDGE, 1 - _EDGE)
         centre, slope = logit(mean), weight * p * (1 - p) / (mean * (1 - mean))[row]
     total = np.bincount(row, slope, minlength=n_row)
-    offset = mixture.shift + centre - np.bincount(row, slope * plain, minlength=n_row) + (total - 1) * intercept
+    offset = centre - np.bincount(row, slope * plain, minlength=n_row) + (total - 1) * intercept
     blocks, priors = [], dict(members.card.priors)
     first = np.searchsorted(row, np.arange(n_row))
     for block in members.blocks:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from bayesineq.design.mixture import Membership
 from bayesineq.errors import DesignError
@@ -261,47 +261,53 @@ def missingness(model: Recording, delta: Float) -> Float:
         expit(a_g + delta_e), a_g solved by bisection for each group of cells.
     """
     n_group = int(model.group.max()) + 1
-    of_row = model.group[model.cell]
-    lost = np.bincount(of_row, model.people * (model.recorded < 0), minlength=n_group)
+    lost = np.bincount(model.group[model.cell], model.people * (model.recorded < 0), minlength=n_group)
     total = np.bincount(model.cell, model.people, minlength=len(model.margin))[:, None] * model.margin
     by_group = np.zeros((n_group, len(delta)))
     np.add.at(by_group, model.group, total)
-    low, high = np.full(n_group, -_WIDEST), np.full(n_group, _WIDEST)
+    return np.asarray(expit(_level(by_group, lost, delta)[model.group, None] + delta))
+
+
+def _level(people: Float, lost: Float, delta: Float) -> Float:
+    """Log odds, shape (n_group,), at which as many of the people, shape (n_group, n_level), are lost as were."""
+    low, high = np.full(len(lost), -_WIDEST), np.full(len(lost), _WIDEST)
     for _ in range(_STEPS):
         middle = 0.5 * (low + high)
-        more = (by_group * expit(middle[:, None] + delta)).sum(axis=1) < lost
+        more = (people * expit(middle[:, None] + delta)).sum(axis=1) < lost
         low, high = np.where(more, middle, low), np.where(more, high, middle)
-    return np.asarray(expit((0.5 * (low + high))[model.group, None] + delta))
+    return 0.5 * (low + high)
 
 
-def outcome_shift(table: pd.DataFrame, *, recorded: str, cases: str, people: str, unknown: Sequence[str]) -> pd.Series:
-    """
+def outcome_shift(model: Recording, membership: Membership, cases: NDArray[np.int64]) -> Float:
+    r"""
     How much likelier cases are than others to have a record, or none: for the argument `shift` of `mixture`.
 
     Parameters
     ----------
-    table : DataFrame
-        One row a cell and recorded group.
-    recorded, cases, people : str
-        Its columns.
-    unknown : sequence of str
-        Records that say nothing.
+    model : Recording
+        The model of recording.
+    membership : Membership
+        Its weights.
+    cases : ndarray of int64, shape (n_row,)
+        Cases of each row of the table.
 
     Returns
     -------
-    Series of float
-        log P(status | case) - log P(status | no case), status being known or not; same index as `table`.
+    ndarray, shape (n_row, n_level)
+        log P(status | case, e) - log P(status | no case, e), status being recorded or not.
 
     Notes
     -----
-    Exact where a record's being missing depends on the true group and on the outcome by factors of their own; half a
-    person is added to each count.
+    Missing records have log odds :math:`a_y + \delta_e`, with a level of their own for cases, each found from the
+    share of cases, and of others, who have no record. Then, exactly, people of group e in a row have the outcome at
+    log odds :math:`\eta_e` plus this shift, and the weights are those of cases and others together.
     """
-    lost = table[recorded].isin(list(unknown)).to_numpy()
-    sick, well = table[cases].to_numpy(dtype=float), (table[people] - table[cases]).to_numpy(dtype=float)
-    value = np.zeros(len(table))
-    for status in (lost, ~lost):
-        case = (sick[status].sum() + 0.5) / (sick.sum() + 1.0)
-        other = (well[status].sum() + 0.5) / (well.sum() + 1.0)
-        value[status] = np.log(case / other)
-    return pd.Series(value, index=table.index)
+    weight, lost = membership.weight.mean(axis=0), model.recorded < 0
+    log_lost, log_kept = [], []
+    for count in (np.asarray(cases, dtype=np.float64), model.people - np.asarray(cases, dtype=np.float64)):
+        # Half a person each way keeps a table in which no case is missing finite.
+        people = (count[:, None] * weight).sum(axis=0)[None] + 1.0 / weight.shape[1]
+        level = _level(people, np.array([count[lost].sum() + 0.5]), model.delta)[0] + model.delta
+        log_lost.append(log_expit(level))
+        log_kept.append(log_expit(-level))
+    return np.where(lost[:, None], log_lost[0] - log_lost[1], log_kept[0] - log_kept[1])

@@ -142,10 +142,10 @@ def joint_model(mixture: Mixture, recording: Recording) -> Any:
         pm.Potential("records", pt.dot(pt.constant(recording.people.astype(float)), pt.log(total)))
         weight = joint / total[row]
         if design.card.outcome.link == "log":
-            link = pt.log(by_row(weight * pt.exp(eta)))
+            link = pt.log(by_row(weight * pt.exp(eta + mixture.shift)))
         else:
-            mean = by_row(weight * pt.sigmoid(eta))
+            mean = by_row(weight * pt.sigmoid(eta + mixture.shift))
             link = pt.log(mean) - pt.log1p(-mean)
-        observe_rows(design.card, link + mixture.shift, observed)
+        observe_rows(design.card, link, observed)
 
     return build(design, observe)
