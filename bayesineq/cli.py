@@ -206,6 +206,13 @@ def report(
     only_fitted_areas: Annotated[
         bool, typer.Option("--only-fitted-areas", help="Draw only the posterior's areas of a larger map.")
     ] = False,
+    kind: Annotated[
+        Literal["standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"],
+        typer.Option(help="For whom the report is laid out."),
+    ] = "standard",
+    explorer: Annotated[
+        bool, typer.Option("--explorer", help="Add the linked map, groups and table (extra bayesineq[explorer]).")
+    ] = False,
 ) -> None:
     """Write a self-contained report with maps, gradients and limits."""
     from bayesineq.dims import AREA
@@ -217,7 +224,7 @@ def report(
     fitted, polygons = load(posterior), read_areas(areas)
     if only_fitted_areas:
         polygons = polygons[polygons[AREA].isin(levels_of(fitted, AREA))]
-    write_report(fitted, polygons, out_file)
+    write_report(fitted, polygons, out_file, kind=kind, explorer=explorer)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 

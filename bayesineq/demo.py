@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -58,6 +59,7 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
 
     tell("4/4 writing the report")
     report = folder / "report.html"
-    write_report(posterior, system.areas, report)
+    explorer = all(find_spec(name) is not None for name in ("altair", "vl_convert"))
+    write_report(posterior, system.areas, report, explorer=explorer)
     tell(f"done in {perf_counter() - started:.0f} s; open the report in a browser:")
     return report
