@@ -275,7 +275,7 @@ def _level(people: Float, lost: Float, delta: Float) -> Float:
         middle = 0.5 * (low + high)
         more = (people * expit(middle[:, None] + delta)).sum(axis=1) < lost
         low, high = np.where(more, middle, low), np.where(more, high, middle)
-    return 0.5 * (low + high)
+    return np.asarray(0.5 * (low + high))
 
 
 def outcome_shift(model: Recording, membership: Membership, cases: NDArray[np.int64]) -> Float:
@@ -310,4 +310,4 @@ def outcome_shift(model: Recording, membership: Membership, cases: NDArray[np.in
         level = _level(people, np.array([count[lost].sum() + 0.5]), model.delta)[0] + model.delta
         log_lost.append(log_expit(level))
         log_kept.append(log_expit(-level))
-    return np.where(lost[:, None], log_lost[0] - log_lost[1], log_kept[0] - log_kept[1])
+    return np.asarray(np.where(lost[:, None], log_lost[0] - log_lost[1], log_kept[0] - log_kept[1]))

@@ -1,0 +1,82 @@
+"""
+Coverage over simulated worlds.
+
+Planted in each: a first source that knows 70% of people, a linked second one that brings this to 94%, both missing
+minority groups more often, the second knowing the sick better, and errors with the agreement that ONS published.
+Oracle: the planted prevalence of each true group, and ratios between them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from worlds import CELLS, DELTA, GROUPS, UNKNOWN, World, broad_confusion, card, counts, world
+
+from bayesineq.design.matrix import design
+from bayesineq.design.mixture import mixture
+from bayesineq.inference.fit import fit
+from bayesineq.inference.mixture.fit import fit_mixture
+from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+from bayesineq.posterior.expected import expected
+from bayesineq.tables.resolution import most_frequent
+
+WORLDS = 200
+QUANTITIES = [*GROUPS, "asian / white", "other / white"]
+
+
+def latent(here: World, confusion: pd.DataFrame, seed: int) -> xr.DataTree:
+    table = counts(here.people, "linked")
+    model = recording(table, here.margin, confusion, cells=CELLS, delta=DELTA)
+    drawn = weights(model, draws=10, seed=seed)
+    study = mixture(table, card(), drawn, shift=outcome_shift(model, drawn, table["cases"].to_numpy()))
+    return fit_mixture(study, draws=1_000, iterations=2, seed=seed, threads=1)
+
+
+def recorded_as(here: World, column: str, seed: int) -> xr.DataTree:
+    known = here.people[here.people[column] != UNKNOWN]
+    study = design(counts(known, column, "ethnicity"), card(latent=False))
+    return fit(study, draws=1_000, seed=seed, threads=1, progress=False)
+
+
+def held(post: xr.DataTree, here: World) -> list[bool]:
+    rate = expected(post, by="ethnicity").sel(ethnicity=GROUPS).to_numpy()[0]
+    drawn = np.column_stack([rate, rate[:, 0] / rate[:, 4], rate[:, 3] / rate[:, 4]])
+    true = here.prevalence[GROUPS].to_numpy()
+    truth = np.array([*true, true[0] / true[4], true[3] / true[4]])
+    lower, upper = np.quantile(drawn, [0.025, 0.975], axis=0)
+    return list((lower <= truth) & (truth <= upper))
+
+
+def test_planted_completeness_and_the_rule_of_frequency() -> None:
+    here = world(1)
+    known = {name: (here.people[name] != UNKNOWN).mean() for name in ("gp", "linked")}
+    assert known["gp"] == pytest.approx(0.70, abs=0.02)
+    assert known["linked"] == pytest.approx(0.94, abs=0.01)
+    few = here.people.iloc[:3_000]
+    code = {"asian": "L", "black": "P", "mixed": "G", "other": "S", "white": "A", UNKNOWN: "99"}
+    sources = {"gp": "2020-01-01", "hospital": "2021-01-01"}
+    records = pd.concat([
+        pd.DataFrame({"person_id": few.index, "source": s, "recorded_on": day, "ethnicity": few[s].map(code)})
+        for s, day in sources.items()
+    ])  # fmt: skip
+    assert most_frequent(records)["ethnicity"].tolist() == few["frequent"].map(code).tolist()
+
+
+@pytest.mark.calibration
+def test_intervals_hold_the_planted_prevalence_where_those_of_recorded_groups_do_not() -> None:
+    confusion = broad_confusion()
+    found: dict[str, list[list[bool]]] = {"latent": [], "complete case": [], "most frequent": []}
+    for seed in range(WORLDS):
+        here = world(1_000 + seed, confusion=confusion)
+        found["latent"].append(held(latent(here, confusion, seed), here))
+        found["complete case"].append(held(recorded_as(here, "gp", seed), here))
+        found["most frequent"].append(held(recorded_as(here, "frequent", seed), here))
+    share = pd.DataFrame({name: np.mean(rows, axis=0) for name, rows in found.items()}, index=QUANTITIES)
+    assert 0.93 <= share.loc[GROUPS, "latent"].mean() <= 0.97, share
+    # One quantity over 200 worlds: the middle 99% of a binomial share of 0.95.
+    assert share["latent"].between(0.905, 0.985).all(), share
+    for name in ("complete case", "most frequent"):
+        assert share.loc[GROUPS, name].mean() < 0.85, share
+        assert share.loc["other", name] < 0.5, share
