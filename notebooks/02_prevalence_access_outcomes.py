@@ -24,7 +24,7 @@ from bayesineq.report.gradient import plot_gradient
 from bayesineq.report.numbers import PERCENT, unit_of
 from bayesineq.report.tiers import map_bivariate
 
-system = bi.simulate_system(n_areas=120, n_people=120_000, seed=2)
+system = bi.simulate_system(n_areas=80, n_people=80_000, seed=2)
 tables = {
     "prevalence": system.area_counts,
     "access": system.access_counts,
@@ -66,6 +66,7 @@ for name, posterior in posteriors.items():
     truth = system.truth[name]
     low, middle, high = measured.loc["rii", ["lower", "median", "upper"]]
     print(f"{name}: RII {middle:.2f} (95% interval {low:.2f} to {high:.2f}); planted truth {truth.rii:.2f}")
+    print(measured.loc[["difference", "ratio", "sii"], ["median", "lower", "upper"]].round(4).to_string())
 
 # %%
 plot_gradient(
