@@ -56,12 +56,13 @@ def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
     head = (data.family, data.lower, data.upper, data.trials, own)
     _third_derivatives(*head, found.mean, found.variance, third)
     large, small = effect_variances(latent, found)
+    large_prior, small_prior = _prior_variances(latent, found)
     total = 0.0
     for block in range(len(latent.large.index)):
-        total += _block_gap(head, found, third, latent.large, block, large)
+        total += _block_gap(head, found, third, latent.large, block, large, large_prior)
     for block, of_random in enumerate(latent.random_blocks):
         if of_random:
-            total += _block_gap(head, found, third, latent.small, block, small)
+            total += _block_gap(head, found, third, latent.small, block, small, small_prior)
     return total
 
 
@@ -72,6 +73,7 @@ def _block_gap(
     side: Side,
     block: int,
     variance: Float,
+    ceiling: Float,
 ) -> float:
     level = side.index[block]
     weight = None if side.weighted[block] < 0 else side.weight[side.weighted[block]]
@@ -80,11 +82,13 @@ def _block_gap(
     leading = summed**2 * variance**3 / 12.0
     if float(leading.max(initial=0.0)) < _SMALL:
         return float(leading.sum())
-    # An effect known only together with the intercept varies more than any row's predictor, which is what counts.
-    own = found.variance if weight is None else found.variance / np.maximum(weight**2, 1e-12)
+    # An effect known only together with the intercept varies more than its rows' predictors do, and more than it
+    # would were all else known; what counts is the least of the three.
+    square = np.ones_like(found.mean) if weight is None else weight**2
     least = np.full(side.size, np.inf)
-    np.minimum.at(least, level, own)
-    variance = np.minimum(variance, least)
+    np.minimum.at(least, level, found.variance / np.maximum(square, 1e-12))
+    known = np.bincount(level, weights=found.curvature * square, minlength=side.size)
+    variance = np.minimum(np.minimum(variance, least), 1.0 / (known + 1.0 / ceiling))
     begin, end = int(level.min()), int(level.max()) + 1
     along = variance[level] if weight is None else variance[level] * weight**2
     # What varies beside this effect raises the mean of a log link: half its variance stands for it.
@@ -129,6 +133,15 @@ def effect_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
     inner = found.system.inner[: latent.n_small, : latent.n_small]
     basis = found.prior.basis
     return np.maximum(large, 0.0), np.maximum(((basis @ inner) * basis).sum(axis=1), 0.0)
+
+
+def _prior_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
+    """Prior variance of large effects, infinite where it is not at hand, and of small ones."""
+    large = np.full(latent.large.size, np.inf)
+    for k, part in enumerate(latent.large_parts):
+        if part.laplacian is None and part.phi < 0:
+            large[part.effect] = found.prior.scale[k] ** 2
+    return large, np.maximum((found.prior.basis**2).sum(axis=1), 1e-300)
 
 
 @njit(cache=True, nogil=True)

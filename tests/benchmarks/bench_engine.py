@@ -1,0 +1,257 @@
+"""
+Speed, memory and accuracy of the sparse engine: `python tests/benchmarks/bench_engine.py [CASE ...]`.
+
+Each case runs in a process of its own, on two threads, after a fit of 300 areas that loads the compiled kernels. The
+unit is one numeric factorisation by qdldl of the same sparse matrix in the same run: times wander between machines and
+hours, ratios do not. R-INLA's figures on the synthetic cases are those of shared/reference/engine/README.md.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import qdldl
+from scipy.sparse import csc_matrix
+from scipy.spatial import Delaunay
+from scipy.special import expit
+
+from bayesineq.design.matrix import Design, design
+from bayesineq.design.read_card import parse_card, read_card
+from bayesineq.inference.laplace.arrow import Pattern
+from bayesineq.inference.laplace.engine import sample
+from bayesineq.inference.laplace.terms import latent_field
+from bayesineq.space.adjacency import Adjacency, from_edges
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"
+DRAWS = 1000
+
+SYNTHETIC = """name = "synthetic"
+question = "How do counts vary in space?"
+table = "counts"
+[outcome]
+count = "y"
+expected = "E"
+likelihood = "poisson"
+[terms]
+x = { kind = "linear", by = "x" }
+place = { kind = "bym2", by = "area" }
+[priors]
+intercept = { dist = "Normal", mean = 0.0, sd = 1000.0 }
+x = { dist = "Normal", mean = 0.0, sd = 1000.0 }
+place.sigma = { dist = "PC", above = 1.0, probability = 0.01 }
+place.phi = { dist = "Uniform", lower = 0.0, upper = 1.0 }
+"""
+CELLS = """name = "cells"
+question = "How does recorded prevalence differ between groups and places?"
+table = "area_counts"
+[outcome]
+count = "cases"
+at_risk = "population"
+likelihood = "binomial"
+[terms]
+age_sex = { kind = "fixed", by = ["age_band", "sex"], reference = ["a0", "F"] }
+ethnicity = { kind = "exchangeable", by = "ethnicity" }
+place = { kind = "bym2", by = "area" }
+"""
+
+
+def graph_of(edges: np.ndarray, n: int) -> Adjacency:
+    """Graph from zero-based pairs."""
+    codes = np.char.add("A", np.char.zfill(np.arange(n).astype(str), 7))
+    return from_edges(codes[edges], areas=codes)
+
+
+def reference(name: str) -> tuple[Design, pd.DataFrame]:
+    """Synthetic case with R-INLA's posterior."""
+    folder = SHARED / "reference/engine" / name
+    data = pd.read_csv(folder / "data.csv.gz")
+    graph = graph_of(pd.read_csv(folder / "edges.csv.gz").to_numpy()[:, :2] - 1, len(data))
+    table = data.assign(area=graph.areas)[["area", "y", "E", "x"]]
+    return design(table, parse_card(SYNTHETIC), adjacency=graph), pd.read_csv(folder / "r_inla_posterior.csv.gz")
+
+
+def simulated(n: int, seed: int = 1) -> Design:
+    """Poisson counts on a planar graph of any size."""
+    rng = np.random.default_rng(seed)
+    triangle = Delaunay(rng.random((n, 2))).simplices
+    edges = np.concatenate([triangle[:, [0, 1]], triangle[:, [1, 2]], triangle[:, [0, 2]]])
+    graph = graph_of(np.unique(np.sort(edges, axis=1), axis=0), n)
+    smooth = rng.normal(size=n)
+    weight = graph.laplacian()
+    for _ in range(30):
+        smooth -= 0.1 * (weight @ smooth)
+    x, expected = rng.normal(size=n), rng.gamma(4.0, 5.0, n)
+    eta = -0.2 + 0.3 * x + 0.3 * smooth / smooth.std() + 0.2 * rng.normal(size=n)
+    table = pd.DataFrame({"area": graph.areas, "y": rng.poisson(expected * np.exp(eta)), "E": expected, "x": x})
+    return design(table, parse_card(SYNTHETIC), adjacency=graph)
+
+
+def england() -> Design:
+    """Bad health at the 2021 census by small area, from the published files."""
+
+    def census(table: str) -> pd.DataFrame:
+        frame = pd.read_csv(SHARED / f"data/census2021/census2021-{table}-lsoa.csv.gz", index_col="geography code")
+        return frame.rename(columns=lambda c: c.split("; measures")[0])
+
+    health, ethnicity, age = census("ts037"), census("ts021"), census("ts007a")
+    imd = pd.read_csv(SHARED / "data/imd/File_7_IoD2025_reassembled.csv.gz", encoding="utf-8-sig")
+    decile = next(c for c in imd.columns if "Multiple" in c and "Decile" in c)
+    codes = imd.iloc[:, 0].astype(str)
+    health, ethnicity, age = health.loc[codes], ethnicity.loc[codes], age.loc[codes]
+
+    def share(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
+        total = next(c for c in frame.columns if "Total" in c)
+        return (frame[columns].sum(axis=1) / frame[total]).to_numpy()
+
+    bad = [c for c in health.columns if "bad health" in c.lower()]
+    group = {
+        name: [c for c in ethnicity if c.removeprefix("Ethnic group: ").startswith(name.title()) and c.count(":") < 2]
+        for name in ("asian", "black", "mixed", "other")
+    }
+    old = [c for c in age.columns if any(f"{a} to {a + 4}" in c for a in (65, 70, 75, 80)) or "85" in c]
+    table = pd.DataFrame(
+        {
+            "area": codes.to_numpy(),
+            "imd_decile": imd[decile].to_numpy(),
+            "residents": health[next(c for c in health.columns if "Total" in c)].to_numpy(),
+            "bad_health": health[bad].sum(axis=1).to_numpy(),
+            **{name: share(ethnicity, columns) for name, columns in group.items()},
+            "aged_65_and_over": share(age, old),
+        }
+    )
+    pairs = pd.read_parquet(SHARED / "data/boundaries/lsoa21_england_adjacency.parquet").iloc[:, :2].astype(str)
+    graph = from_edges(pairs.to_numpy(), areas=codes)
+    return design(table, read_card("area_health"), adjacency=graph)
+
+
+def cells() -> Design:
+    """Six million cells: every small area of England by ten ethnic groups, nine age bands and two sexes."""
+    pairs = pd.read_parquet(SHARED / "data/boundaries/lsoa21_england_adjacency.parquet").iloc[:, :2].astype(str)
+    codes = np.unique(pairs.to_numpy())
+    graph, rng = from_edges(pairs.to_numpy(), areas=codes), np.random.default_rng(1)
+    n, strata = len(codes), 180
+    at = np.arange(n * strata)
+    area, stratum = at // strata, at % strata
+    ethnicity, age, sex = stratum // 18, (stratum // 2) % 9, stratum % 2
+    population = rng.integers(0, 25, len(at))
+    eta = -3.0 + 0.15 * age + 0.1 * (ethnicity % 3) + rng.normal(0.0, 0.2, n)[area]
+    table = pd.DataFrame(
+        {
+            "area": pd.Categorical.from_codes(area, codes),
+            "ethnicity": pd.Categorical.from_codes(ethnicity, [f"e{i}" for i in range(10)]),
+            "age_band": pd.Categorical.from_codes(age, [f"a{i}" for i in range(9)]),
+            "sex": pd.Categorical.from_codes(sex, ["F", "M"]),
+            "cases": rng.binomial(population, expit(eta)),
+            "population": population,
+        }
+    )
+    return design(table, parse_card(CELLS), adjacency=graph)
+
+
+def unit(pattern: Pattern) -> float:
+    """Seconds of one numeric factorisation by qdldl, the best of several."""
+    number = np.empty(len(pattern.core) + len(pattern.leaf), dtype=np.int64)
+    number[pattern.core] = np.arange(len(pattern.core))
+    row, column = number[pattern.row[pattern.core_entry]], number[pattern.column[pattern.core_entry]]
+    degree = np.bincount(np.concatenate([row, column]), minlength=len(pattern.core))
+    value = np.where(row == column, degree[row], -1.0).astype(float)
+    shape = (len(pattern.core),) * 2
+    matrix = csc_matrix((value, (np.minimum(row, column), np.maximum(row, column))), shape=shape)
+    matrix.sort_indices()
+    solver, seconds = qdldl.Solver(matrix, upper=True), []
+    for _ in range(8):
+        begun = time.perf_counter()
+        solver.update(matrix, upper=True)
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds)
+
+
+def agreement(post: dict[str, np.ndarray], theirs: pd.DataFrame) -> dict[str, float]:
+    """Area effects against R-INLA's: shift in posterior standard deviations, and ratio of these."""
+    place = post["place"][0]
+    shift = np.abs(place.mean(axis=0) - theirs["b_mean"]) / theirs["b_sd"]
+    return {
+        "areas_within_0.1_sd": float((shift < 0.1).mean()),
+        "sd_ratio_median": float(np.median(place.std(axis=0) / theirs["b_sd"])),
+    }
+
+
+def run(case: str) -> dict[str, float | str]:
+    """Fit one case and report."""
+    theirs = None
+    begun = time.perf_counter()
+    sample(simulated(300), draws=100, seed=1, progress=False, threads=2, correction="variational")
+    first = time.perf_counter() - begun
+    if case in {"n5000", "n33755"}:
+        study, theirs = reference(case)
+    elif case.startswith("grown"):
+        study = simulated(int(case.removeprefix("grown")))
+    else:
+        study = {"england": england, "cells": cells}[case]()
+    tree = sample(study, draws=DRAWS, seed=1, progress=False, threads=2, correction="variational")
+    second = unit(latent_field(study).pattern)
+    part = {k.removeprefix("seconds_"): float(v) for k, v in tree.attrs.items() if k.startswith("seconds_")}
+    fit = part["pattern"] + part["hyperparameters"] + part["checks"]
+    report: dict[str, float | str] = {
+        "case": case,
+        "rows": len(study),
+        "unit_ms": 1e3 * second,
+        "fit_s": fit,
+        "fit_units": fit / second,
+        "draws_s": part["draws"],
+        "draws_units": part["draws"] / second,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "fields": float(tree.attrs["evaluations"]),
+        "load_s": first,
+        **{f"{name}_s": seconds for name, seconds in part.items()},
+    }
+    post = {name: array.to_numpy() for name, array in tree["posterior"].data_vars.items()}
+    if theirs is not None:
+        report |= agreement(post, theirs)
+        for name in ("intercept", "x", "place.sigma", "place.phi"):
+            report |= {f"{name}_mean": float(post[name].mean()), f"{name}_sd": float(post[name].std())}
+    return report
+
+
+CASES = ["n5000", "n33755", "grown5000", "grown34000", "grown135000", "england", "cells"]
+
+
+def main(cases: list[str]) -> None:
+    """Every case in a process of its own; a table, and bench/engine.json."""
+    reports = []
+    for case in cases:
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", case], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+        if done.returncode:
+            sys.stdout.write(f"{case}: failed\n{done.stderr}\n")
+            continue
+        report = json.loads(done.stdout.splitlines()[-1])
+        reports.append(report)
+        sys.stdout.write(
+            f"{case:<12}{report['rows']:>9,.0f} rows  unit {report['unit_ms']:6.1f} ms  fit {report['fit_s']:7.2f} s = "
+            f"{report['fit_units']:6.0f} units  draws {report['draws_s']:6.2f} s = {report['draws_units']:5.0f} units  "
+            f"peak {report['peak_mb']:6.0f} MB  fields {report['fields']:.0f}\n"
+        )
+        for name, value in report.items():
+            if name.endswith(("_mean", "_sd", "0.1_sd", "median")):
+                sys.stdout.write(f"    {name:<24}{value:9.5f}\n")
+        sys.stdout.flush()
+    folder = ROOT / "bench"
+    folder.mkdir(exist_ok=True)
+    (folder / "engine.json").write_text(json.dumps(reports, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        sys.stdout.write(json.dumps(run(sys.argv[2])) + "\n")
+    else:
+        main(sys.argv[1:] or CASES)
