@@ -16,10 +16,12 @@ from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
 from bayesineq.design.matrix import Block, Design
+from bayesineq.inference.laplace.draws import centred_draws
 from bayesineq.inference.laplace.engine import build
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import prior_at
 from bayesineq.inference.laplace.newton import posterior
+from bayesineq.inference.laplace.passes import predict
 from bayesineq.inference.laplace.slopes import bound_slope
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
@@ -194,3 +196,21 @@ def test_slopes_of_the_evidence_are_those_of_differences(
             moved[i] += h
             side.append(posterior(model.latent, model.data, prior_at(model, moved), start).bound)
         assert_allclose(slope[i], (side[0] - side[1]) / 2e-4, rtol=1e-3, atol=1e-3)
+
+
+def test_draws_have_the_covariance_of_the_field() -> None:
+    design = study(CASES["everything"])
+    model, start = build(design, "variational")
+    of = position(design)
+    x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
+    found = posterior(model.latent, model.data, prior_at(model, x), start)
+    n_draw = 20_000
+    z, alpha = centred_draws(model, found, n_draw, np.random.default_rng(1))
+    assert_allclose(model.latent.constraint.T @ z, 0.0, atol=1e-8)
+    large, small = effects(model.latent, found.prior, z, alpha)
+    zero = np.zeros(len(design))
+    eta = np.stack([predict(model.latent, zero, large[:, k], small[:, k], None) for k in range(n_draw)])
+    # A variance from 20,000 draws has a relative error of 1%.
+    assert_allclose(eta.var(axis=0), found.variance, rtol=0.05)
+    _, mean, _, _ = dense_answer(design)
+    assert_allclose(eta.mean(axis=0) + found.mean, mean, atol=5.0 * np.sqrt(found.variance.max() / n_draw))

@@ -88,7 +88,7 @@ def joint_draws(
 
 def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64], Float]:
     """Node of each draw, and the way from there; a node without weight to speak of serves no draw."""
-    at = explored.surface.t
+    at = explored.t
     if not t.shape[1]:
         return np.zeros(len(t), dtype=np.int64), t
     nearest = np.asarray(cKDTree(explored.surface.scores(at)).query(u)[1], dtype=np.int64)
@@ -101,7 +101,8 @@ def _moves(model: Model, explored: Explored) -> tuple[Float, Float]:
     d = len(nodes[0].x)
     if d == 0 or len(nodes) <= d:
         return np.zeros((d, latent.large.size)), np.zeros((d, latent.small.size))
-    t, weight = explored.surface.t, np.exp(explored.surface.y)
+    t = explored.t
+    weight = np.exp(np.array([n.log_density for n in nodes]) - max(n.log_density for n in nodes))
     weight /= weight.sum()
     centred = t - weight @ t
     # Ridge of a thousandth: an axis that no weight lies along moves nothing.
@@ -159,8 +160,10 @@ def centred_draws(model: Model, found: Posterior, n_draw: int, rng: np.random.Ge
     """
     latent, system = model.latent, found.system
     p = latent.n_small
-    value, vector = np.linalg.eigh(system.inner[:p, :p])
-    alpha = (vector * np.sqrt(np.maximum(value, 0.0))) @ rng.standard_normal((p, n_draw))
+    spread = np.sqrt(np.diag(system.inner)[:p])
+    # As correlations, so that covariates of very different scale lose no digits to each other.
+    value, vector = np.linalg.eigh(system.inner[:p, :p] / np.outer(spread, spread))
+    alpha = spread[:, None] * ((vector * np.sqrt(np.maximum(value, 0.0))) @ rng.standard_normal((p, n_draw)))
     z = sparse_draws(system, n_draw, rng)
     z -= system.reach[:, :p] @ alpha
     if latent.constraint.shape[1]:

@@ -32,6 +32,7 @@ _DISTANCES: Final = (1.2, 2.4, 3.8, 5.4, 7.4, 10.0, 13.0)
 _SECTION_DROP: Final = 3.5
 _QUADRATIC: Final = 0.015
 _MISFIT: Final = 0.1
+_NEAR_ENOUGH: Final = 5.0
 _ROUNDS: Final = 4
 _CHEAP: Final = 400_000
 
@@ -46,7 +47,9 @@ class Explored:
     Parameters
     ----------
     nodes : tuple of Node
-        The mode first.
+        Those that draws may come from, the mode first.
+    t : ndarray, shape (n_node, d)
+        Their standardised positions.
     surface : Surface
         The log density between them.
     misfit : float
@@ -56,6 +59,7 @@ class Explored:
     """
 
     nodes: tuple[Node, ...]
+    t: Float
     surface: Surface
     misfit: float
     evaluations: int
@@ -112,7 +116,7 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
         axes = _rescaled(nodes, axes) if len(nodes) == 1 + len(design) else axes
         nodes = _within(centre + _grid(solve, centre[0], axes))
         between, misfit = grid_surface(nodes, axes), np.nan
-    return Explored(tuple(nodes), between, misfit, count)
+    return _kept(nodes, between, misfit, count)
 
 
 def _explore_many(
@@ -138,7 +142,13 @@ def _explore_many(
         between = copula_surface(nodes, axes, correlation, n_section)
         if misfit < _MISFIT:
             break
-    return Explored(tuple(nodes), between, misfit, count())
+    return _kept(nodes, between, misfit, count())
+
+
+def _kept(nodes: list[Node], between: Surface, misfit: float, evaluations: int) -> Explored:
+    """Let go of fields so improbable that no draw needs them; the density between nodes keeps all."""
+    near = [k for k in range(len(nodes)) if k == 0 or between.y[k] > -_NEAR_ENOUGH]
+    return Explored(tuple(nodes[k] for k in near), between.t[near], between, misfit, evaluations)
 
 
 def composite_design(d: int) -> list[Float]:

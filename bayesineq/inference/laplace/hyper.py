@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -120,7 +120,17 @@ def node(model: Model, x: Float, start: Start) -> Node | None:
         found = posterior(model.latent, model.data, prior_at(model, x), start, variational=model.variational)
     except (ConvergenceError, np.linalg.LinAlgError):
         return None
-    return node_of(model, x, found)
+    whole = node_of(model, x, found)
+    return Node(x, whole.log_density, _slim(found))
+
+
+def _slim(found: Posterior) -> Posterior:
+    """What draws need of a latent field: many nodes of a large one are held at once."""
+    nothing = np.empty(0)
+    system = replace(found.system, reach=found.system.reach.astype(np.float32))
+    return replace(
+        found, system=system, covariance=nothing, mean=nothing, variance=nothing, slope=nothing, curvature=nothing
+    )
 
 
 def node_of(model: Model, x: Float, found: Posterior) -> Node:
@@ -238,6 +248,7 @@ def find_mode(model: Model, start: Start, pool: ThreadPoolExecutor, report: Call
 
     here, slope, found = value(x, start)
     hessian = np.empty((0, 0))
+    before = np.zeros(len(x))
     for step_number in range(_STEPS):
         report(f"hyperparameters: log density {here:.2f}")
         *tangent, information = _tangents(model, x, found)
@@ -250,6 +261,9 @@ def find_mode(model: Model, start: Start, pool: ThreadPoolExecutor, report: Call
         step = np.linalg.solve(hessian, slope)
         if float(slope @ step) < _DECREMENT:
             return mode
+        # Information that falls short of the curvature steps to and fro across the mode.
+        step *= 0.5 if float(slope @ before) < 0.0 else 1.0
+        before = slope
         step *= min(1.0, _LONGEST / float(np.abs(step).max()))
         for _ in range(_HALVINGS):
             try:

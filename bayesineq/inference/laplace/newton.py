@@ -162,9 +162,12 @@ def posterior(
         iterations += 1
         if iterations > _ITERATIONS:
             raise ConvergenceError(_LOST)
-        system, step, small_step = _newton_step(
-            latent, prior, sums=(slope, curvature), force=(force, small_force), at=large, pool=pool
-        )
+        try:
+            system, step, small_step = _newton_step(
+                latent, prior, sums=(slope, curvature), force=(force, small_force), at=large, pool=pool
+            )
+        except np.linalg.LinAlgError as error:
+            raise ConvergenceError(_LOST) from error
         used, covariance, calm = curvature, np.empty(0), True
         if variational and not cold:
             covariance = selected_covariances(system)
