@@ -17,6 +17,7 @@ from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
 from bayesineq.inference.nuts.priors import positive, standard_deviation
+from bayesineq.inference.nuts.spectral import explained
 from bayesineq.inference.nuts.terms import effect
 
 type Tensor = Any
@@ -62,6 +63,7 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
         for block in design.blocks:
             name = block.term.name
             term = effect(block, card, design.adjacency, pooled)
+            pooled = explained(block, pooled)
             pm.Deterministic(name, term.deviation)
             average = pt.dot(data[f"{name}.centre"], term.deviation)
             mean = mean + average

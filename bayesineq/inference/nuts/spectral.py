@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,6 @@ from bayesineq.space.adjacency import Adjacency
 type Tensor = Any
 Float = NDArray[np.float64]
 
-_LEAST: Final = 0.05
 _MOST: Final = 1.0
 
 
@@ -81,7 +81,8 @@ def level_information(block: Block, pooled: Crude) -> tuple[Float, float]:
     ndarray, shape (n_level,)
         Rough precision.
     float
-        Rough standard deviation of the effects over the levels, by moments, between 0.05 and 1.
+        Rough standard deviation of the effects over the levels, by moments, between 0 and 1; 0 where they differ by
+        no more than chance.
     """
     weight = np.ones(len(pooled.information)) if block.weight is None else block.weight
     index = np.zeros(len(weight), dtype=np.int32) if block.index is None else block.index
@@ -89,9 +90,34 @@ def level_information(block: Block, pooled: Crude) -> tuple[Float, float]:
     score = np.bincount(index, pooled.information * weight * pooled.residual, minlength=block.size)
     seen = precision > 0
     if not seen.any():
-        return precision, _LEAST
+        return precision, 0.0
     excess = float((score[seen] ** 2 / precision[seen] - 1).sum() / precision.sum())
-    return precision, float(np.clip(np.sqrt(max(excess, 0.0)), _LEAST, _MOST))
+    return precision, float(np.clip(np.sqrt(max(excess, 0.0)), 0.0, _MOST))
+
+
+def explained(block: Block, pooled: Crude) -> Crude:
+    """
+    Take what a term explains out of the residuals, so that the next one is not credited with it.
+
+    Parameters
+    ----------
+    block : Block
+        A term.
+    pooled : Crude
+        What the rows say.
+
+    Returns
+    -------
+    Crude
+        The same with smaller residuals: less each level's mean residual, shrunk as its spread and precision ask.
+    """
+    precision, typical = level_information(block, pooled)
+    weight = np.ones(len(pooled.information)) if block.weight is None else block.weight
+    index = np.zeros(len(weight), dtype=np.int32) if block.index is None else block.index
+    score = np.bincount(index, pooled.information * weight * pooled.residual, minlength=block.size)
+    prior = 0.0 if block.term.kind in {"fixed", "linear"} else 1 / max(typical, 1e-6) ** 2
+    mean = score / np.maximum(precision + prior, 1e-12)
+    return replace(pooled, residual=pooled.residual - weight * mean[index])
 
 
 def mode_information(modes: Float, block: Block, pooled: Crude, level: Float) -> Float:
