@@ -97,12 +97,14 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
     def solve(points: Iterable[Float]) -> list[Node]:
         nonlocal count
         places = [mode.x + axes @ t for t in points]
-        jobs = [pool.submit(node, model, x, start_near(model, mode, x)) for x in places]
+        jobs = [pool.submit(node, model, x, start_near(model, mode, x), floor) for x in places]
         count += len(jobs)
         report(f"integrating over hyperparameters: {count} fields")
         return [n for n in (job.result() for job in jobs) if n is not None]
 
     centre = [node_of(model, mode.x, mode.found)]
+    # Draws come from nodes within a drop below the highest, which is at least as high as the mode.
+    floor = centre[0].log_density - _NEAR_ENOUGH
     if d > 2:
         unit = 1.0 / np.sqrt(np.diag(mode.hessian))
         axes = np.diag(np.minimum(unit, _LONGEST))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +98,7 @@ def _log_prior(model: Model, x: Float) -> float:
     return sum(p.log_density(float(v)) for p, v in zip(model.latent.parameters, x, strict=True))
 
 
-def node(model: Model, x: Float, start: Start) -> Node | None:
+def node(model: Model, x: Float, start: Start, floor: float = -np.inf) -> Node | None:
     """
     Solve the latent field at one value of the hyperparameters.
 
@@ -110,6 +110,8 @@ def node(model: Model, x: Float, start: Start) -> Node | None:
         Hyperparameters.
     start : Start
         Where to begin.
+    floor : float
+        Log density below which no draw will come from the node, so that its field is not kept.
 
     Returns
     -------
@@ -121,13 +123,16 @@ def node(model: Model, x: Float, start: Start) -> Node | None:
     except (ConvergenceError, np.linalg.LinAlgError):
         return None
     whole = node_of(model, x, found)
-    return Node(x, whole.log_density, _slim(found))
+    return Node(x, whole.log_density, _slim(found, whole.log_density > floor))
 
 
-def _slim(found: Posterior) -> Posterior:
-    """What draws need of a latent field: many nodes of a large one are held at once."""
+def _slim(found: Posterior, drawn: bool) -> Posterior:
+    """What draws need of a latent field, or nothing of it: many nodes of a large one are held at once."""
     nothing = np.empty(0)
-    system = replace(found.system, reach=found.system.reach.astype(np.float32))
+    # Single precision is what draws are kept in.
+    reach: NDArray[Any] = found.system.reach.astype(np.float32) if drawn else np.empty((0, 0))
+    factor = found.system.factor if drawn else replace(found.system.factor, panel=nothing, pivot=nothing)
+    system = replace(found.system, factor=factor, reach=reach)
     return replace(
         found, system=system, covariance=nothing, mean=nothing, variance=nothing, slope=nothing, curvature=nothing
     )
