@@ -1,5 +1,5 @@
 # Everything from a clean clone: each target makes the environment that it needs.
-.PHONY: demo test test-all lint bench lock browser clean
+.PHONY: demo test test-all studies lint bench lock browser clean
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -8,10 +8,14 @@ demo: $(READY)  ## Simulate an integrated care system and write demo/report.html
 	.venv/bin/bayesineq demo --out demo
 
 test: $(READY) browser  ## Quick tests, a few minutes
-	$(PYTHON) -m pytest -n 2 -m "not slow and not calibration"
+	$(PYTHON) -m pytest -n 2
 
 test-all: lint test  ## Style, types and every test, slow ones and calibration studies too
 	$(PYTHON) -m pytest -n 2 -m "slow or calibration"
+
+studies: $(READY)  ## Coverage and ranks over hundreds of simulated worlds, their tables under bench/calibration
+	mkdir -p bench/calibration
+	BAYESINEQ_CALIBRATION=bench/calibration $(PYTHON) -m pytest -n 2 -m study
 
 lint: $(READY)
 	.venv/bin/ruff check .

@@ -21,7 +21,7 @@ def smallest_allowed(p: np.ndarray) -> np.ndarray:
     return FAMILY / (N_TEST - order)
 
 
-@pytest.mark.calibration
+@pytest.mark.study
 @pytest.mark.parametrize("likelihood", sorted(CARDS))
 def test_ranks_are_uniform(likelihood: str, folder: Path) -> None:
     ranked = ranks(likelihood)

@@ -64,7 +64,7 @@ def test_planted_completeness_and_the_rule_of_frequency() -> None:
     assert most_frequent(records)["ethnicity"].tolist() == few["frequent"].map(code).tolist()
 
 
-@pytest.mark.calibration
+@pytest.mark.study
 def test_intervals_hold_the_planted_prevalence_where_those_of_recorded_groups_do_not() -> None:
     confusion = broad_confusion()
     found: dict[str, list[list[bool]]] = {"latent": [], "complete case": [], "most frequent": []}
