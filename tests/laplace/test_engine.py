@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError, ConvergenceError, DesignError
 from bayesineq.inference.laplace.engine import sample
+from bayesineq.inference.laplace.groups import leave_group_out
 from bayesineq.inference.laplace.terms import latent_field
 from bayesineq.space.adjacency import from_edges
 from tests.laplace.cases import make, ring
@@ -175,3 +176,13 @@ def test_cross_validated_probabilities_are_uniform_on_a_world_that_fits() -> Non
     # Kolmogorov distance at the 0.1% level for 300 values; mid-probabilities of counts are a little narrower.
     assert np.abs(pit - (np.arange(300) + 0.5) / 300).max() < 1.95 / np.sqrt(300)
     assert (tree["checks"]["cpo"] <= np.exp(tree["checks"]["lpd"]) + 1e-12).mean() > 0.95
+
+
+def test_groups_of_one_row_are_ordinary_leave_one_out() -> None:
+    study = make(counts(7, 60), COUNT, PLACE, "", ring(60))
+    alone = leave_group_out(study, np.arange(60))
+    assert list(alone.columns) == ["group", "log_density", "failure"]
+    assert not alone["failure"].any()
+    assert_allclose(alone["log_density"], np.log(fitted(study)["checks"]["cpo"]), rtol=1e-6)
+    with pytest.raises(DesignError, match="at least two groups"):
+        leave_group_out(study, np.zeros(60))

@@ -19,6 +19,7 @@ from bayesineq.design.matrix import Block, Design
 from bayesineq.inference.laplace.draws import centred_draws
 from bayesineq.inference.laplace.engine import build
 from bayesineq.inference.laplace.field import effects
+from bayesineq.inference.laplace.groups import without_group
 from bayesineq.inference.laplace.hyper import prior_at
 from bayesineq.inference.laplace.newton import posterior
 from bayesineq.inference.laplace.passes import predict
@@ -126,6 +127,18 @@ def study(terms: str) -> Design:
     return make(table(3), 'value = "y"\nlikelihood = "gaussian"', terms, priors, GRAPH)
 
 
+def dense_prior(design: Design) -> np.ndarray:
+    """Prior covariance of the linear predictor."""
+    n = len(design)
+    total = 4.0 * np.ones((n, n))
+    for block in design.blocks:
+        matrix = np.zeros((n, block.size))
+        index = np.zeros(n, dtype=int) if block.index is None else block.index
+        matrix[np.arange(n), index] = 1.0 if block.weight is None else block.weight
+        total = total + matrix @ covariance(block, GRAPH) @ matrix.T
+    return total
+
+
 def dense_answer(design: Design) -> tuple[float, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Evidence, mean and variance of the linear predictor, and the mean of every effect."""
     y, noise = design.response.value, 0.5
@@ -214,3 +227,22 @@ def test_draws_have_the_covariance_of_the_field() -> None:
     assert_allclose(eta.var(axis=0), found.variance, rtol=0.05)
     _, mean, _, _ = dense_answer(design)
     assert_allclose(eta.mean(axis=0) + found.mean, mean, atol=5.0 * np.sqrt(found.variance.max() / n_draw))
+
+
+@pytest.mark.parametrize("name", ["bym2", "leroux", "everything"])
+def test_leaving_a_group_out_is_conditioning_on_the_others(name: str) -> None:
+    design = study(CASES[name])
+    model, start = build(design, "variational")
+    of = position(design)
+    x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
+    found = posterior(model.latent, model.data, prior_at(model, x), start)
+    rows = np.array([1, 4, 12, 13, 30])
+    mean, variance, trusted = without_group(model, found, rows)
+    prior, y = dense_prior(design), design.response.value
+    others = np.setdiff1d(np.arange(len(y)), rows)
+    seen = prior[np.ix_(others, others)] + 0.25 * np.eye(len(others))
+    across = prior[np.ix_(rows, others)]
+    assert trusted
+    assert_allclose(mean, 0.3 + across @ np.linalg.solve(seen, y[others] - 0.3), rtol=1e-4, atol=1e-5)
+    left = prior[np.ix_(rows, rows)] - across @ np.linalg.solve(seen, across.T)
+    assert_allclose(variance, np.diag(left), rtol=1e-4)

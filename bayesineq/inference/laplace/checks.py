@@ -71,7 +71,7 @@ def pointwise_checks(model: Model, found: Posterior, pool: ThreadPoolExecutor) -
         failed = ~(share < _DOMINANT)
         without = variance / (1.0 - np.where(failed, 0.0, share))
         shifted = mean - without * np.where(failed, 0.0, found.slope[at])
-        data = _rows(model.data, at)
+        data = subset(model.data, at)
         out["lpd"][at] = log_predictive(data, own, mean, variance)
         log_cpo = log_predictive(data, own, shifted, without)
         out["cpo"][at] = np.exp(log_cpo)
@@ -84,7 +84,22 @@ def pointwise_checks(model: Model, found: Posterior, pool: ThreadPoolExecutor) -
     return out
 
 
-def _rows(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
+def subset(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
+    """
+    Some rows of a response.
+
+    Parameters
+    ----------
+    data : Observed
+        The response.
+    at : slice or ndarray of int64
+        Which rows.
+
+    Returns
+    -------
+    Observed
+        These.
+    """
     return Observed(
         data.family, data.lower[at], data.upper[at], data.trials[at], data.offset[at], data.constant, data.log_value[at]
     )
