@@ -56,7 +56,8 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
     if len(code) != len(design) or (code < 0).any() or len(label) < 2 or int(sizes.max()) > _LARGEST:
         raise DesignError(
             f"groups must name one group for each of the {len(design)} rows, at least two groups and at most "
-            f"{_LARGEST} rows in each; given are {len(code)} entries in {len(label)} groups of at most {int(sizes.max())} rows"
+            f"{_LARGEST} rows in each; given are {len(code)} entries in {len(label)} groups, "
+            f"the largest of {int(sizes.max())} rows"
         )
     density, failed = np.empty(len(design)), np.zeros(len(design))
     with worker_threads(min(os.cpu_count() or 1, 4)) as pool:
