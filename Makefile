@@ -10,10 +10,10 @@ demo: $(READY)  ## Simulate an integrated care system and write demo/report.html
 test: $(READY) browser  ## Quick tests, a few minutes
 	$(PYTHON) -m pytest -n 2
 
-test-all: lint test  ## Style, types and every test, slow ones and calibration studies too
+test-all: lint test  ## Style, types and every test but the studies
 	$(PYTHON) -m pytest -n 2 -m "slow or calibration"
 
-studies: $(READY)  ## Coverage and ranks over hundreds of simulated worlds, their tables under bench/calibration
+studies: $(READY)  ## Long sampling runs, notebooks, and hundreds of simulated worlds; tables under bench/calibration
 	mkdir -p bench/calibration
 	BAYESINEQ_CALIBRATION=bench/calibration $(PYTHON) -m pytest -n 2 -m study
 

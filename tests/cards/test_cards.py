@@ -115,7 +115,7 @@ def test_prior_predictive_mean_is_plausible(name: str, keys: Keys, graph: Adjace
     assert share >= 0.9, f"{share:.1%} of prior means in [{low}, {high}]; 5% and 95%: {np.quantile(mean, [0.05, 0.95])}"
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize("name", CARDS)
 def test_card_recovers_a_simulated_truth_with_both_engines(name: str, keys: Keys, graph: Adjacency) -> None:
     """
