@@ -13,7 +13,7 @@ test: $(READY) browser  ## Quick tests, a few minutes
 test-all: lint test  ## Style, types and every test but the studies
 	$(PYTHON) -m pytest -n 2 -m "slow or calibration"
 
-studies: $(READY)  ## Long sampling runs, notebooks, and hundreds of simulated worlds; tables under bench/calibration
+studies: $(READY)  ## Long sampling runs and hundreds of simulated worlds; tables under bench/calibration
 	mkdir -p bench/calibration
 	BAYESINEQ_CALIBRATION=bench/calibration $(PYTHON) -m pytest -n 2 -m study
 

@@ -14,7 +14,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.py"))
 RUNNER = Path(__file__).with_name("run_cells.py")
 
 
-@pytest.mark.study
+@pytest.mark.slow
 @pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_without_a_warning_and_draws(source, tmp_path):
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
