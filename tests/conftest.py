@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Workers side by side share the cores: threads of their own would wait for each other, forty times as long.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NO_SKIP = os.environ.get("BAYESINEQ_NO_SKIP") == "1"
 
