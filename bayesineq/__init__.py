@@ -32,6 +32,7 @@ _HOME: Final = {
     "design": "bayesineq.design.matrix",
     # inference
     "fit": "bayesineq.inference.fit",
+    "leave_group_out": "bayesineq.inference.laplace.groups",
     # posterior
     "contrast": "bayesineq.posterior.contrast",
     "diagnose": "bayesineq.posterior.diagnose",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from bayesineq.design.matrix import Design, design
     from bayesineq.design.read_card import read_card
     from bayesineq.inference.fit import fit
+    from bayesineq.inference.laplace.groups import leave_group_out
     from bayesineq.measures.entropy import theil
     from bayesineq.measures.registry import manual
     from bayesineq.measures.simple import difference, ratio

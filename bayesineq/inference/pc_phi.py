@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import BSpline, CubicSpline, make_interp_spline
 from scipy.special import expit, logit
 
 from bayesineq.design.card import Prior
@@ -22,7 +22,10 @@ END: Final = 12.0
 """The prior lives on |logit(phi)| below this: the distance from an unstructured field has no end as phi nears 1."""
 
 _STEP: Final = 0.25
-_MAX_DENSE: Final = 1500
+# The log distance is analytic within pi of the real line, so that a spline of high degree needs few of its values.
+_COARSE: Final = 0.75
+_DEGREE: Final = 7
+_MAX_DENSE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ def phi_prior(prior: Prior, adjacency: Adjacency, scale: NDArray[np.float64]) ->
     """
     knot = np.linspace(-END, END, round(2 * END / _STEP) + 1)
     divergence = _divergence(adjacency, scale)
-    log_distance = CubicSpline(knot, [0.5 * np.log(2 * divergence(t)) for t in knot])
+    coarse = np.linspace(-END, END, round(2 * END / _COARSE) + 1)
+    log_distance = make_interp_spline(coarse, [0.5 * np.log(2 * divergence(t)) for t in coarse], k=_DEGREE)
     distance = np.exp(log_distance(knot))
     rate = _rate(prior, log_distance)
     # d is a function of logit(phi) already, so its derivative is the whole Jacobian.
@@ -116,7 +120,7 @@ def phi_prior(prior: Prior, adjacency: Adjacency, scale: NDArray[np.float64]) ->
     return PhiPrior(knot, CubicSpline(knot, density).c, rate)
 
 
-def _rate(prior: Prior, log_distance: CubicSpline) -> float:
+def _rate(prior: Prior, log_distance: BSpline) -> float:
     """Rate at which the exponential distribution of the distance holds what the card says of phi."""
     above = "above" in prior.parameters
     bound = prior["above"] if above else prior["below"]

@@ -116,8 +116,10 @@ def node(model: Model, x: Float, start: Start, floor: float = -np.inf) -> Node |
     Returns
     -------
     Node or None
-        None where the field does not settle: such hyperparameters get no weight.
+        None where the field does not settle, or the prior is zero: such hyperparameters get no weight.
     """
+    if not np.isfinite(_log_prior(model, x)):
+        return None
     try:
         found = posterior(model.latent, model.data, prior_at(model, x), start, variational=model.variational)
     except (ConvergenceError, np.linalg.LinAlgError):

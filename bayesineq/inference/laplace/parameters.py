@@ -9,20 +9,15 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 from scipy.special import expit, gammaln, logit
 
 from bayesineq.design.card import ModelCard, Prior
 from bayesineq.errors import DesignError
+from bayesineq.inference.pc_phi import phi_prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
-from bayesineq.sparse.inverse import selected_inverse
-from bayesineq.sparse.numeric import factorise
-from bayesineq.sparse.symbolic import analyse
 
 _STEP: Final = 1e-5
-_PHI_KNOTS: Final = 33
-_PHI_RANGE: Final = 12.0
 
 Density = Callable[[float], float]
 
@@ -142,75 +137,10 @@ def _log_density(prior: Prior, kind: str, adjacency: Adjacency | None) -> Densit
             constant = float(gammaln(a + b) - gammaln(a) - gammaln(b))
             return lambda value: constant + (a - 1.0) * math.log(value) + (b - 1.0) * math.log1p(-value)
         case "PC" if kind == "phi" and adjacency is not None:
-            return pc_phi(adjacency, prior)
+            table = phi_prior(prior, adjacency, scale_factors(adjacency))
+            # The table is the density of logit(phi).
+            return lambda value: float(table.log_density(logit(value))) - math.log(value) - math.log1p(-value)
         case "PC":
             rate = -math.log(prior["probability"]) / prior["above"]
             return lambda value: math.log(rate) - rate * value
     raise DesignError(f"prior {prior} cannot stand on a {kind}; choose one that the reference of cards lists for it")
-
-
-def pc_phi(adjacency: Adjacency, prior: Prior) -> Density:
-    """
-    Penalised complexity prior of the spatial share of a BYM2 term.
-
-    The distance from phi = 0 is d(phi) = sqrt(2 KLD(phi)) with, for the scaled structure Q of k components on n areas,
-    KLD(phi) = [phi (tr Q^- - n) - log|Sigma(phi)|] / 2 and
-    log|Sigma| = k log(1 - phi) - k log phi + log|(1 - phi) Q + phi I| - log|Q|*; d is exponential. The log
-    determinant is tabulated once over logit phi from sparse factorisations, and log d interpolated by a cubic spline.
-
-    Parameters
-    ----------
-    adjacency : Adjacency
-        Graph of areas.
-    prior : Prior
-        PC(above, probability) states P(phi > above), PC(below, probability) states P(phi < below).
-
-    Returns
-    -------
-    callable
-        Log density of phi.
-
-    References
-    ----------
-    Simpson et al. 2017, https://doi.org/10.1214/16-STS576; Riebler et al. 2016,
-    https://doi.org/10.1177/0962280216660421
-    """
-    knots = np.linspace(-_PHI_RANGE, _PHI_RANGE, _PHI_KNOTS)
-    log_distance = CubicSpline(knots, np.log(_phi_distance(adjacency, expit(knots))))
-    slope = log_distance.derivative()
-    at = prior.parameters.get("above", prior.parameters.get("below", 0.5))
-    exceeding = prior["probability"] if "above" in prior.parameters else 1.0 - prior["probability"]
-    rate = -math.log(exceeding) / math.exp(float(log_distance(logit(at))))
-
-    def log_density(phi: float) -> float:
-        x = float(np.clip(logit(phi), -_PHI_RANGE, _PHI_RANGE))
-        distance = math.exp(float(log_distance(x)))
-        jacobian = distance * float(slope(x)) / (phi * (1.0 - phi))
-        return math.log(rate) - rate * distance + math.log(max(jacobian, 1e-300))
-
-    return log_density
-
-
-def _phi_distance(adjacency: Adjacency, phi: NDArray[np.float64]) -> NDArray[np.float64]:
-    n, component = len(adjacency), adjacency.component
-    single = adjacency.component_sizes[component] == 1
-    edge = adjacency.edges
-    scale = scale_factors(adjacency)[component]
-    degree = np.bincount(edge.ravel(), minlength=n) * scale
-    degree[single] = 1.0
-    row, column = np.concatenate([np.arange(n), edge[:, 0]]), np.concatenate([np.arange(n), edge[:, 1]])
-    symbolic = analyse(n, row, column)
-    off = -scale[edge[:, 0]]
-    # k counts null directions: singletons have none, their structure is the identity.
-    k = int((adjacency.component_sizes > 1).sum())
-    ridge = 1e-7
-    closed = factorise(symbolic, np.concatenate([degree + ridge, off]))
-    # With a small ridge each null direction adds log(ridge) to the log determinant and 1/ridge to the trace.
-    log_determinant = closed.log_determinant - k * math.log(ridge)
-    trace = float(selected_inverse(closed)[:n].sum()) - k / ridge
-    divergence = np.empty(len(phi))
-    for i, p in enumerate(phi):
-        mixed = factorise(symbolic, np.concatenate([(1.0 - p) * degree + p, (1.0 - p) * off])).log_determinant
-        log_sigma = k * (math.log1p(-p) - math.log(p)) + mixed - log_determinant
-        divergence[i] = 0.5 * (p * (trace - n) - log_sigma)
-    return np.sqrt(2.0 * np.maximum(divergence, 1e-300))

@@ -16,6 +16,7 @@ from bayesineq.inference.laplace.arrow import pattern
 from bayesineq.inference.laplace.parameters import Parameter, parameter
 from bayesineq.inference.laplace.parts import Coupling, LargePart, Latent, SmallPart
 from bayesineq.inference.laplace.rows import Links, Side, links, side
+from bayesineq.inference.walks import linear_trend, walk_basis
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 
@@ -136,7 +137,7 @@ def _small(design: Design, block: Block, effect: int, latent: int, parameters: l
     rho = _NONE
     basis = np.eye(size)
     if term.kind == "random_walk":
-        basis = random_walk_basis(size, term.order, term.scale)
+        basis = walk_basis(size, term.order, scale=term.scale)
     elif term.kind == "ar1":
         rho = _add(parameters, parameter(card, term.name, "rho", 0.5))
     n = basis.shape[1]
@@ -152,36 +153,9 @@ def _small(design: Design, block: Block, effect: int, latent: int, parameters: l
     )
     if term.kind == "random_walk" and term.order == 2:
         prior = card.prior(f"{term.name}.trend")
-        step = np.arange(size) - (size - 1) / 2.0
-        trend = _plain(term.name, effect, latent + n, (step / step.std())[:, None], prior["mean"], prior["sd"])
+        trend = _plain(term.name, effect, latent + n, linear_trend(size)[:, None], prior["mean"], prior["sd"])
         return [part, trend]
     return [part]
-
-
-def random_walk_basis(size: int, order: int, scale: bool) -> Float:
-    """
-    Basis in which a random walk without its polynomial part is white.
-
-    Parameters
-    ----------
-    size : int
-        Number of levels.
-    order : int
-        1 or 2.
-    scale : bool
-        Whether the geometric mean of the marginal variances is one.
-
-    Returns
-    -------
-    ndarray, shape (size, size - order)
-        T with T T' the generalised inverse of the structure matrix.
-    """
-    difference = np.diff(np.eye(size), n=order, axis=0)
-    value, vector = np.linalg.eigh(difference.T @ difference)
-    basis = vector[:, order:] / np.sqrt(value[order:])
-    if scale:
-        basis /= np.exp(0.5 * np.log((basis**2).sum(axis=1)).mean())
-    return np.asarray(basis)
 
 
 def _add(parameters: list[Parameter], new: Parameter) -> int:
