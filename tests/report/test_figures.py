@@ -164,6 +164,23 @@ def test_calibration_of_even_values_is_flat_within_its_band() -> None:
         calibration_data(np.array([np.nan]))
 
 
+def test_calibration_of_small_counts_is_flat_where_the_model_is_right() -> None:
+    # Of ten rows with P(Y = 1) = 0.3, three are 1: their ranges 0 to 0.7 and 0.7 to 1 tile the unit interval evenly.
+    mass = np.array([0.7] * 7 + [0.3] * 3)
+    middle = np.array([0.35] * 7 + [0.85] * 3)
+    assert calibration_data(middle, mass=mass, bins=10)["share"].tolist() == pytest.approx([0.1] * 10)
+    assert calibration_data(middle, bins=10)["share"].tolist() == pytest.approx([0, 0, 0, 0.7, 0, 0, 0, 0, 0.3, 0])
+    # Twice as many events as expected fall high in their prediction.
+    high = calibration_data(middle[[0, 1, 7, 7, 7]], mass=mass[[0, 1, 7, 7, 7]], bins=10)["share"]
+    assert high.iloc[-1] == pytest.approx(0.2)
+
+
+def test_calibration_of_counts_takes_their_own_probability(prevalence: xr.DataTree) -> None:
+    post = prevalence.copy()
+    post["checks"] = xr.Dataset({"pit": ("row", np.full(360, 0.5)), "cpo": ("row", np.ones(360))})
+    assert "0 of 20 bars lie outside the band" in plot_calibration(post).alt
+
+
 def test_calibration_needs_the_checks_of_the_fit(prevalence: xr.DataTree) -> None:
     bare = prevalence.copy()
     if "checks" in bare.children:
