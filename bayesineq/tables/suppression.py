@@ -110,22 +110,61 @@ def protect_tables(
         raise DisclosureError(f"margins keep columns {strange} that do not make cells; those are {list(by)}")
     levels = [tuple(by), *dict.fromkeys(margin for margin in kept if set(margin) != set(by))]
     totals = {level: _total(cells, level, counts) for level in levels}
+    hidden, audit = withheld(totals, counts, rule, most=most)
+    for level, table in totals.items():
+        for column in counts:
+            shown = shown_values(table[column].to_numpy(dtype=np.float64), rule, hidden[level, column])
+            table[column] = pd.array(shown, dtype="Int64")
+    return Protected(totals, audit, rule)
+
+
+def withheld(
+    tables: Mapping[tuple[str, ...], pd.DataFrame],
+    counts: Sequence[str],
+    rule: Rule = DEFAULT_RULE,
+    *,
+    most: int = 20_000,
+) -> tuple[dict[tuple[tuple[str, ...], str], Mask], pd.DataFrame]:
+    """
+    Find what must be withheld from tables that are published together, of whichever columns.
+
+    Parameters
+    ----------
+    tables : Mapping of tuple of str to DataFrame
+        By the columns that make their cells; () is the grand total. Where the columns of one table are among those of
+        another, the second adds up to the first.
+    counts : sequence of str
+        Columns of counts, each protected by itself. Modelled counts need not be whole.
+    rule : Rule
+        Threshold, and how the counts are rounded: 1 where a reader may know every shown count as it is.
+    most : int
+        Numbers in all tables together beyond which they are refused.
+
+    Returns
+    -------
+    (dict of (table, column) to ndarray of bool, DataFrame)
+        True where a number must be withheld, rows as in the tables; and the audit.
+
+    Raises
+    ------
+    DisclosureError
+        There are too many numbers.
+    """
+    found: dict[tuple[tuple[str, ...], str], Mask] = {}
     audit: list[pd.DataFrame] = []
     for column in counts:
-        nodes = _nodes(totals, column)
+        nodes = _nodes(tables, column)
         if len(nodes.value) > most:
             raise DisclosureError(f"{len(nodes.value):,} numbers are more than {most:,}: protect the table by parts")
         small = is_small(nodes.value, rule)
         hidden = _hide(nodes, small, rule)
-        shown = shown_values(nodes.value, rule, hidden)
         start = 0
-        for level in levels:
-            size = len(totals[level])
-            totals[level][column] = pd.array(shown[start : start + size], dtype="Int64")
-            start += size
+        for level, table in tables.items():
+            found[level, column] = hidden[start : start + len(table)]
+            start += len(table)
         audit.append(_audit(nodes, small, hidden, column))
     whole = pd.concat(audit, ignore_index=True) if audit else pd.DataFrame(columns=list(AUDIT))
-    return Protected(totals, whole, rule)
+    return found, whole
 
 
 def possible_counts(
@@ -156,27 +195,36 @@ def possible_counts(
     least, largest = low.copy(), high.copy()
     _propagate(sums, least, largest)
     looked_for = np.flatnonzero(hidden if of is None else hidden & of)
-    for k in looked_for:
-        if not sums.indptr[-1]:
-            break
-        cost = np.zeros(len(shown))
-        cost[k] = 1.0
-        limits = np.column_stack([low, high])
-        for sign in (1.0, -1.0):
-            found: Any = linprog(
-                sign * cost,
-                None,
-                None,
-                sums,
-                np.zeros(sums.shape[0]),
-                limits,
-                method="highs",  # type: ignore[call-overload]
-            )
-            if found.status == 0 and sign > 0:
-                least[k] = np.ceil(float(found.fun) - 1e-6)
-            elif found.status == 0:
-                largest[k] = np.floor(-float(found.fun) + 1e-6)
+    columns = sums.tocsc()
+    same: dict[tuple[bytes, bytes], tuple[float, float]] = {}
+    for k in looked_for.tolist() if sums.shape[0] else []:
+        at = slice(columns.indptr[k], columns.indptr[k + 1])
+        # Suppressed counts that stand in the same sums are bounded alike, such as areas of one decile.
+        pattern = (columns.indices[at].tobytes(), columns.data[at].tobytes())
+        if pattern not in same:
+            same[pattern] = _ends(k, low, high, sums)
+        least[k], largest[k] = max(least[k], same[pattern][0]), min(largest[k], same[pattern][1])
     return least, largest
+
+
+def _ends(k: int, low: Float, high: Float, sums: csr_matrix) -> tuple[float, float]:
+    """Least and most of one number by two linear programmes."""
+    cost = np.zeros(len(low))
+    cost[k] = 1.0
+    limits, ends = np.column_stack([low, high]), [-np.inf, np.inf]
+    for place, sign in enumerate((1.0, -1.0)):
+        found: Any = linprog(
+            sign * cost,
+            None,
+            None,
+            sums,
+            np.zeros(sums.shape[0]),
+            limits,
+            method="highs",  # type: ignore[call-overload]
+        )
+        if found.status == 0:
+            ends[place] = sign * float(found.fun)
+    return float(np.ceil(ends[0] - 1e-6)), float(np.floor(ends[1] + 1e-6))
 
 
 def _total(cells: pd.DataFrame, level: tuple[str, ...], counts: Sequence[str]) -> pd.DataFrame:
@@ -220,6 +268,10 @@ def _nodes(totals: Mapping[tuple[str, ...], pd.DataFrame], column: str) -> _Node
 def _rounding(shown: Float, rule: Rule) -> tuple[Float, Float]:
     half = rule.base // 2
     hidden = np.isnan(shown)
+    if rule.base == 1:
+        # Exact, and where counts are modelled a suppressed one may lie between 0 and 1.
+        whole = bool((shown[~hidden] == np.floor(shown[~hidden])).all())
+        return np.where(hidden, 1.0 if whole else 0.0, shown), np.where(hidden, np.inf, shown)
     low = np.where(hidden, 1.0, np.maximum(shown - half, np.where(shown > 0, rule.threshold + 1, 0)))
     high = np.where(hidden, np.inf, np.where(shown > 0, shown + half, half if half > rule.threshold else 0.0))
     return low, high
@@ -255,14 +307,20 @@ def _hide(nodes: _Nodes, small: Mask, rule: Rule) -> Mask:
     if not small.any():
         return hidden
     by_programme = False
+    # Withholding more only widens what a count can be: one that was found safe stays so.
+    doubtful = small.copy()
     while not hidden[nodes.value > 0].all():
-        shown = np.where(hidden, np.nan, np.floor(nodes.value / rule.base + 0.5) * rule.base)
+        rounded = nodes.value if rule.base == 1 else np.floor(nodes.value / rule.base + 0.5) * rule.base
+        shown = np.where(hidden, np.nan, rounded)
         if by_programme:
-            low, high = possible_counts(shown, nodes.sums, rule, of=small)
+            low, high = possible_counts(shown, nodes.sums, rule, of=doubtful)
         else:
             low, high = _rounding(shown, rule)
             _propagate(nodes.sums, low, high)
-        exposed = np.flatnonzero(small & ((high < rule.threshold) | (high - low + 1 < rule.threshold)))
+        unsafe = doubtful & ((high < rule.threshold) | (high - low + 1 < rule.threshold))
+        exposed = np.flatnonzero(unsafe)
+        if by_programme:
+            doubtful = unsafe
         if len(exposed):
             before = hidden.sum()
             for k in exposed.tolist():
@@ -284,12 +342,16 @@ def _hide_one_more(nodes: _Nodes, hidden: Mask, k: int) -> None:
     A zero is never withheld for another: the sign of suppression says that somebody is there.
     """
     rows = nodes.sums[:, [k]].nonzero()[0]
-    beside = np.unique(nodes.sums[rows].indices)
-    open_ones = beside[~hidden[beside] & (nodes.value[beside] > 0)]
+    size = np.full(len(nodes.value), np.inf)
+    for row in rows:
+        members = nodes.sums.indices[nodes.sums.indptr[row] : nodes.sums.indptr[row + 1]]
+        size[members] = np.minimum(size[members], len(members))
+    open_ones = np.flatnonzero(np.isfinite(size) & ~hidden & (nodes.value > 0))
     if not len(open_ones):
         return
     own = np.array([nodes.name[i][0] == nodes.name[k][0] for i in open_ones])
-    order = np.lexsort((nodes.value[open_ones], ~own))
+    # In the shortest sum that holds both: a place elsewhere in the country protects nothing here.
+    order = np.lexsort((nodes.value[open_ones], size[open_ones], ~own))
     hidden[open_ones[order[0]]] = True
 
 
