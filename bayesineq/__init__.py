@@ -58,7 +58,31 @@ _HOME: Final = {
     "sii": "bayesineq.measures.slope",
     "theil": "bayesineq.measures.entropy",
     # report
+    "Indicator": "bayesineq.report.tartan",
+    "hexagons": "bayesineq.report.hexagons",
+    "map_bivariate": "bayesineq.report.tiers",
+    "map_certainty": "bayesineq.report.tiers",
     "map_posterior": "bayesineq.report.maps",
+    "map_tiers": "bayesineq.report.tiers",
+    "outline": "bayesineq.report.outline",
+    "plot_acceptability": "bayesineq.report.choices",
+    "plot_associations": "bayesineq.report.forest",
+    "plot_calibration": "bayesineq.report.checks",
+    "plot_caterpillar": "bayesineq.report.caterpillar",
+    "plot_concentration": "bayesineq.report.curves",
+    "plot_equiplot": "bayesineq.report.curves",
+    "plot_forest": "bayesineq.report.forest",
+    "plot_frontier": "bayesineq.report.choices",
+    "plot_funnel": "bayesineq.report.funnel",
+    "plot_gradient": "bayesineq.report.gradient",
+    "plot_heat": "bayesineq.report.heat",
+    "plot_pareto": "bayesineq.report.pareto",
+    "plot_plane": "bayesineq.report.choices",
+    "plot_predictive": "bayesineq.report.checks",
+    "plot_prior_posterior": "bayesineq.report.checks",
+    "plot_tartan": "bayesineq.report.tartan",
+    "plot_trend": "bayesineq.report.curves",
+    "save_chart": "bayesineq.report.style",
     "write_report": "bayesineq.report.page",
     # simulate
     "simulate_counts": "bayesineq.simulate.worlds",
@@ -87,8 +111,22 @@ if TYPE_CHECKING:
     from bayesineq.posterior.ranks import rank_intervals, ranks
     from bayesineq.posterior.standardise import standardised
     from bayesineq.posterior.summarise import intervals, summarise
+    from bayesineq.report.caterpillar import plot_caterpillar
+    from bayesineq.report.checks import plot_calibration, plot_predictive, plot_prior_posterior
+    from bayesineq.report.choices import plot_acceptability, plot_frontier, plot_plane
+    from bayesineq.report.curves import plot_concentration, plot_equiplot, plot_trend
+    from bayesineq.report.forest import plot_associations, plot_forest
+    from bayesineq.report.funnel import plot_funnel
+    from bayesineq.report.gradient import plot_gradient
+    from bayesineq.report.heat import plot_heat
+    from bayesineq.report.hexagons import hexagons
     from bayesineq.report.maps import map_posterior
+    from bayesineq.report.outline import outline
     from bayesineq.report.page import write_report
+    from bayesineq.report.pareto import plot_pareto
+    from bayesineq.report.style import save_chart
+    from bayesineq.report.tartan import Indicator, plot_tartan
+    from bayesineq.report.tiers import map_bivariate, map_certainty, map_tiers
     from bayesineq.simulate.system import simulate_system
     from bayesineq.simulate.worlds import simulate_counts
     from bayesineq.space.adjacency import Adjacency, from_edges
