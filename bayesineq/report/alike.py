@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bayesineq.dims import AGE, POPULATION, SEX
 from bayesineq.posterior.population import card_of, population
 from bayesineq.posterior.standardise import standardised
+from bayesineq.report.disclosed import Cover
 from bayesineq.report.labels import dimension_label
 
 
@@ -55,7 +56,7 @@ class Alike:
         return np.asarray(self.values.get_index(dim).get_indexer(pd.Index(levels)), dtype=np.int64)
 
 
-def alike(post: xr.DataTree, crude: xr.DataArray, dim: str) -> Alike:
+def alike(post: xr.DataTree, crude: xr.DataArray, dim: str, *, cover: Cover | None = None) -> Alike:
     """
     Standardise groups directly for age and sex, as far as the card knows them.
 
@@ -67,6 +68,8 @@ def alike(post: xr.DataTree, crude: xr.DataArray, dim: str) -> Alike:
         Values of the groups as they are.
     dim : str
         The dimension.
+    cover : Cover, optional
+        What may be shown; `crude` is of it. Without one, nothing is withheld.
 
     Returns
     -------
@@ -91,5 +94,9 @@ def alike(post: xr.DataTree, crude: xr.DataArray, dim: str) -> Alike:
         return Alike(crude, "")
     rows = people[people[dim].isin(full)]
     values = standardised(post, dim, over=strata, weights=standard.to_xarray(), population=rows)
+    if cover is not None:
+        values = cover.apply(values, dim)
+        if values.sizes[dim] < 2:
+            return Alike(crude, "")
     names = " and ".join(dimension_label(d).removesuffix(" group") for d in strata)
     return Alike(values.assign_coords({dim: values[dim].assign_attrs(crude[dim].attrs)}), f" at the same {names}")

@@ -13,10 +13,10 @@ from bayesineq.design.card import ModelCard
 from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
-from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of, population, provenance
 from bayesineq.report.alike import alike
 from bayesineq.report.checks import plot_calibration, plot_prior_posterior
+from bayesineq.report.disclosed import cover as covered
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.explorer import Explorer, explorer
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
@@ -33,7 +33,7 @@ from bayesineq.report.sections import (
 )
 from bayesineq.report.style import Chart
 from bayesineq.report.words import Statement
-from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, shown_count
+from bayesineq.tables.disclosure import DEFAULT_RULE, SUPPRESSED, Rule, shown_count
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -130,9 +130,10 @@ def gather(
         If the explorer is asked for and cannot be made.
     """
     card = card_of(post)
-    everyone = flat(expected(post))
+    cover = covered(post, rule)
+    everyone = flat(cover.values())
     unit = unit_of(card.outcome, float(everyone.mean()))
-    frame = Frame(post, card, unit, labels, prob, rule)
+    frame = Frame(post, card, unit, labels, prob, rule, cover)
     place = frame.place
     answer: list[Statement] = []
     sections: list[Section] = []
@@ -141,8 +142,8 @@ def gather(
     for dim in sorted(
         (d for d in card.dims if d != place), key=lambda d: (d not in DEPRIVATION, d != ETHNICITY, card.dims.index(d))
     ):
-        crude = expected(post, by=dim)
-        like = alike(post, crude, dim)
+        crude = cover.values(dim)
+        like = alike(post, crude, dim, cover=cover)
         if dim in DEPRIVATION:
             section = deprivation_section(frame, crude, like, dim)
             if measures is None and like.values.sizes[dim] > 1:
@@ -202,16 +203,18 @@ def _names(areas: gpd.GeoDataFrame, shapes: Outline) -> dict[str, str]:
 
 def _unknown(frame: Frame) -> dict[str, str]:
     """By dimension of groups: share of people whose group is unknown."""
-    people = population(frame.post)
-    total = float(people[POPULATION].sum())
+    total = float(frame.cover.values()[POPULATION])
     said = {}
     for dim in frame.card.dims:
         if dim == frame.place:
             continue
-        held = people.groupby(dim, observed=False)[POPULATION].sum()
-        unknown = np.array(unknown_levels(dim, list(held.index), frame.labels))
+        held = frame.cover.values(dim)[POPULATION]
+        unknown = np.array(unknown_levels(dim, list(held[dim].to_numpy()), frame.labels), dtype=bool)
+        withheld = frame.cover.levels(dim)
         share = float(held.to_numpy()[unknown].sum()) / total if total else 0.0
         said[dim] = f"{100 * share:.1f}%" if unknown.any() else "none is coded as unknown"
+        if any(unknown_levels(dim, withheld, frame.labels)):
+            said[dim] = SUPPRESSED
     return said
 
 
@@ -222,7 +225,7 @@ def _quality(frame: Frame, unknown: Mapping[str, str], unmapped: int) -> Table:
             f"{frame.size_name.capitalize()} behind the estimates",
             shown_count(float(people[POPULATION].sum()), frame.rule),
         ),
-        ("Cells (combinations of groups and areas) that were fitted", f"{len(people):,}"),
+        ("Cells (combinations of groups and areas) that were fitted", shown_count(len(people), frame.rule)),
     ]
     for dim, share in unknown.items():
         if dim in DEPRIVATION:

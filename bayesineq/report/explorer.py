@@ -14,7 +14,6 @@ import xarray as xr
 
 from bayesineq.dims import AREA, POPULATION
 from bayesineq.errors import BayesineqError
-from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import population
 from bayesineq.report.alike import alike
 from bayesineq.report.areas import area_table, quantile_classes
@@ -97,7 +96,7 @@ def explorer(frame: Frame, shapes: Outline, names: Mapping[str, str]) -> Explore
             f"the explorer holds at most {_MOST:,} areas; given {len(shapes):,}: write a report for each part, or "
             "leave it out with explorer=False"
         )
-    values = expected(frame.post, by=frame.place).rename({frame.place: AREA} if frame.place != AREA else {})
+    values = frame.cover.values(frame.place).rename({frame.place: AREA} if frame.place != AREA else {})
     found = explorer_data(frame, values, shapes, names)
     specs = {"map": map_spec(), "groups": group_spec()}
     text = json.dumps({**found, "specs": specs}, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
@@ -328,7 +327,9 @@ def _groups(frame: Frame) -> list[dict[str, Any]]:
     records = []
     dims = sorted((d for d in frame.card.dims if d != frame.place), key=lambda d: d not in DEPRIVATION)
     for dim in dims:
-        like = alike(frame.post, expected(frame.post, by=dim), dim)
+        like = alike(frame.post, frame.cover.values(dim), dim, cover=frame.cover)
+        if not like.values.sizes[dim]:
+            continue
         table = group_table(
             like.values, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts
         )

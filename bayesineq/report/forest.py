@@ -82,7 +82,7 @@ def plot_forest(
     dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     unknown = float(groups.loc[groups["unknown"], "share"].sum())
-    unseen = len(groups) - len(shown)
+    unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))
     held = f"{100 * unknown:.1f}% have an unknown {dimension_label(dim)}."
     if not groups["unknown"].any():
         held = "No group is coded as unknown."

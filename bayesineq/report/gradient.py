@@ -180,7 +180,7 @@ def plot_gradient(
     title = f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}"
     axes.set_title(plain(f"{title} ({direction(more_is)})"), loc="left", fontsize=11, color=INK)
     parts = groups_in_words(shown, unit)
-    unseen = len(groups) - len(shown)
+    unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))
     caption = (
         f"Dots: posterior means with {level} credible intervals. Line: slope index of inequality (SII, linear) and "
         f"relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived (right); the "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import xarray as xr
 
@@ -23,6 +25,7 @@ def group_table(
     prob: float = CI_PROB,
     rule: Rule = DEFAULT_RULE,
     counts: bool = True,
+    withheld: Sequence[object] = (),
 ) -> pd.DataFrame:
     """
     Summarise the draws of every group.
@@ -41,6 +44,8 @@ def group_table(
         When a count is small.
     counts : bool
         Whether values times population are counts of people or events, as with proportions and rates.
+    withheld : sequence
+        Levels that are not among the values because they may not be shown: their rows hold no number.
 
     Returns
     -------
@@ -68,7 +73,18 @@ def group_table(
     table["share"] = people / people.sum()
     rate = table["mean"].abs().to_numpy() if counts else 1.0
     table["hidden"] = implied_small(rate, people, rule)
+    if len(withheld):
+        table = _with_withheld(table, dim, list(withheld), labels)
     return table[list(GROUP_COLUMNS)]
+
+
+def _with_withheld(table: pd.DataFrame, dim: str, levels: list[object], labels: Labels | None) -> pd.DataFrame:
+    rows = pd.DataFrame({"level": levels, "label": level_labels(dim, levels, labels)}, dtype=object)
+    rows["unknown"] = unknown_levels(dim, levels, labels)
+    rows["hidden"] = True
+    both = pd.concat([table, rows], ignore_index=True)
+    both[["unknown", "hidden"]] = both[["unknown", "hidden"]].astype(bool)
+    return both.sort_values("level", kind="stable", ignore_index=True)
 
 
 def groups_in_words(table: pd.DataFrame, unit: Unit) -> str:

@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesineq.design.card import ModelCard
 from bayesineq.dims import AREA
+from bayesineq.report.disclosed import Cover
 from bayesineq.report.labels import Labels
 from bayesineq.report.numbers import Unit
 from bayesineq.report.style import Chart
@@ -79,6 +80,8 @@ class Frame:
         Probability that the intervals hold.
     rule : Rule
         How small counts are treated.
+    cover : Cover
+        Draws that may be shown, from which everything is made.
     """
 
     post: xr.DataTree
@@ -87,6 +90,7 @@ class Frame:
     labels: Labels | None
     prob: float
     rule: Rule
+    cover: Cover
 
     @property
     def level(self) -> str:

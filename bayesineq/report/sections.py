@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import AGE, AREA, POPULATION, SAMPLE_DIMS
-from bayesineq.posterior.expected import contribution, expected
+from bayesineq.posterior.expected import contribution
 from bayesineq.report.alike import Alike
 from bayesineq.report.areas import area_table
 from bayesineq.report.draws import ends, flat
@@ -53,7 +53,9 @@ def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str
     """
     outcome, unit = frame.card.outcome, frame.unit
     ordered = crude.sortby(dim)
-    table = group_table(ordered, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts)
+    table = _groups(frame, ordered, dim)
+    if not ordered.sizes[dim]:
+        return _nothing(dim)
     named = f"{outcome.name}{like.given}"
     said: tuple[Statement, ...] = (Statement("There is one group only, so nothing can be compared.", False, 0.5),)
     shown = ~table["hidden"].to_numpy()
@@ -102,7 +104,9 @@ def group_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> S
         A level that says "unknown" is shown and never compared.
     """
     outcome = frame.card.outcome
-    table = group_table(crude, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts)
+    table = _groups(frame, crude, dim)
+    if not crude.sizes[dim]:
+        return _nothing(dim)
     place = like.position(dim, table["level"].tolist())
     # Unknown is no group of people: it is shown, and never compared with one.
     comparable = (~(table["unknown"] | table["hidden"])).to_numpy() & (place >= 0)
@@ -124,6 +128,23 @@ def group_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> S
         counts=frame.counts,
     )
     return Section(f"By {dimension_label(dim)}", said, (_printed(frame, crude, like, dim, table),), (chart,))
+
+
+def _groups(frame: Frame, values: xr.DataArray, dim: str) -> pd.DataFrame:
+    return group_table(
+        values,
+        dim,
+        labels=frame.labels,
+        prob=frame.prob,
+        rule=frame.rule,
+        counts=frame.counts,
+        withheld=frame.cover.levels(dim),
+    )
+
+
+def _nothing(dim: str) -> Section:
+    said = Statement("Every group is too small to be shown.", False, 0.5)
+    return Section(f"By {dimension_label(dim)}", (said,), (), ())
 
 
 def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd.DataFrame) -> Table:
@@ -196,7 +217,7 @@ def crossed_section(frame: Frame, rows: str, columns: str) -> Section:
     Section
         Without statements: so many cells would make a claim by chance.
     """
-    values = expected(frame.post, by=[rows, columns])
+    values = frame.cover.values([rows, columns])
     outcome, prob, unit = frame.card.outcome, frame.prob, frame.unit
     chart = plot_heat(
         values,
@@ -279,7 +300,7 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
         With the areas that are very likely worse than the average.
     """
     card = frame.card
-    values = expected(frame.post, by=place).rename({place: AREA} if place != AREA else {})
+    values = frame.cover.values(place).rename({place: AREA} if place != AREA else {})
     table = area_table(values, prob=frame.prob)
     charts = tuple(
         draw_map(
@@ -305,6 +326,9 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
     people = values[POPULATION].to_series().reindex(table.index)
     rate = table["mean"].abs() if frame.counts else pd.Series(1.0, index=table.index)
     table["hidden"] = implied_small(rate.to_numpy(), people.to_numpy(), frame.rule)
+    gone = pd.Index([str(code) for code in frame.cover.levels(place)], name=AREA)
+    table = table.reindex(table.index.union(gone))
+    table["hidden"] = table["hidden"].fillna(True).astype(bool)
     said = (places(table["exceedance"], outcome=card.outcome.name),)
     draws = values.sizes["chain"] * values.sizes["draw"]
     return Section("Where", said, _area_tables(frame, table, names, draws), (*charts[:2], hexagonal, charts[2]))
