@@ -104,16 +104,16 @@ def test_limits_are_the_cards(make, small_card, table):
 
 
 def test_checks_of_the_sparse_engine(make, table):
-    tree = make(table, chains=1, draws=50, pareto_k=0.9)
+    tree = make(table, chains=1, draws=50, hyperparameter_error=0.9)
     failure = np.zeros(126)
     failure[[3, 9]] = 1.0
     tree["checks"] = xr.Dataset({"failure": ("row", failure), "cpo": ("row", np.ones(126))})
     diagnosis = diagnose(tree)
     share = check(diagnosis, "share of rows whose cross-validation failed")
     assert (share["value"], share["limit"], diagnosis.passed) == (2 / 126, 0.01, False)
-    assert check(diagnosis, "pareto_k")["limit"] == 0.7
+    assert check(diagnosis, "spread of importance weights of hyperparameters")["limit"] == 0.3
     with pytest.raises(ConvergenceError, match="the laplace fit failed 2 of 3 checks"):
         diagnosis.raise_if_failed()
-    tree.attrs["pareto_k"] = 0.3
+    tree.attrs["hyperparameter_error"] = 0.1
     tree["checks"]["failure"][3] = 0.0  # one row of 126 is less than a hundredth
     assert diagnose(tree).passed

@@ -116,6 +116,7 @@ def _attributes(explored: Explored) -> dict[str, float | int]:
         "nodes": len(explored.nodes),
         "evaluations": explored.evaluations,
         "surface_misfit": explored.misfit,
+        "hyperparameter_error": explored.error,
         "log_marginal_likelihood": log_mass(explored.surface) + max(n.log_density for n in explored.nodes),
     }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
@@ -35,6 +35,8 @@ _MISFIT: Final = 0.1
 _NEAR_ENOUGH: Final = 5.0
 _ROUNDS: Final = 4
 _CHEAP: Final = 400_000
+_FEWEST_FRESH: Final = 4
+_MOST_FRESH: Final = 32
 
 Solve = Callable[[Iterable[Float]], list[Node]]
 
@@ -54,6 +56,8 @@ class Explored:
         The log density between them.
     misfit : float
         Root mean square error of the interpolated log density where it was last checked; nan where it was not.
+    error : float
+        Standard deviation of the importance weights of fresh draws of the hyperparameters, relative to their mean.
     evaluations : int
         Latent fields solved.
     """
@@ -62,6 +66,7 @@ class Explored:
     t: Float
     surface: Surface
     misfit: float
+    error: float
     evaluations: int
 
 
@@ -94,13 +99,21 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
     d, count = len(mode.x), mode.evaluations
     axes = np.empty((d, d))
 
-    def solve(points: Iterable[Float]) -> list[Node]:
+    def attempt(points: Iterable[Float], floor: float) -> list[Node | None]:
         nonlocal count
         places = [mode.x + axes @ t for t in points]
         jobs = [pool.submit(node, model, x, start_near(model, mode, x), floor) for x in places]
         count += len(jobs)
         report(f"integrating over hyperparameters: {count} fields")
-        return [n for n in (job.result() for job in jobs) if n is not None]
+        return [job.result() for job in jobs]
+
+    def solve(points: Iterable[Float]) -> list[Node]:
+        return [n for n in attempt(points, floor) if n is not None]
+
+    def weighed(found: Explored) -> Explored:
+        # No draw comes from these nodes, so that no field of theirs is kept.
+        error = _importance_error(found, lambda points: attempt(points, np.inf)) if d else 0.0
+        return replace(found, error=error, evaluations=count)
 
     centre = [node_of(model, mode.x, mode.found)]
     # Draws come from nodes within a drop below the highest, which is at least as high as the mode.
@@ -108,7 +121,7 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
     if d > 2:
         unit = 1.0 / np.sqrt(np.diag(mode.hessian))
         axes = np.diag(np.minimum(unit, _LONGEST))
-        return _explore_many(model, mode, centre, axes, solve, lambda: count)
+        return weighed(_explore_many(model, mode, centre, axes, solve))
     value, vector = np.linalg.eigh(mode.hessian)
     axes = vector / np.sqrt(np.maximum(value, 1e-3)) if d else axes
     design = composite_design(d)
@@ -118,12 +131,29 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
         axes = _rescaled(nodes, axes) if len(nodes) == 1 + len(design) else axes
         nodes = _within(centre + _grid(solve, centre[0], axes))
         between, misfit = grid_surface(nodes, axes), np.nan
-    return _kept(nodes, between, misfit, count)
+    return weighed(_kept(nodes, between, misfit))
 
 
-def _explore_many(
-    model: Model, mode: Mode, centre: list[Node], axes: Float, solve: Solve, count: Callable[[], int]
-) -> Explored:
+def _importance_error(found: Explored, attempt: Callable[[Iterable[Float]], list[Node | None]]) -> float:
+    """
+    Spread of the importance weights of draws from the interpolated density.
+
+    With weights w of mean one, the mean of any function of the hyperparameters differs from that under the density at
+    the draws by cov(f, w), which is at most sd(f) sd(w): the error in posterior standard deviations. A few draws tell
+    whether that is 0.05 or 0.5; for a Pareto shape of the weights' tail they are too few.
+    """
+    n_fresh = int(np.clip(found.evaluations // 8, _FEWEST_FRESH, _MOST_FRESH))
+    u = draw_scores(found.surface, n_fresh, np.random.default_rng(_ROUNDS))
+    fresh = attempt(found.surface.positions(u))
+    # Where there is no field, or the prior is zero, the weight is zero.
+    log_weight = np.array([-np.inf if n is None else n.log_density for n in fresh]) - found.surface.log_density(u)
+    if not np.isfinite(log_weight).any():
+        return np.inf
+    weight = np.exp(log_weight - log_weight.max())
+    return float(weight.std(ddof=1) / weight.mean())
+
+
+def _explore_many(model: Model, mode: Mode, centre: list[Node], axes: Float, solve: Solve) -> Explored:
     """Sections along the axes of three or more hyperparameters, and nodes where draws would lie."""
     d = len(mode.x)
     nodes = centre + _scan(solve, centre[0], axes)
@@ -144,13 +174,13 @@ def _explore_many(
         between = copula_surface(nodes, axes, correlation, n_section)
         if misfit < _MISFIT:
             break
-    return _kept(nodes, between, misfit, count())
+    return _kept(nodes, between, misfit)
 
 
-def _kept(nodes: list[Node], between: Surface, misfit: float, evaluations: int) -> Explored:
+def _kept(nodes: list[Node], between: Surface, misfit: float) -> Explored:
     """Let go of fields so improbable that no draw needs them; the density between nodes keeps all."""
     near = [k for k in range(len(nodes)) if k == 0 or between.y[k] > -_NEAR_ENOUGH]
-    return Explored(tuple(nodes[k] for k in near), between.t[near], between, misfit, evaluations)
+    return Explored(tuple(nodes[k] for k in near), between.t[near], between, misfit, np.nan, len(nodes))
 
 
 def composite_design(d: int) -> list[Float]:
