@@ -13,8 +13,9 @@ from bayesineq.posterior.exceedance import exceedance
 from bayesineq.posterior.ranks import rank_intervals
 from bayesineq.posterior.summarise import by_level
 from bayesineq.report.areas import fixed_classes
+from bayesineq.report.described import described
 from bayesineq.report.labels import Labels, dimension_label, level_labels
-from bayesineq.report.numbers import PLAIN, Unit, percent, with_unit
+from bayesineq.report.numbers import Unit, percent, with_unit
 from bayesineq.report.style import (
     CONTRAST,
     EXCEEDANCE_EDGES,
@@ -71,9 +72,9 @@ def plot_caterpillar(
     *,
     labels: Labels | None = None,
     prob: float = CI_PROB,
-    outcome: str = "outcome",
-    unit: Unit = PLAIN,
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw groups in order, values on the left and ranks on the right.
@@ -82,18 +83,19 @@ def plot_caterpillar(
     ----------
     values, dim, labels, prob
         As in `caterpillar_data`.
-    outcome : str
-        Name of the outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
     Chart
         The figure; names are written where there are at most 60 groups.
     """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
     table = caterpillar_data(values, dim, labels=labels, prob=prob)
     count = len(table)
     named = count <= _NAMED

@@ -98,6 +98,7 @@ def gather(
     rule: Rule = DEFAULT_RULE,
     code: str | None = None,
     with_explorer: bool = False,
+    parts: str | None = None,
 ) -> Content:
     """
     Gather what a report says.
@@ -118,6 +119,8 @@ def gather(
         Column of area codes in `areas`.
     with_explorer : bool
         Whether to prepare the explorer; needs the extra `bayesineq[explorer]` and boundaries.
+    parts : str, optional
+        Column of `areas` with the part of the map that each lies in, for the explorer.
 
     Returns
     -------
@@ -169,7 +172,7 @@ def gather(
         shapes = outline(areas, code=code)
         names = _names(areas, shapes)
         section = map_section(frame, shapes, place, names)
-        found = explorer(frame, shapes, names) if with_explorer else None
+        found = explorer(frame, areas, names, code=code, parts=parts) if with_explorer else None
         unmapped = len(shapes) - len(post["posterior"][place])
         sections.append(section)
         answer.extend(section.statements)

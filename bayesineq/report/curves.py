@@ -11,8 +11,9 @@ import xarray as xr
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.summarise import by_level
+from bayesineq.report.described import described
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, level_labels
-from bayesineq.report.numbers import PLAIN, Unit, with_unit
+from bayesineq.report.numbers import Unit, with_unit
 from bayesineq.report.style import (
     ACCENT,
     CONTRAST,
@@ -68,7 +69,7 @@ def concentration_data(values: xr.DataArray, dim: str, *, prob: float = CI_PROB)
 
 
 def plot_concentration(
-    values: xr.DataArray, dim: str, *, prob: float = CI_PROB, outcome: str = "outcome", more_is: MoreIs = "worse"
+    values: xr.DataArray, dim: str, *, prob: float = CI_PROB, outcome: str | None = None, more_is: MoreIs | None = None
 ) -> Chart:
     """
     Draw a concentration curve against the line of equality.
@@ -77,16 +78,17 @@ def plot_concentration(
     ----------
     values, dim, prob
         As in `concentration_data`.
-    outcome : str
-        Name of the outcome in words.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
     Chart
         The figure; its table has a row a corner of the curve.
     """
+    outcome, _, more_is = described(values, outcome, None, more_is)
     table = concentration_data(values, dim, prob=prob)
     figure = new_figure(5.4, 5.0)
     axes = figure.add_subplot()
@@ -114,9 +116,9 @@ def plot_trend(
     time: str = "year",
     labels: Labels | None = None,
     prob: float = CI_PROB,
-    outcome: str = "outcome",
-    unit: Unit = PLAIN,
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
     breaks: dict[float, str] | None = None,
 ) -> Chart:
     """
@@ -134,12 +136,12 @@ def plot_trend(
         By dimension, names of codes.
     prob : float
         Probability of the ribbons.
-    outcome : str
-        Name of the outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
     breaks : dict of float to str, optional
         Times at which boundaries, indices or codes changed, and what changed.
 
@@ -153,6 +155,7 @@ def plot_trend(
     MeasureError
         If there are more than ten groups, or a dimension is missing.
     """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
     from matplotlib.ticker import MaxNLocator
 
     if {dim, time} - {str(d) for d in values.dims} or values.sizes[dim] > len(DEPRIVED):
@@ -206,9 +209,9 @@ def plot_equiplot(
     *,
     rows: str,
     labels: Labels | None = None,
-    outcome: str = "outcome",
-    unit: Unit = PLAIN,
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw a row a setting, a dot a group, and a line from the lowest to the highest.
@@ -223,12 +226,12 @@ def plot_equiplot(
         The settings: places, years, outcomes.
     labels : mapping of str to mapping, optional
         By dimension, names of codes.
-    outcome : str
-        Name of the outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
@@ -240,6 +243,7 @@ def plot_equiplot(
     MeasureError
         If there are more than ten groups, or a dimension is missing.
     """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
     if {dim, rows} - {str(d) for d in values.dims} or values.sizes[dim] > len(DEPRIVED):
         raise MeasureError(f"an equiplot needs the dimensions {rows!r} and {dim!r}, the latter of at most 10 groups")
     means = values.mean(SAMPLE_DIMS).transpose(rows, dim)

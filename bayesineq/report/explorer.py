@@ -6,27 +6,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
 
-from bayesineq.dims import AREA, POPULATION
+from bayesineq.dims import AREA
 from bayesineq.errors import BayesineqError
 from bayesineq.posterior.population import population
 from bayesineq.report.alike import alike
-from bayesineq.report.areas import area_table, quantile_classes
+from bayesineq.report.explorer_areas import Scale, part_shapes, part_values, shared_scale, view
 from bayesineq.report.groups import group_table
 from bayesineq.report.labels import DEPRIVATION, dimension_label
 from bayesineq.report.numbers import decimals, with_unit
-from bayesineq.report.outline import Outline
+from bayesineq.report.outline import outline
 from bayesineq.report.parts import Frame
 from bayesineq.report.style import CONTRAST, EXCEEDANCE, EXCEEDANCE_EDGES, INK, MISSING, QUIET, SEQUENTIAL, direction
-from bayesineq.tables.disclosure import implied_small
 
-_THRESHOLDS: Final = 25
-_ROOM: Final = (0.02, 0.98)
+if TYPE_CHECKING:
+    import geopandas as gpd
+
 _MOST: Final = 8_000
 _SCRIPT: Final = Path(__file__).parent / "templates" / "explorer.js"
 
@@ -44,8 +45,8 @@ class Explorer:
         JavaScript of the drawing library.
     script : str
         JavaScript that links controls, map, gradient and table.
-    areas : tuple of (str, str)
-        Code and name of every area with an estimate, in order of names.
+    views : tuple of str
+        Names of the maps; one without a name where there is one map only.
     dims : tuple of (str, str)
         Code and name of every dimension of groups.
     thresholds : tuple of str
@@ -59,14 +60,21 @@ class Explorer:
     data: str
     library: str
     script: str
-    areas: tuple[tuple[str, str], ...]
+    views: tuple[str, ...]
     dims: tuple[tuple[str, str], ...]
     thresholds: tuple[str, ...]
     start: int
     legends: Mapping[str, tuple[tuple[str, str], ...]]
 
 
-def explorer(frame: Frame, shapes: Outline, names: Mapping[str, str]) -> Explorer:
+def explorer(
+    frame: Frame,
+    areas: gpd.GeoDataFrame,
+    names: Mapping[str, str],
+    *,
+    code: str | None = None,
+    parts: str | None = None,
+) -> Explorer:
     """
     Prepare an explorer.
 
@@ -74,10 +82,15 @@ def explorer(frame: Frame, shapes: Outline, names: Mapping[str, str]) -> Explore
     ----------
     frame : Frame
         The posterior and how it is shown; its card has areas.
-    shapes : Outline
-        Boundaries.
+    areas : GeoDataFrame
+        Boundaries keyed by code.
     names : mapping of str to str
         Names of areas by code.
+    code : str, optional
+        Column of area codes in `areas`.
+    parts : str, optional
+        Column of `areas` with the part of the map that each lies in, such as its integrated care board. The explorer
+        then opens on a map of the parts, and shows the areas of the one that is chosen.
 
     Returns
     -------
@@ -87,27 +100,21 @@ def explorer(frame: Frame, shapes: Outline, names: Mapping[str, str]) -> Explore
     Raises
     ------
     BayesineqError
-        If the card has no areas, there are more than 8,000, or the extra `bayesineq[explorer]` is not installed.
+        If the card has no areas, a map would hold more than 8,000, or the extra `bayesineq[explorer]` is not installed.
     """
     if frame.place is None:
         raise BayesineqError(f"card {frame.card.name!r} has no areas, so there is nothing to explore on a map")
-    if len(shapes) > _MOST:
-        raise BayesineqError(
-            f"the explorer holds at most {_MOST:,} areas; given {len(shapes):,}: write a report for each part, or "
-            "leave it out with explorer=False"
-        )
     values = frame.cover.values(frame.place).rename({frame.place: AREA} if frame.place != AREA else {})
-    found = explorer_data(frame, values, shapes, names)
+    found = explorer_data(frame, values, areas, names, code=code, parts=parts)
     specs = {"map": map_spec(), "groups": group_spec()}
     text = json.dumps({**found, "specs": specs}, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     # Inside a page, these three could end the block that holds the data.
     text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    listed = [(a["code"], a["name"]) for a in found["areas"] if a["mean"] is not None]
     return Explorer(
         data=text,
         library=library(),
         script=_SCRIPT.read_text(encoding="utf-8"),
-        areas=tuple(sorted(listed, key=lambda pair: (pair[1], pair[0]))),
+        views=tuple(view["name"] for view in found["views"]),
         dims=tuple({g["dim"]: g["named"] for g in found["groups"]}.items()),
         thresholds=tuple(found["thresholds"]),
         start=found["start"],
@@ -120,7 +127,15 @@ def explorer(frame: Frame, shapes: Outline, names: Mapping[str, str]) -> Explore
     )
 
 
-def explorer_data(frame: Frame, values: xr.DataArray, shapes: Outline, names: Mapping[str, str]) -> dict[str, Any]:
+def explorer_data(
+    frame: Frame,
+    values: xr.DataArray,
+    areas: gpd.GeoDataFrame,
+    names: Mapping[str, str],
+    *,
+    code: str | None = None,
+    parts: str | None = None,
+) -> dict[str, Any]:
     """
     Gather what the explorer shows.
 
@@ -130,63 +145,87 @@ def explorer_data(frame: Frame, values: xr.DataArray, shapes: Outline, names: Ma
         The posterior and how it is shown.
     values : DataArray, dims (chain, draw, area)
         Outcome of each area, with `population`.
-    shapes : Outline
-        Boundaries.
+    areas : GeoDataFrame
+        Boundaries keyed by code.
     names : mapping of str to str
         Names of areas by code.
+    code, parts : str, optional
+        As in `explorer`.
 
     Returns
     -------
     dict
-        `areas` (a record an area, in the order of `shapes`; no estimate where there is none or it may not be shown),
-        `shapes` (GeoJSON geometries on a plane), `thresholds` (in words), `start`, `groups` (a record a group of
-        every dimension), `classes`, `palette` and words.
+        `views` (see `explorer_areas.view`: one of all areas, or one of all parts followed by one a part), `thresholds`
+        (in words), `start`, `groups` (a record a group of every dimension), `classes`, `palette` and words.
+
+    Raises
+    ------
+    BayesineqError
+        If a map would hold more than 8,000 areas, or the boundaries have no such column of parts.
     """
-    table = area_table(values, prob=frame.prob)
-    people = values[POPULATION].to_series().reindex(table.index).to_numpy(dtype=float)
-    rate = table["mean"].abs().to_numpy() if frame.counts else np.ones(len(table))
-    shown = ~implied_small(rate, people, frame.rule) & table["mean"].notna().to_numpy()
-    cuts, start = _thresholds(table.loc[shown, "mean"].to_numpy(), frame.unit.factor, float(values.mean()))
-    draws = values.transpose("chain", "draw", AREA).to_numpy().reshape(-1, len(table))
-    above = np.stack([(draws > cut).mean(axis=0) for cut in cuts], axis=1)
-    classes = quantile_classes(np.where(shown, table["mean"].to_numpy(), np.nan), 5)
-    count = len(classes.edges) - 1
+    scale, unit, outcome = shared_scale(frame, values), frame.unit, frame.card.outcome
+    count = len(scale.edges) - 1
     palette = [SEQUENTIAL[round(k * 4 / max(count - 1, 1))] for k in range(count)]
-    places = decimals([float(e) * frame.unit.factor for e in classes.edges])
-    labels = [
-        f"{with_unit(classes.edges[k], frame.unit, places=places)} to "
-        f"{with_unit(classes.edges[k + 1], frame.unit, places=places)}"
-        for k in range(count)
-    ]
-    levels = _deprivation(frame)
-    position = {str(code): k for k, code in enumerate(table.index)}
-    records = []
-    for code in shapes.codes.tolist():
-        k = position.get(code)
-        record: dict[str, Any] = {"code": code, "name": names.get(code, code), "mean": None, "level": levels.get(code)}
-        if k is not None and shown[k]:
-            row = table.iloc[k]
-            numbers = {name: float(row[name]) for name in ("mean", "lower", "upper")}
-            record |= {name: float(f"{number:.6g}") for name, number in numbers.items()}
-            record |= {"tone": int(classes.member[k]), "above": [round(100 * float(p)) for p in above[k]]}
-            record["words"] = {name: with_unit(number, frame.unit, places=places) for name, number in numbers.items()}
-        records.append(record)
-    outcome = frame.card.outcome
+    edges = [with_unit(edge, unit, places=scale.places) for edge in scale.edges]
     return {
-        "areas": records,
-        "shapes": _geometry(shapes),
-        "thresholds": [with_unit(cut, frame.unit, places=places) for cut in cuts],
-        "start": start,
+        "views": _views(frame, scale, values, areas, names, code, parts),
+        "thresholds": [with_unit(cut, unit, places=scale.places) for cut in scale.cuts],
+        "start": scale.start,
+        "places": scale.places,
+        "suffix": unit.suffix,
         "groups": _groups(frame),
-        "classes": labels,
+        "classes": [f"{low} to {high}" for low, high in pairwise(edges)],
         "palette": {"estimate": palette, "probability": list(EXCEEDANCE), "missing": MISSING},
         "edges": [100 * edge for edge in EXCEEDANCE_EDGES],
         "outcome": outcome.name,
-        "unit": frame.unit.label or outcome.name,
+        "unit": unit.label or outcome.name,
         "direction": direction(outcome.more_is),
         "level": frame.level,
         "linked": next((d for d in DEPRIVATION if d in frame.card.dims), None),
     }
+
+
+def _views(
+    frame: Frame,
+    scale: Scale,
+    values: xr.DataArray,
+    areas: gpd.GeoDataFrame,
+    names: Mapping[str, str],
+    code: str | None,
+    parts: str | None,
+) -> list[dict[str, Any]]:
+    levels = _deprivation(frame)
+    if parts is None:
+        _check_size(len(areas), "all areas on one map")
+        shapes = outline(areas, code=code)
+        return [view(frame, scale, values, shapes, name="", names=names, levels=levels)]
+    if parts not in areas.columns:
+        raise BayesineqError(
+            f"parts={parts!r} is no column of the boundaries, which have {', '.join(map(str, areas.columns))}; join a "
+            "look-up of areas to them first"
+        )
+    whole = outline(areas, code=code)
+    part_of = areas[parts].set_axis(whole.codes)
+    melted = part_shapes(whole, part_of)
+    by_part = part_values(values, part_of)
+    made = [view(frame, scale, by_part, melted, name=f"all {len(melted)} parts", names={}, levels={})]
+    held = values[AREA].to_numpy().astype(str)
+    for name in melted.codes.tolist():
+        inside = (part_of == name).to_numpy()
+        _check_size(int(inside.sum()), name)
+        # Details that nobody sees on a map of everything are seen on a map of one part.
+        shapes = outline(areas[inside], code=code)
+        own = values.isel({AREA: np.isin(held, shapes.codes)})
+        made.append(view(frame, scale, own, shapes, name=name, names=names, levels=levels))
+    return made
+
+
+def _check_size(count: int, what: str) -> None:
+    if count > _MOST:
+        raise BayesineqError(
+            f"a map of the explorer holds at most {_MOST:,} areas; {what} would need {count:,}: name a column of "
+            "smaller parts of the map with parts=, or leave the explorer out"
+        )
 
 
 def map_spec() -> dict[str, Any]:
@@ -290,27 +329,6 @@ def _plain(chart: Any) -> dict[str, Any]:
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     spec["config"] = {"view": {"stroke": None}, "font": "Arial, sans-serif", "axis": {"labelFontSize": 12}}
     return spec
-
-
-def _thresholds(means: np.ndarray, factor: float, average: float) -> tuple[list[float], int]:
-    """Round thresholds over the range of the estimates, and the one nearest the average."""
-    if not len(means):
-        return [average], 0
-    low, high = np.quantile(means, _ROOM)
-    grid = np.linspace(low, high, _THRESHOLDS) if high > low else np.array([low])
-    places = decimals([float(high) * factor])
-    cuts = np.unique(np.round(grid * factor, places)) / factor
-    return [float(cut) for cut in cuts], int(np.abs(cuts - average).argmin())
-
-
-def _geometry(shapes: Outline) -> list[dict[str, Any]]:
-    import shapely
-
-    west, south, east, north = shapes.bounds
-    step = max(east - west, north - south) / (400.0 if len(shapes) > 2_000 else 1_000.0)
-    turned = shapely.orient_polygons(shapes.shapes, exterior_cw=True)
-    grid = shapely.transform(turned, lambda points: np.round((points - (west, south)) / step, 1))
-    return [json.loads(text) for text in shapely.to_geojson(grid)]
 
 
 def _deprivation(frame: Frame) -> dict[str, str]:

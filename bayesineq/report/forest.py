@@ -12,6 +12,7 @@ from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.expected import contribution
 from bayesineq.posterior.population import card_of
+from bayesineq.report.described import described
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.groups import group_table, groups_in_words
 from bayesineq.report.labels import Labels, dimension_label
@@ -33,9 +34,9 @@ def plot_forest(
     *,
     labels: Labels | None = None,
     prob: float = CI_PROB,
-    outcome: str = "outcome",
-    unit: Unit = PLAIN,
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
     order: Order = "value",
     counts: bool = True,
 ) -> Chart:
@@ -52,12 +53,12 @@ def plot_forest(
         By dimension, names of codes.
     prob : float
         Probability that the intervals hold.
-    outcome : str
-        Name of the outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
     order : {"value", "given"}
         Groups by their mean, the highest first, or in the order of `values`.
     counts : bool
@@ -68,6 +69,7 @@ def plot_forest(
     Chart
         The figure; its table has a row a group that may be shown.
     """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
     groups = group_table(values, dim, labels=labels, prob=prob, counts=counts)
     shown = groups[~groups["hidden"]]
     if order == "value":

@@ -12,6 +12,7 @@ from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
 from bayesineq.measures.slope import rii, sii
 from bayesineq.posterior.lift import over_draws
+from bayesineq.report.described import described
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.groups import group_table, groups_in_words
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label
@@ -102,9 +103,9 @@ def plot_gradient(
     *,
     labels: Labels | None = None,
     prob: float = CI_PROB,
-    outcome: str = "outcome",
-    unit: Unit = PLAIN,
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw a gradient: how the outcome changes from the most to the least deprived.
@@ -119,18 +120,19 @@ def plot_gradient(
         By dimension, names of codes.
     prob : float
         Probability that the intervals hold.
-    outcome : str
-        Name of the outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
     Chart
         The figure; its table has a row a group.
     """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
     data = gradient_data(values, dim, labels=labels, prob=prob)
     groups, line = data.groups, data.line
     shown = groups[~groups["hidden"]]

@@ -11,8 +11,9 @@ import xarray as xr
 from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.summarise import by_level
+from bayesineq.report.described import described
 from bayesineq.report.labels import Labels, dimension_label, level_labels
-from bayesineq.report.numbers import PLAIN, Unit, decimals, with_unit, write
+from bayesineq.report.numbers import Unit, decimals, with_unit, write
 from bayesineq.report.style import (
     INK,
     MISSING,
@@ -103,9 +104,9 @@ def plot_heat(
     prob: float = CI_PROB,
     rule: Rule = DEFAULT_RULE,
     counts: bool = True,
-    outcome: str = "outcome",
-    unit: Unit = PLAIN,
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw a heat table of two dimensions.
@@ -114,18 +115,19 @@ def plot_heat(
     ----------
     values, rows, columns, labels, prob, rule, counts
         As in `heat_data`.
-    outcome : str
-        Name of the outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
     Chart
         The figure; its table has a row a cell that may be shown.
     """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
     from matplotlib.colors import LinearSegmentedColormap, to_hex
 
     table = heat_data(values, rows, columns, labels=labels, prob=prob, rule=rule, counts=counts)

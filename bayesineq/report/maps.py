@@ -12,6 +12,7 @@ import xarray as xr
 from bayesineq.dims import AREA, CI_PROB
 from bayesineq.errors import GraphError, MeasureError
 from bayesineq.report.areas import STATISTICS, Classes, Statistic, area_table, fixed_classes, quantile_classes
+from bayesineq.report.described import described
 from bayesineq.report.numbers import PLAIN, Unit, decimals, with_unit, write
 from bayesineq.report.outline import Outline, outline
 from bayesineq.report.style import (
@@ -45,9 +46,9 @@ def map_posterior(
     statistic: Statistic = "mean",
     threshold: float | Literal["average"] = "average",
     prob: float = CI_PROB,
-    outcome: str = "outcome",
-    unit: Unit = PLAIN,
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw a posterior on a map: what is likely, how sure it is, or where a threshold is exceeded.
@@ -64,12 +65,12 @@ def map_posterior(
         For exceedance: a value on the scale of the outcome, or the mean of all areas weighted by population.
     prob : float
         Probability that the interval holds.
-    outcome : str
-        Name of the outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome, which every figure states.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
@@ -94,6 +95,7 @@ def map_posterior(
     >>> map_posterior(values, areas).table["mean"].round(1).tolist()
     [0.3, 0.1, nan]
     """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
     if statistic not in STATISTICS:
         raise MeasureError(f"statistic={statistic!r} is not known; choose one of {list(STATISTICS)}")
     table = area_table(values, threshold=threshold, prob=prob)

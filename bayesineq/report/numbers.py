@@ -62,11 +62,30 @@ def unit_of(outcome: Outcome, typical: float) -> Unit:
     if "expected" in outcome.columns:
         return RELATIVE
     if "exposure" in outcome.columns:
-        size = abs(typical) if typical and math.isfinite(typical) else 1.0
-        base = next((b for b in (1, 100, 1_000, 10_000) if size * b >= 1.0), 100_000)
-        unit = f" per {base:,} {outcome.columns['exposure'].replace('_', ' ')}"
-        return Unit(float(base), unit, unit, unit.strip())
+        return rate_unit(outcome.columns["exposure"], typical)
     return PLAIN
+
+
+def rate_unit(exposure: str, typical: float) -> Unit:
+    """
+    Unit of a rate: so many events per 1, 100, 1,000, 10,000 or 100,000 units of exposure.
+
+    Parameters
+    ----------
+    exposure : str
+        What events are counted over, such as "person_years".
+    typical : float
+        A typical rate per unit of exposure, which picks the base.
+
+    Returns
+    -------
+    Unit
+        The unit.
+    """
+    size = abs(typical) if typical and math.isfinite(typical) else 1.0
+    base = next((b for b in (1, 100, 1_000, 10_000) if size * b >= 1.0), 100_000)
+    unit = f" per {base:,} {exposure.replace('_', ' ')}"
+    return Unit(float(base), unit, unit, unit.strip())
 
 
 def decimals(values: Sequence[float]) -> int:

@@ -19,7 +19,7 @@ from bayesineq.replacing import replacing
 from bayesineq.report.chance import CHANCES
 from bayesineq.report.content import Content, gather
 from bayesineq.report.kinds import Kind, coverage, report_kind
-from bayesineq.report.labels import Labels
+from bayesineq.report.labels import DEPRIVATION, Labels
 from bayesineq.report.numbers import unit_of
 from bayesineq.report.parts import Table
 from bayesineq.report.style import Chart, direction, to_png, to_svg
@@ -47,7 +47,7 @@ _HEADINGS: Final = {
 _VECTOR_ROWS: Final = 2_000
 _PROVENANCE: Final = {
     "card_name": "Card",
-    "data_sha256": "Data (SHA-256)",
+    "fit_id": "Fit (the posterior file bears the same name)",
     "engine": "Engine",
     "seed": "Seed",
     "created": "Fitted",
@@ -67,6 +67,7 @@ def write_report(
     rule: Rule = DEFAULT_RULE,
     code: str | None = None,
     explorer: bool = False,
+    parts: str | None = None,
 ) -> Path:
     """
     Write a report of a posterior: one HTML file that needs no network, no script and no other file.
@@ -94,6 +95,9 @@ def write_report(
     explorer : bool
         Whether to add the explorer, with the extra `bayesineq[explorer]`. It is the only part that runs a script; the
         page names the script to the browser, which runs no other.
+    parts : str, optional
+        Column of `areas` with the part of the map that each lies in, such as its integrated care board. The explorer
+        then opens on a map of the parts and shows the areas of the one that is chosen; above 8,000 areas it must.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def write_report(
         If the posterior, the boundaries or the folder cannot be used; nothing is written then.
     """
     report_kind(kind)
-    content = gather(post, areas, labels=labels, prob=prob, rule=rule, code=code, with_explorer=explorer)
+    content = gather(post, areas, labels=labels, prob=prob, rule=rule, code=code, with_explorer=explorer, parts=parts)
     page = render(content, kind=kind, title=title, prob=prob)
     target = Path(path)
     with replacing(target) as beside:
@@ -217,6 +221,7 @@ def _explorer(content: Content) -> dict[str, Any]:
         "explorer_json": Markup(found.data),
         "explorer_library": Markup(found.library),
         "explorer_script": Markup(found.script),
+        "linked": any(dim in content.card.dims for dim in DEPRIVATION),
         "unit_label": unit_of(content.card.outcome, 1.0).label if content.card.outcome.link == "logit" else "",
     }
 

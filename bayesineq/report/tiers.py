@@ -13,8 +13,9 @@ from bayesineq.dims import AREA, CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.ranks import ranks
 from bayesineq.report.areas import area_table, quantile_classes
+from bayesineq.report.described import described
 from bayesineq.report.maps import by_code, legend, map_size, paint
-from bayesineq.report.numbers import PLAIN, Unit, with_unit
+from bayesineq.report.numbers import Unit, with_unit
 from bayesineq.report.outline import Outline, outline
 from bayesineq.report.style import INK, MISSING, QUIET, SEQUENTIAL, Chart, MoreIs, direction, new_figure, plain
 
@@ -82,8 +83,8 @@ def map_tiers(
     *,
     tiers: int = TIERS,
     certain: float = 0.8,
-    outcome: str = "outcome",
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw the tier of every area's rank, and leave areas grey whose tier is not settled.
@@ -98,10 +99,10 @@ def map_tiers(
         Into how many equal parts the ranks are cut, from 2 to 5.
     certain : float
         Probability from which a tier counts as settled.
-    outcome : str
-        Name of the outcome in words.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
@@ -113,6 +114,7 @@ def map_tiers(
     GraphError
         If an area of the values has no boundary.
     """
+    outcome, _, more_is = described(values, outcome, None, more_is)
     shapes = areas if isinstance(areas, Outline) else outline(areas)
     if not 2 <= tiers <= TIERS:
         raise MeasureError(f"tiers={tiers}: a map tells 2 to {TIERS} tiers apart")
@@ -182,8 +184,8 @@ def map_bivariate(
     other: pd.Series,
     *,
     other_name: str,
-    outcome: str = "outcome",
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw an outcome and another variable together, in three by three colours.
@@ -198,16 +200,17 @@ def map_bivariate(
         Another number of each area, indexed by code.
     other_name : str
         Its name in words, such as "deprivation".
-    outcome : str
-        Name of the outcome in words.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
     Chart
         The map; its table has a row an area.
     """
+    outcome, _, more_is = described(values, outcome, None, more_is)
     shapes = areas if isinstance(areas, Outline) else outline(areas)
     rows = by_code(bivariate_data(values, other), shapes)
     missing = rows["outcome_third"].isna().to_numpy() | rows["outcome_third"].lt(0).to_numpy()
@@ -236,9 +239,9 @@ def map_certainty(
     areas: gpd.GeoDataFrame | Outline,
     *,
     prob: float = CI_PROB,
-    outcome: str = "outcome",
-    unit: Unit = PLAIN,
-    more_is: MoreIs = "worse",
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw estimates whose colour fades with their uncertainty.
@@ -251,18 +254,19 @@ def map_certainty(
         Boundaries keyed by code.
     prob : float
         Probability that the interval holds.
-    outcome : str
-        Name of the outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
 
     Returns
     -------
     Chart
         The map; its table has a row an area with `opacity`: 1 for the most certain third, then 0.6 and 0.25.
     """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
     from matplotlib.colors import to_hex, to_rgb
 
     shapes = areas if isinstance(areas, Outline) else outline(areas)

@@ -13,8 +13,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pytest
 import xarray as xr
+from shapely.geometry import MultiPolygon, Polygon, box
 
 from bayesineq.errors import BayesineqError
 from bayesineq.posterior.expected import expected
@@ -23,8 +25,8 @@ from bayesineq.report.alike import alike
 from bayesineq.report.content import gather
 from bayesineq.report.disclosed import cover
 from bayesineq.report.explorer import explorer, explorer_data
+from bayesineq.report.explorer_areas import rings
 from bayesineq.report.numbers import PERCENT
-from bayesineq.report.outline import outline
 from bayesineq.report.page import write_report
 from bayesineq.report.parts import Frame
 from bayesineq.tables.disclosure import DEFAULT_RULE
@@ -40,20 +42,85 @@ def frame_of(post: xr.DataTree) -> Frame:
 @pytest.fixture(scope="module")
 def found(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> dict[str, Any]:
     values = expected(prevalence, by="area")
-    return explorer_data(frame_of(prevalence), values, outline(squares), {"A00": "Ynys Môn"})
+    return explorer_data(frame_of(prevalence), values, squares, {"A00": "Ynys Môn"})
+
+
+def area_of(view: dict[str, Any], code: str) -> dict[str, Any]:
+    at = view["code"].index(code)
+    return {name: column[at] for name, column in view.items() if name != "name"}
 
 
 def test_areas_carry_their_own_numbers_by_code(found: dict[str, Any], prevalence: xr.DataTree) -> None:
     values = expected(prevalence, by="area")
     draws = values.sel(area="A07").to_numpy().ravel()
-    area = next(a for a in found["areas"] if a["code"] == "A07")
-    assert area["mean"] == pytest.approx(draws.mean(), rel=1e-5)
+    (view,) = found["views"]
+    area = area_of(view, "A07")
+    lower, upper = np.quantile(draws, [0.025, 0.975])
+    assert area["estimate"] == [round(100 * float(v), found["places"]) for v in (draws.mean(), lower, upper)]
     assert area["level"] == "8"
     cut = float(found["thresholds"][found["start"]].rstrip("%")) / 100
     assert area["above"][found["start"]] == pytest.approx(100 * (draws > cut).mean(), abs=0.51)
     assert abs(cut - float(values.mean())) < 0.01
-    assert next(a for a in found["areas"] if a["code"] == "A00")["name"] == "Ynys Môn"
-    assert len(found["shapes"]) == len(found["areas"]) == 30
+    assert area_of(view, "A00")["named"] == "Ynys Môn"
+    assert {len(column) for name, column in view.items() if name != "name"} == {30}
+
+
+def test_outlines_are_steps_on_a_grid() -> None:
+    ring = Polygon(box(0, 0, 2000, 1000).exterior.coords, [box(500, 400, 700, 600).exterior.coords])
+    pair = MultiPolygon([box(0, 1000, 100, 1100), box(1900, 1900, 2000, 2000)])
+    shapes = np.array([ring, pair], dtype=object)
+
+    def points(steps: list[int]) -> list[tuple[float, float]]:
+        return [tuple(p) for p in np.cumsum(np.reshape(steps, (-1, 2)), axis=0).tolist()]
+
+    found = [[[points(r) for r in polygon] for polygon in area] for area in rings(shapes)]
+    back = [MultiPolygon([Polygon(shell, holes) for shell, *holes in area]) for area in found]
+    assert back[0].equals(ring)
+    assert back[1].equals(pair)
+    assert [len(area) for area in found] == [1, 2]
+
+
+def test_parts_have_a_map_each_and_one_of_all(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
+    values = expected(prevalence, by="area")
+    parts = ["Suffolk" if k % 6 < 3 else "</script>" for k in range(len(squares))]
+    named = squares.assign(board=parts)
+    found = explorer_data(frame_of(prevalence), values, named, {}, parts="board")
+    whole, *each = found["views"]
+    assert [view["name"] for view in (whole, *each)] == ["all 2 parts", "</script>", "Suffolk"]
+    assert sorted(whole["code"]) == ["</script>", "Suffolk"]
+    inside = named.loc[named["board"] == "Suffolk", "area"].tolist()
+    assert each[1]["code"] == inside
+    own = values.sel(area=inside)
+    mean = float((own * own["population"]).sum("area").mean() / own["population"].sum())
+    assert area_of(whole, "Suffolk")["estimate"][0] == pytest.approx(100 * mean, abs=0.06)
+    assert found == explorer_data(
+        frame_of(prevalence), values.isel(area=slice(None, None, -1)), named, {}, parts="board"
+    )
+    # Squares that touch melt into one piece with four corners.
+    assert len(area_of(whole, "Suffolk")["shape"]) == 1
+    assert len(area_of(whole, "Suffolk")["shape"][0][0]) == 10
+    made = explorer(frame_of(prevalence), named, {}, parts="board")
+    assert made.views == ("all 2 parts", "</script>", "Suffolk")
+    assert not set("<>&") & set(made.data)
+
+
+def test_parts_are_named_for_every_area(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
+    values = expected(prevalence, by="area")
+    with pytest.raises(BayesineqError, match="parts='icb' is no column of the boundaries, which have area, geometry"):
+        explorer_data(frame_of(prevalence), values, squares, {}, parts="icb")
+    lacking = squares.assign(icb=["a"] * 28 + [None] * 2)
+    with pytest.raises(BayesineqError, match=r"2 of 30 areas lie in no part \(A28, A29\)"):
+        explorer_data(frame_of(prevalence), values, lacking, {}, parts="icb")
+
+
+def test_too_many_areas_for_one_map_are_refused(
+    prevalence: xr.DataTree, squares: gpd.GeoDataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bayesineq.report.explorer._MOST", 20)
+    values, halves = expected(prevalence, by="area"), squares.assign(half=["a"] * 15 + ["b"] * 15)
+    with pytest.raises(BayesineqError, match="at most 20 areas; all areas on one map would need 30: name a column"):
+        explorer_data(frame_of(prevalence), values, squares, {})
+    assert len(explorer_data(frame_of(prevalence), values, halves, {}, parts="half")["views"]) == 3
 
 
 def test_groups_are_those_that_are_compared(found: dict[str, Any], prevalence: xr.DataTree) -> None:
@@ -70,17 +137,19 @@ def test_small_areas_and_missing_ones_have_no_numbers(worlds: SimpleNamespace, s
     people = values["population"].to_numpy().copy()
     people[3] = 20.0
     values["population"] = ("area", people)
-    found = explorer_data(frame_of(post), values, outline(worlds.square_areas(6, 6)), {})
-    blank = [a["code"] for a in found["areas"] if a["mean"] is None]
+    (view,) = explorer_data(frame_of(post), values, worlds.square_areas(6, 6), {})["views"]
+    blank = [code for code, estimate in zip(view["code"], view["estimate"], strict=True) if estimate is None]
     assert blank == ["A03", "A30", "A31", "A32", "A33", "A34", "A35"]
-    assert all("above" not in a for a in found["areas"] if a["mean"] is None)
+    for code in blank:
+        area = area_of(view, code)
+        assert (area["above"], area["tone"]) == (None, -1)
 
 
 def test_no_name_can_end_the_block_of_data(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
     evil = "</script><script>alert(1)</script>"
-    made = explorer(frame_of(prevalence), outline(squares), {"A00": evil})
+    made = explorer(frame_of(prevalence), squares, {"A00": evil})
     assert not set("<>&") & set(made.data)
-    assert next(a for a in json.loads(made.data)["areas"] if a["code"] == "A00")["name"] == evil
+    assert area_of(json.loads(made.data)["views"][0], "A00")["named"] == evil
     assert "</script" not in made.library
 
 
@@ -102,7 +171,7 @@ def test_an_explorer_needs_areas(worlds: SimpleNamespace, prevalence: xr.DataTre
         gather(prevalence, None, with_explorer=True)
     post = worlds.plain_posterior(["a", "b"], [1.0, 2.0])
     with pytest.raises(BayesineqError, match="card 'plain' has no areas"):
-        explorer(frame_of(post), outline(worlds.square_areas(1, 1)), {})
+        explorer(frame_of(post), worlds.square_areas(1, 1), {})
 
 
 @pytest.fixture(scope="module")
