@@ -10,33 +10,25 @@ stay at their mode.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy import special
 
+from bayesineq.inference.laplace.below import RULE, probability_below
 from bayesineq.inference.laplace.hyper import Model
-from bayesineq.inference.laplace.likelihoods import (
-    BINOMIAL,
-    GAUSSIAN,
-    NEGATIVE_BINOMIAL,
-    NODES,
-    POISSON,
-    WEIGHTS,
-    log_density_at_nodes,
-)
+from bayesineq.inference.laplace.likelihoods import GAUSSIAN, fixed_part, interval, point
 from bayesineq.inference.laplace.newton import Posterior, own_value
-from bayesineq.inference.laplace.passes import Observed
+from bayesineq.inference.laplace.passes import Observed, subset
 
 Float = NDArray[np.float64]
 
 _BLOCK: Final = 20_000
-_RULE: Final = 3
-_SIZE: Final = 17
+_STEPS: Final = 20
+_LONGEST: Final = 2.0
+_SETTLED: Final = 1e-4
 _DOMINANT: Final = 0.999
 """A row that holds more than this share of what is known of its own predictor cannot be left out by division."""
 
@@ -75,34 +67,13 @@ def pointwise_checks(model: Model, found: Posterior, pool: ThreadPoolExecutor) -
         out["lpd"][at] = log_predictive(data, own, mean, variance)
         log_cpo = log_predictive(data, own, shifted, without)
         out["cpo"][at] = np.exp(log_cpo)
-        out["pit"][at] = probability_below(data, own, shifted, without)
+        out["pit"][at] = probability_below(data, own, shifted, without, log_cpo)
         out["failure"][at] = failed | ~np.isfinite(log_cpo)
 
     jobs = [pool.submit(work, slice(b, min(b + _BLOCK, n_row))) for b in range(0, n_row, _BLOCK)]
     for job in jobs:
         job.result()
     return out
-
-
-def subset(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
-    """
-    Some rows of a response.
-
-    Parameters
-    ----------
-    data : Observed
-        The response.
-    at : slice or ndarray of int64
-        Which rows.
-
-    Returns
-    -------
-    Observed
-        These.
-    """
-    return Observed(
-        data.family, data.lower[at], data.upper[at], data.trials[at], data.offset[at], data.constant, data.log_value[at]
-    )
 
 
 def log_predictive(data: Observed, own: float, mean: Float, variance: Float) -> Float:
@@ -126,97 +97,62 @@ def log_predictive(data: Observed, own: float, mean: Float, variance: Float) -> 
     if data.family == GAUSSIAN:
         total = variance + own * own
         return -0.5 * (np.log(2.0 * np.pi * total) + (data.upper - mean) ** 2 / total) - data.log_value
-    at = np.zeros((len(mean), _SIZE))
-    site = np.arange(len(mean), dtype=np.int32)
-    nodes = NODES[_RULE, :_SIZE].copy()
-    log_density_at_nodes(data.family, data.lower, data.upper, data.trials, own, mean, variance, nodes, site, at)
-    return np.asarray(special.logsumexp(at, axis=1, b=WEIGHTS[_RULE, :_SIZE]))
-
-
-def probability_below(data: Observed, own: float, mean: Float, variance: Float) -> Float:
-    """
-    Probability of an outcome below each row's, and half of that of its own.
-
-    Parameters
-    ----------
-    data : Observed
-        The rows.
-    own : float
-        The likelihood's own parameter.
-    mean, variance : ndarray, shape (n_row,)
-        Moments of the linear predictor.
-
-    Returns
-    -------
-    ndarray, shape (n_row,)
-        Probability integral transform.
-    """
-    if data.family == GAUSSIAN:
-        return np.asarray(special.ndtr((data.upper - mean) / np.sqrt(variance + own * own)))
-    eta = mean[:, None] + np.sqrt(variance)[:, None] * NODES[_RULE, :_SIZE]
-    below = _cdf(data, own, eta)
-    upper = below(data.upper)
-    lower = below(data.lower - 1.0) if data.family in _DISCRETE else upper
-    return np.asarray(0.5 * (lower + upper) @ WEIGHTS[_RULE, :_SIZE])
-
-
-_DISCRETE: Final = frozenset({0, 1, 2, 3})
-
-
-def _cdf(data: Observed, own: float, eta: Float) -> Callable[[Float], Float]:
-    """P(Y <= y) at each node; nothing lies below zero."""
-
-    def clipped(of: Callable[[Float], Float]) -> Callable[[Float], Float]:
-        return lambda y: np.where(y[:, None] < 0.0, 0.0, of(np.maximum(y, 0.0)[:, None]))
-
-    if data.family == POISSON:
-        return clipped(lambda y: np.asarray(special.gammaincc(y + 1.0, np.exp(eta))))
-    if data.family == BINOMIAL:
-        n = data.trials[:, None]
-        # SciPy's own binomial distribution function deprecates sizes that are stored as floating point.
-        return clipped(
-            lambda y: np.where(y >= n, 1.0, special.betaincc(y + 1.0, np.maximum(n - y, 1.0), special.expit(eta)))
-        )
-    if data.family == NEGATIVE_BINOMIAL:
-        return clipped(lambda y: np.asarray(special.betainc(own, y + 1.0, special.expit(np.log(own) - eta))))
-    if data.family == 3:
-        return lambda y: np.asarray(beta_binomial_cdf(y, data.trials, own, eta))
-    return clipped(lambda y: np.asarray(special.gammainc(own, own * y * np.exp(-eta))))
+    out = np.empty(len(mean))
+    _log_predictive(data.family, data.lower, data.upper, data.trials, own, mean, variance, *RULE, out)
+    return out
 
 
 @njit(cache=True, nogil=True)
-def beta_binomial_cdf(y: Float, trials: Float, own: float, eta: Float) -> Float:
-    """
-    P(Y <= y) of beta-binomial counts, by summing the probabilities from zero.
+def _log_likelihood(
+    family: int, lower: float, upper: float, trials: float, own: float, eta: float
+) -> tuple[float, float, float]:
+    """Log p less its fixed part, and its first two derivatives."""
+    if lower == upper:
+        f, g, h, _ = point(family, upper, trials, own, eta)
+    else:
+        f, g, h, _ = interval(family, lower, upper, trials, own, eta)
+    return f, g, h
 
-    Parameters
-    ----------
-    y, trials : ndarray, shape (n_row,)
-        Counts and denominators.
-    own : float
-        Concentration.
-    eta : ndarray, shape (n_row, n_node)
-        Linear predictors.
 
-    Returns
-    -------
-    ndarray, shape (n_row, n_node)
-        Probabilities.
-    """
-    out = np.zeros(eta.shape)
-    for r in range(eta.shape[0]):
-        n = trials[r]
-        for k in range(eta.shape[1]):
-            p = 1.0 / (1.0 + math.exp(-eta[r, k]))
-            p = min(max(p, 1e-12), 1.0 - 1e-12)
-            a, b = own * p, own * (1.0 - p)
-            log_mass = math.lgamma(n + b) - math.lgamma(b) + math.lgamma(own) - math.lgamma(n + own)
-            total = 0.0
-            count = 0.0
-            while count <= y[r]:
-                total += math.exp(log_mass)
-                if count < n:
-                    log_mass += math.log((n - count) * (count + a) / ((count + 1.0) * (n - count - 1.0 + b)))
-                count += 1.0
-            out[r, k] = min(total, 1.0)
-    return out
+@njit(cache=True, nogil=True)
+def _log_predictive(
+    family: int,
+    lower: Float,
+    upper: Float,
+    trials: Float,
+    own: float,
+    mean: Float,
+    variance: Float,
+    nodes: Float,
+    weights: Float,
+    out: Float,
+) -> None:
+    """Gauss-Hermite sums about the mode of Gaussian times likelihood, which may lie far out in the Gaussian's tail."""
+    for r in range(len(mean)):
+        m, v = mean[r], variance[r]
+        base = 0.0
+        if lower[r] == upper[r]:
+            base, _ = fixed_part(family, upper[r], trials[r], own)
+        if not v > 0.0:
+            f, _, _ = _log_likelihood(family, lower[r], upper[r], trials[r], own, m)
+            out[r] = f + base
+            continue
+        centre, precision = m, 1.0 / v
+        for _ in range(_STEPS):
+            _, g, h = _log_likelihood(family, lower[r], upper[r], trials[r], own, centre)
+            precision = 1.0 / v + max(-h, 0.0)
+            step = (g - (centre - m) / v) / precision
+            centre += min(max(step, -_LONGEST), _LONGEST)
+            if abs(step) < _SETTLED:
+                break
+        sd = 1.0 / math.sqrt(precision)
+        top, total = -np.inf, 0.0
+        for k in range(len(nodes)):
+            eta = centre + sd * nodes[k]
+            f, _, _ = _log_likelihood(family, lower[r], upper[r], trials[r], own, eta)
+            term = f - 0.5 * (eta - m) ** 2 / v + 0.5 * nodes[k] ** 2
+            if term > top:
+                total *= math.exp(top - term)
+                top = term
+            total += weights[k] * math.exp(term - top)
+        out[r] = base + top + math.log(total) + math.log(sd) - 0.5 * math.log(v)

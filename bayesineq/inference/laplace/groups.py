@@ -19,10 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 from bayesineq.design.matrix import Design
 from bayesineq.errors import DesignError
 from bayesineq.inference.laplace.arrow import arrow_solve
-from bayesineq.inference.laplace.checks import log_predictive, subset
+from bayesineq.inference.laplace.checks import log_predictive
 from bayesineq.inference.laplace.engine import build, worker_threads
 from bayesineq.inference.laplace.hyper import Model, find_mode
 from bayesineq.inference.laplace.newton import Posterior, own_value
+from bayesineq.inference.laplace.passes import subset
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

@@ -72,6 +72,27 @@ def observed(design: Design) -> Observed:
     return Observed(FAMILY[name], lower, upper, trials, response.offset, -float(log_value.sum()), log_value)
 
 
+def subset(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
+    """
+    Some rows of a response.
+
+    Parameters
+    ----------
+    data : Observed
+        The response.
+    at : slice or ndarray of int64
+        Which rows.
+
+    Returns
+    -------
+    Observed
+        These.
+    """
+    return Observed(
+        data.family, data.lower[at], data.upper[at], data.trials[at], data.offset[at], data.constant, data.log_value[at]
+    )
+
+
 def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None) -> None:
     """
     Do rows in pieces, side by side where there are many.
