@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bayesineq.design.card import ModelCard
     from bayesineq.space.adjacency import Adjacency
+    from bayesineq.tables.disclosure import Rule
 
 app = typer.Typer(
     name="bayesineq",
@@ -32,6 +33,10 @@ CardArgument = Annotated[str, typer.Argument(metavar="CARD", help="Name of a shi
 TableOption = Annotated[Path, typer.Option("--table", help="Table of the card's schema: csv, csv.gz or parquet.")]
 PosteriorArgument = Annotated[Path, typer.Argument(metavar="POSTERIOR.nc", help="A file that `fit` wrote.")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the table here too.")]
+SmallOption = Annotated[
+    int, typer.Option("--small-count", min=0, help="Counts from 1 to this are withheld; with 0 nothing is.")
+]
+RoundOption = Annotated[int, typer.Option("--round-to", min=1, help="Other counts are rounded to a multiple of this.")]
 
 
 def main() -> None:
@@ -136,12 +141,16 @@ def fit(
 
 
 @app.command()
-def summary(posterior: PosteriorArgument, csv: CsvOption = None) -> None:
+def summary(
+    posterior: PosteriorArgument, csv: CsvOption = None, small_count: SmallOption = 7, round_to: RoundOption = 5
+) -> None:
     """Mean, sd, median and 95% interval of every parameter."""
     from bayesineq.posterior.files import load
-    from bayesineq.posterior.summarise import summarise
+    from bayesineq.report.released import released_summary
 
-    _show(summarise(load(posterior)), csv)
+    rule = _rule(small_count, round_to)
+    table, audit = released_summary(load(posterior), rule)
+    _show(table, csv, audit, rule)
 
 
 @app.command()
@@ -149,12 +158,36 @@ def measure(
     posterior: PosteriorArgument,
     by: Annotated[str, typer.Option(help="Dimension to compare, for example imd_decile.")],
     csv: CsvOption = None,
+    small_count: SmallOption = 7,
+    round_to: RoundOption = 5,
 ) -> None:
     """Outcome by group and the inequality between groups, absolute and relative, with 95% intervals."""
     from bayesineq.posterior.files import load
-    from bayesineq.posterior.inequality import inequality
+    from bayesineq.report.released import released_measures
 
-    _show(inequality(load(posterior), by=by), csv)
+    rule = _rule(small_count, round_to)
+    table, audit = released_measures(load(posterior), by, rule)
+    _show(table, csv, audit, rule)
+
+
+@app.command()
+def release(
+    posterior: PosteriorArgument,
+    out_file: Annotated[Path, typer.Option("--out", help="File to write (.nc).")],
+    small_count: SmallOption = 7,
+    round_to: RoundOption = 5,
+) -> None:
+    """Write draws of groups that may be passed on; a posterior itself may not."""
+    from bayesineq.posterior.files import load
+    from bayesineq.report.disclosed import cover
+    from bayesineq.report.released import audit_beside, released
+    from bayesineq.tables.release import write_audit
+
+    rule, post = _rule(small_count, round_to), load(posterior)
+    with replacing(out_file) as beside:
+        released(post, rule).to_netcdf(beside, engine="h5netcdf")
+    write_audit([cover(post, rule).audit], audit_beside(out_file), rule)
+    out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -178,19 +211,24 @@ def compare(
         list[str] | None, typer.Option(help="Units that are compared: area (the default), or other dimensions.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
+    small_count: SmallOption = 7,
+    round_to: RoundOption = 5,
 ) -> None:
     """Compare interventions by expected net benefit, and allocate a budget among them."""
-    from bayesineq.decisions.local import local_risk
     from bayesineq.decisions.plans import compare_plans
     from bayesineq.decisions.read_plans import read_plans
     from bayesineq.posterior.files import load
+    from bayesineq.report.released import released_risk
+    from bayesineq.tables.release import write_audit
 
-    risk = local_risk(load(posterior), by=by or ["area"])
+    rule = _rule(small_count, round_to)
+    risk, audit = released_risk(load(posterior), by or ["area"], rule)
     compared = compare_plans(read_plans(plans), risk, budget=budget, threshold=threshold, seed=seed)
     out_folder.mkdir(parents=True, exist_ok=True)
     for name, table in compared.tables.items():
         with replacing(out_folder / f"{name}.csv") as beside:
             table.to_csv(beside, index=False)
+    write_audit([audit], out_folder / "audit.csv", rule)
     words = "\n".join(compared.words)
     with replacing(out_folder / "words.txt") as beside:
         beside.write_text(words + "\n", encoding="utf-8")
@@ -213,6 +251,8 @@ def report(
     explorer: Annotated[
         bool, typer.Option("--explorer", help="Add the linked map, groups and table (extra bayesineq[explorer]).")
     ] = False,
+    small_count: SmallOption = 7,
+    round_to: RoundOption = 5,
 ) -> None:
     """Write a self-contained report with maps, gradients and limits."""
     from bayesineq.dims import AREA
@@ -224,7 +264,8 @@ def report(
     fitted, polygons = load(posterior), read_areas(areas)
     if only_fitted_areas:
         polygons = polygons[polygons[AREA].isin(levels_of(fitted, AREA))]
-    write_report(fitted, polygons, out_file, kind=kind, explorer=explorer)
+    rule = _rule(small_count, round_to)
+    write_report(fitted, polygons, out_file, kind=kind, explorer=explorer, rule=rule)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
@@ -253,10 +294,21 @@ def _graph(
     return contiguity(polygons[polygons[AREA].isin(codes)] if only_table_areas else polygons)
 
 
-def _show(table: pd.DataFrame, csv: Path | None) -> None:
+def _rule(small_count: int, round_to: int) -> Rule:
+    from bayesineq.tables.disclosure import Rule
+
+    return Rule(small_count, round_to)
+
+
+def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:
+    from bayesineq.report.released import audit_beside
+    from bayesineq.tables.release import refuse_people, write_audit
+
+    refuse_people(table, what="the table")
     if csv is not None:
         with replacing(csv) as beside:
             table.to_csv(beside, index=False)
+        write_audit([audit], audit_beside(csv), rule)
     limit = 60
     shown = table.head(limit).to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="")
     out.print(shown, markup=False, highlight=False, soft_wrap=True)

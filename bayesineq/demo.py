@@ -13,9 +13,9 @@ from bayesineq.dims import DECILE, ETHNICITY
 from bayesineq.inference.fit import fit
 from bayesineq.posterior.diagnose import diagnose
 from bayesineq.posterior.files import save
-from bayesineq.posterior.inequality import inequality
 from bayesineq.replacing import replacing
 from bayesineq.report.page import write_report
+from bayesineq.report.released import released_measures
 from bayesineq.simulate.system import simulate_system
 
 
@@ -55,7 +55,7 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     tell("3/4 measuring inequality by deprivation and ethnicity")
     for by in (DECILE, ETHNICITY):
         with replacing(folder / f"prevalence_by_{by}.csv") as beside:
-            inequality(posterior, by=by).to_csv(beside, index=False)
+            released_measures(posterior, by)[0].to_csv(beside, index=False)
 
     tell("4/4 writing the report")
     report = folder / "report.html"

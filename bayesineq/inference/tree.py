@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,12 @@ from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
 from bayesineq.dims import ROW, SAMPLE_DIMS
+
+WORKING: Final = (
+    "working file, not for release: its rows hold how many people each cell has, and its draws tell small counts; "
+    "`bayesineq release` writes a file that may be passed on"
+)
+"""What every posterior says of itself."""
 
 
 def posterior_tree(
@@ -50,7 +57,7 @@ def posterior_tree(
     -------
     DataTree
         Groups `posterior`, `constant_data` and, where given, `sample_stats` and `checks`. Observed counts
-        are not kept: a posterior file is passed on more freely than the table behind it.
+        are not kept. It is a working file all the same, and says so.
     """
     card = design.card
     dims = {card.variable(block.term.name): block.dims for block in design.blocks}
@@ -76,6 +83,9 @@ def posterior_tree(
         "data_sha256": design.sha256,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "bayesineq_version": version("bayesineq"),
+        # Names the fit in what is published: a digest of the data would confirm a guess at a suppressed count.
+        "fit_id": uuid4().hex,
+        "release": WORKING,
         **(attributes or {}),
     }
     return tree

@@ -39,9 +39,16 @@ def save(post: xr.DataTree, path: str | Path) -> Path:
     ------
     PosteriorError
         If `post` is no posterior, or the file cannot be written.
+
+    Notes
+    -----
+    The file holds no observed count. Checks of single rows, from which one could be worked out, are kept to two digits
+    and in rising order, so that none belongs to a row. It still holds how many people each row has: it is a working
+    file, and says so (attribute `release`).
     """
     target = Path(path)
     card_of(post)
+    post = _unlinked(post)
     encoding = {
         f"/{name}": {
             str(key): dict(_COMPRESSION)
@@ -68,6 +75,22 @@ def save(post: xr.DataTree, path: str | Path) -> Path:
         if beside is not None:
             beside.unlink(missing_ok=True)
     return target
+
+
+def _unlinked(post: xr.DataTree) -> xr.DataTree:
+    """Checks without the rows that they are of: with a row's own, its observed count could be solved for."""
+    if "checks" not in post.children:
+        return post
+    kept = post.copy()
+    checks = {}
+    for name, check in post["checks"].data_vars.items():
+        value = np.sort(check.to_numpy().astype(np.float64))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            unit = 10.0 ** np.where(value != 0, np.floor(np.log10(np.abs(value))) - 1, 0.0)
+        rounded = np.round(value, 2) if name == "pit" else np.round(value / unit) * unit
+        checks[name] = (check.dims, np.where(np.isfinite(rounded), rounded, value))
+    kept["checks"] = xr.Dataset(checks)
+    return kept
 
 
 def load(path: str | Path) -> xr.DataTree:

@@ -65,7 +65,32 @@ def inequality(
     MeasureError
         If there is one group only.
     """
-    values = expected(post, population, by=by)
+    return inequality_of(expected(post, population, by=by), by, prob)
+
+
+def inequality_of(values: xr.DataArray, by: str, prob: float = CI_PROB) -> pd.DataFrame:
+    """
+    Outcome by group, and inequality between groups, of draws that are at hand.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, by)
+        Outcome of each group with coordinate `population`, as `expected` gives it.
+    by : str
+        Dimension of the groups.
+    prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        As of `inequality`.
+
+    Raises
+    ------
+    MeasureError
+        If there is one group only.
+    """
     ordered = values[by].attrs.get("ordered") == 1 or values[by].dtype.kind in "iuf"
     tables = [intervals(values.rename(by), [prob]).assign(p_above=float("nan"))]
     for name, (measure, equality) in (_ORDERED if ordered else _UNORDERED).items():

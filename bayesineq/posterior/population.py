@@ -17,7 +17,7 @@ from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError, PosteriorError
 
 _SHOWN: Final = 5
-_PROVENANCE: Final = ("card_name", "engine", "seed", "data_sha256", "created", "bayesineq_version")
+_PROVENANCE: Final = ("card_name", "engine", "seed", "data_sha256", "fit_id", "created", "bayesineq_version")
 
 _parse = lru_cache(maxsize=8)(parse_card)
 
@@ -63,7 +63,8 @@ def provenance(post: xr.DataTree) -> dict[str, str | int | float]:
     Returns
     -------
     dict
-        Its `card_name`, `engine`, `seed`, `data_sha256`, `created`, `bayesineq_version`, as far as it has them.
+        Its `card_name`, `engine`, `seed`, `data_sha256`, `fit_id`, `created`, `bayesineq_version`, as far as it has
+        them.
     """
     return {key: post.attrs[key] for key in _PROVENANCE if key in post.attrs}
 

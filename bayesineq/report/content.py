@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesineq.design.card import ModelCard
@@ -72,6 +73,8 @@ class Content:
         How small counts were treated.
     explorer : Explorer or None
         The explorer, where it was asked for.
+    audit : DataFrame or None
+        What was withheld and why, without a count: `table`, `cell`, `column`, `reason`.
     """
 
     card: ModelCard
@@ -87,6 +90,7 @@ class Content:
     overall: str
     rule: Rule
     explorer: Explorer | None = None
+    audit: pd.DataFrame | None = None
 
 
 def gather(
@@ -192,6 +196,7 @@ def gather(
         overall=estimate(mean, lower, upper, unit),
         rule=rule,
         explorer=found,
+        audit=cover.audit,
     )
 
 

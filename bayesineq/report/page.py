@@ -22,9 +22,11 @@ from bayesineq.report.kinds import Kind, coverage, report_kind
 from bayesineq.report.labels import DEPRIVATION, Labels
 from bayesineq.report.numbers import unit_of
 from bayesineq.report.parts import Table
+from bayesineq.report.released import audit_beside
 from bayesineq.report.style import Chart, direction, to_png, to_svg
 from bayesineq.report.words import sentence
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
+from bayesineq.tables.release import write_audit
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -79,7 +81,8 @@ def write_report(
     areas : GeoDataFrame or None
         Boundaries keyed by code; None leaves the maps out.
     path : str or Path
-        File to write. What stood there is replaced whole, or left as it was.
+        File to write. What stood there is replaced whole, or left as it was. Beside it, under the same name ending in
+        `.audit.csv`, is written what was withheld and why; it holds no count, and is not part of the report.
     kind : {"standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"}
         What the report is for.
     title : str, optional
@@ -89,7 +92,8 @@ def write_report(
     prob : float
         Probability that the intervals hold.
     rule : Rule
-        How small counts are treated.
+        How small counts are treated. Every number, figure and word is made from draws that may be shown, see
+        `bayesineq.report.disclosed`.
     code : str, optional
         Column of area codes in `areas`.
     explorer : bool
@@ -115,6 +119,8 @@ def write_report(
     target = Path(path)
     with replacing(target) as beside:
         beside.write_text(page, encoding="utf-8")
+    if content.audit is not None:
+        write_audit([content.audit], audit_beside(target), rule)
     return target
 
 

@@ -154,7 +154,7 @@ def test_every_part_that_a_board_needs_is_there(page: Page) -> None:
     ):
         assert heading in page.text
     assert "4.4%" in page.text[page.text.index("Unknown ethnic group") :][:60]
-    assert re.search(r"[0-9a-f]{64}", page.text)
+    assert re.search(r"[0-9a-f]{32}", page.text)
 
 
 def test_nothing_is_loaded_from_outside_and_nothing_runs(page: Page) -> None:
