@@ -9,7 +9,7 @@ Tolerance 1e-7: differences of log densities of size 100 in double precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +23,8 @@ from scipy.special import logit
 
 from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts import model, terms
-from bayesineq.inference.nuts.data import Crude
 from bayesineq.inference.nuts.model import LEVEL, MEAN_VARIANCE, build
+from bayesineq.inference.nuts.rough import Coordinates, Hint
 from bayesineq.inference.pc_phi import phi_prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
@@ -132,11 +132,11 @@ def log_sigma(sigma: float) -> float:
 def informative(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let parametrisations be chosen as if the rows said much of some levels and little of others."""
 
-    def pretended(design: Design) -> Crude:
-        stream = np.random.default_rng(1)
-        return Crude(-1.0, stream.uniform(0.0, 20.0, len(design)), stream.normal(0.0, 0.5, len(design)))
+    def pretended(design: Design, coordinates: Sequence[Coordinates]) -> list[Hint]:
+        stream, sizes = np.random.default_rng(1), [len(c.size) for c in coordinates]
+        return [Hint(stream.uniform(0.0, 20.0, n), stream.normal(0.0, 0.5, n)) for n in sizes]
 
-    monkeypatch.setattr(model, "crude", pretended)
+    monkeypatch.setattr(model, "rough", pretended)
 
 
 @pytest.fixture(params=["modes", "edges"])

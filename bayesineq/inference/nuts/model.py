@@ -17,8 +17,8 @@ from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
 from bayesineq.inference.nuts.priors import positive, standard_deviation
-from bayesineq.inference.nuts.spectral import explained
-from bayesineq.inference.nuts.terms import effect
+from bayesineq.inference.nuts.rough import rough
+from bayesineq.inference.nuts.terms import plan
 
 type Tensor = Any
 type Observe = Callable[[Tensor], None]
@@ -56,14 +56,14 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
     card = design.card
     with pm.Model() as model:
         data = {name: pm.Data(name, value) for name, value in model_data(design).items()}
-        pooled = crude(design)
         prior = card.prior("intercept")
         mean, variance = pt.constant(prior["mean"]), pt.constant(prior["sd"] ** 2)
         eta = data["offset"]
-        for block in design.blocks:
+        plans = [plan(block, card, design.adjacency) for block in design.blocks]
+        hints = rough(design, [p.coordinates for p in plans])
+        for block, planned, hint in zip(design.blocks, plans, hints, strict=True):
             name = block.term.name
-            term = effect(block, card, design.adjacency, pooled)
-            pooled = explained(block, pooled)
+            term = planned.add(hint)
             pm.Deterministic(name, term.deviation)
             average = pt.dot(data[f"{name}.centre"], term.deviation)
             mean = mean + average
@@ -73,7 +73,7 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
             if block.weight is not None:
                 contribution = contribution * data[f"{name}.weight"]
             eta = eta + contribution - average
-        centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(pooled.level))
+        centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(crude(design).level))
         pm.Deterministic(LEVEL, centre - (mean - prior["mean"]))
         if observe is None:
             observe_rows(card, eta + centre, data)

@@ -1,151 +1,99 @@
-"""Effects with orthogonal modes, each sampled between the centred and the non-centred form as its data ask."""
+"""Effects with orthogonal modes, each sampled in units of what prior and data say of it together."""
 
 # pytensor publishes its types without annotating its functions.
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from bayesineq.design.matrix import Block
-from bayesineq.inference.nuts.data import Crude
+from bayesineq.inference.nuts.rough import Hint
 from bayesineq.space.adjacency import Adjacency
 
 type Tensor = Any
 Float = NDArray[np.float64]
 
-_MOST: Final = 1.0
 
-
-def modal(name: str, modes: Float, spread: Tensor, nominal: Float, block: Block, pooled: Crude) -> Tensor:
+def matched(name: str, spread: Tensor, hint: Hint) -> Tensor:
     r"""
-    Add an effect :math:`V \\mathrm{diag}(s) z` with independent standard normal z to the model on the context stack.
+    Add independent normal coordinates to the model on the context stack, sampled in units of their rough posterior.
 
-    With few data on a mode its hyperparameters and z are independent in the posterior, with many data they are
-    independent of :math:`s z`. What is sampled is :math:`s^c z`, with c between 0 and 1 as the data on the mode
-    outweigh its prior or not; the posterior is the same for any c (Papaspiliopoulos, Roberts and Skold 2007).
+    A coordinate x with prior N(0, s^2) of which the data say N(e, 1 / i) has the rough posterior N(m, d^2) given s,
+    with :math:`d^2 = s^2 / (1 + i s^2)` and :math:`m = i d^2 e`. Sampled is :math:`(x - m) / d`, about standard normal
+    for every s: no funnel where s may be small, no ridge where the data say much. The posterior is the same for any
+    i and e; they choose between the centred and the non-centred form (Papaspiliopoulos, Roberts and Skold 2007).
 
     Parameters
     ----------
     name : str
         Name of the sampled variable.
-    modes : ndarray, shape (n_level, n_mode)
-        Orthonormal columns V.
-    spread : tensor, shape (n_mode,)
-        Standard deviation s of each mode.
-    nominal : ndarray, shape (n_mode,)
-        `spread` at a standard deviation of one, roughly.
-    block : Block
-        The term.
-    pooled : Crude
-        What the rows say.
+    spread : tensor, shape (n_coordinate,)
+        Prior standard deviation s of each.
+    hint : Hint
+        Information i and estimate e of each.
 
     Returns
     -------
-    tensor, shape (n_level,)
-        The effect.
+    tensor, shape (n_coordinate,)
+        The coordinates.
 
     References
     ----------
     Papaspiliopoulos O, Roberts GO, Skold M. A general framework for the parametrization of hierarchical models.
     Stat Sci 2007. https://doi.org/10.1214/088342307000000014
     """
-    level, typical = level_information(block, pooled)
-    signal = mode_information(modes, block, pooled, level) * (typical * nominal) ** 2
-    share = signal / (1 + signal)
-    log_spread = pt.log(spread)
-    raw = pm.Normal(name, 0.0, pt.exp(share * log_spread), shape=modes.shape[1])
-    basis = pm.Data(f"{name}.modes", modes)
-    return pt.dot(basis, raw * pt.exp((1 - share) * log_spread))
+    unit = pm.Flat(name, shape=len(hint.information))
+    signal = hint.information * spread**2
+    # In units of s: the density of x / s, and the log of d / s.
+    scaled = (signal / (1 + signal)) * hint.estimate / spread + unit / pt.sqrt(1 + signal)
+    pm.Potential(f"{name}.density", -0.5 * pt.sum(scaled**2) - 0.5 * pt.sum(pt.log1p(signal)))
+    return scaled * spread
 
 
-def level_information(block: Block, pooled: Crude) -> tuple[Float, float]:
+def modal(name: str, modes: Float, spread: Tensor, hint: Hint) -> Tensor:
     """
-    What the rows say of each level by itself.
+    Add an effect with independent normal coordinates on orthonormal modes to the model on the context stack.
 
     Parameters
     ----------
-    block : Block
-        A term.
-    pooled : Crude
-        What the rows say.
-
-    Returns
-    -------
-    ndarray, shape (n_level,)
-        Rough precision.
-    float
-        Rough standard deviation of the effects over the levels, by moments, between 0 and 1; 0 where they differ by
-        no more than chance.
-    """
-    weight = np.ones(len(pooled.information)) if block.weight is None else block.weight
-    index = np.zeros(len(weight), dtype=np.int32) if block.index is None else block.index
-    precision = np.bincount(index, pooled.information * weight**2, minlength=block.size)
-    score = np.bincount(index, pooled.information * weight * pooled.residual, minlength=block.size)
-    seen = precision > 0
-    if not seen.any():
-        return precision, 0.0
-    excess = float((score[seen] ** 2 / precision[seen] - 1).sum() / precision.sum())
-    return precision, float(np.clip(np.sqrt(max(excess, 0.0)), 0.0, _MOST))
-
-
-def explained(block: Block, pooled: Crude) -> Crude:
-    """
-    Take what a term explains out of the residuals, so that the next one is not credited with it.
-
-    Parameters
-    ----------
-    block : Block
-        A term.
-    pooled : Crude
-        What the rows say.
-
-    Returns
-    -------
-    Crude
-        The same with smaller residuals: less each level's mean residual, shrunk as its spread and precision ask.
-    """
-    precision, typical = level_information(block, pooled)
-    weight = np.ones(len(pooled.information)) if block.weight is None else block.weight
-    index = np.zeros(len(weight), dtype=np.int32) if block.index is None else block.index
-    score = np.bincount(index, pooled.information * weight * pooled.residual, minlength=block.size)
-    prior = 0.0 if block.term.kind in {"fixed", "linear"} else 1 / max(typical, 1e-6) ** 2
-    mean = score / np.maximum(precision + prior, 1e-12)
-    return replace(pooled, residual=pooled.residual - weight * mean[index])
-
-
-def mode_information(modes: Float, block: Block, pooled: Crude, level: Float) -> Float:
-    """
-    What the rows say of each mode once their average is known.
-
-    Parameters
-    ----------
+    name : str
+        Name of the sampled variable.
     modes : ndarray, shape (n_level, n_mode)
         Orthonormal columns.
-    block : Block
-        A term.
-    pooled : Crude
-        What the rows say.
-    level : ndarray, shape (n_level,)
-        Precision of each level, from `level_information`.
+    spread : tensor, shape (n_mode,)
+        Prior standard deviation of each mode.
+    hint : Hint
+        What the data say of each.
 
     Returns
     -------
-    ndarray, shape (n_mode,)
-        Rough precision; about zero for a mode that the intercept could take over.
+    tensor, shape (n_level,)
+        The effect.
     """
-    share = pooled.information if block.weight is None else pooled.information * block.weight
-    index = np.zeros(len(share), dtype=np.int32) if block.index is None else block.index
-    total = float(pooled.information.sum())
-    first = np.bincount(index, share, minlength=block.size) @ modes
-    own: Float = level @ modes**2
-    return np.maximum(own - first**2 / total, 0.0) if total > 0 else own
+    return pt.dot(pm.Data(f"{name}.modes", modes), matched(name, spread, hint))
+
+
+def zero_sum_basis(size: int) -> Float:
+    """
+    Orthonormal basis of the vectors that sum to zero, its columns near the axes.
+
+    Parameters
+    ----------
+    size : int
+        Number of elements n.
+
+    Returns
+    -------
+    ndarray, shape (n, n - 1)
+        The first n - 1 columns of a Householder reflection that takes the last axis to the constant.
+    """
+    root = np.sqrt(size)
+    return np.vstack([np.eye(size - 1) - 1 / (root + size), np.full((1, size - 1), -1 / root)])
 
 
 def intrinsic_modes(

@@ -17,10 +17,16 @@ from numpy.typing import NDArray
 from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import Block
 from bayesineq.errors import DesignError
-from bayesineq.inference.nuts.data import Crude
 from bayesineq.inference.nuts.icar import unit_icar, unit_leroux, zero_sum
 from bayesineq.inference.nuts.priors import normal, proportion, standard_deviation
-from bayesineq.inference.nuts.spectral import intrinsic_modes, laplacian_modes, level_information, modal
+from bayesineq.inference.nuts.rough import Coordinates, Hint
+from bayesineq.inference.nuts.spectral import (
+    intrinsic_modes,
+    laplacian_modes,
+    matched,
+    modal,
+    zero_sum_basis,
+)
 from bayesineq.inference.pc_phi import phi_prior
 from bayesineq.inference.walks import linear_trend, walk_basis
 from bayesineq.space.adjacency import Adjacency
@@ -50,9 +56,26 @@ class Effect:
     mean_variance: Tensor | None = None
 
 
-def effect(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
+@dataclass(frozen=True, slots=True)
+class Plan:
     """
-    Add a term to the model on the context stack.
+    A term whose hyperparameters are in the model and whose effect is not yet.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+        What its effect is sampled in.
+    add : callable
+        Takes what the data say of each coordinate, adds the effect to the model on the context stack and gives it.
+    """
+
+    coordinates: Coordinates
+    add: Callable[[Hint], Effect]
+
+
+def plan(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+    """
+    Add a term's hyperparameters to the model on the context stack.
 
     Parameters
     ----------
@@ -62,101 +85,142 @@ def effect(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: C
         Its priors.
     adjacency : Adjacency, optional
         Graph of spatial terms.
-    pooled : Crude
-        What the rows say, for the choice of a parametrisation.
 
     Returns
     -------
-    Effect
-        One value a level, in flat order.
+    Plan
+        How to add its effect: one value a level, in flat order.
     """
-    return _KINDS[block.term.kind](block, card, adjacency, pooled)
+    return _KINDS[block.term.kind](block, card, adjacency)
 
 
-def _fixed(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
-    free = normal(f"{block.term.name}.free", card.prior(block.term.name), block.size - 1)
+def _fixed(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+    prior = card.prior(block.term.name)
     others = np.flatnonzero(np.arange(block.size) != block.reference)
-    return Effect(pt.set_subtensor(pt.zeros(block.size)[others], free))
+
+    def add(hint: Hint) -> Effect:
+        free = normal(f"{block.term.name}.free", prior, block.size - 1)
+        return Effect(pt.set_subtensor(pt.zeros(block.size)[others], free))
+
+    return Plan(Coordinates(np.eye(block.size)[:, others], np.full(len(others), prior["sd"]), has_sigma=False), add)
 
 
-def _linear(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
-    return Effect(normal(f"{block.term.name}.free", card.prior(block.term.name), 1))
+def _linear(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+    prior = card.prior(block.term.name)
+    coordinates = Coordinates(None, np.array([prior["sd"]]), has_sigma=False)
+    return Plan(coordinates, lambda hint: Effect(normal(f"{block.term.name}.free", prior, 1)))
 
 
-def _exchangeable(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
-    sigma = standard_deviation(card, block.term.name)
-    name, is_split = f"{block.term.name}.free", block.weight is None and block.size > 1
-    level, typical = level_information(block, pooled)
-    signal = level * typical**2
-    # Split coordinates mix the levels, so all take the levels' average place between the two forms.
-    share = (signal / (1 + signal)).mean() if is_split else signal / (1 + signal)
-    free = pm.Normal(name, 0.0, sigma**share, shape=block.size - is_split) * sigma ** (1 - share)
-    if not is_split:
-        return Effect(free)
-    return Effect(zero_sum(free, np.zeros(block.size, dtype=np.int32)), sigma**2 / block.size)
+def _exchangeable(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+    sigma, name = standard_deviation(card, block.term.name), f"{block.term.name}.free"
+    if block.weight is not None or block.size == 1:
+        by_level = Coordinates(None, np.ones(block.size), has_sigma=True)
+        return Plan(by_level, lambda hint: Effect(matched(name, sigma * np.ones(block.size), hint)))
+    variance = sigma**2 / block.size
+    if block.size <= SPECTRAL:
+        modes, size = zero_sum_basis(block.size), np.ones(block.size - 1)
+        contrasts = Coordinates(modes, size, has_sigma=True)
+        return Plan(contrasts, lambda hint: Effect(modal(name, modes, sigma * size, hint), variance))
+
+    def add(hint: Hint) -> Effect:
+        # Of so many levels each is nearly the coordinate of its own number.
+        level = Hint(hint.information[:-1], np.zeros(block.size - 1))
+        free = matched(name, sigma * np.ones(block.size - 1), level)
+        return Effect(zero_sum(free, np.zeros(block.size, dtype=np.int32)), variance)
+
+    return Plan(Coordinates(None, np.ones(block.size), has_sigma=True), add)
 
 
-def _random_walk(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
+def _random_walk(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     name, order = block.term.name, block.term.order
     sigma = standard_deviation(card, name)
     basis = walk_basis(block.size, order, scale=block.term.scale)
     size = np.linalg.norm(basis, axis=0)
-    walk = modal(f"{name}.free", basis / size, sigma * size, size, block, pooled)
-    if order == 2:
-        walk = walk + linear_trend(block.size) * normal(f"{name}.trend", card.prior(f"{name}.trend"))
-    return Effect(walk)
+
+    def add(hint: Hint) -> Effect:
+        walk = modal(f"{name}.free", basis / size, sigma * size, hint)
+        if order == 2:
+            walk = walk + linear_trend(block.size) * normal(f"{name}.trend", card.prior(f"{name}.trend"))
+        return Effect(walk)
+
+    return Plan(Coordinates(basis / size, size, has_sigma=True), add)
 
 
-def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
+def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     name = block.term.name
     sigma = standard_deviation(card, name)
     rho = proportion(f"{name}.rho", card.prior(f"{name}.rho"))
-    unit = pm.Flat(f"{name}.free", shape=block.size)
-    innovation = 1 - rho**2
-    step = unit[1:] - rho * unit[:-1]
-    pm.Potential(
-        f"{name}.density",
-        -0.5 * unit[0] ** 2 - 0.5 * pt.sum(step**2) / innovation - 0.5 * (block.size - 1) * pt.log(innovation),
-    )
-    return Effect(sigma * unit)
+
+    def add(hint: Hint) -> Effect:
+        unit = pm.Flat(f"{name}.free", shape=block.size)
+        innovation = 1 - rho**2
+        step = unit[1:] - rho * unit[:-1]
+        pm.Potential(
+            f"{name}.density",
+            -0.5 * unit[0] ** 2 - 0.5 * pt.sum(step**2) / innovation - 0.5 * (block.size - 1) * pt.log(innovation),
+        )
+        return Effect(sigma * unit)
+
+    return Plan(Coordinates(None, np.ones(block.size), has_sigma=True), add)
 
 
-def _icar(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
+def _icar(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
     sigma, scale = standard_deviation(card, name), _scale(block, graph)
     if len(graph) > SPECTRAL:
-        return Effect(sigma * unit_icar(f"{name}.structured", graph, scale))
+        return _by_edges(graph, lambda: Effect(sigma * unit_icar(f"{name}.structured", graph, scale)))
     modes, variance = intrinsic_modes(graph, scale)
-    kept, size = variance > 0, np.sqrt(variance[variance > 0])
-    return Effect(modal(f"{name}.free", modes[:, kept], sigma * size, size, block, pooled))
+    modes, size = modes[:, variance > 0], np.sqrt(variance[variance > 0])
+    return Plan(
+        Coordinates(modes, size, has_sigma=True),
+        lambda hint: Effect(modal(f"{name}.free", modes, sigma * size, hint)),
+    )
 
 
-def _bym2(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
+def _bym2(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
     sigma, scale = standard_deviation(card, name), _scale(block, graph)
     prior = card.prior(f"{name}.phi")
     phi = proportion(f"{name}.phi", prior, lambda: phi_prior(prior, graph, scale))
     if len(graph) > SPECTRAL:
-        structured = unit_icar(f"{name}.structured", graph, scale)
-        unstructured = pm.Normal(f"{name}.unstructured", shape=block.size)
-        return Effect(sigma * (pt.sqrt(phi) * structured + pt.sqrt(1 - phi) * unstructured))
+
+        def by_edges() -> Effect:
+            structured = unit_icar(f"{name}.structured", graph, scale)
+            unstructured = pm.Normal(f"{name}.unstructured", shape=block.size)
+            return Effect(sigma * (pt.sqrt(phi) * structured + pt.sqrt(1 - phi) * unstructured))
+
+        return _by_edges(graph, by_edges)
     modes, variance = intrinsic_modes(graph, scale)
     spread = sigma * pt.sqrt(phi * variance + 1 - phi)
-    return Effect(modal(f"{name}.free", modes, spread, np.sqrt(0.5 * variance + 0.5), block, pooled))
+    return Plan(
+        Coordinates(modes, np.sqrt(0.5 * variance + 0.5), has_sigma=True),
+        lambda hint: Effect(modal(f"{name}.free", modes, spread, hint)),
+    )
 
 
-def _leroux(block: Block, card: ModelCard, adjacency: Adjacency | None, pooled: Crude) -> Effect:
+def _leroux(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
     sigma = standard_deviation(card, name)
     rho = proportion(f"{name}.rho", card.prior(f"{name}.rho"))
     if len(graph) > SPECTRAL:
-        unit, mean_variance = unit_leroux(name, graph, rho)
-        if block.weight is None:
-            return Effect(sigma * unit, sigma**2 * mean_variance)
-        return Effect(sigma * (unit + pt.sqrt(mean_variance) * pm.Normal(f"{name}.mean")))
+
+        def by_edges() -> Effect:
+            unit, mean_variance = unit_leroux(name, graph, rho)
+            if block.weight is None:
+                return Effect(sigma * unit, sigma**2 * mean_variance)
+            return Effect(sigma * (unit + pt.sqrt(mean_variance) * pm.Normal(f"{name}.mean")))
+
+        return _by_edges(graph, by_edges)
     modes, precision = laplacian_modes(graph)
     spread = sigma / pt.sqrt(rho * precision + 1 - rho)
-    return Effect(modal(f"{name}.free", modes, spread, 1 / np.sqrt(0.5 * precision + 0.5), block, pooled))
+    return Plan(
+        Coordinates(modes, 1 / np.sqrt(0.5 * precision + 0.5), has_sigma=True),
+        lambda hint: Effect(modal(f"{name}.free", modes, spread, hint)),
+    )
+
+
+def _by_edges(graph: Adjacency, add: Callable[[], Effect]) -> Plan:
+    return Plan(Coordinates(None, np.ones(len(graph)), has_sigma=True), lambda hint: add())
 
 
 def _graph(block: Block, adjacency: Adjacency | None) -> Adjacency:
@@ -169,7 +233,7 @@ def _scale(block: Block, adjacency: Adjacency) -> NDArray[np.float64]:
     return scale_factors(adjacency) if block.term.scale else np.ones(len(adjacency.component_sizes))
 
 
-_KINDS: Final[Mapping[str, Callable[[Block, ModelCard, Adjacency | None, Crude], Effect]]] = {
+_KINDS: Final[Mapping[str, Callable[[Block, ModelCard, Adjacency | None], Plan]]] = {
     "fixed": _fixed,
     "linear": _linear,
     "exchangeable": _exchangeable,
