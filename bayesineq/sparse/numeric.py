@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,8 +16,9 @@ Float = NDArray[np.float64]
 
 _FAST: Final = {"reassoc", "contract", "nsz"}
 
-# Right-hand sides done at once: a constant, so that the innermost loop is one or two vector instructions.
+# A constant, so that the innermost loop is one or two vector instructions.
 _LANES: Final = 8
+_MOST_GROUPS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +96,51 @@ def solve(factor: Factor, right: Float) -> Float:
     s = factor.symbolic
     columns = right[:, None] if right.ndim == 1 else right
     out = np.empty(columns.shape)
-    x = np.empty((len(s), _LANES))
-    for begin in range(0, columns.shape[1], _LANES):
+    for begin, x in lanes(len(s), columns.shape[1]):
         _gather(columns, s.order, begin, x)
-        _forward(s.start, s.row_start, s.row, s.panel_start, factor.panel, x)
-        x /= factor.pivot[:, None]
-        _backward(s.start, s.row_start, s.row, s.panel_start, factor.panel, x)
+        solve_lanes(factor, x)
         _scatter(x, s.order, begin, out)
     return out.reshape(right.shape)
+
+
+def lanes(n: int, n_right: int) -> Iterator[tuple[int, Float]]:
+    """
+    Work space for as many right-hand sides at a time as caches hold.
+
+    Parameters
+    ----------
+    n : int
+        Size of the matrix.
+    n_right : int
+        Number of right-hand sides.
+
+    Yields
+    ------
+    (int, ndarray)
+        First of the right-hand sides to be done, and where to put them in the order of elimination: variables in
+        rows, side by side; not set, and as wide as whole vectors are.
+    """
+    groups = max(min(-(-n_right // _LANES), _MOST_GROUPS), 1)
+    x = np.empty((n, groups * _LANES))
+    for begin in range(0, n_right, groups * _LANES):
+        yield begin, x
+
+
+def solve_lanes(factor: Factor, x: Float) -> None:
+    """
+    Solve L D L' x = b in place.
+
+    Parameters
+    ----------
+    factor : Factor
+        Factorisation.
+    x : ndarray, shape (n, a multiple of 8)
+        Right-hand sides in the order of elimination; becomes the solutions.
+    """
+    s = factor.symbolic
+    _forward(s.start, s.row_start, s.row, s.panel_start, factor.panel, x)
+    x /= factor.pivot[:, None]
+    _backward(s.start, s.row_start, s.row, s.panel_start, factor.panel, x)
 
 
 def half_solve(factor: Factor, noise: Float) -> Float:
@@ -123,10 +162,10 @@ def half_solve(factor: Factor, noise: Float) -> Float:
     s = factor.symbolic
     out = np.empty(noise.shape)
     root = 1.0 / np.sqrt(factor.pivot)[:, None]
-    x = np.zeros((len(s), _LANES))
-    for begin in range(0, noise.shape[1], _LANES):
-        block = noise[:, begin : begin + _LANES]
+    for begin, x in lanes(len(s), noise.shape[1]):
+        block = noise[:, begin : begin + x.shape[1]]
         np.multiply(block, root, out=x[:, : block.shape[1]])
+        x[:, block.shape[1] :] = 0.0
         _backward(s.start, s.row_start, s.row, s.panel_start, factor.panel, x)
         _scatter(x, s.order, begin, out)
     return out
@@ -135,18 +174,18 @@ def half_solve(factor: Factor, noise: Float) -> Float:
 @njit(cache=True, nogil=True)
 def _gather(columns: Float, order: Int, begin: int, x: Float) -> None:
     """Copy the next columns in elimination order; lanes without one get zeros."""
-    count = min(columns.shape[1] - begin, _LANES)
+    count = min(columns.shape[1] - begin, x.shape[1])
     for i in range(len(order)):
         for r in range(count):
             x[i, r] = columns[order[i], begin + r]
-        for r in range(count, _LANES):
+        for r in range(count, x.shape[1]):
             x[i, r] = 0.0
 
 
 @njit(cache=True, nogil=True)
 def _scatter(x: Float, order: Int, begin: int, columns: Float) -> None:
     """Copy columns back into the given order."""
-    count = min(columns.shape[1] - begin, _LANES)
+    count = min(columns.shape[1] - begin, x.shape[1])
     for i in range(len(order)):
         for r in range(count):
             columns[order[i], begin + r] = x[i, r]
@@ -243,7 +282,9 @@ def _factorise(
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def _forward(start: Int, row_start: Int, row: Int, panel_start: Int, panel: Float, x: Float) -> None:
-    """Solve L x = b in place, for `_LANES` right-hand sides."""
+    """Solve L x = b in place."""
+    groups = x.shape[1] // _LANES
+    y = x.reshape(len(x), groups, _LANES)
     for k in range(len(start) - 1):
         first = start[k]
         w = start[k + 1] - first
@@ -252,13 +293,16 @@ def _forward(start: Int, row_start: Int, row: Int, panel_start: Int, panel: Floa
             to = first + i if i < w else row[row_start[k] + i - w]
             for j in range(min(i, w)):
                 t = panel[at + i * w + j]
-                for r in range(_LANES):
-                    x[to, r] -= t * x[first + j, r]
+                for g in range(groups):
+                    for r in range(_LANES):
+                        y[to, g, r] -= t * y[first + j, g, r]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def _backward(start: Int, row_start: Int, row: Int, panel_start: Int, panel: Float, x: Float) -> None:
-    """Solve L' x = b in place, for `_LANES` right-hand sides."""
+    """Solve L' x = b in place."""
+    groups = x.shape[1] // _LANES
+    y = x.reshape(len(x), groups, _LANES)
     for k in range(len(start) - 2, -1, -1):
         first = start[k]
         w = start[k + 1] - first
@@ -267,5 +311,6 @@ def _backward(start: Int, row_start: Int, row: Int, panel_start: Int, panel: Flo
             source = first + i if i < w else row[row_start[k] + i - w]
             for j in range(min(i, w)):
                 t = panel[at + i * w + j]
-                for r in range(_LANES):
-                    x[first + j, r] -= t * x[source, r]
+                for g in range(groups):
+                    for r in range(_LANES):
+                        y[first + j, g, r] -= t * y[source, g, r]

@@ -19,7 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bayesineq.sparse.inverse import selected_inverse
-from bayesineq.sparse.numeric import Factor, factorise, half_solve, solve
+from bayesineq.sparse.numeric import Factor, factorise, half_solve, lanes, solve_lanes
 from bayesineq.sparse.symbolic import Symbolic, analyse
 
 Float = NDArray[np.float64]
@@ -202,8 +202,7 @@ def arrow_with(pattern: Pattern, value: Float, stacked: Float, corner: Float) ->
     # A host may have leaves of several parts.
     np.add.at(core_value, pattern.host_entry, weight * beside)
     factor = factorise(pattern.symbolic, core_value)
-    solved = _sparse_solve(pattern, factor, pivot, weight, stacked)
-    reach, solution = np.ascontiguousarray(solved[:, :n_border]), solved[:, n_border:]
+    reach, solution = _sparse_solve(pattern, factor, pivot, weight, stacked, n_border)
     log_determinant = factor.log_determinant + float(np.log(pivot).sum())
     if not n_border:
         return Arrow(pattern, factor, pivot, weight, reach, corner, log_determinant), solution
@@ -221,34 +220,62 @@ def arrow_with(pattern: Pattern, value: Float, stacked: Float, corner: Float) ->
     return Arrow(pattern, factor, pivot, weight, reach, inner, log_determinant), solution
 
 
-def _sparse_solve(pattern: Pattern, factor: Factor, pivot: Float, weight: Float, right: Float) -> Float:
-    core = np.empty((len(pattern.core), right.shape[1]))
-    _eliminate(right, pattern.core, pattern.leaf, pattern.host_core, weight, core)
-    out = np.empty_like(right)
-    _substitute(solve(factor, core), right, pattern.core, pattern.leaf, pattern.host_core, pivot, weight, out)
-    return out
+def _sparse_solve(
+    pattern: Pattern, factor: Factor, pivot: Float, weight: Float, right: Float, n_first: int
+) -> tuple[Float, Float]:
+    """P^-1 of the first right-hand sides and of the others."""
+    symbolic = factor.symbolic
+    n, n_right = right.shape
+    first, second = np.empty((n, n_first)), np.empty((n, n_right - n_first))
+    core, host = pattern.core[symbolic.order], symbolic.inverse[pattern.host_core]
+    for begin, x in lanes(len(core), n_right):
+        _eliminate(right, begin, core, pattern.leaf, host, weight, x)
+        solve_lanes(factor, x)
+        _substitute(x, right, begin, core, pattern.leaf, host, pivot, weight, first, second)
+    return first, second
 
 
 @njit(cache=True, nogil=True)
-def _eliminate(right: Float, core: Int, leaf: Int, host: Int, weight: Float, out: Float) -> None:
+def _eliminate(right: Float, begin: int, core: Int, leaf: Int, host: Int, weight: Float, x: Float) -> None:
+    """The next right-hand sides in elimination order, leaves folded into their hosts; lanes without one get zeros."""
+    count = min(right.shape[1] - begin, x.shape[1])
     for i in range(len(core)):
-        for r in range(right.shape[1]):
-            out[i, r] = right[core[i], r]
+        for r in range(count):
+            x[i, r] = right[core[i], begin + r]
+        for r in range(count, x.shape[1]):
+            x[i, r] = 0.0
     for k in range(len(leaf)):
-        for r in range(right.shape[1]):
-            out[host[k], r] += weight[k] * right[leaf[k], r]
+        for r in range(count):
+            x[host[k], r] += weight[k] * right[leaf[k], begin + r]
 
 
 @njit(cache=True, nogil=True)
 def _substitute(
-    solved: Float, right: Float, core: Int, leaf: Int, host: Int, pivot: Float, weight: Float, out: Float
+    x: Float,
+    right: Float,
+    begin: int,
+    core: Int,
+    leaf: Int,
+    host: Int,
+    pivot: Float,
+    weight: Float,
+    first: Float,
+    second: Float,
 ) -> None:
+    """Write solutions of the core and of its leaves where they belong."""
+    n_first = first.shape[1]
+    split = min(max(n_first - begin, 0), min(right.shape[1] - begin, x.shape[1]))
+    count = min(right.shape[1] - begin, x.shape[1])
     for i in range(len(core)):
-        for r in range(right.shape[1]):
-            out[core[i], r] = solved[i, r]
+        for r in range(split):
+            first[core[i], begin + r] = x[i, r]
+        for r in range(split, count):
+            second[core[i], begin + r - n_first] = x[i, r]
     for k in range(len(leaf)):
-        for r in range(right.shape[1]):
-            out[leaf[k], r] = right[leaf[k], r] / pivot[k] + weight[k] * solved[host[k], r]
+        for r in range(split):
+            first[leaf[k], begin + r] = right[leaf[k], begin + r] / pivot[k] + weight[k] * x[host[k], r]
+        for r in range(split, count):
+            second[leaf[k], begin + r - n_first] = right[leaf[k], begin + r] / pivot[k] + weight[k] * x[host[k], r]
 
 
 def arrow_solve(system: Arrow, right: Float, right_border: Float) -> tuple[Float, Float]:
@@ -269,7 +296,8 @@ def arrow_solve(system: Arrow, right: Float, right_border: Float) -> tuple[Float
     (ndarray, ndarray)
         The two parts of the solutions.
     """
-    solved = _sparse_solve(system.pattern, system.factor, system.leaf_pivot, system.leaf_weight, right)
+    parts = system.pattern, system.factor, system.leaf_pivot, system.leaf_weight
+    solved, _ = _sparse_solve(*parts, right, right.shape[1])
     return finish(system, solved, right, right_border)
 
 
@@ -295,7 +323,7 @@ def finish(system: Arrow, solved: Float, right: Float, right_border: Float) -> t
     return solved - system.reach @ border, border
 
 
-def selected_covariances(system: Arrow) -> Float:
+def selected_covariances(system: Arrow, spread: Float) -> Float:
     """
     Entries of the inverse's sparse block where P has entries.
 
@@ -303,11 +331,13 @@ def selected_covariances(system: Arrow) -> Float:
     ----------
     system : Arrow
         Factorisation.
+    spread : ndarray, shape (n, n_border)
+        V S with V = `reach` and S = `inner`.
 
     Returns
     -------
     ndarray, shape (n_entry,)
-        (P^-1 + V S V')_ij with V = `reach` and S = `inner`.
+        (P^-1 + V S V')_ij.
     """
     pattern = system.pattern
     covariance = np.empty(len(pattern.row))
@@ -316,7 +346,7 @@ def selected_covariances(system: Arrow) -> Float:
     covariance[pattern.leaf_beside] = system.leaf_weight * of_host
     covariance[pattern.leaf_diagonal] = system.leaf_weight**2 * of_host + 1.0 / system.leaf_pivot
     if system.reach.shape[1]:
-        _add_low_rank(covariance, pattern.row, pattern.column, system.reach @ system.inner, system.reach)
+        _add_low_rank(covariance, pattern.row, pattern.column, spread, system.reach)
     return covariance
 
 

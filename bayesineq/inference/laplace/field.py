@@ -212,7 +212,7 @@ def _structure_log_determinant(latent: Latent, entry: Float, slope: Float) -> fl
     system = arrow(latent.pattern, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
     correlated = [part for part in latent.large_parts if part.rho >= 0]
     if correlated:
-        covariance = selected_covariances(system)
+        covariance = selected_covariances(system, system.reach @ system.inner)
         for part in correlated:
             slope[part.rho] += _trace_of_change(part, covariance)
     return system.log_determinant

@@ -170,8 +170,7 @@ def posterior(
             raise ConvergenceError(_LOST) from error
         used, covariance, calm = curvature, np.empty(0), True
         if variational and not cold:
-            covariance = selected_covariances(system)
-            fresh = variance_of_rows(latent, prior, system, covariance, pool)
+            covariance, fresh = _covariances(latent, prior, system, pool)
             change = fresh - variance
             calm = bool((np.abs(change) <= _VARIANCE_MOVE * fresh + 1e-12).all())
             if data.family == GAUSSIAN:
@@ -204,8 +203,7 @@ def posterior(
         # S belongs to the curvature before the last step; what the bound loses by that is of second order.
         best += 0.25 * float((((curvature - used) * variance) ** 2).sum())
     else:
-        covariance = selected_covariances(system)
-        variance = variance_of_rows(latent, prior, system, covariance, pool)
+        covariance, variance = _covariances(latent, prior, system, pool)
         best -= 0.5 * system.log_determinant
     return Posterior(
         prior=prior,
@@ -227,6 +225,14 @@ _LOST: Final = (
     "the latent field did not settle at some hyperparameters: the data and priors leave a direction almost free "
     '(separation, or very vague priors). Tighten the priors of fixed effects and scales, or use engine="nuts"'
 )
+
+
+def _covariances(latent: Latent, prior: Field, system: Arrow, pool: Executor | None) -> tuple[Float, Float]:
+    """S on the sparse pattern, and the variance of every linear predictor."""
+    spread = system.reach @ system.inner
+    covariance = selected_covariances(system, spread)
+    corner = system.inner[: latent.n_small, : latent.n_small]
+    return covariance, variance_of_rows(latent, prior, (corner, spread, covariance), pool)
 
 
 def _newton_step(

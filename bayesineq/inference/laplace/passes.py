@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
-from bayesineq.inference.laplace.arrow import Arrow
 from bayesineq.inference.laplace.field import Field
 from bayesineq.inference.laplace.likelihoods import FAMILY, NODES, WEIGHTS, expectations
 from bayesineq.inference.laplace.parts import Latent
@@ -216,7 +215,9 @@ def predict(latent: Latent, offset: Float, large: Float, small: Float, pool: Exe
     return out
 
 
-def variance_of_rows(latent: Latent, prior: Field, system: Arrow, covariance: Float, pool: Executor | None) -> Float:
+def variance_of_rows(
+    latent: Latent, prior: Field, covariances: tuple[Float, Float, Float], pool: Executor | None
+) -> Float:
     """
     Variance of every row's linear predictor.
 
@@ -226,10 +227,9 @@ def variance_of_rows(latent: Latent, prior: Field, system: Arrow, covariance: Fl
         The latent field.
     prior : Field
         Its prior, for the scales.
-    system : Arrow
-        Its posterior precision.
-    covariance : ndarray, shape (n_entry,)
-        Posterior covariances on the sparse pattern.
+    covariances : (ndarray, ndarray, ndarray), shapes (n_small, n_small), (n_large, n_border) and (n_entry,)
+        Posterior covariances of small latent values, minus those of large with small ones (further columns are not
+        looked at), and those of large ones on the sparse pattern.
     pool : Executor, optional
         Where to work.
 
@@ -238,12 +238,12 @@ def variance_of_rows(latent: Latent, prior: Field, system: Arrow, covariance: Fl
     ndarray, shape (n_row,)
         Variances.
     """
-    n_small = latent.n_small
-    corner = prior.basis @ system.inner[:n_small, :n_small] @ prior.basis.T
-    across = -(system.reach @ system.inner[:, :n_small]) @ prior.basis.T
-    cross = np.zeros((latent.large.size, latent.small.size))
+    inner, spread, covariance = covariances
+    corner = prior.basis @ inner @ prior.basis.T
+    across = np.zeros((latent.large.size, latent.n_small))
     for k, part in enumerate(latent.large_parts):
-        cross[part.effect] += prior.scale[k] * across[part.latent]
+        across[part.effect] -= prior.scale[k] * spread[part.latent, : latent.n_small]
+    cross = across @ prior.basis.T
     link = np.zeros(len(latent.links.left))
     for c in latent.couplings:
         times = (2.0 if c.twice else 1.0) * prior.scale[c.left] * prior.scale[c.right]
