@@ -31,7 +31,8 @@ _FARTHEST: Final = 24
 _DISTANCES: Final = (1.2, 2.4, 3.8, 5.4, 7.4, 10.0, 13.0)
 _SECTION_DROP: Final = 3.5
 _QUADRATIC: Final = 0.015
-_MISFIT: Final = 0.1
+_MISFIT: Final = 0.07
+_BEYOND: Final = 0.6
 _NEAR_ENOUGH: Final = 5.0
 _ROUNDS: Final = 4
 _CHEAP: Final = 400_000
@@ -55,7 +56,8 @@ class Explored:
     surface : Surface
         The log density between them.
     misfit : float
-        Root mean square error of the interpolated log density where it was last checked; nan where it was not.
+        Root mean square error of the interpolated log density, weighted by the density, where it was last checked; nan
+        where it was not.
     error : float
         Standard deviation of the importance weights of fresh draws of the hyperparameters, relative to their mean.
     evaluations : int
@@ -164,17 +166,25 @@ def _explore_many(model: Model, mode: Mode, centre: list[Node], axes: Float, sol
     cheap = int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset) < _CHEAP
     between, misfit = copula_surface(nodes, axes, correlation, n_section), np.nan
     for round_ in range(_ROUNDS if cheap else 1):
-        wanted = _spread_out(draw_scores(between, 400, np.random.default_rng(round_)), (8 if cheap else 2) * d)
-        fresh = solve(between.positions(wanted))
+        # Draws of the density itself would not find what it leaves out.
+        drawn = draw_scores(between, 400, np.random.default_rng(round_), _BEYOND)
+        fresh = solve(between.positions(_spread_out(drawn, (8 if cheap else 2) * d)))
         at = between.scores(np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d))
-        highest = max(n.log_density for n in nodes)
-        error = np.array([n.log_density - highest for n in fresh]) - between.log_density(at)
-        misfit = float(np.sqrt(np.mean((error - error.mean()) ** 2))) if len(fresh) else np.nan
+        misfit = _misfit(np.array([n.log_density for n in fresh]), between.log_density(at))
         nodes = nodes + fresh
         between = copula_surface(nodes, axes, correlation, n_section)
         if misfit < _MISFIT:
             break
     return _kept(nodes, between, misfit)
+
+
+def _misfit(found: Float, expected: Float) -> float:
+    """Root mean square error of a log density up to a constant, weighted by the density expected; nan for nothing."""
+    if not len(found):
+        return np.nan
+    weight = np.exp(expected - expected.max())
+    error = found - expected
+    return float(np.sqrt(np.average((error - np.average(error, weights=weight)) ** 2, weights=weight)))
 
 
 def _kept(nodes: list[Node], between: Surface, misfit: float) -> Explored:

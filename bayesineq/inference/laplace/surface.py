@@ -246,7 +246,7 @@ def copula_surface(nodes: Sequence[Node], axes: Float, correlation: Float, n_sec
     top = float(fitted[0] + 0.5 * fitted[1 : 1 + d] @ centre)
     smooth = Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, None, 0.0)
     left = y - smooth.log_density(u)
-    rest = RBFInterpolator(u, left, kernel="linear", degree=0)
+    rest = RBFInterpolator(u, left, kernel="cubic", degree=1)
     near = y > -8.0
     return Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, rest, float(np.abs(left[near]).max()))
 
@@ -283,9 +283,9 @@ def _section(t: Float, y: Float, axis: int) -> Section:
     return Section(np.array(u)[order], np.array(place)[order])
 
 
-def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator) -> Float:
+def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator, power: float = 1.0) -> Float:
     """
-    Draw from the density.
+    Draw from the density, or from a power of it.
 
     Parameters
     ----------
@@ -295,6 +295,8 @@ def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator) -> Floa
         How many.
     rng : Generator
         Source of randomness.
+    power : float
+        Below one for draws that reach beyond where the density is thought to lie.
 
     Returns
     -------
@@ -305,6 +307,8 @@ def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator) -> Floa
     if d == 0:
         return np.empty((n_draw, 0))
     proposal, log_weight, _ = _proposals(between, rng)
+    if power != 1.0:
+        log_weight += (power - 1.0) * between.log_density(proposal)
     weight = np.exp(log_weight - log_weight.max())
     order = np.argsort(proposal[:, 0], kind="stable")
     cumulated = np.cumsum(weight[order]) / weight.sum()
