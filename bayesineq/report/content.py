@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,8 @@ from bayesineq.tables.disclosure import DEFAULT_RULE, SUPPRESSED, Rule, shown_co
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+NONE_CODED: Final = "none is coded as unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ def _unknown(frame: Frame) -> dict[str, str]:
         unknown = np.array(unknown_levels(dim, list(held[dim].to_numpy()), frame.labels), dtype=bool)
         withheld = frame.cover.levels(dim)
         share = float(held.to_numpy()[unknown].sum()) / total if total else 0.0
-        said[dim] = f"{100 * share:.1f}%" if unknown.any() else "none is coded as unknown"
+        said[dim] = f"{100 * share:.1f}%" if unknown.any() else NONE_CODED
         if any(unknown_levels(dim, withheld, frame.labels)):
             said[dim] = SUPPRESSED
     return said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,7 @@ from bayesineq.report.labels import DEPRIVATION, dimension_label
 from bayesineq.report.numbers import decimals, with_unit
 from bayesineq.report.outline import outline
 from bayesineq.report.parts import Frame
-from bayesineq.report.style import CONTRAST, EXCEEDANCE, EXCEEDANCE_EDGES, INK, MISSING, QUIET, SEQUENTIAL, direction
+from bayesineq.report.style import EXCEEDANCE, EXCEEDANCE_EDGES, INK, MISSING, PICKED, QUIET, SEQUENTIAL, direction
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -119,7 +119,7 @@ def explorer(
         thresholds=tuple(found["thresholds"]),
         start=found["start"],
         legends={
-            "estimate": tuple(zip(found["palette"]["estimate"], found["classes"], strict=True)),
+            **{name: tuple(classes) for name, classes in found["legends"].items()},
             "probability": tuple(
                 zip(EXCEEDANCE, ("0 to 5%", "5 to 20%", "20 to 80%", "80 to 95%", "95 to 100%"), strict=True)
             ),
@@ -156,7 +156,8 @@ def explorer_data(
     -------
     dict
         `views` (see `explorer_areas.view`: one of all areas, or one of all parts followed by one a part), `thresholds`
-        (in words), `start`, `groups` (a record a group of every dimension), `classes`, `palette` and words.
+        (in words), `start`, `groups` (a record a group of every dimension), `legends` (colour and label of each class
+        of estimates, of areas and of parts), `palette` and words.
 
     Raises
     ------
@@ -164,18 +165,23 @@ def explorer_data(
         If a map would hold more than 8,000 areas, or the boundaries have no such column of parts.
     """
     scale, unit, outcome = shared_scale(frame, values), frame.unit, frame.card.outcome
-    count = len(scale.edges) - 1
-    palette = [SEQUENTIAL[round(k * 4 / max(count - 1, 1))] for k in range(count)]
-    edges = [with_unit(edge, unit, places=scale.places) for edge in scale.edges]
+    views, of_parts = _views(frame, scale, values, areas, names, code, parts)
+    legends = {"estimate": _legend(frame, scale)}
+    if of_parts is not None:
+        legends["parts"] = _legend(frame, of_parts)
     return {
-        "views": _views(frame, scale, values, areas, names, code, parts),
+        "views": views,
         "thresholds": [with_unit(cut, unit, places=scale.places) for cut in scale.cuts],
         "start": scale.start,
         "places": scale.places,
         "suffix": unit.suffix,
         "groups": _groups(frame),
-        "classes": [f"{low} to {high}" for low, high in pairwise(edges)],
-        "palette": {"estimate": palette, "probability": list(EXCEEDANCE), "missing": MISSING},
+        "legends": legends,
+        "palette": {
+            **{name: [colour for colour, _ in classes] for name, classes in legends.items()},
+            "probability": list(EXCEEDANCE),
+            "missing": MISSING,
+        },
         "edges": [100 * edge for edge in EXCEEDANCE_EDGES],
         "outcome": outcome.name,
         "unit": unit.label or outcome.name,
@@ -193,12 +199,13 @@ def _views(
     names: Mapping[str, str],
     code: str | None,
     parts: str | None,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], Scale | None]:
+    """Every map, and the classes of colour of the one of all parts: parts differ far less than areas."""
     levels = _deprivation(frame)
     if parts is None:
         _check_size(len(areas), "all areas on one map")
         shapes = outline(areas, code=code)
-        return [view(frame, scale, values, shapes, name="", names=names, levels=levels)]
+        return [view(frame, scale, values, shapes, name="", names=names, levels=levels)], None
     if parts not in areas.columns:
         raise BayesineqError(
             f"parts={parts!r} is no column of the boundaries, which have {', '.join(map(str, areas.columns))}; join a "
@@ -208,7 +215,8 @@ def _views(
     part_of = areas[parts].set_axis(whole.codes)
     melted = part_shapes(whole, part_of)
     by_part = part_values(values, part_of)
-    made = [view(frame, scale, by_part, melted, name=f"all {len(melted)} parts", names={}, levels={})]
+    of_parts = replace(scale, edges=shared_scale(frame, by_part).edges)
+    made = [view(frame, of_parts, by_part, melted, name=f"all {len(melted)} parts", names={}, levels={})]
     held = values[AREA].to_numpy().astype(str)
     for name in melted.codes.tolist():
         inside = (part_of == name).to_numpy()
@@ -217,7 +225,15 @@ def _views(
         shapes = outline(areas[inside], code=code)
         own = values.isel({AREA: np.isin(held, shapes.codes)})
         made.append(view(frame, scale, own, shapes, name=name, names=names, levels=levels))
-    return made
+    return made, of_parts
+
+
+def _legend(frame: Frame, scale: Scale) -> list[tuple[str, str]]:
+    """Colour and label of each class of estimates."""
+    count = len(scale.edges) - 1
+    edges = [with_unit(edge, frame.unit, places=scale.places) for edge in scale.edges]
+    colours = [SEQUENTIAL[round(k * 4 / max(count - 1, 1))] for k in range(count)]
+    return [(colour, f"{low} to {high}") for colour, (low, high) in zip(colours, pairwise(edges), strict=True)]
 
 
 def _check_size(count: int, what: str) -> None:
@@ -239,7 +255,7 @@ def map_spec() -> dict[str, Any]:
     """
     alt = _altair()
     colour = (
-        "!isValid(datum.mean) ? palette.missing : show === 'estimate' ? palette.estimate[datum.tone] : "
+        "!isValid(datum.mean) ? palette.missing : show !== 'probability' ? palette[show][datum.tone] : "
         "datum.above[cut] < edges[1] ? palette.probability[0] : "
         "datum.above[cut] < edges[2] ? palette.probability[1] : "
         "datum.above[cut] <= edges[3] ? palette.probability[2] : "
@@ -254,8 +270,8 @@ def map_spec() -> dict[str, Any]:
         .encode(color=alt.Color("colour:N", scale=None))
     )
     # Outlines lie over all areas, or neighbours would cover half of them.
-    of_group = base.mark_geoshape(fill=None, stroke=CONTRAST, strokeWidth=1.4, aria=False).transform_filter(
-        "datum.level === level"
+    of_group = base.mark_geoshape(fill=None, stroke=PICKED, strokeWidth=1.6, aria=False).transform_filter(
+        "level !== '' && datum.level === level"
     )
     of_area = base.mark_geoshape(fill=None, stroke=INK, strokeWidth=3.5, aria=False).transform_filter(
         "datum.code === chosen"
@@ -281,8 +297,8 @@ def group_spec() -> dict[str, Any]:
     alt = _altair()
     base = alt.Chart(alt.NamedData("groups"), width="container", height=260).transform_filter("datum.dim === dim")
     y = alt.Y("label:N", sort=alt.SortField("order"), title=None, axis=alt.Axis(labelLimit=180, labelColor=INK))
-    x = alt.X("mean:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(labelColor=INK))
-    picked = alt.condition("datum.level === level", alt.value(CONTRAST), alt.value(QUIET))
+    x = alt.X("mean:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(labelColor=INK, tickCount=6))
+    picked = alt.condition("datum.level === level", alt.value(PICKED), alt.value(QUIET))
     lines = base.mark_rule(strokeWidth=2).encode(y=y, x=alt.X("lower:Q"), x2="upper:Q", color=picked)
     dots = base.mark_point(filled=True, size=90, opacity=1).encode(
         y=y, x=x, color=picked, tooltip=[alt.Tooltip("label:N", title="Group"), alt.Tooltip("said:N", title="Estimate")]

@@ -89,8 +89,8 @@ def plot_forest(
     if not groups["unknown"].any():
         held = "No group is coded as unknown."
     caption = (
-        f"Posterior means with {100 * prob:.0f}% credible intervals; the dashed line is the average of all, "
-        f"{with_unit(average, unit)}. {held} "
+        f"Posterior means with {100 * prob:.0f}% credible intervals; the dashed line is the average of these "
+        f"groups by their size, {with_unit(average, unit)}. {held} "
         f"Direction: {direction(more_is)}." + (f" {unseen} groups with small counts are not shown." if unseen else "")
     )
     parts = groups_in_words(shown, unit)

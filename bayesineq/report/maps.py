@@ -257,7 +257,7 @@ def _titles(
     statistic: Statistic, outcome: str, threshold: float | Literal["average"], unit: Unit, prob: float
 ) -> tuple[str, str]:
     if statistic == "mean":
-        return f"Estimated {outcome}", "posterior mean"
+        return f"Estimated {outcome}", "estimate"
     if statistic == "width":
         return (
             f"How uncertain {outcome} is",
@@ -269,7 +269,7 @@ def _titles(
 
 def _how_to_read(statistic: Statistic, more_is: MoreIs, prob: float) -> str:
     if statistic == "mean":
-        return f"Classes hold about equally many areas. Direction: {direction(more_is)}."
+        return f"Estimates are posterior means; classes hold about equally many areas. Direction: {direction(more_is)}."
     if statistic == "width":
         return f"The wider the {100 * prob:.0f}% credible interval, the less is known about an area."
     return (

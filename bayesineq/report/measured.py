@@ -124,8 +124,10 @@ def _measure(
         draws = flat(over_draws(function, values, dim, options=options))
     except MeasureError:
         return (name, kind, "not defined", f"{none:g}", "Some draws have no such ratio: their line reaches zero.")
-    lower, upper = ends(draws, frame.prob)
     absolute = none == 0.0
+    if not absolute and not (draws > 0).all():
+        return (name, kind, "not defined", f"{none:g}", "Some draws have no such ratio: their line reaches zero.")
+    lower, upper = ends(draws, frame.prob)
     unit, places = (frame.unit, None) if absolute else (PLAIN, 2)
     shown = estimate(float(draws.mean()), lower, upper, unit, is_difference=absolute, places=places)
     index = "index" in name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,14 +19,14 @@ from bayesineq.dims import CI_PROB
 from bayesineq.posterior.diagnose import Diagnosis
 from bayesineq.replacing import replacing
 from bayesineq.report.chance import CHANCES
-from bayesineq.report.content import Content, gather
+from bayesineq.report.content import NONE_CODED, Content, gather
 from bayesineq.report.kinds import Kind, coverage, report_kind
-from bayesineq.report.labels import DEPRIVATION, Labels
+from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label
 from bayesineq.report.numbers import unit_of
-from bayesineq.report.parts import Table
+from bayesineq.report.parts import Section, Table
 from bayesineq.report.released import audit_beside
 from bayesineq.report.style import Chart, direction, to_png, to_svg
-from bayesineq.report.words import sentence
+from bayesineq.report.words import listed, sentence
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
 from bayesineq.tables.release import write_audit
 
@@ -70,6 +72,7 @@ def write_report(
     code: str | None = None,
     explorer: bool = False,
     parts: str | None = None,
+    further: Sequence[Section] = (),
 ) -> Path:
     """
     Write a report of a posterior: one HTML file that needs no network, no script and no other file.
@@ -102,6 +105,8 @@ def write_report(
     parts : str, optional
         Column of `areas` with the part of the map that each lies in, such as its integrated care board. The explorer
         then opens on a map of the parts and shows the areas of the one that is chosen; above 8,000 areas it must.
+    further : sequence of Section
+        Sections to add after those of the posterior, such as `bayesineq.report.plans.plan_sections`.
 
     Returns
     -------
@@ -115,6 +120,7 @@ def write_report(
     """
     report_kind(kind)
     content = gather(post, areas, labels=labels, prob=prob, rule=rule, code=code, with_explorer=explorer, parts=parts)
+    content = replace(content, sections=(*content.sections, *further))
     page = render(content, kind=kind, title=title, prob=prob)
     target = Path(path)
     with replacing(target) as beside:
@@ -188,6 +194,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "card": card,
         "contents": anchors,
         "answer": content.answer,
+        "unknown": _unknown(content),
         "overall": content.overall,
         "direction": direction(card.outcome.more_is),
         "level": f"{100 * prob:.0f}%",
@@ -203,6 +210,18 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "rule": str(content.rule),
     }
     return environment.get_template("report.html").render(context)
+
+
+def _unknown(content: Content) -> list[str]:
+    """Whose group is unknown, and where none is said to be: the two are different things."""
+    dims = [dim for dim in content.unknown if dim not in DEPRIVATION]
+    shares = {dimension_label(dim): content.unknown[dim] for dim in dims}
+    said = [f"The {name} of {share} of people is unknown." for name, share in shares.items() if share != NONE_CODED]
+    if silent := [name for name, share in shares.items() if share == NONE_CODED]:
+        said.append(
+            f"Nobody is coded as unknown by {listed(silent)}: whoever was, had been left out or given a group before."
+        )
+    return said
 
 
 def _policy(content: Content) -> str:
@@ -237,7 +256,7 @@ def _picture(chart: Chart) -> dict[str, str]:
     # As an image, a drawing cannot run anything, whatever its labels hold, and its ids stay its own.
     kind, content = ("svg+xml", to_svg(chart)) if vector else ("png", to_png(chart, dpi=200))
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    return {"source": source, "alt": chart.alt, "caption": f"{chart.title}. {chart.caption}"}
+    return {"source": source, "title": chart.title, "alt": chart.alt, "caption": f"{chart.title}. {chart.caption}"}
 
 
 def _checks(diagnosis: Diagnosis) -> Table:

@@ -115,7 +115,9 @@ def group_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> S
     if comparable.any():
         labels = table.loc[comparable, "label"].tolist()
         compared = like.values.isel({dim: place[comparable]})
-        said = tuple(groups(compared, dim, labels, outcome=named, more_is=outcome.more_is, prob=frame.prob))
+        said = tuple(
+            groups(compared, dim, labels, outcome=named, unit=frame.unit, more_is=outcome.more_is, prob=frame.prob)
+        )
     chart = plot_forest(
         like.values,
         dim,

@@ -22,6 +22,9 @@ QUIET: Final = "#4c6272"
 GRID: Final = "#d8dde0"
 ACCENT: Final = "#005eb8"
 CONTRAST: Final = "#b5480a"
+PICKED: Final = "#c9147c"
+"""What a reader has picked out: a hue that no palette holds."""
+
 PAPER: Final = "#ffffff"
 MISSING: Final = "#f0f4f5"
 

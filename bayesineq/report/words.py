@@ -20,7 +20,7 @@ from bayesineq.report.style import MoreIs, direction
 SURE: Final = 0.95
 """Probability from which an area counts as above or below the average in sentences."""
 
-_NAMED: Final = 6
+_NAMED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +155,12 @@ def groups(
     labels: list[str],
     *,
     outcome: str,
+    unit: Unit,
     more_is: MoreIs = "worse",
     prob: float = CI_PROB,
 ) -> list[Statement]:
     """
-    Say which groups differ from the average of all, and which is most likely the highest.
+    Say which groups differ from the average of all, by how much at most, and which is most likely the highest.
 
     Parameters
     ----------
@@ -171,6 +172,8 @@ def groups(
         Its groups in words, in the order of `values`.
     outcome : str
         The outcome in words.
+    unit : Unit
+        How values are written.
     more_is : {"worse", "better"}
         Polarity of the outcome.
     prob : float
@@ -187,18 +190,19 @@ def groups(
             Statement(f"By {dimension_label(dim)}, there is one group only, so nothing can be compared.", False, 0.5)
         ]
     weight = values[POPULATION].to_numpy().astype(np.float64)
-    gap = draws - (draws @ (weight / weight.sum()))[:, None]
+    average = draws @ (weight / weight.sum())
+    gap, mean = draws - average[:, None], draws.mean(axis=0)
+    digits = decimals([float(v) * unit.factor for v in mean])
     tail = (1.0 - prob) / 2.0
     lower, upper = np.quantile(gap, (tail, 1.0 - tail), axis=0)
     by, n_draw = f"By {dimension_label(dim)}, ", len(draws)
     order = np.argsort(-gap.mean(axis=0))
     said = []
     for word, clear, ranked in (("higher", lower > 0, order), ("lower", upper < 0, order[::-1])):
-        named = [labels[k] for k in ranked if clear[k]]
+        named = [f"{labels[k]} ({with_unit(mean[k], unit, places=digits)})" for k in ranked if clear[k]]
         if not named:
             continue
-        more = [f"{len(named) - _NAMED} more"] if len(named) > _NAMED else []
-        shown = listed([*named[:_NAMED], *more])
+        shown = _names(named)
         least = float(((gap > 0) if word == "higher" else (gap < 0)).mean(axis=0)[clear].min())
         verdict = "worse" if (word == "higher") == (more_is == "worse") else "better"
         number = percent(least, n_draw)
@@ -209,13 +213,18 @@ def groups(
                 f"{by}{outcome} is {word} than the average, which is {verdict}, in: {shown} ({sure}).", True, least
             )
         )
-    unclear = int(((lower <= 0) & (upper >= 0)).sum())
+        if verdict == "worse":
+            far = next(k for k in ranked if clear[k])
+            said.append(_furthest(labels[far], gap[:, far], average, by, unit, prob))
+    open_ = [labels[k] for k in order if lower[k] <= 0 <= upper[k]]
+    unclear = len(open_)
     if unclear == len(labels):
         said.append(Statement(f"{by}the data show no group to differ from the average in {outcome}.", False, 0.5))
     elif unclear:
         said.append(
             Statement(
-                f"{by}the data do not show whether {unclear} of the {len(labels)} groups differ from the average.",
+                f"{by}the data do not show whether {unclear} of the {len(labels)} groups differ from the average: "
+                f"{_names(open_)}.",
                 False,
                 0.5,
             )
@@ -228,6 +237,29 @@ def groups(
             Statement(f"{by}the highest level of all is that of {labels[top]} ({sure}).", True, float(best[top]))
         )
     return said
+
+
+def _furthest(
+    label: str, gap: NDArray[np.float64], average: NDArray[np.float64], by: str, unit: Unit, prob: float
+) -> Statement:
+    """How far the group that fares worst lies from the average."""
+    lower, upper = ends(gap, prob)
+    low, high = (lower, upper) if lower > 0 else (-upper, -lower)
+    size = abs(float(gap.mean()))
+    places = decimals([v * unit.factor for v in (size, low, high)])
+    side = "above" if lower > 0 else "below"
+    return Statement(
+        f"{by}{label} is furthest {side} the average of {with_unit(float(average.mean()), unit)}: by "
+        f"{with_unit(size, unit, is_difference=True, places=places)} ({100 * prob:.0f}% interval "
+        f"{write(low * unit.factor, places)} to {write(high * unit.factor, places)}).",
+        True,
+        float(max((gap > 0).mean(), (gap < 0).mean())),
+    )
+
+
+def _names(names: list[str]) -> str:
+    """The first few of many names."""
+    return listed([*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
 
 
 def association(

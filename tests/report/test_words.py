@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,25 +88,36 @@ def group_values(means: list[float], sd: float = 0.002) -> xr.DataArray:
 
 
 def texts(values: xr.DataArray, names: list[str], more_is: str = "worse") -> list[str]:
-    return [s.text for s in groups(values, "ethnicity", names, outcome="smoking", more_is=more_is)]
+    return [s.text for s in groups(values, "ethnicity", names, outcome="smoking", unit=PERCENT, more_is=more_is)]
 
 
 def test_groups_are_named_where_they_differ_from_the_average() -> None:
     found = texts(group_values([0.10, 0.15, 0.20]), ["low", "middle", "high"])
-    assert found[0].startswith("By ethnic group, smoking is higher than the average, which is worse, in: high (")
-    assert found[1].startswith("By ethnic group, smoking is lower than the average, which is better, in: low (")
-    assert found[2] == "By ethnic group, the data do not show whether 1 of the 3 groups differ from the average."
-    assert found[3] == ("By ethnic group, the highest level of all is that of high (almost certain, more than 99%).")
+    assert found[0].startswith(
+        "By ethnic group, smoking is higher than the average, which is worse, in: high (20.0%) ("
+    )
+    assert re.fullmatch(
+        r"By ethnic group, high is furthest above the average of 15\.0%: by (5\.0\d|4\.9\d) percentage points "
+        r"\(95% interval 4\.\d\d to 5\.\d\d\)\.",
+        found[1],
+    )
+    assert found[2].startswith("By ethnic group, smoking is lower than the average, which is better, in: low (10.0%) (")
+    assert (
+        found[3] == "By ethnic group, the data do not show whether 1 of the 3 groups differ from the average: middle."
+    )
+    assert found[4] == ("By ethnic group, the highest level of all is that of high (almost certain, more than 99%).")
     turned = texts(group_values([0.20, 0.15, 0.10]), ["low", "middle", "high"])
     assert "worse, in: low (" in turned[0]
-    assert "better, in: high (" in texts(group_values([0.10, 0.15, 0.20]), ["low", "middle", "high"], "better")[0]
+    good = texts(group_values([0.10, 0.15, 0.20]), ["low", "middle", "high"], "better")
+    assert "better, in: high (" in good[0]
+    assert "low is furthest below the average of 15.0%: by " in good[2]
 
 
 def test_equal_groups_yield_no_claim() -> None:
-    statements = groups(group_values([0.1, 0.1, 0.1]), "ethnicity", ["a", "b", "c"], outcome="smoking")
+    statements = groups(group_values([0.1, 0.1, 0.1]), "ethnicity", ["a", "b", "c"], outcome="smoking", unit=PERCENT)
     assert [s.is_claim for s in statements] == [False]
     assert statements[0].text == "By ethnic group, the data show no group to differ from the average in smoking."
-    assert not groups(group_values([0.1]), "ethnicity", ["a"], outcome="smoking")[0].is_claim
+    assert not groups(group_values([0.1]), "ethnicity", ["a"], outcome="smoking", unit=PERCENT)[0].is_claim
 
 
 def test_places_are_counted_at_95_percent() -> None:

@@ -70,7 +70,7 @@
     const kind = controls.part && Number(controls.part.value) === 0 ? " parts are above " : " areas are above ";
     find("limit").textContent = limit;
     controls.cut.setAttribute("aria-valuetext", limit);
-    find("count").textContent = sure + " of " + known.length + kind + limit + " with a probability of 95% or more.";
+    find("count").textContent = sure.toLocaleString("en-GB") + " of " + known.length.toLocaleString("en-GB") + kind + limit + " with a probability of 95% or more.";
     const body = find("table");
     const area = state.byCode.get(controls.area.value);
     body.replaceChildren();
@@ -90,11 +90,13 @@
   async function draw() {
     map.view.signal("level", state.level);
     groups.view.signal("level", controls.dim.value === data.linked ? state.level : "");
-    map.view.signal("chosen", controls.area.value).signal("show", controls.show.value);
+    const overview = controls.part && Number(controls.part.value) === 0;
+    const shown = overview && controls.show.value === "estimate" ? "parts" : controls.show.value;
+    map.view.signal("chosen", controls.area.value).signal("show", shown);
     map.view.signal("cut", Number(controls.cut.value));
     groups.view.signal("dim", controls.dim.value);
     groups.view.height(26 * data.groups.filter((group) => group.dim === controls.dim.value).length);
-    for (const legend of document.querySelectorAll("[data-legend]")) legend.hidden = legend.dataset.legend !== controls.show.value;
+    for (const legend of document.querySelectorAll("[data-legend]")) legend.hidden = legend.dataset.legend !== shown;
     tell();
     await Promise.all([map.view.runAsync(), groups.view.runAsync()]);
     const part = controls.part ? controls.part.value : "0";
