@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -97,36 +98,47 @@ def simulated(n: int, seed: int = 1) -> Design:
 def england() -> Design:
     """Bad health at the 2021 census by small area, from the published files."""
 
-    def census(table: str) -> pd.DataFrame:
-        frame = pd.read_csv(SHARED / f"data/census2021/census2021-{table}-lsoa.csv.gz", index_col="geography code")
+    def census(table: str, wanted: Callable[[str], bool]) -> pd.DataFrame:
+        def used(column: str) -> bool:
+            return column == "geography code" or wanted(column.split("; measures")[0])
+
+        path = SHARED / f"data/census2021/census2021-{table}-lsoa.csv.gz"
+        frame = pd.read_csv(path, index_col="geography code", usecols=used)
         return frame.rename(columns=lambda c: c.split("; measures")[0])
 
-    health, ethnicity, age = census("ts037"), census("ts021"), census("ts007a")
-    imd = pd.read_csv(SHARED / "data/imd/File_7_IoD2025_reassembled.csv.gz", encoding="utf-8-sig")
-    decile = next(c for c in imd.columns if "Multiple" in c and "Decile" in c)
-    codes = imd.iloc[:, 0].astype(str)
-    health, ethnicity, age = health.loc[codes], ethnicity.loc[codes], age.loc[codes]
+    def total(column: str) -> bool:
+        return "Total" in column
 
-    def share(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-        total = next(c for c in frame.columns if "Total" in c)
-        return (frame[columns].sum(axis=1) / frame[total]).to_numpy()
+    def bad(column: str) -> bool:
+        return "bad health" in column.lower()
 
-    bad = [c for c in health.columns if "bad health" in c.lower()]
-    group = {
-        name: [c for c in ethnicity if c.removeprefix("Ethnic group: ").startswith(name.title()) and c.count(":") < 2]
-        for name in ("asian", "black", "mixed", "other")
-    }
-    old = [c for c in age.columns if any(f"{a} to {a + 4}" in c for a in (65, 70, 75, 80)) or "85" in c]
-    table = pd.DataFrame(
-        {
-            "area": codes.to_numpy(),
-            "imd_decile": imd[decile].to_numpy(),
-            "residents": health[next(c for c in health.columns if "Total" in c)].to_numpy(),
-            "bad_health": health[bad].sum(axis=1).to_numpy(),
-            **{name: share(ethnicity, columns) for name, columns in group.items()},
-            "aged_65_and_over": share(age, old),
-        }
+    def group(column: str) -> str:
+        return (
+            column.removeprefix("Ethnic group: ").split(",")[0].split(" ")[0].lower() if column.count(":") < 2 else ""
+        )
+
+    def old(column: str) -> bool:
+        return any(f"{a} to {a + 4}" in column for a in (65, 70, 75, 80)) or "85" in column
+
+    imd = pd.read_csv(
+        SHARED / "data/imd/File_7_IoD2025_reassembled.csv.gz",
+        encoding="utf-8-sig",
+        usecols=lambda c: c.startswith("LSOA code") or ("Multiple" in c and "Decile" in c),
     )
+    codes = imd.iloc[:, 0].astype(str).to_numpy()
+    columns: dict[str, np.ndarray] = {"area": codes, "imd_decile": imd.iloc[:, 1].to_numpy()}
+    health = census("ts037", lambda c: total(c) or bad(c)).loc[codes]
+    columns["residents"] = health[next(c for c in health if total(c))].to_numpy()
+    columns["bad_health"] = health[[c for c in health if bad(c)]].sum(axis=1).to_numpy()
+    names = ("asian", "black", "mixed", "other")
+    ethnicity = census("ts021", lambda c: total(c) or group(c) in names).loc[codes]
+    everyone = ethnicity[next(c for c in ethnicity if total(c))]
+    for name in names:
+        columns[name] = (ethnicity[[c for c in ethnicity if group(c) == name]].sum(axis=1) / everyone).to_numpy()
+    age = census("ts007a", lambda c: total(c) or old(c)).loc[codes]
+    aged = age[[c for c in age if old(c)]].sum(axis=1)
+    columns["aged_65_and_over"] = (aged / age[next(c for c in age if total(c))]).to_numpy()
+    table = pd.DataFrame(columns)
     pairs = pd.read_parquet(SHARED / "data/boundaries/lsoa21_england_adjacency.parquet").iloc[:, :2].astype(str)
     graph = from_edges(pairs.to_numpy(), areas=codes)
     return design(table, read_card("area_health"), adjacency=graph)

@@ -218,7 +218,7 @@ def test_draws_have_the_covariance_of_the_field() -> None:
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
     found = posterior(model.latent, model.data, prior_at(model, x), start)
     n_draw = 20_000
-    z, alpha = centred_draws(model, found, n_draw, np.random.default_rng(1))
+    z, alpha = centred_draws(model, found.system, n_draw, np.random.default_rng(1))
     assert_allclose(model.latent.constraint.T @ z, 0.0, atol=1e-8)
     large, small = effects(model.latent, found.prior, z, alpha)
     zero = np.zeros(len(design))

@@ -12,14 +12,14 @@ half of every BYM2 effect is made of leaves, which halves the field.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from bayesineq.sparse.inverse import selected_inverse
-from bayesineq.sparse.numeric import Factor, factorise, half_solve, lanes, solve_lanes
+from bayesineq.sparse.numeric import Factor, factorise, lanes, solve_lanes
 from bayesineq.sparse.symbolic import Symbolic, analyse
 
 Float = NDArray[np.float64]
@@ -193,15 +193,7 @@ def arrow_with(pattern: Pattern, value: Float, stacked: Float, corner: Float) ->
         If P is not positive definite or the border's system is singular.
     """
     n_border = len(corner)
-    pivot = value[pattern.leaf_diagonal]
-    if not (pivot > 0.0).all():
-        raise np.linalg.LinAlgError("matrix is not positive definite")
-    beside = value[pattern.leaf_beside]
-    weight = -beside / pivot
-    core_value = value[pattern.core_entry]
-    # A host may have leaves of several parts.
-    np.add.at(core_value, pattern.host_entry, weight * beside)
-    factor = factorise(pattern.symbolic, core_value)
+    factor, pivot, weight = _sparse_factor(pattern, value)
     reach, solution = _sparse_solve(pattern, factor, pivot, weight, stacked, n_border)
     log_determinant = factor.log_determinant + float(np.log(pivot).sum())
     if not n_border:
@@ -218,6 +210,39 @@ def arrow_with(pattern: Pattern, value: Float, stacked: Float, corner: Float) ->
     inner = 0.5 * (inner + inner.T)
     log_determinant += float(log_schur - 2.0 * np.log(scale).sum())
     return Arrow(pattern, factor, pivot, weight, reach, inner, log_determinant), solution
+
+
+def with_sparse_part(system: Arrow, value: Float, border: Float) -> Arrow:
+    """
+    An arrow system that was kept without its sparse part, whole again.
+
+    Parameters
+    ----------
+    system : Arrow
+        What was kept.
+    value, border
+        As in `arrow`.
+
+    Returns
+    -------
+    Arrow
+        With `factor`, `leaf_pivot`, `leaf_weight` and `reach` made anew.
+    """
+    factor, pivot, weight = _sparse_factor(system.pattern, value)
+    reach, _ = _sparse_solve(system.pattern, factor, pivot, weight, border, border.shape[1])
+    return replace(system, factor=factor, leaf_pivot=pivot, leaf_weight=weight, reach=reach)
+
+
+def _sparse_factor(pattern: Pattern, value: Float) -> tuple[Factor, Float, Float]:
+    pivot = value[pattern.leaf_diagonal]
+    if not (pivot > 0.0).all():
+        raise np.linalg.LinAlgError("matrix is not positive definite")
+    beside = value[pattern.leaf_beside]
+    weight = -beside / pivot
+    core_value = value[pattern.core_entry]
+    # A host may have leaves of several parts.
+    np.add.at(core_value, pattern.host_entry, weight * beside)
+    return factorise(pattern.symbolic, core_value), pivot, weight
 
 
 def _sparse_solve(
@@ -348,33 +373,6 @@ def selected_covariances(system: Arrow, spread: Float) -> Float:
     if system.reach.shape[1]:
         _add_low_rank(covariance, pattern.row, pattern.column, spread, system.reach)
     return covariance
-
-
-def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:
-    """
-    Draws of N(0, P^-1).
-
-    Parameters
-    ----------
-    system : Arrow
-        Factorisation.
-    n_draw : int
-        How many.
-    rng : Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray, shape (n, n_draw)
-        Draws.
-    """
-    pattern = system.pattern
-    out = np.empty((len(pattern.core) + len(pattern.leaf), n_draw))
-    out[pattern.core] = half_solve(system.factor, rng.standard_normal((len(pattern.core), n_draw)))
-    white = rng.standard_normal((len(pattern.leaf), n_draw))
-    white /= np.sqrt(system.leaf_pivot)[:, None]
-    out[pattern.leaf] = white + system.leaf_weight[:, None] * out[pattern.host]
-    return out
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})

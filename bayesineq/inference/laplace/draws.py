@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from bayesineq.inference.laplace.arrow import sparse_draws
+from bayesineq.inference.laplace.arrow import Arrow
 from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import Model
-from bayesineq.inference.laplace.newton import Posterior
+from bayesineq.inference.laplace.newton import Posterior, system_of
 from bayesineq.inference.laplace.surface import draw_scores
+from bayesineq.sparse.numeric import half_solve
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -68,14 +69,21 @@ def joint_draws(
     latent = model.latent
     large = np.empty((n_draw, latent.large.size), dtype=np.float32)
     small = np.empty((n_draw, latent.small.size))
+    rows = [np.flatnonzero(nearest == k) for k in range(len(explored.nodes))]
+    used = [k for k in range(len(rows)) if len(rows[k])]
+    # Each node is factorised while the draws of the one before are made; none is kept longer than that.
+    systems = [pool.submit(system_of, latent, explored.nodes[used[0]].found)]
     jobs = []
-    for k, place in enumerate(explored.nodes):
-        mine = np.flatnonzero(nearest == k)
-        for at in range(0, len(mine), _BLOCK):
-            block = mine[at : at + _BLOCK]
-            jobs.append(
-                pool.submit(_block, model, place.found, moves, away[block], rest[int(block[0])], block, large, small)
-            )
+    for number, k in enumerate(used):
+        found = explored.nodes[k].found
+        if number + 1 < len(used):
+            systems.append(pool.submit(system_of, latent, explored.nodes[used[number + 1]].found))
+        system = systems.pop(0)
+        for at in range(0, len(rows[k]), _BLOCK):
+            block = rows[k][at : at + _BLOCK]
+            args = (model, found, system, moves, away[block], rest[int(block[0])], block, large, small)
+            jobs.append(pool.submit(_block, *args))
+        del system
     for done, job in enumerate(jobs):
         job.result()
         report(f"joint draws: {100 * (done + 1) // len(jobs)}%")
@@ -119,6 +127,7 @@ def _moves(model: Model, explored: Explored) -> tuple[Float, Float]:
 def _block(
     model: Model,
     found: Posterior,
+    system: Future[Arrow],
     moves: tuple[Float, Float],
     away: Float,
     seed: np.random.SeedSequence,
@@ -127,7 +136,7 @@ def _block(
     small: Float,
 ) -> None:
     rng = np.random.default_rng(seed)
-    z, alpha = centred_draws(model, found, len(rows), rng)
+    z, alpha = centred_draws(model, system.result(), len(rows), rng)
     z += found.large[:, None]
     alpha += found.small[:, None]
     effect, small_effect = effects(model.latent, found.prior, z, alpha)
@@ -135,7 +144,7 @@ def _block(
     small[rows] = (small_effect + moves[1].T @ away.T).T
 
 
-def centred_draws(model: Model, found: Posterior, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:
+def centred_draws(model: Model, system: Arrow, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:
     """
     Draw the latent field about its mean.
 
@@ -146,8 +155,8 @@ def centred_draws(model: Model, found: Posterior, n_draw: int, rng: np.random.Ge
     ----------
     model : Model
         The model.
-    found : Posterior
-        The latent field.
+    system : Arrow
+        Its posterior precision.
     n_draw : int
         How many.
     rng : Generator
@@ -158,7 +167,7 @@ def centred_draws(model: Model, found: Posterior, n_draw: int, rng: np.random.Ge
     (ndarray, ndarray)
         Large and small latent values less their means, shapes (n_large, n_draw) and (n_small, n_draw).
     """
-    latent, system = model.latent, found.system
+    latent = model.latent
     p = latent.n_small
     spread = np.sqrt(np.diag(system.inner)[:p])
     # As correlations, so that covariates of very different scale lose no digits to each other.
@@ -170,3 +179,33 @@ def centred_draws(model: Model, found: Posterior, n_draw: int, rng: np.random.Ge
         held = system.reach[:, p:]
         z -= held @ np.linalg.solve(latent.constraint.T @ held, latent.constraint.T @ z)
     return z, alpha
+
+
+def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:
+    """
+    Draws of N(0, P^-1).
+
+    Parameters
+    ----------
+    system : Arrow
+        Factorisation.
+    n_draw : int
+        How many.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape (n, n_draw)
+        Draws.
+    """
+    pattern = system.pattern
+    out = np.empty((len(pattern.core) + len(pattern.leaf), n_draw))
+    core = half_solve(system.factor, rng.standard_normal((len(pattern.core), n_draw)))
+    out[pattern.core] = core
+    # Seven digits of white noise are what draws are kept in, and half the work.
+    white = rng.standard_normal((len(pattern.leaf), n_draw), dtype=np.float32)
+    white /= np.sqrt(system.leaf_pivot)[:, None]
+    white += system.leaf_weight[:, None] * core[pattern.host_core]
+    out[pattern.leaf] = white
+    return out

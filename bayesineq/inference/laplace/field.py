@@ -30,8 +30,6 @@ class Field:
         What multiplies each large part.
     laplacian, white : ndarray, shape (n_large_part,)
         a and b of each part's precision a L + b I.
-    entry : ndarray, shape (n_entry,)
-        Prior precision of the sparse block.
     basis : ndarray, shape (n_small_effect, n_small)
         Small effects from small latent values, scales included.
     precision : ndarray, shape (n_small, n_small)
@@ -48,7 +46,6 @@ class Field:
     scale: Float
     laplacian: Float
     white: Float
-    entry: Float
     basis: Float
     precision: Float
     mean: Float
@@ -76,10 +73,9 @@ def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None
     """
     scale = np.array([part_scale(part, values) for part in latent.large_parts])
     laplacian, white = _coefficients(latent, values)
-    entry = _prior_entries(latent, laplacian, white)
     slope = np.zeros(len(values))
     if intrinsic_log_determinant is None:
-        log_determinant = _structure_log_determinant(latent, entry, slope)
+        log_determinant = _structure_log_determinant(latent, prior_entries(latent, laplacian, white), slope)
     else:
         log_determinant = intrinsic_log_determinant
     basis = np.zeros((latent.small.size, latent.n_small))
@@ -97,7 +93,7 @@ def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None
             precision[part.latent, part.latent] = autoregression(n, rho)[0]
             log_determinant -= (n - 1) * np.log1p(-rho * rho)
             slope[part.rho] += (n - 1) * 2.0 * rho / (1.0 - rho * rho)
-    return Field(values, scale, laplacian, white, entry, basis, precision, mean, float(log_determinant), slope)
+    return Field(values, scale, laplacian, white, basis, precision, mean, float(log_determinant), slope)
 
 
 def constant_log_determinant(latent: Latent) -> float | None:
@@ -116,7 +112,7 @@ def constant_log_determinant(latent: Latent) -> float | None:
     """
     if any(part.rho >= 0 for part in latent.large_parts):
         return None
-    entry = _prior_entries(latent, *_coefficients(latent, np.empty(0)))
+    entry = prior_entries(latent, *_coefficients(latent, np.empty(0)))
     return _structure_log_determinant(latent, entry, np.empty(0))
 
 
@@ -177,7 +173,22 @@ def _coefficients(latent: Latent, values: Float) -> tuple[Float, Float]:
     return laplacian, white
 
 
-def _prior_entries(latent: Latent, laplacian: Float, white: Float) -> Float:
+def prior_entries(latent: Latent, laplacian: Float, white: Float) -> Float:
+    """
+    Prior precision of the sparse block.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    laplacian, white : ndarray, shape (n_large_part,)
+        a and b of each part's precision a L + b I.
+
+    Returns
+    -------
+    ndarray, shape (n_entry,)
+        Its entries.
+    """
     entry = np.zeros(len(latent.pattern.row))
     for k, part in enumerate(latent.large_parts):
         entry[part.diagonal] = white[k]

@@ -130,13 +130,24 @@ def node(model: Model, x: Float, start: Start, floor: float = -np.inf) -> Node |
 
 def _slim(found: Posterior, drawn: bool) -> Posterior:
     """What draws need of a latent field, or nothing of it: many nodes of a large one are held at once."""
-    nothing = np.empty(0)
-    # Single precision is what draws are kept in.
-    reach: NDArray[Any] = found.system.reach.astype(np.float32) if drawn else np.empty((0, 0))
-    factor = found.system.factor if drawn else replace(found.system.factor, panel=nothing, pivot=nothing)
-    system = replace(found.system, factor=factor, reach=reach)
+    nothing, empty = np.empty(0), np.empty((0, 0))
+    # The sums that a factorisation is made from take a fifth of its memory. Single precision is what draws are kept
+    # in; where digits may be lost to each other, in the inverse of the border's system, all are kept.
+    cross: NDArray[Any] = found.sums.cross.astype(np.float32) if drawn else empty
+    sums = replace(found.sums, cross=cross, **({} if drawn else {"large": nothing, "link": nothing}))
+    factor = replace(found.system.factor, panel=nothing, pivot=nothing)
+    system = replace(
+        found.system, factor=factor, reach=found.system.reach[:0].copy(), leaf_pivot=nothing, leaf_weight=nothing
+    )
     return replace(
-        found, system=system, covariance=nothing, mean=nothing, variance=nothing, slope=nothing, curvature=nothing
+        found,
+        system=system,
+        sums=sums,
+        covariance=nothing,
+        mean=nothing,
+        variance=nothing,
+        slope=nothing,
+        curvature=nothing,
     )
 
 

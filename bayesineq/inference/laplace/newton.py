@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.errors import ConvergenceError
-from bayesineq.inference.laplace.arrow import Arrow, arrow_with, finish, selected_covariances
-from bayesineq.inference.laplace.field import Field, effects, latent_sums, prior_force
+from bayesineq.inference.laplace.arrow import Arrow, arrow_with, finish, selected_covariances, with_sparse_part
+from bayesineq.inference.laplace.field import Field, effects, latent_sums, prior_entries, prior_force
 from bayesineq.inference.laplace.likelihoods import GAUSSIAN
 from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.passes import Observed, expected, predict, sums_over_rows, variance_of_rows
+from bayesineq.inference.laplace.rows import Sums
 
 Float = NDArray[np.float64]
 
@@ -56,6 +57,8 @@ class Posterior:
         Evidence lower bound on log p(y | hyperparameters); plain, its Laplace approximation.
     own_slope : float
         Expected derivative of log p in the logarithm of the outcome's own parameter.
+    sums : Sums
+        What of the data H was made from.
     iterations : int
         Factorisations used.
     """
@@ -71,6 +74,7 @@ class Posterior:
     curvature: Float
     bound: float
     own_slope: float
+    sums: Sums
     iterations: int
 
 
@@ -163,9 +167,8 @@ def posterior(
         if iterations > _ITERATIONS:
             raise ConvergenceError(_LOST)
         try:
-            system, step, small_step = _newton_step(
-                latent, prior, sums=(slope, curvature), force=(force, small_force), at=large, pool=pool
-            )
+            sums = sums_over_rows(latent, slope, curvature, pool)
+            system, step, small_step = _newton_step(latent, prior, sums, force=(force, small_force), at=large)
         except np.linalg.LinAlgError as error:
             raise ConvergenceError(_LOST) from error
         used, covariance, calm = curvature, np.empty(0), True
@@ -217,6 +220,7 @@ def posterior(
         curvature=curvature,
         bound=best + 0.5 * prior.log_determinant + data.constant,
         own_slope=own_slope,
+        sums=sums,
         iterations=iterations,
     )
 
@@ -236,27 +240,48 @@ def _covariances(latent: Latent, prior: Field, system: Arrow, pool: Executor | N
 
 
 def _newton_step(
-    latent: Latent,
-    prior: Field,
-    *,
-    sums: tuple[Float, Float],
-    force: tuple[Float, Float],
-    at: Float,
-    pool: Executor | None,
+    latent: Latent, prior: Field, sums: Sums, *, force: tuple[Float, Float], at: Float
 ) -> tuple[Arrow, Float, Float]:
     """H at the curvature given, and the step to where its quadratic has its maximum under the constraints."""
-    n_small, n_constraint = latent.n_small, latent.constraint.shape[1]
-    by_effect = sums_over_rows(latent, *sums, pool)
-    pull, small_pull, entry, border, corner = latent_sums(latent, prior, by_effect)
-    whole = np.zeros((n_small + n_constraint, n_small + n_constraint))
-    whole[:n_small, :n_small] = corner + prior.precision
-    entry += prior.entry
+    pull, small_pull, entry, border, whole = _system_parts(latent, prior, sums)
     border[:, -1] = pull - force[0]
     system, solved = arrow_with(latent.pattern, entry, border, whole)
     right = border[:, -1:]
     gap = np.concatenate([small_pull - force[1], -(latent.constraint.T @ at)])[:, None]
     step, border_step = finish(system, solved, right, gap)
-    return system, step[:, 0], border_step[:n_small, 0]
+    return system, step[:, 0], border_step[: latent.n_small, 0]
+
+
+def _system_parts(latent: Latent, prior: Field, sums: Sums) -> tuple[Float, Float, Float, Float, Float]:
+    """Pulls of the data, and the sparse block, border (with a column to spare) and corner of H."""
+    n_small, n_constraint = latent.n_small, latent.constraint.shape[1]
+    pull, small_pull, entry, border, corner = latent_sums(latent, prior, sums)
+    whole = np.zeros((n_small + n_constraint, n_small + n_constraint))
+    whole[:n_small, :n_small] = corner + prior.precision
+    entry += prior_entries(latent, prior.laplacian, prior.white)
+    return pull, small_pull, entry, border, whole
+
+
+def system_of(latent: Latent, found: Posterior) -> Arrow:
+    """
+    H, factorised, of a field that was kept without.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    found : Posterior
+        Its posterior.
+
+    Returns
+    -------
+    Arrow
+        The one that it has, or one made anew from the same sums.
+    """
+    if len(found.system.factor.pivot) or not len(latent.pattern.core):
+        return found.system
+    _, _, entry, border, _ = _system_parts(latent, found.prior, found.sums)
+    return with_sparse_part(found.system, entry, border[:, :-1])
 
 
 def contribution_scale(latent: Latent, prior: Field) -> tuple[Float, Float]:
