@@ -34,7 +34,7 @@ from bayesineq.simulate.england import REFERENCE
 from bayesineq.simulate.worlds import World, simulate_counts
 from tests.calibration.study_ranks import lattice
 
-N_WORLD: Final = 400
+N_WORLD: Final = 200
 N_EQUAL: Final = 200
 N_DRAW: Final = 1000
 N_NAIVE: Final = 1000

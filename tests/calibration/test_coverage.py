@@ -44,7 +44,7 @@ def limits(n_world: int) -> tuple[float, float]:
     return binom.ppf(tail, n_world, 0.95) / n_world, binom.isf(tail, n_world, 0.95) / n_world
 
 
-@pytest.mark.study
+@pytest.mark.calibration
 def test_intervals_hold_the_truth_over_worlds_from_the_prior(folder: Path) -> None:
     rows, stated = run(range(N_WORLD))
     write(rows, stated, "prior", folder)
@@ -66,7 +66,7 @@ def test_intervals_hold_the_truth_over_worlds_from_the_prior(folder: Path) -> No
     assert (spread["naive_coverage"] < least).all(), said
 
 
-@pytest.mark.study
+@pytest.mark.calibration
 def test_at_true_equality_signed_measures_hold_it_and_the_spread_is_less_than_by_the_usual_route(folder: Path) -> None:
     """
     Measures that cannot fall below equality never hold it: a posterior has no mass at a point.

@@ -142,10 +142,13 @@ def _importance_error(found: Explored, attempt: Callable[[Iterable[Float]], list
 
     With weights w of mean one, the mean of any function of the hyperparameters differs from that under the density at
     the draws by cov(f, w), which is at most sd(f) sd(w): the error in posterior standard deviations. A few draws tell
-    whether that is 0.05 or 0.5; for a Pareto shape of the weights' tail they are too few.
+    whether that is 0.05 or 0.5; for a Pareto shape of the weights' tail they are too few, and one of them in the least
+    probable hundredth would say more of that than of the rest, so that all are from outside it.
     """
     n_fresh = int(np.clip(found.evaluations // 8, _FEWEST_FRESH, _MOST_FRESH))
-    u = draw_scores(found.surface, n_fresh, np.random.default_rng(_ROUNDS))
+    u = draw_scores(found.surface, 1000, np.random.default_rng(_ROUNDS))
+    expected = found.surface.log_density(u)
+    u = u[expected > np.quantile(expected, 0.01)][:n_fresh]
     fresh = attempt(found.surface.positions(u))
     # Where there is no field, or the prior is zero, the weight is zero.
     log_weight = np.array([-np.inf if n is None else n.log_density for n in fresh]) - found.surface.log_density(u)
