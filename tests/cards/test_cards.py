@@ -115,14 +115,15 @@ def test_prior_predictive_mean_is_plausible(name: str, keys: Keys, graph: Adjace
     assert share >= 0.9, f"{share:.1%} of prior means in [{low}, {high}]; 5% and 95%: {np.quantile(mean, [0.05, 0.95])}"
 
 
-@pytest.mark.study
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CARDS)
 def test_card_recovers_a_simulated_truth_with_both_engines(name: str, keys: Keys, graph: Adjacency) -> None:
     """
     Outcomes drawn from the card at that draw of its own prior whose population mean is the median one.
 
-    Truth: no parameter further than 4.5 posterior sd off (of up to 200, a chance of about 1 in 700), and at least
-    75% of the 90% intervals hold it. Engines: means within 0.1 posterior sd and three Monte Carlo errors of both.
+    Truth: in at least 75% of the 90% intervals and 98% of the 99.8% intervals, by the draws' own quantiles: where a
+    scale may be near zero, a posterior is a mixture of narrow and wide, and distances in its sd mean little.
+    Engines: means within 0.1 posterior sd and three Monte Carlo errors of both.
     """
     card = read_card(name)
     table = keys(card.table)
@@ -135,20 +136,17 @@ def test_card_recovers_a_simulated_truth_with_both_engines(name: str, keys: Keys
     study = design(check(table.assign(**{column: outcome}), card.table), card, adjacency=graph)
     truth = summarise(prior.isel(draw=[draw, draw])).set_index("parameter")["mean"]
 
-    found = {
-        "nuts": summarise(fit(study, engine="nuts", draws=4000, seed=1, progress=False), prob=0.9),
-        "laplace": summarise(fit(study, engine="laplace", draws=4000, seed=1, progress=False), prob=0.9),
-    }
-    tables = {engine: table.set_index("parameter").loc[truth.index] for engine, table in found.items()}
+    posts = {e: fit(study, engine=e, draws=n, seed=1, progress=False) for e, n in (("nuts", 2000), ("laplace", 8000))}
+    tables = {}
+    for engine, post in posts.items():
+        for prob, least in ((0.9, 0.75), (0.998, 0.98)):
+            table = tables[engine] = summarise(post, prob=prob).set_index("parameter").loc[truth.index]
+            held = ((table["lower"] <= truth) & (truth <= table["upper"]))[table["sd"] > 0]
+            missed = [*held.index[~held]]
+            assert held.mean() >= least, f"{engine}: {held.mean():.0%} of {prob:.1%} intervals hold; not of {missed}"
     assert tables["nuts"]["rhat"].max() < 1.01
-    varying = tables["nuts"]["sd"] > 0
-    for engine, summary in tables.items():
-        off = ((summary["mean"] - truth) / summary["sd"])[varying].abs()
-        assert off.max() < 4.5, f"{engine}: {off.idxmax()} is {off.max():.1f} sd from the truth"
-        held = ((summary["lower"] <= truth) & (truth <= summary["upper"]))[varying].mean()
-        assert held >= 0.75, f"{engine}: {held:.0%} of the 90% intervals hold the truth"
-    nuts, laplace = (t[varying] for t in tables.values())
-    error = 3 * np.sqrt(1 / nuts["ess_bulk"] + 1 / 4000)
+    nuts, laplace = (table[tables["nuts"]["sd"] > 0] for table in tables.values())
+    error = 3 * np.sqrt(1 / nuts["ess_bulk"] + 1 / 8000)
     apart = (nuts["mean"] - laplace["mean"]).abs() / nuts["sd"]
     worst = (apart - error).idxmax()
     assert (apart < 0.1 + error).all(), f"{worst}: engines differ by {apart[worst]:.2f} sd (nuts {nuts.loc[worst]})"
