@@ -208,8 +208,10 @@ def compare(
         float, typer.Option(help="Pounds for a QALY; for an event averted where the plans state no QALYs.")
     ] = 20_000.0,
     by: Annotated[
-        list[str] | None, typer.Option(help="Units that are compared: area (the default), or other dimensions.")
+        list[str] | None, typer.Option(help="Units that are decided for: area (the default), or other dimensions.")
     ] = None,
+    top: Annotated[float, typer.Option(help="Areas served first: a share below 1, or how many.")] = 0.1,
+    prob: Annotated[float, typer.Option(help="Probability that the intervals hold.")] = 0.95,
     seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
     small_count: SmallOption = 7,
     round_to: RoundOption = 5,
@@ -218,22 +220,17 @@ def compare(
     from bayesineq.decisions.plans import compare_plans
     from bayesineq.decisions.read_plans import read_plans
     from bayesineq.posterior.files import load
-    from bayesineq.report.released import released_risk
-    from bayesineq.tables.release import write_audit
+    from bayesineq.report.plans import released_detail, write_comparison
 
-    rule = _rule(small_count, round_to)
-    risk, audit = released_risk(load(posterior), by or ["area"], rule)
-    compared = compare_plans(read_plans(plans), risk, budget=budget, threshold=threshold, seed=seed)
-    out_folder.mkdir(parents=True, exist_ok=True)
-    for name, table in compared.tables.items():
-        with replacing(out_folder / f"{name}.csv") as beside:
-            table.to_csv(beside, index=False)
-    write_audit([audit], out_folder / "audit.csv", rule)
-    words = "\n".join(compared.words)
-    with replacing(out_folder / "words.txt") as beside:
-        beside.write_text(words + "\n", encoding="utf-8")
-    out.print(words, markup=False, highlight=False, soft_wrap=True)
-    out.print(f"{len(compared.tables)} tables in {out_folder}", highlight=False, soft_wrap=True)
+    rule, units = _rule(small_count, round_to), by or ["area"]
+    stated = read_plans(plans)
+    risk, audit = released_detail(load(posterior), units, rule=rule)
+    compared = compare_plans(
+        stated, risk, budget=budget, threshold=threshold, decide_by=units, top=top, prob=prob, seed=seed
+    )
+    written = write_comparison(compared, out_folder, audit, rule)
+    out.print("\n".join(compared.words), markup=False, highlight=False, soft_wrap=True)
+    out.print(f"{len(written)} files in {out_folder}", highlight=False, soft_wrap=True)
 
 
 @app.command()

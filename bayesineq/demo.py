@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import copyfile
 from time import perf_counter
+from typing import Final
 
+from bayesineq.decisions.distributional import aversion_grid, impact_plane
+from bayesineq.decisions.plans import ALLOCATION, compare_plans
+from bayesineq.decisions.read_plans import read_plans
 from bayesineq.design.matrix import design
 from bayesineq.design.read_card import read_card
-from bayesineq.dims import DECILE, ETHNICITY
+from bayesineq.dims import AREA, DECILE, ETHNICITY, QUINTILE
 from bayesineq.inference.fit import fit
 from bayesineq.posterior.diagnose import diagnose
 from bayesineq.posterior.files import save
 from bayesineq.replacing import replacing
 from bayesineq.report.page import write_report
+from bayesineq.report.parts import Section
+from bayesineq.report.plans import plan_sections, released_detail, write_comparison
 from bayesineq.report.released import released_measures
-from bayesineq.simulate.system import simulate_system
+from bayesineq.shipped import folder as shipped
+from bayesineq.simulate.system import System, simulate_system
+
+BUDGET: Final = 450_000.0
+THRESHOLD: Final = 20_000.0
+SERVED_FIRST: Final = 0.2
+
+LIFETIME: Final[Mapping[object, float]] = {1: 65.0, 2: 67.8, 3: 70.6, 4: 73.3, 5: 76.1}
+"""
+Quality-adjusted life expectancy by quintile of deprivation, years. The gap of 11.1 is that of Love-Koh J et al. (2023),
+"Decomposition of quality-adjusted life expectancy inequalities"; its level, and its even steps, are assumed.
+"""
+
+AVERSION: Final = 3.5
+"""Of Atkinson's family, after Robson et al. (2024); about 11 is the older estimate (Robson et al. 2017)."""
+
+AVERSIONS: Final = (0.0, 1.0, 3.5, 11.0)
 
 
 def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     """
-    Simulate, fit, measure and report.
+    Simulate, fit, measure, compare plans and report.
 
     Parameters
     ----------
@@ -39,7 +62,7 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     """
     started = perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
-    tell("1/4 simulating an integrated care system: 300 areas, 500,000 people")
+    tell("1/5 simulating an integrated care system: 300 areas, 500,000 people")
     system = simulate_system(seed=seed)
     with replacing(folder / "area_counts.csv.gz") as beside:
         system.area_counts.to_csv(beside, index=False, compression="gzip")
@@ -47,19 +70,45 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
         system.areas.to_parquet(beside)
 
     study = design(system.area_counts, read_card("prevalence"), adjacency=system.adjacency)
-    tell(f"2/4 fitting the card 'prevalence' to {len(study):,} cells")
+    tell(f"2/5 fitting the card 'prevalence' to {len(study):,} cells")
     posterior = fit(study, seed=seed)
     save(posterior, folder / "prevalence.nc")
     tell("    this fit can be trusted" if diagnose(posterior).passed else "    this fit failed a check: see the report")
 
-    tell("3/4 measuring inequality by deprivation and ethnicity")
+    tell("3/5 measuring inequality by deprivation and ethnicity")
     for by in (DECILE, ETHNICITY):
         with replacing(folder / f"prevalence_by_{by}.csv") as beside:
             released_measures(posterior, by)[0].to_csv(beside, index=False)
 
-    tell("4/4 writing the report")
+    tell("4/5 comparing three plans on emergency admissions of people with diabetes")
+    further = _compare(folder, system, seed=seed, tell=tell)
+
+    tell("5/5 writing the report")
     report = folder / "report.html"
     explorer = all(find_spec(name) is not None for name in ("altair", "vl_convert"))
-    write_report(posterior, system.areas, report, explorer=explorer)
+    write_report(posterior, system.areas, report, explorer=explorer, further=further)
     tell(f"done in {perf_counter() - started:.0f} s; open the report in a browser:")
     return report
+
+
+def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], None]) -> tuple[Section, ...]:
+    """Fit the risk that the plans act on, compare them, and write the files that `bayesineq compare` needs."""
+    plans = folder / "plans.toml"
+    with replacing(plans) as beside:
+        copyfile(shipped("models") / "plans" / "diabetes.toml", beside)
+    posterior = fit(design(system.outcome_counts, read_card("outcomes"), adjacency=system.adjacency), seed=seed)
+    save(posterior, folder / "outcomes.nc")
+    tell("    this fit can be trusted" if diagnose(posterior).passed else "    this fit failed a check")
+    risk, audit = released_detail(posterior, [AREA])
+    compared = compare_plans(
+        read_plans(plans), risk, budget=BUDGET, threshold=THRESHOLD, decide_by=[AREA], top=SERVED_FIRST, seed=seed
+    )
+    write_comparison(compared, folder / "compared", audit)
+    deprived = (system.people[DECILE].to_numpy() + 1) // 2
+    everyone: dict[object, float] = {level: float((deprived == level).sum()) for level in LIFETIME}
+    assert compared.net_health is not None
+    plane = impact_plane(compared.net_health, by=QUINTILE, health=LIFETIME, people=everyone, aversion=AVERSION)
+    worth = aversion_grid(
+        compared.net_health, by=QUINTILE, health=LIFETIME, people=everyone, aversions=AVERSIONS, intervention=ALLOCATION
+    )
+    return plan_sections(compared, areas=system.areas, plane=plane, aversions=worth)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.decisions.aversion import Family, equally_distributed_equivalent
+from bayesineq.decisions.aversion import Family, equally_distributed_equivalent, over_aversions
 from bayesineq.decisions.groups import people_by, sum_by
 from bayesineq.decisions.net_benefit import check_cost
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
@@ -43,12 +43,15 @@ class ImpactPlane:
         Aversion to inequality at which equity is valued.
     family : {"atkinson", "kolm"}
         Family of the equivalent.
+    threshold : float or None
+        Pounds whose diversion forgoes one QALY elsewhere, at which net health was reckoned.
     """
 
     points: pd.DataFrame
     table: pd.DataFrame
     aversion: float
     family: Family
+    threshold: float | None = None
 
 
 def net_health_by(
@@ -212,7 +215,51 @@ def impact_plane(
         rows.append({INTERVENTION: name, **_summary("net_health", net, prob), **_summary("equity", equity, prob)})
         for (more, fairer), words in QUADRANTS.items():
             rows[-1][f"P({words})"] = float((((net > 0) == more) & ((equity > 0) == fairer)).mean())
-    return ImpactPlane(pd.concat(points, ignore_index=True), pd.DataFrame(rows), aversion, family)
+    return ImpactPlane(
+        pd.concat(points, ignore_index=True), pd.DataFrame(rows), aversion, family, net_health.attrs.get("threshold")
+    )
+
+
+def aversion_grid(
+    net_health: xr.Dataset,
+    *,
+    by: str,
+    health: Mapping[object, float],
+    people: Mapping[object, float],
+    aversions: Sequence[float],
+    intervention: str,
+    family: Family = "atkinson",
+    prob: float = CI_PROB,
+) -> pd.DataFrame:
+    """
+    Worth of one intervention's net health over a grid of aversions to inequality.
+
+    Parameters
+    ----------
+    net_health : Dataset
+        `net_health_by`.
+    by, health, people
+        As in `impact_plane`.
+    aversions : sequence of float
+        Grid, such as 0, 1, 3.5 and 11.
+    intervention : str
+        Which.
+    family : {"atkinson", "kolm"}
+        Whether relative or absolute differences matter.
+    prob : float
+        Probability held by the interval.
+
+    Returns
+    -------
+    DataFrame
+        As `over_aversions`: change of the equally distributed equivalent times all people, QALY; at aversion 0 the net
+        health benefit.
+    """
+    levels = [str(code) for code in net_health[by].values]
+    start, size = _by_level(health, levels, "health"), _by_level(people, levels, "people")
+    change = net_health["net_health_benefit"].sel({INTERVENTION: intervention}).transpose(*SAMPLE_DIMS, by)
+    after = start + change.values.reshape(-1, len(levels)) / size
+    return over_aversions(start, after, size, aversions=aversions, family=family, prob=prob)
 
 
 def _impact(change: Array, start: Array, size: Array, aversion: float, family: Family) -> tuple[Array, Array]:

@@ -48,11 +48,13 @@ def frontier(
     Returns
     -------
     DataFrame
-        One row a floor: `floor, share` (reached), `benefit` with `lower` and `upper`, `objective, spend, treated,
-        given_up` (objective lost against no floor) and `price` (objective for one place less asked for).
+        One row a floor: `floor, share` (reached), `benefit` with `lower` and `upper` and `benefit_given_up` (mean
+        benefit lost against no floor), `objective, spend, treated, given_up` (objective lost against no floor) and
+        `price` (objective for one place less asked for). `unit` says what benefit is counted in, `objective_unit`
+        what objective, `given_up` and `price` are: pounds of net benefit where a threshold is given.
     """
     rows = []
-    free: float | None = None
+    free: tuple[float, float] | None = None
     for floor in sorted({0.0, *map(float, shares)}):
         result = allocate(
             benefit,
@@ -65,8 +67,8 @@ def frontier(
             population=population,
             floors={by: {level: floor}},
         )
-        free = result.objective if free is None else free
         mean, low, high = result.interval()
+        free = (result.objective, mean) if free is None else free
         rows.append(
             {
                 "floor": floor,
@@ -74,11 +76,14 @@ def frontier(
                 "benefit": mean,
                 "lower": low,
                 "upper": high,
+                "benefit_given_up": free[1] - mean,
+                "unit": result.scale,
                 "objective": result.objective,
                 "spend": result.spend,
                 "treated": result.treated,
-                "given_up": free - result.objective,
+                "given_up": free[0] - result.objective,
                 "price": float(result.prices["price"].iloc[-1]),
+                "objective_unit": result.scale if threshold is None else "pounds",
             }
         )
     return pd.DataFrame(rows)

@@ -63,7 +63,8 @@ def net_benefit(
     if cost is None:
         raise DecisionError(f"The benefit is in {scale}: give the cost per eligible person of each intervention.")
     health = checked if weight is None else checked * weight
-    worth = (threshold * health - check_cost(cost, checked)).transpose(*checked.dims)
+    # a cost that carries other people, or other groups, than the benefit would take both from the difference
+    worth = (threshold * health - check_cost(cost, checked).reset_coords(drop=True)).transpose(*checked.dims)
     return worth.assign_attrs({**checked.attrs, "scale": "net pounds", "threshold": threshold})
 
 

@@ -16,48 +16,21 @@ from bayesineq.decisions.compare import Comparison, compare
 from bayesineq.decisions.distributional import net_health_by, nice_table
 from bayesineq.decisions.equity import given_to_all, shares_by, slope_change
 from bayesineq.decisions.frontier import frontier
-from bayesineq.decisions.information import evppi, value_of_stratification
+from bayesineq.decisions.information import evppi, evsi, value_of_stratification
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.net_benefit import NOTHING, decide, net_benefit, with_comparator
+from bayesineq.decisions.plan_benefit import PlanBenefit, plan_benefit, pooled
 from bayesineq.decisions.ranking import rank_areas
+from bayesineq.decisions.rivals import targeting_rules
 from bayesineq.decisions.words import in_words
-from bayesineq.dims import AREA, CI_PROB, DECILE, ETHNICITY, INTERVENTION, POPULATION, QUINTILE, SAMPLE_DIMS
-from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import check_benefit, rescale, unit_dims
-from bayesineq.uplift.published import Quantity, draw_positive
-from bayesineq.uplift.transport import apply_published, coverage, published_draws
+from bayesineq.dims import AREA, CI_PROB, ETHNICITY, INTERVENTION, QUINTILE, SAMPLE_DIMS
+from bayesineq.uplift.benefit import check_benefit, unit_dims
 
-FRONTIER_FLOORS: Final = (0.0, 0.2, 0.3, 0.4, 0.5)
+ALLOCATION: Final = "this allocation"
+"""Name of the allocation where it stands beside the plans."""
 
-
-@dataclass(frozen=True, slots=True)
-class PlanBenefit:
-    """
-    Plans seen through local risk: everything a decision reads.
-
-    Parameters
-    ----------
-    benefit : DataArray, dims (chain, draw, unit..., intervention)
-        Benefit per eligible person on the scale that decides: QALY, or events averted.
-    events : DataArray, same dims
-        Events averted per eligible person.
-    spend, net_cost : DataArray, with dimension intervention
-        Pounds per eligible person: from the budget, and less what events averted save.
-    treated : DataArray
-        People treated per eligible person.
-    parameters : mapping from name to DataArray, dims (chain, draw)
-        Draws of what is uncertain about the plans.
-    baseline : DataArray, dims (chain, draw, unit...)
-        Risk without intervention, with quintiles attached.
-    """
-
-    benefit: xr.DataArray
-    events: xr.DataArray
-    spend: xr.DataArray
-    net_cost: xr.DataArray
-    treated: xr.DataArray
-    parameters: Mapping[str, xr.DataArray]
-    baseline: xr.DataArray
+FRONTIER_FLOORS: Final = (0.0, *(round(0.1 * k, 1) for k in range(2, 11)))
+"""Floors that a group's share of the places is raised to, up to all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +45,16 @@ class PlanComparison:
     allocation : Allocation
         What to do within the budget.
     tables : mapping from name to DataFrame
-        `options, curve, information, cases, allocation, prices, allocation_total, strata_GROUP, shares_GROUP`, and
-        where the units carry what they need `slope, frontier, areas, distribution`.
-    words : tuple of str
-        What the tables say, in sentences, with what they do not support.
+        `options, curve, information, study, cases, allocation, prices, allocation_total, rules, strata_GROUP,
+        shares_GROUP`, and where the units carry what they need `slope, frontier, areas, distribution`.
+    said : mapping from subject to tuple of str
+        What the tables say in sentences, with what they do not support: on "choice", "allocation" and "equity".
+    plans : tuple of Intervention
+        What was compared.
     benefit : PlanBenefit
-        Draws.
+        Draws, by the units that are decided for.
+    net_health : Dataset or None
+        `net_health_by` quintile of each plan and of the allocation, where benefit is in QALYs.
     settings : mapping
         Threshold, budget, probability and seed, as given.
     """
@@ -85,76 +62,16 @@ class PlanComparison:
     comparison: Comparison
     allocation: Allocation
     tables: Mapping[str, pd.DataFrame]
-    words: tuple[str, ...]
+    said: Mapping[str, tuple[str, ...]]
+    plans: tuple[Intervention, ...]
     benefit: PlanBenefit
+    net_health: xr.Dataset | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
 
-
-def plan_benefit(
-    plans: Sequence[Intervention],
-    baseline: xr.DataArray,
-    *,
-    correlation: float | ArrayLike = 0.0,
-    seed: int | None = None,
-) -> PlanBenefit:
-    """
-    Carry plans to local risk.
-
-    Parameters
-    ----------
-    plans : sequence of Intervention
-        Plans.
-    baseline : DataArray, dims (chain, draw, unit...)
-        Risk per eligible person without intervention, with a coordinate `population`. Where nobody lives (crossed
-        groups, population 0) the risk may be missing: such a unit has no benefit and no cost.
-    correlation : float or array
-        Correlation of the errors of the published effects.
-    seed : int, optional
-        Seed of the draws of effects, uptake, costs and values.
-
-    Returns
-    -------
-    PlanBenefit
-        Benefit, costs and parameters, draw by draw.
-
-    Raises
-    ------
-    DecisionError
-        If names repeat, some plans have QALYs per event and others not, or the baseline does not fit.
-    """
-    names = [plan.name for plan in plans]
-    if len(set(names)) < len(names):
-        raise DecisionError(f"Interventions need names of their own: {', '.join(names)}.")
-    with_qaly = [plan.name for plan in plans if plan.qaly_per_event is not None]
-    if with_qaly and len(with_qaly) < len(plans):
-        raise DecisionError(
-            f"Effects on mixed scales: {', '.join(with_qaly)} state qaly_per_event, "
-            f"{', '.join(sorted(set(names) - set(with_qaly)))} do not. Give it for all, or for none."
-        )
-    local = with_quintile(_without_empty(baseline))
-    streams = [int(x) for x in np.random.SeedSequence(seed).generate_state(3)]
-    effects = {plan.name: plan.effect for plan in plans}
-    drawn = published_draws(effects, like=local, correlation=correlation, seed=streams[0])
-    reach, uptake = {p.name: p.reach for p in plans}, {p.name: p.uptake for p in plans}
-    treated = coverage(local, names, reach=reach, uptake=uptake, seed=streams[1])
-    events = apply_published(local, effects, drawn, treated=treated)
-    rng = np.random.default_rng(streams[2])
-    zero = Quantity(0.0)
-    cost = _draw_each([plan.cost for plan in plans], names, local, rng)
-    saving = _draw_each([plan.saving_per_event or zero for plan in plans], names, local, rng)
-    qaly = _draw_each([plan.qaly_per_event or zero for plan in plans], names, local, rng)
-    spend = treated * cost
-    parameters = {f"effect of {name}": drawn["effect"].sel({INTERVENTION: name}, drop=True) for name in names}
-    for what, values in (("cost", cost), ("saving per event", saving), ("QALY per event", qaly)):
-        parameters |= {f"{what} of {name}": values.sel({INTERVENTION: name}, drop=True) for name in names}
-    if all(dim in treated.dims for dim in SAMPLE_DIMS):
-        mean = treated.mean([dim for dim in treated.dims if dim not in (*SAMPLE_DIMS, INTERVENTION)])
-        parameters |= {f"uptake of {name}": mean.sel({INTERVENTION: name}, drop=True) for name in names}
-    parameters["baseline risk"] = local.mean(unit_dims(local)) if unit_dims(local) else local
-    moving = {name: values for name, values in parameters.items() if float(values.std()) > 0}
-    benefit = rescale(events, qaly, scale="QALY") if with_qaly else events
-    net = spend - events * saving if float(np.abs(saving).max()) > 0 else spend
-    return PlanBenefit(benefit, events, spend, net.drop_vars("population", errors="ignore"), treated, moving, local)
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All sentences, in order."""
+        return tuple(sentence for part in self.said.values() for sentence in part)
 
 
 def compare_plans(
@@ -165,6 +82,7 @@ def compare_plans(
     threshold: float,
     thresholds: Sequence[float] = (),
     floors: Floors | None = None,
+    decide_by: Sequence[str] | None = None,
     equity_by: Sequence[str] = (QUINTILE, ETHNICITY),
     top: float = 0.1,
     opportunity_cost: Mapping[object, float] | None = None,
@@ -190,6 +108,9 @@ def compare_plans(
         Thresholds of the acceptability curve; default from 0 to twice the threshold in 41 steps.
     floors : mapping, optional
         Least shares of the places by group, as in `allocate`.
+    decide_by : sequence of str, optional
+        Units among which the budget is allocated; default all of the baseline's. Other dimensions, such as ethnicity
+        within areas, are reported by and never decided by.
     equity_by : sequence of str
         Groups to report by; those that the units do not carry are left out, and named in the words.
     top : float
@@ -213,13 +134,14 @@ def compare_plans(
     DecisionError
         If plans, baseline, budget or threshold do not fit.
     """
-    seen = plan_benefit(plans, baseline, correlation=correlation, seed=seed)
+    fine = plan_benefit(plans, baseline, correlation=correlation, seed=seed)
+    within = unit_dims(fine.benefit)
+    seen = pooled(fine, [] if decide_by is None else [dim for dim in within if dim not in decide_by])
     benefit = check_benefit(seen.benefit)
     limit = {plan.name: plan.capacity for plan in plans if plan.capacity is not None}
     grid = thresholds if len(thresholds) else np.linspace(0.0, 2 * threshold, 41).tolist()
     comparison = compare(benefit, seen.net_cost, threshold=threshold, thresholds=grid, prob=prob)
     worth = net_benefit(benefit, seen.net_cost, threshold=threshold)
-    options = with_comparator(worth, NOTHING)
     allocation = allocate(
         benefit,
         seen.spend,
@@ -231,10 +153,12 @@ def compare_plans(
         floors=floors,
     )
     mean, low, high = allocation.interval(prob)
+    known = evppi(comparison.net_benefit, seen.parameters)
     tables: dict[str, pd.DataFrame] = {
         "options": comparison.options,
         "curve": comparison.curve,
-        "information": evppi(comparison.net_benefit, seen.parameters),
+        "information": known,
+        "study": _study(comparison, seen, known),
         "cases": decide(worth, prob=prob),
         "allocation": allocation.table,
         "prices": allocation.prices,
@@ -254,15 +178,28 @@ def compare_plans(
             ]
         ),
     }
-    carried = [by for by in equity_by if by in benefit.coords]
+    scores = {"by risk": seen.baseline.mean(SAMPLE_DIMS)}
+    if QUINTILE in benefit.coords:
+        need = -benefit.coords[QUINTILE].astype(float).reset_coords(drop=True)
+        scores["by need (deprivation)"] = need.broadcast_like(scores["by risk"].reset_coords(drop=True))
+    tables["rules"] = targeting_rules(allocation, benefit, seen.treated, scores, prob=prob)
+    carried = [by for by in equity_by if by in fine.benefit.coords]
+    options = with_comparator(net_benefit(fine.benefit, fine.net_cost, threshold=threshold), NOTHING)
+    given = allocation.share.broadcast_like(fine.benefit.isel(dict.fromkeys(SAMPLE_DIMS, 0), drop=True))
     for by in carried:
         tables[f"strata_{by}"] = value_of_stratification(options, by)
         tables[f"shares_{by}"] = shares_by(
-            allocation.share, benefit, _certain(seen.spend), by=by, need=seen.baseline, treated=seen.treated, prob=prob
+            given.reset_coords(drop=True),
+            fine.benefit,
+            _certain(fine.spend),
+            by=by,
+            need=fine.baseline,
+            treated=fine.treated,
+            prob=prob,
         )
+    health: xr.Dataset | None = None
     if QUINTILE in benefit.coords:
-        averted = given_to_all(allocation.share, seen.events)
-        tables["slope"] = slope_change(seen.baseline, averted, by=QUINTILE, prob=prob)
+        tables["slope"] = _slopes(plans, allocation, seen, prob)
         tables["frontier"] = frontier(
             benefit,
             _certain(seen.spend),
@@ -278,59 +215,77 @@ def compare_plans(
         if benefit.attrs["scale"] == "QALY":
             levels = np.unique(benefit.coords[QUINTILE].values)
             falls = opportunity_cost or dict.fromkeys(levels, 1 / levels.size)
-            health = net_health_by(benefit, seen.net_cost, by=QUINTILE, threshold=threshold, opportunity_cost=falls)
-            tables["distribution"] = nice_table(health, benefit, by=QUINTILE, prob=prob)
+            gained, paid = with_allocation(allocation, benefit), with_allocation(allocation, seen.net_cost)
+            health = net_health_by(gained, paid, by=QUINTILE, threshold=threshold, opportunity_cost=falls)
+            tables["distribution"] = nice_table(health, gained, by=QUINTILE, prob=prob)
     if unit_dims(benefit) == [AREA]:
         tables["areas"] = rank_areas(worth.max(INTERVENTION), top=top, prob=prob)
+    said = in_words(plans, comparison, allocation, tables, [by for by in equity_by if by not in carried])
+    if left_out := str(baseline.attrs.get("left_out_in_words", "")):
+        said = {**said, "equity": (*said["equity"], left_out)}
     return PlanComparison(
         comparison=comparison,
         allocation=allocation,
         tables=tables,
-        words=in_words(comparison, allocation, tables, [by for by in equity_by if by not in carried]),
+        said=said,
+        plans=tuple(plans),
         benefit=seen,
+        net_health=health,
         settings={"threshold": threshold, "budget": budget, "prob": prob, "seed": seed, "top": top},
     )
 
 
-def with_quintile(baseline: xr.DataArray) -> xr.DataArray:
+def with_allocation(allocation: Allocation, values: xr.DataArray) -> xr.DataArray:
     """
-    Attach the quintile of deprivation where only the decile is known.
+    Put the allocation beside the plans, as one more of them.
 
     Parameters
     ----------
-    baseline : DataArray
-        Values with `imd_decile` as a dimension or a coordinate, or without.
+    allocation : Allocation
+        Which unit gets which intervention.
+    values : DataArray, with dimension intervention
+        Benefit or cost per eligible person of someone given each intervention.
 
     Returns
     -------
     DataArray
-        The same, with a coordinate `imd_quintile` beside the decile.
+        The same with the intervention "this allocation" last: each unit's average over its people.
     """
-    if DECILE not in baseline.coords or QUINTILE in baseline.coords:
-        return baseline
-    decile = baseline.coords[DECILE]
-    return baseline.assign_coords({QUINTILE: (decile.dims, (decile.values.astype(int) + 1) // 2)})
+    wide = values if set(allocation.share.dims) <= set(values.dims) else values.broadcast_like(allocation.share)
+    share = allocation.share.reset_coords(drop=True)
+    mixed = (wide * share).sum(INTERVENTION).expand_dims({INTERVENTION: [ALLOCATION]}, axis=-1)
+    joined = xr.concat(
+        [wide, mixed.transpose(*wide.dims)], INTERVENTION, join="exact", coords="minimal", compat="override"
+    )
+    return joined.assign_attrs(values.attrs)
 
 
-def _without_empty(baseline: xr.DataArray) -> xr.DataArray:
-    if POPULATION not in baseline.coords:
-        return baseline
-    people = baseline.coords[POPULATION].fillna(0.0)
-    filled = baseline.assign_coords({POPULATION: people})
-    return filled.where(people > 0, filled.fillna(0.0))
+def _slopes(plans: Sequence[Intervention], allocation: Allocation, seen: PlanBenefit, prob: float) -> pd.DataFrame:
+    """Slope of the risk of every event that a plan acts on, before and after the allocation."""
+    modelled = str(seen.baseline.attrs.get("outcome", "the event modelled"))
+    acting: dict[str, list[str]] = {}
+    for plan in plans:
+        acting.setdefault(plan.event or modelled, []).append(plan.name)
+    rows = []
+    for event, names in acting.items():
+        given = allocation.share.sel({INTERVENTION: names})
+        averted = given_to_all(given, seen.events.sel({INTERVENTION: names}))
+        risk = seen.baseline * seen.ratio.sel({INTERVENTION: names[0]}, drop=True)
+        change = slope_change(risk.transpose(*seen.baseline.dims), averted, by=QUINTILE, prob=prob)
+        change.insert(0, "event", event)
+        rows.append(change)
+    return pd.concat(rows, ignore_index=True)
+
+
+def _study(comparison: Comparison, seen: PlanBenefit, known: pd.DataFrame) -> pd.DataFrame:
+    """Value of a study of the parameter that matters most, by its size against what is known of it today."""
+    if known.empty:
+        return pd.DataFrame(columns=["parameter", "times_known", "evsi"])
+    first = str(known["parameter"].iloc[0])
+    found = evsi(comparison.net_benefit, seen.parameters[first], prior_size=4, sample_sizes=[1, 2, 4, 8, 16, 40])
+    return pd.DataFrame({"parameter": first, "times_known": found["sample_size"] / 4, "evsi": found["evsi"]})
 
 
 def _certain(values: xr.DataArray) -> xr.DataArray:
     present = [dim for dim in SAMPLE_DIMS if dim in values.dims]
     return values.mean(present) if present else values
-
-
-def _draw_each(
-    quantities: Sequence[Quantity], names: Sequence[str], like: xr.DataArray, rng: np.random.Generator
-) -> xr.DataArray:
-    shape = tuple(like.sizes[dim] for dim in SAMPLE_DIMS)
-    columns = [draw_positive(quantity, rng.standard_normal(shape)) for quantity in quantities]
-    coords = {dim: like.coords[dim].values for dim in SAMPLE_DIMS if dim in like.coords}
-    return xr.DataArray(
-        np.stack(columns, axis=-1), dims=(*SAMPLE_DIMS, INTERVENTION), coords={**coords, INTERVENTION: list(names)}
-    )

@@ -21,6 +21,9 @@ _KEYS = {
     "capacity",
     "qaly_per_event",
     "saving_per_event",
+    "qaly_per_treated",
+    "event",
+    "event_ratio",
     "source",
 }
 
@@ -59,6 +62,9 @@ def read_plans(path: str | Path) -> tuple[Intervention, ...]:
         effect.modifiers.imd_quintile.1 = { value = 1.05, lower = 0.95, upper = 1.16 }
         reach = 0.8
         uptake = { value = 0.45, by = { imd_quintile = { 1 = 0.35, 2 = 0.4, 3 = 0.45, 4 = 0.5, 5 = 0.55 } } }
+
+    Where a plan acts on another event than the posterior's, `event` names it and `event_ratio` says how many there are
+    for one event of the posterior; `qaly_per_treated` is what the treatment itself is worth.
     """
     file = Path(path)
     try:
@@ -101,6 +107,7 @@ def _intervention(entry: Mapping[str, Any], number: int, faults: list[str]) -> I
     effect, cost = read("effect", _effect), read("cost", _quantity)
     reach, uptake = read("reach", _share), read("uptake", _share)
     qaly, saving = read("qaly_per_event", _quantity), read("saving_per_event", _quantity)
+    itself, ratio = read("qaly_per_treated", _quantity), read("event_ratio", _quantity)
     capacity = read("capacity", lambda x: _quantity(x).value)
     if effect is None or cost is None or len(faults) > before:
         return None
@@ -115,6 +122,9 @@ def _intervention(entry: Mapping[str, Any], number: int, faults: list[str]) -> I
             capacity=capacity,
             qaly_per_event=qaly,
             saving_per_event=saving,
+            qaly_per_treated=itself,
+            event=str(entry.get("event", "")),
+            event_ratio=ratio,
             source=str(entry.get("source", "")),
         )
     except DecisionError as error:

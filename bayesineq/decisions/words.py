@@ -8,17 +8,25 @@ import pandas as pd
 
 from bayesineq.decisions.allocate import Allocation
 from bayesineq.decisions.compare import Comparison
+from bayesineq.decisions.interventions import Intervention
+from bayesineq.decisions.rivals import CHOSEN, EVENLY
 from bayesineq.dims import INTERVENTION
 
 
 def in_words(
-    comparison: Comparison, allocation: Allocation, tables: Mapping[str, pd.DataFrame], left_out: Sequence[str]
-) -> tuple[str, ...]:
+    plans: Sequence[Intervention],
+    comparison: Comparison,
+    allocation: Allocation,
+    tables: Mapping[str, pd.DataFrame],
+    left_out: Sequence[str],
+) -> dict[str, tuple[str, ...]]:
     """
     Say what the tables support, and what they do not.
 
     Parameters
     ----------
+    plans : sequence of Intervention
+        What was compared.
     comparison : Comparison
         Plans as alternatives.
     allocation : Allocation
@@ -30,15 +38,15 @@ def in_words(
 
     Returns
     -------
-    tuple of str
-        Sentences.
+    mapping from subject to tuple of str
+        Sentences on the "choice" of one plan for all, on the "allocation" of the budget, and on "equity" and limits.
     """
-    best = comparison.options.set_index(INTERVENTION).loc[comparison.best]
+    best = {str(row[INTERVENTION]): row for row in comparison.options.to_dict("records")}[comparison.best]
     said = [
         f"At {comparison.threshold:,.0f} pounds for one unit of benefit ({comparison.scale}), {comparison.best} has "
         f"the highest expected net benefit: {best['net_benefit']:,.0f} pounds "
         f"({comparison.prob:.0%} interval {best['lower']:,.0f} to {best['upper']:,.0f}); "
-        f"it is the best in {best['p_best']:.0%} of draws."
+        f"it is the best in {_of_draws(float(best['p_best']))} of draws."
     ]
     if best["p_best"] < 0.6:
         said.append("The choice is undetermined: no option is the best with a probability of 60% or more.")
@@ -47,17 +55,59 @@ def in_words(
     if len(information) and information["evppi"].iloc[0] > 0:
         first = information.iloc[0]
         said.append(f"Most of that lies in the {first['parameter']} ({first['evppi']:,.0f} pounds).")
+    choice, said = tuple(said), []
     mean, low, high = allocation.interval(comparison.prob)
     said.append(
         f"A budget of {allocation.budget:,.0f} pounds treats {allocation.treated:,.0f} people for "
         f"{allocation.spend:,.0f} pounds and gains {mean:,.1f} ({low:,.1f} to {high:,.1f}) {allocation.scale}."
     )
+    given, said = (*said, *_targeting(tables["rules"])), []
+    other = [f"{plan.name} acts on {plan.event}" for plan in plans if plan.event_ratio is not None]
     if "slope" in tables:
-        before, after = tables["slope"]["mean"].tolist()[:2]
+        said += [_slope(str(event), rows) for event, rows in tables["slope"].groupby("event", sort=False)]
+    if other:
         said.append(
-            f"The slope index of inequality in risk goes from {before:.4f} to {after:.4f}; "
-            f"it narrows in {float(tables['slope']['p_narrower'].iloc[0]):.0%} of draws."
+            f"{'; '.join(other)}: the local risk of that is taken to follow the risk that was modelled, in proportion."
         )
     said += [f"No table by {by}: the baseline risk does not carry it." for by in left_out]
     said.append("Effects are carried over from elsewhere: no data here can test that they hold locally.")
-    return tuple(said)
+    return {"choice": choice, "allocation": given, "equity": tuple(said)}
+
+
+def _slope(event: str, rows: pd.DataFrame) -> str:
+    """How far the slope of one event moves."""
+    by = {str(row["when"]): row for row in rows.to_dict("records")}
+    before, after, change = by["before"], by["after"], by["change"]
+    start = f"The slope index of inequality in {event}"
+    if change["lower"] == change["upper"] == 0:
+        return f"{start} stays at {1000 * before['mean']:,.2f} per 1,000: what is allocated does not act on it."
+    return (
+        f"{start} goes from {1000 * before['mean']:,.2f} to {1000 * after['mean']:,.2f} per 1,000; "
+        f"it narrows in {_of_draws(float(before['p_narrower']))} of draws."
+    )
+
+
+def _of_draws(share: float) -> str:
+    return "more than 99%" if share > 0.99 else "less than 1%" if share < 0.01 else f"{share:.0%}"
+
+
+def _targeting(rules: pd.DataFrame) -> list[str]:
+    """Whether choosing the units adds anything over giving the same places evenly, and over simpler rules."""
+    rows = {str(row["rule"]): row for row in rules.to_dict("records")}
+    own, evenly = rows[CHOSEN], float(rows[EVENLY]["benefit"])
+    over, low, high = (float(own[name]) for name in ("over_evenly", "over_lower", "over_upper"))
+    if low <= 0:
+        said = [
+            "There is no evidence for choosing among these units: the same places given evenly gain as much within the "
+            f"interval (difference {over:,.1f}, {low:,.1f} to {high:,.1f})."
+        ]
+    else:
+        said = [
+            f"Choosing the units gains {over:,.1f} ({low:,.1f} to {high:,.1f}) more than the same places given evenly: "
+            f"{over / evenly:.0%} more."
+        ]
+    rivals = {name: float(row["benefit"]) for name, row in rows.items() if name not in (CHOSEN, EVENLY)}
+    if rivals and over > 0:
+        listed = "; ".join(f"{name}, {gained:,.1f}" for name, gained in rivals.items())
+        said.append(f"Simpler rules for the same places gain: {listed}; evenly, {evenly:,.1f}.")
+    return said

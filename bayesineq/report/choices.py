@@ -32,8 +32,8 @@ def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of be
     Returns
     -------
     Chart
-        Acceptability curves, the frontier (the option with the highest expected net benefit) drawn thick; its table has
-        a row a threshold and option.
+        Acceptability curves, and the frontier (that of the option with the highest expected net benefit) as a broad
+        line; its table has a row a threshold and option.
 
     Raises
     ------
@@ -56,11 +56,18 @@ def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of be
             color=_COLOURS[k % len(_COLOURS)],
             linestyle=_LINES[k % len(_LINES)],
         )
-        best = part["p_best"].where(part["optimal"])
-        axes.plot(part["threshold"], best, linewidth=5, alpha=0.35, color=_COLOURS[k % len(_COLOURS)])
+    # the frontier belongs to no option: it is whichever has the highest expected net benefit at that price
+    frontier = curve[curve["optimal"]].sort_values("threshold")
+    axes.plot(frontier["threshold"], frontier["p_best"], linewidth=7, alpha=0.25, color=INK, zorder=1, label="frontier")
+    axes.set_ylim(0, 1)
     if comparison.threshold is not None:
         axes.axvline(comparison.threshold, color=QUIET, linewidth=1.2, linestyle=(0, (2, 2)))
-    axes.set_ylim(0, 1)
+        axes.annotate(
+            f" threshold £{comparison.threshold:,.0f}",
+            (comparison.threshold, 0.02),
+            fontsize=8,
+            color=QUIET,
+        )
     axes.xaxis.set_major_formatter(lambda x, _: f"£{x:,.0f}")
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f}%")
     dress(axes, x=f"What is paid for {benefit}", y="Probability of being the best")
@@ -70,8 +77,9 @@ def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of be
     draws = int(comparison.net_benefit.sizes["chain"] * comparison.net_benefit.sizes["draw"])
     chosen = comparison.options.loc[comparison.options[INTERVENTION] == comparison.best, "p_best"].tolist()[0]
     caption = (
-        "Thin lines: probability that each option has the highest net benefit. Thick: the option with the highest "
-        "expected net benefit, which is the one to choose; it need not be the most probable."
+        "Lines: probability that each option has the highest net benefit (acceptability). Broad grey line: that of the "
+        "option with the highest expected net benefit (the frontier), which is the one to choose; it need not be the "
+        f"most probable.{_at(comparison.threshold)}"
     )
     alt = (
         f"Line chart. {title}. The option with the highest expected net benefit is {comparison.best}, the best with a "
@@ -113,11 +121,12 @@ def plot_plane(plane: ImpactPlane) -> Chart:
         axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, fontsize=8, color=QUIET)
     dress(axes, x="Equity impact (QALY)", y="Net health (QALY)", grid="none")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
-    title = "Health gained and health shared"
+    title = f"Health gained and health shared, at an aversion of {plane.aversion:g} ({plane.family})"
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     caption = (
         f"A small dot is a draw, a large one the mean. Equity is valued at an aversion to inequality of "
         f"{plane.aversion:g} ({plane.family}); to the right inequality falls, upwards there is more health in all."
+        f"{_at(plane.threshold)}"
     )
     quadrants = [c for c in plane.table.columns if str(c).startswith("P(")]
     parts = []
@@ -127,7 +136,9 @@ def plot_plane(plane: ImpactPlane) -> Chart:
     return Chart(figure, title, caption, f"Scatter plot. {title}. {'; '.join(parts)}.", plane.table)
 
 
-def plot_frontier(table: pd.DataFrame, *, group: str, benefit: str = "benefit") -> Chart:
+def plot_frontier(
+    table: pd.DataFrame, *, group: str, benefit: str = "benefit", threshold: float | None = None
+) -> Chart:
     """
     Draw how much benefit is given up as more places are kept for one group.
 
@@ -139,6 +150,8 @@ def plot_frontier(table: pd.DataFrame, *, group: str, benefit: str = "benefit") 
         The group in words, such as "the most deprived fifth".
     benefit : str
         What is gained, in words.
+    threshold : float, optional
+        Pounds for a unit of benefit at which the allocations were made, to be printed.
 
     Returns
     -------
@@ -168,6 +181,10 @@ def plot_frontier(table: pd.DataFrame, *, group: str, benefit: str = "benefit") 
     lost = float(ordered["benefit"].max() - ordered["benefit"].iloc[-1])
     caption = (
         f"Dots are floors (as labelled); the band holds the credible interval of {benefit}. The highest floor gives up "
-        f"{write(lost, 1)} of {write(float(ordered['benefit'].max()), 1)} in expectation."
+        f"{write(lost, 1)} of {write(float(ordered['benefit'].max()), 1)} in expectation.{_at(threshold)}"
     )
     return Chart(figure, title, caption, f"Line chart. {title}. {caption}", ordered.reset_index(drop=True))
+
+
+def _at(threshold: float | None) -> str:
+    return "" if threshold is None else f" Threshold: £{threshold:,.0f} for one unit of benefit."

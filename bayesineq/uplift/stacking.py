@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 Array = NDArray[np.float64]
 
@@ -75,8 +76,10 @@ def effect_weights(
 
     Notes
     -----
-    Each rule's weight costs one standard error of its difference in loss from the constant effect: a rule must be
-    better by more than its noise to be given any.
+    Each rule's weight costs z standard errors of its difference in loss from the constant effect: a rule must be better
+    by more than its noise to be given any. One rival costs one standard error. Of m rivals the best looks better than
+    it is, so z is such that where effects do not differ, one of m is given weight as rarely as a single one is:
+    1 - Phi(z) = (1 - Phi(1)) / m.
     """
     loss = (effect_score[:, np.newaxis] - predictions) ** 2
     gap = loss - loss[:, :1]
@@ -85,5 +88,6 @@ def effect_weights(
         centred = np.column_stack([np.bincount(groups, column) for column in centred.T])
     error = np.sqrt((centred**2).sum(axis=0)) / len(effect_score)
     gram, cross = predictions.T @ predictions, predictions.T @ effect_score
-    weights = simplex_least_squares(gram, cross, penalty=error * len(effect_score) / 2)
+    price = float(norm.isf(norm.sf(1.0) / max(predictions.shape[1] - 1, 1)))
+    weights = simplex_least_squares(gram, cross, penalty=price * error * len(effect_score) / 2)
     return weights, loss.mean(axis=0), gap.mean(axis=0), error

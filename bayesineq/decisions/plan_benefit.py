@@ -1,0 +1,255 @@
+"""Plans carried to local risk: benefit, costs and people treated, draw by draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from bayesineq.decisions.interventions import Intervention
+from bayesineq.dims import DECILE, INTERVENTION, POPULATION, QUINTILE, SAMPLE_DIMS
+from bayesineq.errors import DecisionError
+from bayesineq.uplift.benefit import check_benefit, people_in, unit_dims
+from bayesineq.uplift.published import Quantity, draw_positive
+from bayesineq.uplift.transport import apply_published, coverage, published_draws
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBenefit:
+    """
+    Plans seen through local risk: everything a decision reads.
+
+    Parameters
+    ----------
+    benefit : DataArray, dims (chain, draw, unit..., intervention)
+        Benefit per eligible person on the scale that decides: QALY, or events averted.
+    events : DataArray, same dims
+        Events averted per eligible person, of the kind that each plan acts on.
+    ratio : DataArray, dims (chain, draw, intervention)
+        Events of the kind that each plan acts on for one of the baseline's, without the intervention.
+    spend, net_cost : DataArray, with dimension intervention
+        Pounds per eligible person: from the budget, and less what events averted save.
+    treated : DataArray
+        People treated per eligible person.
+    parameters : mapping from name to DataArray, dims (chain, draw)
+        Draws of what is uncertain about the plans.
+    baseline : DataArray, dims (chain, draw, unit...)
+        Risk without intervention, with quintiles attached.
+    """
+
+    benefit: xr.DataArray
+    events: xr.DataArray
+    ratio: xr.DataArray
+    spend: xr.DataArray
+    net_cost: xr.DataArray
+    treated: xr.DataArray
+    parameters: Mapping[str, xr.DataArray]
+    baseline: xr.DataArray
+
+
+def plan_benefit(
+    plans: Sequence[Intervention],
+    baseline: xr.DataArray,
+    *,
+    correlation: float | ArrayLike = 0.0,
+    seed: int | None = None,
+) -> PlanBenefit:
+    """
+    Carry plans to local risk.
+
+    Parameters
+    ----------
+    plans : sequence of Intervention
+        Plans.
+    baseline : DataArray, dims (chain, draw, unit...)
+        Risk per eligible person without intervention, with a coordinate `population`. Where nobody lives (crossed
+        groups, population 0) the risk may be missing: such a unit has no benefit and no cost.
+    correlation : float or array
+        Correlation of the errors of the published effects.
+    seed : int, optional
+        Seed of the draws of effects, uptake, costs and values.
+
+    Returns
+    -------
+    PlanBenefit
+        Benefit, costs and parameters, draw by draw.
+
+    Raises
+    ------
+    DecisionError
+        If names repeat, scales are mixed, or the baseline does not fit.
+
+    Notes
+    -----
+    With baseline risk p, ratio r of the plan's own event to the baseline's (1 where it acts on the same), share
+    treated s and risk p' of `transport`, a plan averts e = s (r p - (r p)') events and gains q e + s q0 QALYs, where q
+    are QALYs for an event averted and q0 those of the treatment itself.
+    """
+    _check_scales(plans)
+    names = [plan.name for plan in plans]
+    local = with_quintile(_without_empty(baseline))
+    streams = [int(x) for x in np.random.SeedSequence(seed).generate_state(3)]
+    effects = {plan.name: plan.effect for plan in plans}
+    rng = np.random.default_rng(streams[2])
+    zero = Quantity(0.0)
+    cost = _draw_each([plan.cost for plan in plans], names, local, rng)
+    saving = _draw_each([plan.saving_per_event or zero for plan in plans], names, local, rng)
+    qaly = _draw_each([plan.qaly_per_event or zero for plan in plans], names, local, rng)
+    ratio = _draw_each([plan.event_ratio or Quantity(1.0) for plan in plans], names, local, rng)
+    itself = _draw_each([plan.qaly_per_treated or zero for plan in plans], names, local, rng)
+    drawn = published_draws(effects, like=local, correlation=correlation, seed=streams[0])
+    reach, uptake = {p.name: p.reach for p in plans}, {p.name: p.uptake for p in plans}
+    treated = coverage(local, names, reach=reach, uptake=uptake, seed=streams[1])
+    each = []
+    for plan in plans:
+        own = local * ratio.sel({INTERVENTION: plan.name}, drop=True) if plan.event_ratio else local
+        each.append(apply_published(own.transpose(*local.dims), {plan.name: plan.effect}, drawn, treated=treated))
+    held = ", ".join(str(one.attrs["held_at_bound"]) for one in each)
+    events = xr.concat(each, INTERVENTION, join="exact", combine_attrs="override").assign_attrs(held_at_bound=held)
+    benefit = events
+    if plans[0].qaly_per_event is not None:
+        gained = (events * qaly + treated * itself).transpose(*events.dims)
+        benefit = gained.assign_attrs({**events.attrs, "scale": "QALY"})
+    spend = treated * cost
+    net = spend - events * saving if float(np.abs(saving).max()) > 0 else spend
+    parameters = {f"effect of {name}": drawn["effect"].sel({INTERVENTION: name}, drop=True) for name in names}
+    for what, values in (
+        ("cost", cost),
+        ("saving per event", saving),
+        ("QALY per event", qaly),
+        ("event ratio", ratio),
+        ("QALY per person treated", itself),
+    ):
+        parameters |= {f"{what} of {name}": values.sel({INTERVENTION: name}, drop=True) for name in names}
+    if all(dim in treated.dims for dim in SAMPLE_DIMS):
+        mean = treated.mean([dim for dim in treated.dims if dim not in (*SAMPLE_DIMS, INTERVENTION)])
+        parameters |= {f"uptake of {name}": mean.sel({INTERVENTION: name}, drop=True) for name in names}
+    parameters["baseline risk"] = local.mean(unit_dims(local)) if unit_dims(local) else local
+    return PlanBenefit(
+        benefit=check_benefit(benefit),
+        events=events,
+        ratio=ratio,
+        spend=spend,
+        net_cost=net.drop_vars(POPULATION, errors="ignore"),
+        treated=treated,
+        parameters={name: values for name, values in parameters.items() if float(values.std()) > 0},
+        baseline=local,
+    )
+
+
+def pooled(seen: PlanBenefit, over: Sequence[str]) -> PlanBenefit:
+    """
+    Average over groups that a decision must not tell apart, such as ethnicity within an area.
+
+    Parameters
+    ----------
+    seen : PlanBenefit
+        Plans by unit and group.
+    over : sequence of str
+        Dimensions to average over, each person counting once.
+
+    Returns
+    -------
+    PlanBenefit
+        Plans by the units that are left.
+
+    Raises
+    ------
+    DecisionError
+        If a dimension is not there.
+    """
+    missing = [dim for dim in over if dim not in seen.benefit.dims]
+    if missing:
+        raise DecisionError(
+            f"No dimension {', '.join(missing)} to pool over; units are {', '.join(unit_dims(seen.benefit))}."
+        )
+    if not over:
+        return seen
+    people = people_in(seen.benefit)
+    whole = people.sum(over)
+    kept = seen.benefit.isel(dict.fromkeys(over, 0), drop=True).coords
+
+    def mean(values: xr.DataArray) -> xr.DataArray:
+        wide = values.reset_coords(drop=True).broadcast_like(people) if set(over) - set(values.dims) else values
+        added = xr.dot(wide.reset_coords(drop=True), people, dim=list(over)) / whole.where(whole > 0)
+        order = [dim for dim in seen.benefit.dims if dim in added.dims]
+        own = [(k, c) for k, c in kept.items() if set(c.dims) <= set(added.dims) and k != POPULATION]
+        coords = {k: (c.dims, c.values) for k, c in own}
+        averaged: xr.DataArray = added.fillna(0.0).transpose(*order).assign_coords(coords)
+        return averaged.assign_attrs(values.attrs)
+
+    def carried(values: xr.DataArray) -> xr.DataArray:
+        return mean(values).assign_coords({POPULATION: whole})
+
+    return PlanBenefit(
+        benefit=check_benefit(carried(seen.benefit).rename("benefit")),
+        events=carried(seen.events),
+        ratio=seen.ratio,
+        spend=mean(seen.spend),
+        net_cost=mean(seen.net_cost),
+        treated=mean(seen.treated),
+        parameters=seen.parameters,
+        baseline=carried(seen.baseline),
+    )
+
+
+def with_quintile(baseline: xr.DataArray) -> xr.DataArray:
+    """
+    Attach the quintile of deprivation where only the decile is known.
+
+    Parameters
+    ----------
+    baseline : DataArray
+        Values with `imd_decile` as a dimension or a coordinate, or without.
+
+    Returns
+    -------
+    DataArray
+        The same, with a coordinate `imd_quintile` beside the decile.
+    """
+    if DECILE not in baseline.coords or QUINTILE in baseline.coords:
+        return baseline
+    decile = baseline.coords[DECILE]
+    return baseline.assign_coords({QUINTILE: (decile.dims, (decile.values.astype(int) + 1) // 2)})
+
+
+def _check_scales(plans: Sequence[Intervention]) -> None:
+    names = [plan.name for plan in plans]
+    if not names:
+        raise DecisionError("No plan given: name at least one intervention.")
+    if len(set(names)) < len(names):
+        raise DecisionError(f"Interventions need names of their own: {', '.join(names)}.")
+    with_qaly = [plan.name for plan in plans if plan.qaly_per_event is not None]
+    if with_qaly and len(with_qaly) < len(plans):
+        raise DecisionError(
+            f"Effects on mixed scales: {', '.join(with_qaly)} state qaly_per_event, "
+            f"{', '.join(sorted(set(names) - set(with_qaly)))} do not. Give it for all, or for none."
+        )
+    other = [f"{plan.name} on {plan.event}" for plan in plans if plan.event_ratio is not None]
+    if other and not with_qaly:
+        raise DecisionError(
+            f"Effects on mixed scales: {', '.join(other)}, not on the event of the posterior. Events of "
+            "different kinds cannot be added up: give qaly_per_event for every plan."
+        )
+
+
+def _without_empty(baseline: xr.DataArray) -> xr.DataArray:
+    if POPULATION not in baseline.coords:
+        return baseline
+    people = baseline.coords[POPULATION].fillna(0.0)
+    filled = baseline.assign_coords({POPULATION: people})
+    return filled.where(people > 0, filled.fillna(0.0))
+
+
+def _draw_each(
+    quantities: Sequence[Quantity], names: Sequence[str], like: xr.DataArray, rng: np.random.Generator
+) -> xr.DataArray:
+    shape = tuple(like.sizes[dim] for dim in SAMPLE_DIMS)
+    columns = [draw_positive(quantity, rng.standard_normal(shape)) for quantity in quantities]
+    coords = {dim: like.coords[dim].values for dim in SAMPLE_DIMS if dim in like.coords}
+    return xr.DataArray(
+        np.stack(columns, axis=-1), dims=(*SAMPLE_DIMS, INTERVENTION), coords={**coords, INTERVENTION: list(names)}
+    )

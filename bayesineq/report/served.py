@@ -1,0 +1,106 @@
+"""Maps of an allocation: which plan each area gets, and which areas surely belong among those served first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from bayesineq.dims import AREA, INTERVENTION
+from bayesineq.report.maps import by_code, legend, map_size, paint
+from bayesineq.report.outline import Outline, outline
+from bayesineq.report.style import INK, MISSING, Chart, new_figure, plain
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_PLANS: Final = ("#005eb8", "#e8943a", "#1c8573", "#77579f", "#6b5b0e", "#a3195b", "#4c6272", "#8ab8e0")
+_NOTHING: Final = "#ececec"
+_TIERS: Final = {"sure in": "#1f5a94", "marginal": "#e9c46a", "sure out": "#ececec"}
+
+
+def map_allocation(table: pd.DataFrame, areas: gpd.GeoDataFrame | Outline) -> Chart:
+    """
+    Draw which plan each area gets.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `Allocation.table`, by area.
+    areas : GeoDataFrame or Outline
+        Boundaries keyed by code.
+
+    Returns
+    -------
+    Chart
+        The map; an area with several plans has the colour of the one given to most people. Its table has a row an area.
+
+    Raises
+    ------
+    GraphError
+        If an area of the table has no boundary.
+    """
+    shapes = areas if isinstance(areas, Outline) else outline(areas)
+    main = table.sort_values("treated", ascending=False).drop_duplicates(AREA).set_index(AREA)[[INTERVENTION]]
+    rows = by_code(main, shapes)
+    given = rows[INTERVENTION].fillna("no plan")
+    names = [str(name) for name in dict.fromkeys(table[INTERVENTION])]
+    colours = dict(zip(names, _PLANS * (1 + len(names) // len(_PLANS)), strict=False)) | {"no plan": _NOTHING}
+    several = int(table[AREA].duplicated().sum())
+    also = f" {several:,} areas have a second plan for a part of their people." if several else ""
+    title = "Which plan each area gets"
+    caption = f"The allocation with the highest expected net benefit within the budget.{also} {shapes.note}".rstrip()
+    return _categories(given, colours, shapes, title, caption, "plan", rows.assign(plan=given).reset_index())
+
+
+def map_served(ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first: str) -> Chart:
+    """
+    Draw which areas surely belong among those served first, which surely do not, and which cannot be told.
+
+    Parameters
+    ----------
+    ranked : DataFrame
+        `rank_areas`.
+    areas : GeoDataFrame or Outline
+        Boundaries keyed by code.
+    first : str
+        Those served first, in words, such as "10% of areas".
+
+    Returns
+    -------
+    Chart
+        The map; its table has a row an area.
+
+    Raises
+    ------
+    GraphError
+        If a ranked area has no boundary.
+    """
+    shapes = areas if isinstance(areas, Outline) else outline(areas)
+    rows = by_code(ranked.set_index(AREA)[["p_top", "tier"]], shapes)
+    title = f"Which areas surely belong to the {first} that gain most"
+    caption = (
+        "Sure in: a probability of 90% or more of belonging to them; sure out: 10% or less; marginal: between. "
+        f"{shapes.note}"
+    ).rstrip()
+    return _categories(rows["tier"].fillna(""), _TIERS, shapes, title, caption, "tier", rows.reset_index())
+
+
+def _categories(
+    given: pd.Series,
+    colours: dict[str, str],
+    shapes: Outline,
+    title: str,
+    caption: str,
+    what: str,
+    table: pd.DataFrame,
+) -> Chart:
+    figure = new_figure(*map_size(shapes))
+    axes = figure.add_subplot()
+    axes.set_title(plain(title), loc="left", fontsize=11, color=INK, wrap=True)
+    gone = ~given.isin(list(colours)).to_numpy()
+    paint(axes, shapes, [colours.get(str(name), MISSING) for name in given], gone)
+    entries = [(colour, f"{name} ({int((given == name).sum()):,})") for name, colour in colours.items()]
+    legend(axes, entries, what, int(gone.sum()))
+    alt = f"Map. {title}. " + "; ".join(label for _, label in entries) + "."
+    return Chart(figure, title, caption, alt, table)
