@@ -163,6 +163,8 @@ def plot_funnel(
     Chart
         The figure; its table has a row a unit that may be shown, with rounded people at risk and no events.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     data = funnel_data(table, unit=unit, events=events, at_risk=at_risk, adjust=adjust, rule=rule)
     figure = new_figure(7.2, 4.6)
     axes = figure.add_subplot()
@@ -170,31 +172,45 @@ def plot_funnel(
     for name, dash in (("95", (0, (5, 2))), ("99.8", "-")):
         for side in ("lower", "upper"):
             axes.plot(limits["at_risk"], limits[f"{side}_{name}"] * 100, color=QUIET, linewidth=1.2, linestyle=dash)
+        last = limits.iloc[-1]
+        axes.annotate(
+            f"{name}%", (last["at_risk"], last[f"upper_{name}"] * 100), xytext=(3, 0), textcoords="offset points",
+            fontsize=8, color=QUIET, va="center",
+        )  # fmt: skip
     axes.axhline(data.target * 100, color=CONTRAST, linewidth=1.2)
     outside = points["position"] != "inside"
     for part, colour, size in ((~outside, ACCENT, 18), (outside, CONTRAST, 30)):
         axes.scatter(points.loc[part, "at_risk"], points.loc[part, "proportion"] * 100, s=size, color=colour, alpha=0.8)
     if int(outside.sum()) <= 12:
         for name, x, y in points.loc[outside, ["unit", "at_risk", "proportion"]].itertuples(index=False):
-            axes.annotate(plain(f" {name}"), (x, y * 100), fontsize=8, color=INK)
+            axes.annotate(
+                plain(str(name)), (x, y * 100), xytext=(5, 3), textcoords="offset points", fontsize=8, color=INK
+            )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
-    dress(axes, x="People at risk", y=f"% ({direction(more_is)})")
-    title = f"{sentence(outcome)}: {len(points):,} units against chance"
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    dress(axes, x=sentence(at_risk.replace("_", " ")), y=f"% ({direction(more_is)})")
+    title = f"{sentence(outcome)}: {len(points):,} {_many(unit)} against chance"
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     far = int(points["position"].str.contains("99.8").sum())
     widened = f", widened for overdispersion (factor {data.overdispersion:.1f})" if data.overdispersion > 1 else ""
     caption = (
-        f"Line: overall {with_unit(data.target, PERCENT)}. Dashed and solid limits hold 95% and 99.8% of units that "
-        f"differ by chance alone{widened}. "
-        f"{int(outside.sum())} units lie outside the 95% limits, {far} outside the 99.8% limits. "
+        f"Line: overall {with_unit(data.target, PERCENT)}. Dashed and solid limits hold 95% and 99.8% of "
+        f"{_many(unit)} that differ by chance alone{widened}. "
+        f"{int(outside.sum())} {_many(unit)} lie outside the 95% limits, {far} outside the 99.8% limits. "
         f"Direction: {direction(more_is)}."
-        + (f" {data.hidden} units with small counts are not shown." if data.hidden else "")
+        + (f" {data.hidden} {_many(unit)} with small counts are not shown." if data.hidden else "")
     )
     shown = points.drop(columns=["events"])
     shown["at_risk"] = (shown["at_risk"] / rule.base).round() * rule.base
     shown["proportion"] = shown["proportion"].round(3)
     return Chart(figure, title, caption, f"Funnel plot. {title}. {caption}", shown)
+
+
+def _many(unit: str) -> str:
+    """The plural of a column's name in words."""
+    return f"{unit.replace('_', ' ')}s"
 
 
 def _position(z: float) -> str:

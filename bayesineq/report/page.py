@@ -219,7 +219,7 @@ def _unknown(content: Content) -> list[str]:
     said = [f"The {name} of {share} of people is unknown." for name, share in shares.items() if share != NONE_CODED]
     if silent := [name for name, share in shares.items() if share == NONE_CODED]:
         said.append(
-            f"Nobody is coded as unknown by {listed(silent)}: whoever was, had been left out or given a group before."
+            f"Nobody is coded as unknown by {listed(silent)}; if anybody was, they were left out or given a group."
         )
     return said
 

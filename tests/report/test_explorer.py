@@ -7,8 +7,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from shutil import which
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,6 +31,7 @@ from bayesineq.report.explorer_areas import rings
 from bayesineq.report.numbers import PERCENT
 from bayesineq.report.page import write_report
 from bayesineq.report.parts import Frame
+from bayesineq.space.adjacency import from_edges
 from bayesineq.tables.disclosure import DEFAULT_RULE
 
 WIDTHS = (375, 1280, 1920)
@@ -273,6 +276,79 @@ def test_mouse_and_keyboard_reach_every_part(browser: Any, report: Path) -> None
     page.wait_for_selector("#vg-tooltip-element.visible")
     assert "Llŷn" in page.inner_text("#vg-tooltip-element")
     assert page.locator("#vg-tooltip-element b").count() == 0
+    assert said == []
+    page.close()
+
+
+SECONDS_TO_REDRAW = """async ([id, value, event]) => {
+  const control = document.getElementById(id), page = document.getElementById("explorer");
+  const before = page.dataset.state, started = performance.now();
+  control.value = value;
+  control.dispatchEvent(new Event(event, {bubbles: true}));
+  while (page.dataset.state === before) await new Promise((done) => setTimeout(done, 1));
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+  return (performance.now() - started) / 1000;
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "to_load", "to_redraw"), [(600, 6.0, 0.5), (7_000, 20.0, 2.0)])
+def test_an_explorer_is_quick_enough_to_use(
+    browser: Any, worlds: SimpleNamespace, tmp_path: Path, count: int, to_load: float, to_redraw: float
+) -> None:
+    # Limits are several times what an idle core needs: 0.7 s and 0.05 s for 600 areas, 1.4 s and 0.25 s for 7,000.
+    wide = int(np.ceil(np.sqrt(count)))
+    areas = worlds.square_areas(wide, wide).iloc[:count]
+    # As many points as the simplified boundaries of an LSOA have.
+    areas = areas.set_geometry(areas.geometry.segmentize(350.0))
+    post = worlds.health_posterior(list(areas["area"]), from_edges(list(pairwise(areas["area"])), areas=areas["area"]))
+    path = write_report(post, areas, tmp_path / "report.html", explorer=True)
+    assert path.stat().st_size < (4e6 if count == 600 else 10e6)
+    started = perf_counter()
+    page, said, _ = opened(browser, path, 1280)
+    assert perf_counter() - started < to_load
+    taken = {}
+    for name, asked in {
+        "threshold": ("explorer-cut", "5", "input"),
+        "another threshold": ("explorer-cut", "15", "input"),
+        "area": ("explorer-area", areas["area"].iloc[count // 2], "change"),
+        "estimate": ("explorer-show", "estimate", "change"),
+    }.items():
+        taken[name] = page.evaluate(SECONDS_TO_REDRAW, list(asked))
+    canvas = page.locator("#explorer-map canvas")
+    canvas.scroll_into_view_if_needed()
+    box_ = canvas.bounding_box()
+    started = perf_counter()
+    canvas.hover(position={"x": box_["width"] * 0.5, "y": box_["height"] * 0.5})
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    taken["hover"] = perf_counter() - started
+    assert max(taken.values()) < to_redraw, taken
+    assert said == []
+    page.close()
+
+
+@pytest.mark.slow
+def test_the_parts_of_a_map_are_chosen_from_a_list(
+    browser: Any, prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path: Path
+) -> None:
+    named = squares.assign(board=["<i>East</i>" if k % 6 < 3 else "West" for k in range(len(squares))])
+    path = write_report(prevalence, named, tmp_path / "report.html", explorer=True, parts="board")
+    page, said, _ = opened(browser, path, 1280)
+    assert page.inner_text("#explorer-count").startswith(("0 of 2 parts", "1 of 2 parts", "2 of 2 parts"))
+    assert page.locator("[data-legend=parts]").is_visible()
+    assert page.locator("[data-legend=estimate]").is_hidden()
+    page.focus("#explorer-part")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("document.getElementById('explorer').dataset.state.endsWith('|1')")
+    assert page.locator("#explorer-part option:checked").inner_text() == "<i>East</i>"
+    assert " of 15 areas are above" in page.inner_text("#explorer-count")
+    assert page.locator("[data-legend=estimate]").is_visible()
+    listed = page.evaluate("[...document.querySelectorAll('#explorer-area option')].map((o) => o.value).slice(1)")
+    assert sorted(listed) == named.loc[named["board"] == "<i>East</i>", "area"].tolist()
+    page.select_option("#explorer-area", listed[0])
+    page.wait_for_function("document.getElementById('explorer-table').textContent.includes('Probability')")
+    assert listed[0] in page.inner_text("#explorer-table")
+    assert page.locator("#explorer i").count() == 0
     assert said == []
     page.close()
 

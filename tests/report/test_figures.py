@@ -239,7 +239,7 @@ def test_a_funnel_shows_no_small_count_and_no_events() -> None:
     table = pd.concat([units(20), pd.DataFrame({"practice": ["tiny"], "events": [3], "n": [40]})], ignore_index=True)
     chart = plot_funnel(table, unit="practice", events="events", at_risk="n", outcome="missed")
     assert "tiny" not in chart.table["unit"].tolist()
-    assert "1 units with small counts are not shown" in chart.caption
+    assert "1 practices with small counts are not shown" in chart.caption
     assert "events" not in chart.table.columns
     with pytest.raises(MeasureError, match="the first is bad"):
         funnel_data(

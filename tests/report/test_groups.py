@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayesineq.errors import MeasureError
+from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.expected import expected
+from bayesineq.report.described import described
 from bayesineq.report.forest import association_table, plot_associations, plot_forest
 from bayesineq.report.gradient import gradient_data, plot_gradient
 from bayesineq.report.groups import group_table
@@ -122,3 +123,34 @@ def test_names_in_figures_are_drawn_as_they_stand(worlds: SimpleNamespace) -> No
     drawn = {label.get_text() for label in chart.figure.axes[0].get_yticklabels()}
     assert drawn == {"<b>x</b>", r"\$a\$, \$b\$", "القاهرة", "Ynys Môn"}
     assert chart.table["label"].tolist() == names[::-1]
+
+
+def test_a_figure_takes_name_unit_and_polarity_from_the_draws(prevalence: xr.DataTree) -> None:
+    values = expected(prevalence, by="imd_decile")
+    told = plot_gradient(values, "imd_decile", outcome="prevalence", unit=PERCENT, more_is="worse")
+    found = plot_gradient(values, "imd_decile")
+    assert (found.title, found.caption, found.alt) == (told.title, told.caption, told.alt)
+    assert "%" in found.alt
+    turned = plot_forest(values.assign_attrs(more_is="better"), "imd_decile", outcome="screening")
+    assert turned.title.startswith("Screening by")
+    assert "higher is better" in turned.caption
+    bare = plot_forest(values.drop_attrs(), "imd_decile")
+    assert bare.title.startswith("Outcome by")
+    assert "%" not in bare.figure.axes[0].get_xlabel()
+    with pytest.raises(BayesineqError, match="more_is='up' is not known"):
+        plot_forest(values.assign_attrs(more_is="up"), "imd_decile")
+
+
+@pytest.mark.parametrize(
+    ("attrs", "shown"),
+    [
+        ({"scale": "proportion"}, "%"),
+        ({"scale": "rate ratio"}, "times the expected count"),
+        ({"scale": "rate", "units": "events per unit of person_years"}, "per 100 person years"),
+        ({"scale": "mean", "units": "unit of score"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_unit_follows_the_scale_of_the_draws(attrs: dict[str, str], shown: str) -> None:
+    draws = xr.DataArray(np.full((1, 4), 0.16), dims=("chain", "draw"), attrs=attrs)
+    assert described(draws, None, None, None)[1].label == shown
