@@ -59,7 +59,7 @@ def most_recent(records: Records, *, columns: Mapping[str, str] = MappingProxyTy
     DataFrame
         One row a person: `person_id`, `ethnicity` ("Z" or "99" only where no record is known), `source` of the
         record that decided (missing where none is known), `groups`: distinct known categories among the records.
-        Several categories on the latest day: the one recorded more often, then the commoner in Census 2011.
+        Several categories on the latest day: the one recorded more often, then the commoner in Census 2021.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def most_recent(records: Records, *, columns: Mapping[str, str] = MappingProxyTy
 
 def most_frequent(records: Records, *, columns: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
     """
-    The category recorded most often ("usual"); ties go to the more recent, then to the commoner in Census 2011.
+    The category recorded most often ("usual"); ties go to the more recent, then to the commoner in Census 2021.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def ohid(
     columns: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """
-    The rule of OHID's CHIME tool: most frequent, then most recent, then source, then commoner in Census 2011.
+    The rule of OHID's CHIME tool: most frequent, then most recent, then source, then commoner in the census.
 
     Parameters
     ----------
@@ -146,6 +146,11 @@ def ohid(
     ------
     SchemaError
         As of `first_source`.
+
+    Notes
+    -----
+    The tool breaks its last tie by Census 2011; here it is Census 2021, England. The two agree on the six commonest
+    categories, and differ where any other ethnic group, which grew, meets a category of its size.
     """
     order = ("times", "day", "trust", "common")
     return _decide(_read(records, columns, priority), ("named", *order) if replace_other else order)
@@ -273,9 +278,9 @@ def _refuse(table: ibis.Table, names: Mapping[str, str], priority: Sequence[str]
 
 
 def _codes() -> tuple[str, ...]:
-    """Not known, not stated, then the categories from the rarest to the commonest in England, Census 2011."""
-    people = code_list("ethnicity_census_2011_england").set_index("code")["population"].astype(float)
-    spread = crosswalk("census_2011", "gdppr").mul(people, axis=0).sum()
+    """Not known, not stated, then the categories from the rarest to the commonest in England, Census 2021."""
+    people = code_list("ethnicity_census_2021_england").set_index("code")["population"].astype(float)
+    spread = crosswalk("census_2021", "gdppr").mul(people, axis=0).sum()
     spread[[NOT_KNOWN, NOT_STATED]] = [-2.0, -1.0]
     return tuple(str(code) for code in spread.sort_values(kind="stable").index)
 

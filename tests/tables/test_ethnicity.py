@@ -138,6 +138,20 @@ def test_misuse_is_refused_in_words() -> None:
         crosswalk("nhs", "broad", {"white_british": 1.0})
 
 
+def test_the_census_margin_is_the_published_table_added_up(shared) -> None:
+    published = pd.read_csv(shared / "data/census2021/census2021-ts021-lsoa.csv.gz")
+    england = published[published["geography code"].str.startswith("E")].filter(like="Ethnic group").sum()
+    total = england.pop("Ethnic group: Total: All usual residents")
+    # Titles of single groups name the broad one first.
+    single = england[england.index.str.count(": ") == 2]
+    held = code_list("ethnicity_census_2021_england").set_index("code")["population"].astype(int)
+    assert len(single) == len(held) == 19
+    assert held.sum() == single.sum() == total == 56_490_108
+    assert sorted(held) == sorted(single.astype(int))
+    for code, words in {"asian_chinese": "Chinese", "white_roma": "Roma", "other_arab": "Arab"}.items():
+        assert held[code] == single[[title.endswith(f": {words}") for title in single.index]].item()
+
+
 def test_confusion_has_the_published_agreement_and_the_census_margin(shared) -> None:
     confusion, margin = ons_confusion(), england_margin()
     joint = confusion.mul(margin, axis=0)

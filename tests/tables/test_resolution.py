@@ -27,8 +27,8 @@ from bayesineq.tables.resolution import (
     ohid,
 )
 
-# Census 2011, England (ONS table KS201EW), commonest first; Gypsy or Irish Traveller and Arab at their own places.
-COMMON = ["A", "C", "H", "J", "N", "L", "M", "B", "K", "D", "R", "F", "S", "G", "P", "W", "E", "T"]
+# Census 2021, England (ONS table TS021), commonest first; Gypsy or Irish Traveller and Arab at their own places.
+COMMON = ["A", "C", "H", "J", "N", "L", "S", "K", "M", "D", "B", "F", "G", "R", "W", "P", "E", "T"]
 UNKNOWN = {"Z", "99"}
 
 
@@ -142,7 +142,7 @@ def test_tie_breaks_of_the_ohid_rule_one_by_one() -> None:
         ("2", "hes_op", "2022-01-01", "H"), ("2", "hes_apc", "2020-01-01", "A"),
         # Tie on the day as well: admitted care before outpatients.
         ("3", "hes_op", "2022-01-01", "A"), ("3", "hes_apc", "2022-01-01", "H"),
-        # Tie on the source too: the commoner in Census 2011.
+        # Tie on the source too: the commoner in Census 2021.
         ("4", "hes_op", "2022-01-01", "P"), ("4", "hes_op", "2022-01-01", "C"),
         # Any other gives way even where it is more frequent.
         ("5", "hes_op", "2022-01-01", "S"), ("5", "hes_op", "2022-01-02", "S"), ("5", "hes_ae", "2020-01-01", "J"),
