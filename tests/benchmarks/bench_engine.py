@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import qdldl
+from pyarrow.parquet import ParquetFile
 from scipy.sparse import csc_matrix
 from scipy.spatial import Delaunay
 from scipy.special import expit
@@ -95,6 +96,13 @@ def simulated(n: int, seed: int = 1) -> Design:
     return design(table, parse_card(SYNTHETIC), adjacency=graph)
 
 
+def neighbours() -> np.ndarray:
+    """Pairs of neighbouring small areas of England."""
+    path = SHARED / "data/boundaries/lsoa21_england_adjacency.parquet"
+    columns = ParquetFile(path).read(columns=["LSOA21CD_i", "LSOA21CD_j"]).columns
+    return np.stack([column.to_numpy().astype("U9") for column in columns], axis=1)
+
+
 def england() -> Design:
     """Bad health at the 2021 census by small area, from the published files."""
 
@@ -139,16 +147,15 @@ def england() -> Design:
     aged = age[[c for c in age if old(c)]].sum(axis=1)
     columns["aged_65_and_over"] = (aged / age[next(c for c in age if total(c))]).to_numpy()
     table = pd.DataFrame(columns)
-    pairs = pd.read_parquet(SHARED / "data/boundaries/lsoa21_england_adjacency.parquet").iloc[:, :2].astype(str)
-    graph = from_edges(pairs.to_numpy(), areas=codes)
+    graph = from_edges(neighbours(), areas=codes)
     return design(table, read_card("area_health"), adjacency=graph)
 
 
 def cells() -> Design:
     """Six million cells: every small area of England by ten ethnic groups, nine age bands and two sexes."""
-    pairs = pd.read_parquet(SHARED / "data/boundaries/lsoa21_england_adjacency.parquet").iloc[:, :2].astype(str)
-    codes = np.unique(pairs.to_numpy())
-    graph, rng = from_edges(pairs.to_numpy(), areas=codes), np.random.default_rng(1)
+    pairs = neighbours()
+    codes = np.unique(pairs)
+    graph, rng = from_edges(pairs, areas=codes), np.random.default_rng(1)
     n, strata = len(codes), 180
     at = np.arange(n * strata)
     area, stratum = at // strata, at % strata

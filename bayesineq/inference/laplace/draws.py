@@ -21,7 +21,7 @@ from bayesineq.sparse.numeric import half_solve
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
-_BLOCK: Final = 16
+_BLOCK: Final = 8
 
 
 def joint_draws(

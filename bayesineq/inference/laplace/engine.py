@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from bayesineq.inference.laplace.draws import joint_draws
 from bayesineq.inference.laplace.explore import Explored, explore
 from bayesineq.inference.laplace.field import constant_log_determinant
 from bayesineq.inference.laplace.guards import refuse_separation, refuse_unidentified
-from bayesineq.inference.laplace.hyper import Model
+from bayesineq.inference.laplace.hyper import Model, slim
 from bayesineq.inference.laplace.newton import Start
 from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.passes import Observed, observed
@@ -81,9 +82,9 @@ def sample(
         clock.lap("pattern")
         explored = explore(model, start, pool, report)
         clock.lap("hyperparameters")
-        mode = explored.nodes[0].found
-        refuse_unidentified(design, model.latent, mode)
-        checks = pointwise_checks(model, mode, pool)
+        refuse_unidentified(design, model.latent, explored.nodes[0].found)
+        checks = pointwise_checks(model, explored.nodes[0].found, pool)
+        explored = replace(explored, nodes=(slim(explored.nodes[0]), *explored.nodes[1:]))
         clock.lap("checks")
         values, large, small = joint_draws(model, explored, draws, seed, pool, report)
         clock.lap("draws")
@@ -171,7 +172,9 @@ def _typical(data: Observed) -> float:
     """Intercept of a model without terms."""
     value = 0.5 * (data.lower + data.upper)
     if data.family in (0, 2, 5):
-        return float(np.log((value.sum() + 0.5) / (np.exp(data.offset).sum() + 0.5)))
+        # Half an event stands in for none; outcomes that are no counts are never zero, and have a unit.
+        none = 0.5 if data.family != 5 else 0.0
+        return float(np.log((value.sum() + none) / np.exp(data.offset).sum()))
     if data.family in (1, 3):
         share = (value.sum() + 0.5) / (data.trials.sum() + 1.0)
         return float(np.log(share) - np.log1p(-share))

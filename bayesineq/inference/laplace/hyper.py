@@ -125,30 +125,39 @@ def node(model: Model, x: Float, start: Start, floor: float = -np.inf) -> Node |
     except (ConvergenceError, np.linalg.LinAlgError):
         return None
     whole = node_of(model, x, found)
-    return Node(x, whole.log_density, _slim(found, whole.log_density > floor))
+    return slim(whole, whole.log_density > floor)
 
 
-def _slim(found: Posterior, drawn: bool) -> Posterior:
-    """What draws need of a latent field, or nothing of it: many nodes of a large one are held at once."""
-    nothing, empty = np.empty(0), np.empty((0, 0))
-    # The sums that a factorisation is made from take a fifth of its memory. Single precision is what draws are kept
-    # in; where digits may be lost to each other, in the inverse of the border's system, all are kept.
+def slim(whole: Node, drawn: bool = True) -> Node:
+    """
+    A node with what draws need of its latent field: many nodes of a large one are held at once.
+
+    Parameters
+    ----------
+    whole : Node
+        The node.
+    drawn : bool
+        Whether draws may come from it; otherwise nothing of the field is kept.
+
+    Returns
+    -------
+    Node
+        Without factorisation, covariances and rows. The sums that a factorisation is made from take a fifth of its
+        memory, and single precision is what draws are kept in; where digits may be lost to each other, in the inverse
+        of the border's system, all are kept.
+    """
+    found, nothing, empty = whole.found, np.empty(0), np.empty((0, 0))
     cross: NDArray[Any] = found.sums.cross.astype(np.float32) if drawn else empty
     sums = replace(found.sums, cross=cross, **({} if drawn else {"large": nothing, "link": nothing}))
-    factor = replace(found.system.factor, panel=nothing, pivot=nothing)
     system = replace(
-        found.system, factor=factor, reach=found.system.reach[:0].copy(), leaf_pivot=nothing, leaf_weight=nothing
+        found.system,
+        factor=replace(found.system.factor, panel=nothing, pivot=nothing),
+        reach=found.system.reach[:0].copy(),
+        leaf_pivot=nothing,
+        leaf_weight=nothing,
     )
-    return replace(
-        found,
-        system=system,
-        sums=sums,
-        covariance=nothing,
-        mean=nothing,
-        variance=nothing,
-        slope=nothing,
-        curvature=nothing,
-    )
+    found = replace(found, system=system, sums=sums, covariance=nothing, mean=nothing, variance=nothing)
+    return replace(whole, found=replace(found, slope=nothing, curvature=nothing))
 
 
 def node_of(model: Model, x: Float, found: Posterior) -> Node:
