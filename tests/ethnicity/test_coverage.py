@@ -3,7 +3,19 @@ Coverage over simulated worlds.
 
 Planted in each: a first source that knows 70% of people, a linked second one that brings this to 94%, both missing
 minority groups more often, the second knowing the sick better, and errors with the agreement that ONS published.
-Oracle: the planted prevalence of each true group, and ratios between them.
+Oracle: the planted prevalence of each true group, and ratios between them. Shares of 200 worlds (seeds 0 to 199) whose
+95% interval holds the truth, and of the 400 worlds after them:
+
+    quantity         latent   complete case   most frequent   latent, next 400
+    asian             0.955           0.910           0.915              0.970
+    black             0.980           0.920           0.920              0.953
+    mixed             0.945           0.565           0.290              0.943
+    other             0.955           0.015           0.050              0.968
+    white             0.965           0.800           0.175              0.950
+    asian / white     0.960           0.810           0.875              0.970
+    other / white     0.955           0.010           0.010              0.965
+
+A share of 0.95 over 200 worlds has a standard error of 0.015.
 """
 
 from __future__ import annotations
@@ -64,7 +76,7 @@ def test_planted_completeness_and_the_rule_of_frequency() -> None:
     assert most_frequent(records)["ethnicity"].tolist() == few["frequent"].map(code).tolist()
 
 
-@pytest.mark.study
+@pytest.mark.calibration
 def test_intervals_hold_the_planted_prevalence_where_those_of_recorded_groups_do_not() -> None:
     confusion = broad_confusion()
     found: dict[str, list[list[bool]]] = {"latent": [], "complete case": [], "most frequent": []}
@@ -74,7 +86,8 @@ def test_intervals_hold_the_planted_prevalence_where_those_of_recorded_groups_do
         found["complete case"].append(held(recorded_as(here, "gp", seed), here))
         found["most frequent"].append(held(recorded_as(here, "frequent", seed), here))
     share = pd.DataFrame({name: np.mean(rows, axis=0) for name, rows in found.items()}, index=QUANTITIES)
-    assert 0.93 <= share.loc[GROUPS, "latent"].mean() <= 0.97, share
+    for quantities in (GROUPS, QUANTITIES[len(GROUPS) :], QUANTITIES):
+        assert 0.93 <= share.loc[quantities, "latent"].mean() <= 0.97, share
     # One quantity over 200 worlds: the middle 99% of a binomial share of 0.95.
     assert share["latent"].between(0.905, 0.985).all(), share
     for name in ("complete case", "most frequent"):

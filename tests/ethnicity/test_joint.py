@@ -15,7 +15,7 @@ from bayesineq.inference.mixture.recording import outcome_shift, recording, weig
 from bayesineq.posterior.expected import expected
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_the_cut_posterior_of_the_engine_agrees_with_sampling_all_together() -> None:
     nuts = pytest.importorskip("bayesineq.inference.nuts.mixture")
     here = world(12, n=60_000)

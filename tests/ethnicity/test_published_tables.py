@@ -59,7 +59,7 @@ def estimates(table: pd.DataFrame, model: ModelCard, engine: str) -> pd.DataFram
     return pd.DataFrame(rows, index=PARAMETERS, columns=["mean", "lower", "upper"])
 
 
-@pytest.mark.parametrize("engine", ["laplace", pytest.param("nuts", marks=pytest.mark.study)])
+@pytest.mark.parametrize("engine", ["laplace", pytest.param("nuts", marks=pytest.mark.slow)])
 def test_intervals_recover_what_suppression_hid_and_dropping_does_not(cells: pd.DataFrame, engine: str) -> None:
     share_hidden = (cells["shown"] == "*").mean()
     assert 0.3 < share_hidden < 0.6
@@ -79,7 +79,7 @@ def test_intervals_recover_what_suppression_hid_and_dropping_does_not(cells: pd.
     assert dropped.loc["asian", "mean"] < whole.loc["asian", "lower"]
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_the_engines_agree_on_intervals(cells: pd.DataFrame) -> None:
     table = with_intervals(cells, "shown", at_most="population")
     fast, reference = (estimates(table, card(INTERVAL), engine) for engine in ("laplace", "nuts"))
