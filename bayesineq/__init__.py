@@ -57,6 +57,41 @@ _HOME: Final = {
     "rii": "bayesineq.measures.slope",
     "sii": "bayesineq.measures.slope",
     "theil": "bayesineq.measures.entropy",
+    # uplift
+    "Uplift": "bayesineq.uplift.learner",
+    "average_effect": "bayesineq.uplift.scores",
+    "combine": "bayesineq.uplift.benefit",
+    "coverage": "bayesineq.uplift.transport",
+    "doubly_robust_scores": "bayesineq.uplift.scores",
+    "from_econml": "bayesineq.uplift.adapters",
+    "from_effects": "bayesineq.uplift.benefit",
+    "from_stochtree": "bayesineq.uplift.adapters",
+    "predict": "bayesineq.uplift.learner",
+    "PublishedEffect": "bayesineq.uplift.published",
+    "Quantity": "bayesineq.uplift.published",
+    "rescale": "bayesineq.uplift.benefit",
+    "Share": "bayesineq.uplift.published",
+    "transport": "bayesineq.uplift.transport",
+    "uplift": "bayesineq.uplift.learner",
+    # decisions
+    "Intervention": "bayesineq.decisions.interventions",
+    "allocate": "bayesineq.decisions.allocate",
+    "compare": "bayesineq.decisions.compare",
+    "compare_plans": "bayesineq.decisions.plans",
+    "equity_weights": "bayesineq.decisions.aversion",
+    "evppi": "bayesineq.decisions.information",
+    "evsi": "bayesineq.decisions.information",
+    "frontier": "bayesineq.decisions.frontier",
+    "impact_plane": "bayesineq.decisions.distributional",
+    "local_risk": "bayesineq.decisions.local",
+    "net_benefit": "bayesineq.decisions.net_benefit",
+    "net_health_by": "bayesineq.decisions.distributional",
+    "population_value": "bayesineq.decisions.information",
+    "rank_areas": "bayesineq.decisions.ranking",
+    "read_plans": "bayesineq.decisions.read_plans",
+    "shares_by": "bayesineq.decisions.equity",
+    "slope_change": "bayesineq.decisions.equity",
+    "under_bias": "bayesineq.decisions.robust",
     # report
     "Indicator": "bayesineq.report.tartan",
     "hexagons": "bayesineq.report.hexagons",
@@ -65,6 +100,7 @@ _HOME: Final = {
     "map_posterior": "bayesineq.report.maps",
     "map_tiers": "bayesineq.report.tiers",
     "outline": "bayesineq.report.outline",
+    "plan_sections": "bayesineq.report.plans",
     "plot_acceptability": "bayesineq.report.choices",
     "plot_associations": "bayesineq.report.forest",
     "plot_calibration": "bayesineq.report.checks",
@@ -83,6 +119,7 @@ _HOME: Final = {
     "plot_tartan": "bayesineq.report.tartan",
     "plot_trend": "bayesineq.report.curves",
     "save_chart": "bayesineq.report.style",
+    "write_comparison": "bayesineq.report.plans",
     "write_report": "bayesineq.report.page",
     # simulate
     "simulate_counts": "bayesineq.simulate.worlds",
@@ -90,6 +127,20 @@ _HOME: Final = {
 }
 
 if TYPE_CHECKING:
+    from bayesineq.decisions.allocate import allocate
+    from bayesineq.decisions.aversion import equity_weights
+    from bayesineq.decisions.compare import compare
+    from bayesineq.decisions.distributional import impact_plane, net_health_by
+    from bayesineq.decisions.equity import shares_by, slope_change
+    from bayesineq.decisions.frontier import frontier
+    from bayesineq.decisions.information import evppi, evsi, population_value
+    from bayesineq.decisions.interventions import Intervention
+    from bayesineq.decisions.local import local_risk
+    from bayesineq.decisions.net_benefit import net_benefit
+    from bayesineq.decisions.plans import compare_plans
+    from bayesineq.decisions.ranking import rank_areas
+    from bayesineq.decisions.read_plans import read_plans
+    from bayesineq.decisions.robust import under_bias
     from bayesineq.design.card import ModelCard
     from bayesineq.design.matrix import Design, design
     from bayesineq.design.read_card import read_card
@@ -124,6 +175,7 @@ if TYPE_CHECKING:
     from bayesineq.report.outline import outline
     from bayesineq.report.page import write_report
     from bayesineq.report.pareto import plot_pareto
+    from bayesineq.report.plans import plan_sections, write_comparison
     from bayesineq.report.style import save_chart
     from bayesineq.report.tartan import Indicator, plot_tartan
     from bayesineq.report.tiers import map_bivariate, map_certainty, map_tiers
@@ -140,10 +192,16 @@ if TYPE_CHECKING:
     from bayesineq.tables.lookups import areas_within
     from bayesineq.tables.quantiles import quantile_groups
     from bayesineq.tables.records import tabulate
+    from bayesineq.uplift.adapters import from_econml, from_stochtree
+    from bayesineq.uplift.benefit import combine, from_effects, rescale
+    from bayesineq.uplift.learner import Uplift, predict, uplift
+    from bayesineq.uplift.published import PublishedEffect, Quantity, Share
+    from bayesineq.uplift.scores import average_effect, doubly_robust_scores
+    from bayesineq.uplift.transport import coverage, transport
 
 # A function shares its folder's name. Importing a folder puts it on the package under that name, once: taking it
 # off again leaves the name to the function, and `from bayesineq.design.matrix import ...` works all the same.
-for _folder in ("design",):
+for _folder in ("design", "uplift"):
     import_module(f"bayesineq.{_folder}")
     del globals()[_folder]
 

@@ -43,23 +43,24 @@ def in_words(
     """
     best = {str(row[INTERVENTION]): row for row in comparison.options.to_dict("records")}[comparison.best]
     said = [
-        f"At {comparison.threshold:,.0f} pounds for one unit of benefit ({comparison.scale}), {comparison.best} has "
-        f"the highest expected net benefit: {best['net_benefit']:,.0f} pounds "
-        f"({comparison.prob:.0%} interval {best['lower']:,.0f} to {best['upper']:,.0f}); "
+        f"At {_write(comparison.threshold or 0.0)} pounds for one unit of benefit ({comparison.scale}), {comparison.best} has "
+        f"the highest expected net benefit: {_write(best['net_benefit'])} pounds "
+        f"({comparison.prob:.0%} interval {_write(best['lower'])} to {_write(best['upper'])}); "
         f"it is the best in {_of_draws(float(best['p_best']))} of draws."
     ]
     if best["p_best"] < 0.6:
         said.append("The choice is undetermined: no option is the best with a probability of 60% or more.")
-    said.append(f"Knowing everything about this choice would be worth {comparison.evpi:,.0f} pounds.")
+    said.append(f"Knowing everything about this choice would be worth {_write(comparison.evpi)} pounds.")
     information = tables["information"]
     if len(information) and information["evppi"].iloc[0] > 0:
         first = information.iloc[0]
-        said.append(f"Most of that lies in the {first['parameter']} ({first['evppi']:,.0f} pounds).")
+        said.append(f"Most of that lies in the {first['parameter']} ({_write(first['evppi'])} pounds).")
     choice, said = tuple(said), []
     mean, low, high = allocation.interval(comparison.prob)
     said.append(
-        f"A budget of {allocation.budget:,.0f} pounds treats {allocation.treated:,.0f} people for "
-        f"{allocation.spend:,.0f} pounds and gains {mean:,.1f} ({low:,.1f} to {high:,.1f}) {allocation.scale}."
+        f"A budget of {_write(allocation.budget)} pounds treats {_write(allocation.treated)} people for "
+        f"{_write(allocation.spend)} pounds and gains {_write(mean, 1)} ({_write(low, 1)} to {_write(high, 1)}) "
+        f"{allocation.scale}."
     )
     given, said = (*said, *_targeting(tables["rules"])), []
     other = [f"{plan.name} acts on {plan.event}" for plan in plans if plan.event_ratio is not None]
@@ -80,11 +81,16 @@ def _slope(event: str, rows: pd.DataFrame) -> str:
     before, after, change = by["before"], by["after"], by["change"]
     start = f"The slope index of inequality in {event}"
     if change["lower"] == change["upper"] == 0:
-        return f"{start} stays at {1000 * before['mean']:,.2f} per 1,000: what is allocated does not act on it."
+        return f"{start} stays at {_write(1000 * before['mean'], 2)} per 1,000: what is allocated does not act on it."
     return (
-        f"{start} goes from {1000 * before['mean']:,.2f} to {1000 * after['mean']:,.2f} per 1,000; "
+        f"{start} goes from {_write(1000 * before['mean'], 2)} to {_write(1000 * after['mean'], 2)} per 1,000; "
         f"it narrows in {_of_draws(float(before['p_narrower']))} of draws."
     )
+
+
+def _write(value: float, places: int = 0) -> str:
+    text = f"{value:,.{places}f}"
+    return text if float(text.replace(",", "")) >= 0 else f"\N{MINUS SIGN}{text[1:]}"
 
 
 def _of_draws(share: float) -> str:
@@ -99,15 +105,15 @@ def _targeting(rules: pd.DataFrame) -> list[str]:
     if low <= 0:
         said = [
             "There is no evidence for choosing among these units: the same places given evenly gain as much within the "
-            f"interval (difference {over:,.1f}, {low:,.1f} to {high:,.1f})."
+            f"interval (difference {_write(over, 1)}, {_write(low, 1)} to {_write(high, 1)})."
         ]
     else:
         said = [
-            f"Choosing the units gains {over:,.1f} ({low:,.1f} to {high:,.1f}) more than the same places given evenly: "
-            f"{over / evenly:.0%} more."
+            f"Choosing the units gains {_write(over, 1)} ({_write(low, 1)} to {_write(high, 1)}) more than the same "
+            f"places given evenly: {over / evenly:.0%} more."
         ]
     rivals = {name: float(row["benefit"]) for name, row in rows.items() if name not in (CHOSEN, EVENLY)}
     if rivals and over > 0:
-        listed = "; ".join(f"{name}, {gained:,.1f}" for name, gained in rivals.items())
-        said.append(f"Simpler rules for the same places gain: {listed}; evenly, {evenly:,.1f}.")
+        listed = "; ".join(f"{name}, {_write(gained, 1)}" for name, gained in rivals.items())
+        said.append(f"Simpler rules for the same places gain: {listed}; evenly, {_write(evenly, 1)}.")
     return said

@@ -62,12 +62,11 @@ def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of be
     axes.set_ylim(0, 1)
     if comparison.threshold is not None:
         axes.axvline(comparison.threshold, color=QUIET, linewidth=1.2, linestyle=(0, (2, 2)))
-        axes.annotate(
-            f" threshold £{comparison.threshold:,.0f}",
-            (comparison.threshold, 0.02),
-            fontsize=8,
-            color=QUIET,
-        )
+        axes.text(
+            comparison.threshold, 0.5, f"threshold £{comparison.threshold:,.0f}", rotation=90, fontsize=8, color=QUIET,
+            ha="right", va="center",
+        )  # fmt: skip
+    axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter(lambda x, _: f"£{x:,.0f}")
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f}%")
     dress(axes, x=f"What is paid for {benefit}", y="Probability of being the best")
@@ -121,8 +120,9 @@ def plot_plane(plane: ImpactPlane) -> Chart:
         axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, fontsize=8, color=QUIET)
     dress(axes, x="Equity impact (QALY)", y="Net health (QALY)", grid="none")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
-    title = f"Health gained and health shared, at an aversion of {plane.aversion:g} ({plane.family})"
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    price = "" if plane.threshold is None else f", £{plane.threshold:,.0f} a QALY"
+    title = f"Health gained and health shared: aversion {plane.aversion:g} ({plane.family.capitalize()}){price}"
+    axes.set_title(title.replace(": ", ",\n"), loc="left", fontsize=11, color=INK)
     caption = (
         f"A small dot is a draw, a large one the mean. Equity is valued at an aversion to inequality of "
         f"{plane.aversion:g} ({plane.family}); to the right inequality falls, upwards there is more health in all."
@@ -173,10 +173,14 @@ def plot_frontier(
     axes = figure.add_subplot()
     axes.fill_between(ordered["share"] * 100, ordered["lower"], ordered["upper"], color=ACCENT, alpha=0.2, linewidth=0)
     axes.plot(ordered["share"] * 100, ordered["benefit"], "o-", color=ACCENT, linewidth=2)
-    for share, gain, floor in ordered[["share", "benefit", "floor"]].itertuples(index=False):
-        axes.annotate(f"{100 * floor:.0f}%", (share * 100, gain), textcoords="offset points", xytext=(4, 6), fontsize=8)
+    # floors that do not bind reach the same share, and are one dot
+    for share, same in ordered.groupby(ordered["share"].round(2)):
+        least, most = 100 * same["floor"].min(), 100 * same["floor"].max()
+        text = f"{most:.0f}%" if least == most else f"{least:.0f} to {most:.0f}%"
+        at = (100 * float(str(share)), float(same["benefit"].max()))
+        axes.annotate(text, at, textcoords="offset points", xytext=(4, 6), fontsize=8)
     dress(axes, x=f"% of places that go to {group}", y=benefit)
-    title = f"What it costs to keep places for {group}"
+    title = f"What it costs to keep places for {group}" + (f", at £{threshold:,.0f}" if threshold else "")
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     lost = float(ordered["benefit"].max() - ordered["benefit"].iloc[-1])
     caption = (

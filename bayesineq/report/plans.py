@@ -13,7 +13,7 @@ import xarray as xr
 from bayesineq.decisions.distributional import ImpactPlane
 from bayesineq.decisions.local import local_risk
 from bayesineq.decisions.plans import PlanComparison
-from bayesineq.dims import ETHNICITY, INTERVENTION, POPULATION, QUINTILE
+from bayesineq.dims import AREA, ETHNICITY, INTERVENTION, POPULATION, QUINTILE
 from bayesineq.posterior.population import card_of, levels_of
 from bayesineq.replacing import replacing
 from bayesineq.report.choices import plot_acceptability, plot_frontier, plot_plane
@@ -264,7 +264,8 @@ def _chosen(compared: PlanComparison) -> Section:
     )
     first = tables["study"]["parameter"].iloc[0] if len(tables["study"]) else ""
     known: list[Row] = [("everything", write(comparison.evpi, 0))]
-    known += [(str(name), write(value, 0)) for name, value, _ in tables["information"].head(5).to_numpy().tolist()]
+    worth = tables["information"].query("evppi >= 0.5").head(5)
+    known += [(str(name), write(value, 0)) for name, value, _ in worth.to_numpy().tolist()]
     known += [
         (f"a study of the {first}, {times:g} times as telling as what is known", write(value, 0))
         for times, value in tables["study"][["times_known", "evsi"]].to_numpy().tolist()
@@ -277,9 +278,9 @@ def _chosen(compared: PlanComparison) -> Section:
     )
     said = (*compared.said["choice"], within)
     charts = (plot_acceptability(comparison, benefit=f"one {unit}"),) if len(comparison.curve) else ()
-    return Section(
-        "Which plan is worth most", tuple(map(_said, said)), (sources_table(compared), options, information), charts
-    )
+    told = "Where each number of the plans comes from, and which are assumed, stands in the last table of this part."
+    parts = (options, information, sources_table(compared))
+    return Section("Which plan is worth most", tuple(map(_said, (*said, told))), parts, charts)
 
 
 def _given(compared: PlanComparison, areas: gpd.GeoDataFrame | None, rule: Rule) -> Section:
@@ -316,7 +317,8 @@ def _given(compared: PlanComparison, areas: gpd.GeoDataFrame | None, rule: Rule)
         )
         made += [ranked_table(ranked), areas_table(compared, rule)]
         if areas is not None:
-            charts += [map_allocation(table, areas), map_served(ranked, areas, first=_first(compared))]
+            decided = [str(code) for code in allocation.share[AREA].values]
+            charts += [map_allocation(table, areas, decided=decided), map_served(ranked, areas, first=_first(compared))]
     return Section("Who gets what within the budget", tuple(map(_said, said)), tuple(made), tuple(charts))
 
 

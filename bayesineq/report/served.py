@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -19,7 +20,9 @@ _NOTHING: Final = "#ececec"
 _TIERS: Final = {"sure in": "#1f5a94", "marginal": "#e9c46a", "sure out": "#ececec"}
 
 
-def map_allocation(table: pd.DataFrame, areas: gpd.GeoDataFrame | Outline) -> Chart:
+def map_allocation(
+    table: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, decided: Sequence[str] | None = None
+) -> Chart:
     """
     Draw which plan each area gets.
 
@@ -29,6 +32,8 @@ def map_allocation(table: pd.DataFrame, areas: gpd.GeoDataFrame | Outline) -> Ch
         `Allocation.table`, by area.
     areas : GeoDataFrame or Outline
         Boundaries keyed by code.
+    decided : sequence of str, optional
+        Areas that were decided for; others are hatched. Default all.
 
     Returns
     -------
@@ -43,11 +48,12 @@ def map_allocation(table: pd.DataFrame, areas: gpd.GeoDataFrame | Outline) -> Ch
     shapes = areas if isinstance(areas, Outline) else outline(areas)
     main = table.sort_values("treated", ascending=False).drop_duplicates(AREA).set_index(AREA)[[INTERVENTION]]
     rows = by_code(main, shapes)
-    given = rows[INTERVENTION].fillna("no plan")
+    known = rows.index if decided is None else pd.Index([str(code) for code in decided])
+    given = rows[INTERVENTION].fillna("no plan").where(rows.index.isin(known), "")
     names = [str(name) for name in dict.fromkeys(table[INTERVENTION])]
     colours = dict(zip(names, _PLANS * (1 + len(names) // len(_PLANS)), strict=False)) | {"no plan": _NOTHING}
     several = int(table[AREA].duplicated().sum())
-    also = f" {several:,} areas have a second plan for a part of their people." if several else ""
+    also = f" Areas with a second plan for a part of their people: {several:,}." if several else ""
     title = "Which plan each area gets"
     caption = f"The allocation with the highest expected net benefit within the budget.{also} {shapes.note}".rstrip()
     return _categories(given, colours, shapes, title, caption, "plan", rows.assign(plan=given).reset_index())

@@ -46,10 +46,11 @@ def report(name: str, people: int, seconds: float, found: Found, truth: np.ndarr
     """One line of figures."""
     effect, low, high, note = found
     pehe = float(np.sqrt(np.mean((effect - truth) ** 2)))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak, cpu = used.ru_maxrss / 2**20, used.ru_utime + used.ru_stime
     error = abs(float(effect.mean() - truth.mean()))
     held = float(((low <= truth[:JUDGED]) & (truth[:JUDGED] <= high)).mean())
-    size = f"{name:24s} {people:>9,} people  {seconds:7.1f} s  peak {peak:5.2f} GiB"
+    size = f"{name:24s} {people:>9,} people  {seconds:7.1f} s (processor {cpu:.0f} s)  peak {peak:5.2f} GiB"
     line = f"{size}  PEHE {pehe:.4f}  ATE error {error:.4f}  90% intervals of people hold {held:.1%}"
     sys.stdout.write(f"{line}{note}\n")
 

@@ -71,7 +71,7 @@ def test_sections_hold_what_a_board_must_see(world) -> None:
     charts = [chart for part in (chosen, given, shared) for chart in part.charts]
     told = [chart for chart in charts if "£20,000" in chart.caption]
     assert len(told) == 3
-    assert any("aversion of 3.5" in chart.title for chart in charts)
+    assert any("aversion 3.5 (Atkinson), £20,000 a QALY" in chart.title for chart in charts)
     assert len(given.charts) == 2
     assert any("places to need" in name.casefold() for table in tables.values() for name in table.header)
 

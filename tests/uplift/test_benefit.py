@@ -116,3 +116,23 @@ def test_stochtree_draws_come_in_with_units_and_draws_in_place():
     np.testing.assert_allclose(benefit.sel(person="y", intervention="a").values.ravel(), [3, 4, 5])
     with pytest.raises(DecisionError, match="needed are"):
         from_stochtree(draws.T, scale="QALY", units=["x", "y"], interventions=["a"])
+
+
+@pytest.mark.slow
+def test_a_fitted_bayesian_causal_forest_is_read_draw_by_draw():
+    from stochtree import BCFModel
+
+    rng = np.random.default_rng(2)
+    x, treated = rng.normal(size=(300, 2)), rng.integers(0, 2, 300).astype(float)
+    y = x[:, 0] + 0.5 * treated + 0.1 * rng.standard_normal(300)
+    model = BCFModel()
+    model.sample(
+        X_train=x, Z_train=treated, y_train=y, propensity_train=np.full(300, 0.5), num_gfr=5, num_mcmc=40,
+        general_params={"random_seed": 1},
+    )  # fmt: skip
+    tau = np.asarray(model.tau_hat_train)
+    benefit = from_stochtree(tau, scale="QALY", units=range(300), interventions=["a"])
+    assert benefit.sizes["draw"] == 40
+    np.testing.assert_array_equal(benefit.isel(chain=0, intervention=0).values, tau.T)
+    # every row of the effect is near the planted one half
+    assert float(benefit.mean()) == pytest.approx(0.5, abs=0.05)

@@ -10,7 +10,7 @@ from bayesineq.uplift.learner import estimate
 from bayesineq.uplift.scores import doubly_robust_scores
 from bayesineq.uplift.second_stage import sample
 
-pytestmark = pytest.mark.study
+pytestmark = pytest.mark.calibration
 
 WORLDS = 200
 

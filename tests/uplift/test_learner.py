@@ -159,7 +159,7 @@ def test_lalonde_and_dehejia_wahba_experimental_benchmarks(shared):
         assert abs(row["estimate"] - published[key]) < row["standard_error"]
 
 
-@pytest.mark.study
+@pytest.mark.calibration
 def test_ihdp_effects_beat_two_linear_regressions(shared):
     ours, theirs = [], []
     for i in range(1, 11):
