@@ -119,6 +119,15 @@ def fit(
     chains: Annotated[int, typer.Option(min=1, help="Chains (nuts).")] = 4,
     seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+    margin: Annotated[
+        Path | None,
+        typer.Option(help="For a card with a latent column: census residents by true group, and by area, age or both."),
+    ] = None,
+    delta: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GROUP=LOGODDS", help="How much likelier a group is to have no record (latent)."),
+    ] = None,
+    imputations: Annotated[int, typer.Option(min=2, help="Draws of who is of which group (latent).")] = 20,
 ) -> None:
     """Fit a card to a table and write its posterior."""
     from bayesineq.design.matrix import design
@@ -130,10 +139,30 @@ def fit(
 
     model = read_card(card)
     rows = check_table(table, model.table)
-    study = design(rows, model, adjacency=_graph(model, rows, adjacency, areas, only_table_areas))
-    posterior = fit_design(study, engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
+    graph = _graph(model, rows, adjacency, areas, only_table_areas)
+    if model.latent:
+        from bayesineq.inference.mixture.study import fit_recorded
+        from bayesineq.tables.agreement import confusion_of
+        from bayesineq.tables.files import read_table
+
+        if margin is None or engine != "laplace":
+            raise DesignError(
+                f"card {model.name!r} has the latent column {next(iter(model.latent))!r}: give the census with "
+                "--margin, and leave --engine at laplace"
+            )
+        census = read_table(margin)
+        confusion = confusion_of(census[next(iter(model.latent))].unique())
+        stated, most = _deltas(delta or []), min(imputations, draws // 2)
+        posterior = fit_recorded(
+            rows, model, census, confusion, delta=stated, adjacency=graph, imputations=most, draws=draws, seed=seed
+        )
+    else:
+        study = design(rows, model, adjacency=graph)
+        posterior = fit_design(
+            study, engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress
+        )
     save(posterior, out_file)
-    out.print(f"{out_file}: {len(study):,} rows, engine {engine}", highlight=False, soft_wrap=True)
+    out.print(f"{out_file}: {len(rows):,} rows, engine {engine}", highlight=False, soft_wrap=True)
     try:
         diagnose(posterior).raise_if_failed()
     except ConvergenceError as error:
@@ -289,6 +318,17 @@ def _graph(
     assert areas is not None
     polygons = read_areas(areas)
     return contiguity(polygons[polygons[AREA].isin(codes)] if only_table_areas else polygons)
+
+
+def _deltas(given: list[str]) -> dict[str, float]:
+    found = {}
+    for text in given:
+        group, _, number = text.partition("=")
+        try:
+            found[group.strip()] = float(number)
+        except ValueError as error:
+            raise DesignError(f"--delta {text!r}: write GROUP=LOGODDS, such as asian=0.5") from error
+    return found
 
 
 def _rule(small_count: int, round_to: int) -> Rule:

@@ -293,11 +293,11 @@ class ModelCard:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that the card reads, each once."""
+        """Every column that the card reads, each once; for a latent one the column that was recorded in its place."""
         read = [*self.outcome.columns.values()]
         for term in self.terms:
             read += [*term.by, *([term.times] if term.times else [])]
-        return tuple(dict.fromkeys(read))
+        return tuple(dict.fromkeys(self.latent.get(name, name) for name in read))
 
     @property
     def dims(self) -> tuple[str, ...]:

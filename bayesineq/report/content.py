@@ -20,6 +20,7 @@ from bayesineq.report.checks import plot_calibration, plot_prior_posterior
 from bayesineq.report.disclosed import cover as covered
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.explorer import Explorer, explorer
+from bayesineq.report.imputed import has_imputations, imputed_section
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
 from bayesineq.report.measured import core20_table, inequality_table
 from bayesineq.report.numbers import estimate, unit_of
@@ -167,6 +168,8 @@ def gather(
     deprivation = next((d for d in DEPRIVATION if d in card.dims), None)
     if deprivation and ETHNICITY in card.dims:
         sections.append(crossed_section(frame, ETHNICITY, deprivation))
+    if card.latent and has_imputations(post):
+        sections.append(imputed_section(frame))
     if any(term.kind == "linear" for term in card.terms):
         section = association_section(frame)
         sections.append(section)

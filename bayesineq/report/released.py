@@ -101,8 +101,10 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
         dims = tuple(str(dim) for dim in array.dims if dim not in SAMPLE_DIMS)
         scale = _WIDEST if any(t.name == name and t.covariate is not None for t in card.terms) else 1.0
         gone, move = _effects(post, card, dims, rule)
-        if dims and dims in whole.hidden:
-            gone = gone | whole.hidden[dims].reindex({d: array[d] for d in dims}, fill_value=False).to_numpy().ravel()
+        level = next((key for key in whole.hidden if set(key) == set(dims)), None)
+        if dims and level is not None:
+            held = whole.hidden[level].reindex({d: array[d] for d in dims}, fill_value=False)
+            gone = gone | held.transpose(*dims).to_numpy().astype(bool).ravel()
         hidden.append(np.broadcast_to(gone & bool(dims) & (rule.threshold > 0), count))
         moved.append(np.broadcast_to(move * scale, count))
     withheld, step = np.concatenate(hidden), _step(rule.base * np.concatenate(moved))

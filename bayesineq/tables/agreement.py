@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -155,6 +155,37 @@ def ons_confusion() -> pd.DataFrame:
         P(recorded | true), rows `true`, columns `recorded`.
     """
     return confusion_from_agreement(ons_agreement(), england_margin(), nhs_closeness())
+
+
+def confusion_of(groups: Iterable[object]) -> pd.DataFrame:
+    """
+    Probability of each recorded group given the true one, for NHS categories or the five broad groups.
+
+    Parameters
+    ----------
+    groups : iterable of str
+        All true groups of a study: NHS codes (A to S), or asian, black, mixed, other, white.
+
+    Returns
+    -------
+    DataFrame
+        As of `ons_confusion`, of these groups.
+
+    Raises
+    ------
+    SchemaError
+        The groups are of neither list, or not all of one.
+    """
+    given = {str(group) for group in groups}
+    fine = ons_confusion()
+    broad = coarsened(fine, england_margin(), scheme_codes("nhs")["broad"].to_dict())
+    for confusion in (fine, broad):
+        if given == set(confusion.index):
+            return confusion
+    raise SchemaError(
+        f"groups {sorted(given)} are neither the NHS categories {list(fine.index)} nor the broad groups "
+        f"{list(broad.index)}; recode the census with `recode`, and name every group"
+    )
 
 
 def coarsened(confusion: pd.DataFrame, margin: pd.Series, groups: Mapping[str, str]) -> pd.DataFrame:

@@ -45,6 +45,7 @@ def keys(graph: Adjacency) -> Callable[[str], pd.DataFrame]:
 
     makers: dict[str, Callable[[], pd.DataFrame]] = {
         "area_counts": lambda: cells,
+        "recorded_counts": lambda: cells,
         "access_counts": lambda: cells.rename(columns={"population": "appointments"}),
         "outcome_counts": lambda: cells.rename(columns={"population": "person_years"}).astype({"person_years": float}),
         "area_health": area_health,

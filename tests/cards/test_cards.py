@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ from bayesineq.tables.check import check
 from bayesineq.tables.schema import read_schema, schema_names
 
 CARDS = sorted(p.stem for p in folder("models").glob("*.toml"))
+# A card with a latent column is recovered from records that are missing and wrong in tests/ethnicity.
+KNOWN = [name for name in CARDS if not read_card(name).latent]
 
 Keys = Callable[[str], pd.DataFrame]
 
@@ -106,8 +109,12 @@ def test_columns_are_those_of_the_schema(name: str) -> None:
 
 @pytest.mark.parametrize("name", CARDS)
 def test_prior_predictive_mean_is_plausible(name: str, keys: Keys, graph: Adjacency) -> None:
-    """At least 90% of the prior's population means lie in the card's range; 2,000 draws put 0.7% on that share."""
-    card = read_card(name)
+    """
+    At least 90% of the prior's population means lie in the card's range; 2,000 draws put 0.7% on that share.
+
+    A latent column is taken as known: prior means are of people, whatever their records say.
+    """
+    card = replace(read_card(name), latent={})
     made = empty_design(card, keys(card.table), graph)
     mean = population_mean(made, prior_draws(made, draws=2000, seed=1)["posterior"].dataset)
     low, high = card.outcome.plausible
@@ -116,7 +123,7 @@ def test_prior_predictive_mean_is_plausible(name: str, keys: Keys, graph: Adjace
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", KNOWN)
 def test_card_recovers_a_simulated_truth_with_both_engines(name: str, keys: Keys, graph: Adjacency) -> None:
     """
     Outcomes drawn from the card at that draw of its own prior whose population mean is the median one.

@@ -1,0 +1,101 @@
+"""From a table of recorded groups to a posterior over true ones, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import xarray as xr
+
+from bayesineq.design.card import ModelCard
+from bayesineq.design.mixture import mixture
+from bayesineq.errors import DesignError
+from bayesineq.inference.mixture.fit import fit_mixture
+from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+from bayesineq.space.adjacency import Adjacency
+
+RESIDENTS = "residents"
+"""Name of the census's count of residents."""
+
+
+def fit_recorded(
+    table: pd.DataFrame,
+    card: ModelCard,
+    margin: pd.DataFrame,
+    confusion: pd.DataFrame,
+    *,
+    delta: Mapping[str, float] | None = None,
+    delta_sd: float = 0.0,
+    concentration: float = 500.0,
+    adjacency: Adjacency | None = None,
+    imputations: int = 20,
+    draws: int = 1000,
+    seed: int | None = None,
+    threads: int | None = None,
+) -> xr.DataTree:
+    """
+    Fit a card with a latent column: outcome by true group, from counts by recorded group.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Checked rows of the card's schema.
+    card : ModelCard
+        A card with a section `[latent]`, such as the shipped `latent_ethnicity`.
+    margin : DataFrame
+        Census: `residents` by true group and by those columns of the card, such as area and age_band, that it has.
+    confusion : DataFrame
+        P(recorded | true), rows `true`, columns `recorded`, such as `ons_confusion()`, coarsened where groups are.
+    delta : Mapping of str to float, optional
+        Log odds of a missing record by true group, against a group of 0. The records cannot tell it: state it, and
+        move it.
+    delta_sd : float
+        Standard deviation of each delta that is not 0.
+    concentration : float
+        Prior weight of the confusion, in people of each true group.
+    adjacency : Adjacency, optional
+        As of `design`.
+    imputations : int
+        Draws of the weights, each of which is fitted.
+    draws : int
+        Draws in all.
+    seed : int, optional
+        Makes the draws reproducible.
+    threads : int, optional
+        As of `fit`.
+
+    Returns
+    -------
+    DataTree
+        As of `fit_mixture`: a cut posterior, averaged over the people expected in each true group.
+
+    Raises
+    ------
+    DesignError
+        The card has no latent column, or table, margin and confusion do not fit each other.
+    """
+    if not card.latent:
+        raise DesignError(f"card {card.name!r} has no latent column; fit it with `fit`")
+    ((latent, recorded),) = card.latent.items()
+    at_risk = card.outcome.columns.get("at_risk")
+    if at_risk is None or "count" not in card.outcome.columns:
+        raise DesignError(f"card {card.name!r} does not count cases among people; a latent column needs both")
+    # The census is met by every column that both have, except the group itself.
+    cells = [name for name in card.dims if name != latent and name in margin.columns and name in table.columns]
+    model = recording(
+        table,
+        margin,
+        confusion,
+        cells=list(dict.fromkeys([*cells, *(name for name in card.dims if name != latent)])),
+        recorded=recorded,
+        latent=latent,
+        people=at_risk,
+        residents=RESIDENTS,
+        concentration=concentration,
+        delta=delta,
+        delta_sd=delta_sd,
+    )
+    drawn = weights(model, draws=imputations, seed=seed)
+    shift = outcome_shift(model, drawn, table[card.outcome.columns["count"]].to_numpy())
+    study = mixture(table, card, drawn, adjacency=adjacency, shift=shift)
+    return fit_mixture(study, draws=draws, seed=seed, threads=threads)

@@ -1,0 +1,123 @@
+"""What a column that was not known, such as ethnicity, adds to the uncertainty of a report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import POPULATION
+from bayesineq.posterior.imputation import IMPUTATION, due_to_imputation
+from bayesineq.report.labels import dimension_label, level_labels
+from bayesineq.report.numbers import decimals, estimate
+from bayesineq.report.parts import Frame, Section, Table
+from bayesineq.report.words import Statement, sentence
+
+
+def has_imputations(post: xr.DataTree) -> bool:
+    """
+    Tell whether a posterior stands on several imputations.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+
+    Returns
+    -------
+    bool
+        True where `fit_mixture` or `stack_imputations` made it.
+    """
+    return "sample_stats" in post.children and IMPUTATION in post["sample_stats"]
+
+
+def imputation_table(frame: Frame, dim: str) -> pd.DataFrame:
+    """
+    How much of each group's uncertainty is due to what was imputed.
+
+    Parameters
+    ----------
+    frame : Frame
+        The posterior and how it is shown.
+    dim : str
+        Dimension of the groups.
+
+    Returns
+    -------
+    DataFrame
+        `level`, `label`, `mean`, `lower`, `upper`, `share` (of the variance, 0 to 1) and `narrower`: by which part the
+        interval would shrink if the imputed values were known, 1 - sqrt(1 - share).
+    """
+    values = frame.cover.values(dim)
+    share = due_to_imputation(values, frame.post).to_numpy()
+    flat = values.transpose("chain", "draw", dim).to_numpy().reshape(-1, values.sizes[dim])
+    tail = (1.0 - frame.prob) / 2
+    lower, upper = np.quantile(flat, [tail, 1.0 - tail], axis=0)
+    levels = list(values[dim].to_numpy())
+    return pd.DataFrame(
+        {
+            "level": levels,
+            "label": level_labels(dim, levels, frame.labels),
+            "mean": flat.mean(axis=0),
+            "lower": lower,
+            "upper": upper,
+            "share": share,
+            "narrower": 1.0 - np.sqrt(1.0 - share),
+        }
+    )
+
+
+def imputed_section(frame: Frame) -> Section:
+    """
+    What not knowing a column costs: words and a table.
+
+    Parameters
+    ----------
+    frame : Frame
+        The posterior and how it is shown; its card has a latent column and it stands on several imputations.
+
+    Returns
+    -------
+    Section
+        How much narrower the intervals would be if everybody's group were known.
+    """
+    dim = next(iter(frame.card.latent))
+    named, recorded = dimension_label(dim), frame.card.latent[dim].replace("_", " ")
+    table = imputation_table(frame, dim)
+    people = frame.cover.values(dim)[POPULATION].to_numpy()
+    shown = f"{100 * float(np.average(table['narrower'], weights=people)):.0f}%" if len(table) else "not known"
+    most = ""
+    if len(table):
+        widest = int(table["narrower"].to_numpy().argmax())
+        most = f", and {100 * table['narrower'].iloc[widest]:.0f}% for {table['label'].iloc[widest]}"
+    said = Statement(
+        f"The {named} of people is not known: it is estimated from what was {recorded}, the census, and how likely "
+        f"each group is to be recorded wrongly or not at all. If it were known, intervals by {named} would be {shown} "
+        f"narrower on average over people{most}.",
+        False,
+        0.5,
+    )
+    places = decimals([float(v) * frame.unit.factor for v in table["upper"]])
+    rows = tuple(
+        (
+            label,
+            estimate(mean, lower, upper, frame.unit, places=places),
+            f"{100 * share:.0f}%",
+            f"{100 * narrower:.0f}%",
+        )
+        for label, mean, lower, upper, share, narrower in zip(
+            *(table[c].tolist() for c in ("label", "mean", "lower", "upper", "share", "narrower")), strict=True
+        )
+    )
+    header = (
+        sentence(named),
+        f"Estimate ({frame.level} interval)",
+        f"Share of the variance due to unknown {named}",
+        "Narrower if it were known",
+    )
+    return Section(
+        f"What is due to {named} that is not known",
+        (said,),
+        (Table(f"How much of the uncertainty in {frame.card.outcome.name} is due to {named}", header, rows),),
+        (),
+    )
