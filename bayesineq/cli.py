@@ -277,6 +277,13 @@ def report(
     explorer: Annotated[
         bool, typer.Option("--explorer", help="Add the linked map, groups and table (extra bayesineq[explorer]).")
     ] = False,
+    parts: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Explore by part of the map: a column of the boundaries or the look-up."),
+    ] = None,
+    lookup: Annotated[
+        Path | None, typer.Option(help="ONS look-up of areas with the column of --parts, such as icb24_name.")
+    ] = None,
     small_count: SmallOption = 7,
     round_to: RoundOption = 5,
 ) -> None:
@@ -290,8 +297,15 @@ def report(
     fitted, polygons = load(posterior), read_areas(areas)
     if only_fitted_areas:
         polygons = polygons[polygons[AREA].isin(levels_of(fitted, AREA))]
+    if lookup is not None:
+        from bayesineq.tables.lookups import area_parts
+
+        if parts is None:
+            raise SchemaError(f"--lookup {lookup} says nothing without --parts: name its column of places")
+        polygons = polygons.assign(**{parts: polygons[AREA].map(area_parts(lookup, parts))})
     rule = _rule(small_count, round_to)
-    write_report(fitted, polygons, out_file, kind=kind, explorer=explorer, rule=rule)
+    explorer = explorer or parts is not None
+    write_report(fitted, polygons, out_file, kind=kind, explorer=explorer, parts=parts, rule=rule)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 

@@ -17,7 +17,7 @@ from bayesineq.posterior.population import card_of
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import Labels, dimension_label, level_labels
 from bayesineq.report.numbers import write
-from bayesineq.report.style import ACCENT, CONTRAST, GRID, INK, QUIET, Chart, dress, new_figure, plain
+from bayesineq.report.style import ACCENT, CONTRAST, GRID, INK, QUIET, Chart, dress, headline, new_figure, plain
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
 
 if TYPE_CHECKING:
@@ -346,7 +346,7 @@ def plot_predictive(
     dress(axes, x=f"count (bars: {100 * prob:.0f}% of replicates, diamonds: observed, rounded)", grid="x")
     inside = int(table["inside"].sum())
     title = f"Observed counts and replicates by {dimension_label(dim)}"
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     caption = f"{inside} of {len(table)} observed counts lie inside the {100 * prob:.0f}% interval of the replicates."
     return Chart(figure, title, caption, f"Dot plot. {title}. {caption}", table)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesineq.design.card import ModelCard
 from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.expected import contribution
@@ -15,9 +16,20 @@ from bayesineq.posterior.population import card_of
 from bayesineq.report.described import described
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.groups import group_table, groups_in_words
-from bayesineq.report.labels import Labels, dimension_label
+from bayesineq.report.labels import Labels, column_label, dimension_label
 from bayesineq.report.numbers import PLAIN, Unit, with_unit, write
-from bayesineq.report.style import ACCENT, CONTRAST, INK, QUIET, Chart, MoreIs, direction, dress, new_figure, plain
+from bayesineq.report.style import (
+    ACCENT,
+    CONTRAST,
+    QUIET,
+    Chart,
+    MoreIs,
+    direction,
+    dress,
+    headline,
+    new_figure,
+    plain,
+)
 from bayesineq.report.words import sentence
 
 if TYPE_CHECKING:
@@ -82,7 +94,7 @@ def plot_forest(
     axes.axvline(average * unit.factor, color=CONTRAST, linewidth=1.4, linestyle=(0, (5, 2)))
     title = f"{sentence(outcome)} by {dimension_label(dim)}"
     dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     unknown = float(groups.loc[groups["unknown"], "share"].sum())
     unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))
     held = f"{100 * unknown:.1f}% have an unknown {dimension_label(dim)}."
@@ -160,7 +172,7 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
     scale = RATIO_NAMES[card.outcome.link]
     none = 0.0 if scale == "difference" else 1.0
     table["label"] = [
-        f"{term.replace('_', ' ')}\n(a rise of {write(step, 2)})"
+        f"{covariate_label(card, term)}\n(a rise of {write(step, 2)})"
         for term, step in zip(table["term"], table["step"], strict=True)
     ]
     figure = new_figure(7.2, 1.4 + 0.46 * max(len(table), 2))
@@ -174,13 +186,32 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
         axes.xaxis.set_minor_locator(NullLocator())
     dress(axes, x=f"{scale} for {card.outcome.name}", grid="x")
     title = "Associations with other characteristics, all else on the card equal"
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     caption = (
         f"Posterior mean {scale}s with {100 * prob:.0f}% credible intervals for the stated rise of each covariate; the "
         f"dashed line is no association. An association between areas says nothing certain about the people in them."
     )
     parts = groups_in_words(table, PLAIN).replace("\n", " ")
     return Chart(figure, title, caption, f"Dot plot. {title}. {parts}.", table)
+
+
+def covariate_label(card: ModelCard, term: str) -> str:
+    """
+    Name of the covariate of a linear term in words.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+    term : str
+        Its linear term.
+
+    Returns
+    -------
+    str
+        As the card's table has it.
+    """
+    return column_label(card.table, card.term(term).covariate or term)
 
 
 def _dots(axes: Axes, table: pd.DataFrame, factor: float) -> None:

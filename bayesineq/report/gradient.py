@@ -25,6 +25,7 @@ from bayesineq.report.style import (
     MoreIs,
     direction,
     dress,
+    headline,
     new_figure,
     plain,
 )
@@ -180,7 +181,7 @@ def plot_gradient(
         linespacing=1.5,
     )
     title = f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}"
-    axes.set_title(plain(f"{title} ({direction(more_is)})"), loc="left", fontsize=11, color=INK)
+    headline(figure, f"{title} ({direction(more_is)})")
     parts = groups_in_words(shown, unit)
     unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))
     caption = (

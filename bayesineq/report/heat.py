@@ -15,7 +15,6 @@ from bayesineq.report.described import described
 from bayesineq.report.labels import Labels, dimension_label, level_labels
 from bayesineq.report.numbers import Unit, decimals, with_unit, write
 from bayesineq.report.style import (
-    INK,
     MISSING,
     PAPER,
     QUIET,
@@ -24,6 +23,7 @@ from bayesineq.report.style import (
     MoreIs,
     direction,
     dress,
+    headline,
     new_figure,
     plain,
     readable_on,
@@ -157,7 +157,7 @@ def plot_heat(
     axes.tick_params(length=0)
     title = f"{sentence(outcome)} by {dimension_label(rows)} and {dimension_label(columns)}"
     said = f"{unit.label}, " if unit.label else ""
-    axes.set_title(plain(f"{title} ({said}{direction(more_is)})"), loc="left", fontsize=10, color=INK, wrap=True)
+    headline(figure, f"{title} ({said}{direction(more_is)})")
     unseen = int(table["hidden"].sum())
     caption = (
         f"Posterior means; darker is higher. The table of numbers holds {100 * prob:.0f}% credible intervals. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
@@ -45,6 +46,29 @@ def dimension_label(dim: str) -> str:
         For example "deprivation decile".
     """
     return _DIMENSIONS.get(dim, dim.replace("_", " "))
+
+
+@cache
+def column_label(table: str, column: str) -> str:
+    """
+    Name of a column of a shipped table in words.
+
+    Parameters
+    ----------
+    table : str
+        Name of its schema.
+    column : str
+        Name of the column.
+
+    Returns
+    -------
+    str
+        Its title in the schema, else its own name: "share of residents aged 65 and over".
+    """
+    file = folder("data_schema") / f"{table}.json"
+    fields = json.loads(file.read_text(encoding="utf-8"))["fields"] if file.is_file() else []
+    titles = {field["name"]: field.get("title") for field in fields}
+    return titles.get(column) or column.replace("_", " ")
 
 
 def level_labels(dim: str, levels: Sequence[object], labels: Labels | None = None) -> list[str]:

@@ -14,7 +14,7 @@ from bayesineq.posterior.expected import contribution
 from bayesineq.report.alike import Alike
 from bayesineq.report.areas import area_table
 from bayesineq.report.draws import ends, flat
-from bayesineq.report.forest import RATIO_NAMES, association_table, plot_associations, plot_forest
+from bayesineq.report.forest import RATIO_NAMES, association_table, covariate_label, plot_associations, plot_forest
 from bayesineq.report.gradient import plot_gradient
 from bayesineq.report.groups import group_table
 from bayesineq.report.heat import plot_heat
@@ -265,11 +265,12 @@ def association_section(frame: Frame) -> Section:
     said, rows = [], []
     for term, step, mean, lower, upper, above in zip(*(table[c].tolist() for c in table.columns), strict=True):
         draws = flat(contribution(frame.post, term))
-        rise = f"a rise of {write(step, 2)} in {term.replace('_', ' ')}"
+        name = covariate_label(card, term)
+        rise = f"a rise of {write(step, 2)} in the {name}"
         shown = np.exp(draws) if frame.counts else draws
         said.append(association(shown, rise=rise, outcome=card.outcome.name, scale=scale, prob=frame.prob))
         value = estimate(mean, lower, upper, PLAIN, places=2)
-        rows.append((term.replace("_", " "), write(step, 2), value, percent(above, len(draws))))
+        rows.append((sentence(name), write(step, 2), value, percent(above, len(draws))))
     header = (
         "Characteristic",
         "Rise",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Final, Literal
 
 from bayesineq.errors import BayesineqError
@@ -58,6 +59,7 @@ DEPRIVED: Final = (
 
 DPI: Final = 150
 _FONT: Final = "DejaVu Sans"
+_LINE: Final = 88
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,20 @@ def dress(axes: Axes, *, x: str = "", y: str = "", grid: Literal["x", "y", "none
     if grid != "none":
         axes.grid(axis=grid, color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def headline(figure: Figure, title: str) -> None:
+    """
+    Put a title over the whole figure, so that long names of groups take no room from it.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    title : str
+        Any text; long ones are broken into lines.
+    """
+    figure.suptitle(plain(fill(title, _LINE)), x=0.01, ha="left", fontsize=11, color=INK)
 
 
 def plain(text: str) -> str:

@@ -61,6 +61,45 @@ def areas_within(
     return sorted(table.loc[text.isin(wanted).any(axis=1), AREA].dropna().unique().tolist())
 
 
+def area_parts(path: str | Path, column: str, *, vintage: Literal["2011", "2021"] = "2021") -> pd.Series:
+    """
+    Place that each LSOA lies in, as a look-up has it: its integrated care board, its local authority.
+
+    Parameters
+    ----------
+    path : str or Path
+        An ONS look-up that has a column of LSOA codes and the column of places.
+    column : str
+        Title of the column of places, by code or by name.
+    vintage : {"2011", "2021"}, optional
+        Which LSOA codes are wanted.
+
+    Returns
+    -------
+    Series
+        Named as the column; a place an LSOA, indexed by code.
+
+    Raises
+    ------
+    SchemaError
+        The look-up has no LSOA codes of that vintage or no such column, or puts an LSOA into two places or none.
+    """
+    table = read_published(path, f"(?i)^({LSOA[vintage]})$")
+    table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
+    if column not in table.columns or column == AREA:
+        near = difflib.get_close_matches(column, map(str, table.columns), n=3)
+        hint = f" Near it: {', '.join(near)}." if near else ""
+        raise SchemaError(
+            f"{path} has no column {column!r}; its columns are {', '.join(map(str, table.columns))}.{hint} Name the "
+            "one that holds the place of each area."
+        )
+    pairs = table[[AREA, column]].drop_duplicates()
+    findings = failing(pairs[AREA], pairs[AREA].duplicated(), "lies in more than one place", "Keep one row an area.")
+    findings += failing(pairs[AREA], pairs[column].isna(), "lies in no place", "Name one.")
+    raise_findings(findings, f"{path} does not place every area in {column}:")
+    return pairs.set_index(AREA)[column].astype(str)
+
+
 def read_changes(path: str | Path) -> pd.DataFrame:
     """
     Read the exact-fit look-up from the LSOAs of 2011 to those of 2021.

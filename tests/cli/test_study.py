@@ -72,6 +72,14 @@ def test_from_tables_to_report(world, monkeypatch, capsys) -> None:
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert "most deprived" in page
 
+    lookup = pd.DataFrame({"LSOA21CD": table["area"], "LAD22NM": np.where(np.arange(len(table)) < 40, "East", "West")})
+    lookup.to_csv(folder / "lookup.csv", index=False)
+    parts = ["--lookup", folder / "lookup.csv", "--parts", "LAD22NM"]
+    run(monkeypatch, "report", posterior, "--areas", folder / "areas.parquet", *parts, "--out", report)
+    page = report.read_text(encoding="utf-8")
+    assert '<option value="0">all 2 parts</option>' in page
+    assert '<option value="2">West</option>' in page
+
     plans, tables = folder / "plans.toml", folder / "compared"
     plans.write_text(PLANS)
     run(monkeypatch, "compare", plans, "--posterior", posterior, "--budget", 50_000, "--out", tables, "--seed", 1)

@@ -50,7 +50,7 @@ def test_bars_are_as_wide_as_their_population_and_in_order_of_deprivation() -> N
     assert [bar.get_width() for bar in bars] == pytest.approx([0.1, 0.3, 0.6])
     assert [bar.get_height() for bar in bars] == pytest.approx([20.0, 15.0, 10.0], rel=0.01)
     assert chart.table["level"].tolist() == [1, 2, 3]
-    assert "(lower is better)" in chart.figure.axes[0].get_title(loc="left")
+    assert "(lower is better)" in chart.figure.get_suptitle()
     assert "SII −" in chart.alt
     assert "RII 0." in chart.alt
 

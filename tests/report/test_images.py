@@ -38,6 +38,7 @@ from bayesineq.report.hexagons import hexagons
 from bayesineq.report.maps import map_posterior
 from bayesineq.report.numbers import PERCENT
 from bayesineq.report.outline import outline
+from bayesineq.report.pareto import plot_pareto
 from bayesineq.report.style import Chart, to_png
 from bayesineq.report.tartan import Indicator, plot_tartan
 from bayesineq.report.tiers import map_bivariate, map_certainty, map_tiers
@@ -63,6 +64,11 @@ def practices() -> pd.DataFrame:
     rng = np.random.default_rng(8)
     people = rng.integers(200, 4000, 40)
     return pd.DataFrame({"practice": [f"P{k}" for k in range(40)], "events": rng.binomial(people, 0.1), "n": people})
+
+
+def causes() -> xr.DataArray:
+    draws = np.random.default_rng(6).normal([90.0, 40.0, 25.0], [9.0, 6.0, 5.0], (1, 200, 3))
+    return xr.DataArray(draws, dims=("chain", "draw", "cause"), coords={"cause": ["heart", "lung", "cancer"]})
 
 
 def comparison() -> Chart:
@@ -140,6 +146,7 @@ FIGURES: dict[str, Callable[[SimpleNamespace], Chart]] = {
     "predictive": lambda w: plot_predictive(w.replicated, w.replicated.isel(draw=0).to_series(), "ethnicity"),
     "funnel": lambda w: plot_funnel(practices(), unit="practice", events="events", at_risk="n"),
     "tartan": lambda w: plot_tartan({"prevalence": Indicator(w.areas, PERCENT)}),
+    "pareto": lambda w: plot_pareto(causes(), "cause", reference="the least deprived tenth"),
     "acceptability": lambda w: comparison(),
     "plane": lambda w: plane(),
     "frontier": lambda w: floors(),

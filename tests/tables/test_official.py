@@ -15,7 +15,7 @@ from bayesineq.tables.area_health import area_health
 from bayesineq.tables.census import read_census
 from bayesineq.tables.codes import code_list
 from bayesineq.tables.deprivation import read_deprivation
-from bayesineq.tables.lookups import areas_within, carry_counts, read_changes
+from bayesineq.tables.lookups import area_parts, areas_within, carry_counts, read_changes
 from bayesineq.tables.registrations import read_registrations
 from bayesineq.tables.sheets import read_published
 from bayesineq.tables.vintage import join
@@ -278,6 +278,20 @@ class TestLookups:
             areas_within(boards, "QJGG")
         with pytest.raises(SchemaError, match="no column like"):
             areas_within(boards, SNEE, vintage="2011")
+
+    def test_every_area_has_one_place(self, tmp_path: Path) -> None:
+        table = pd.DataFrame({"LSOA21CD": ["E01000002", "E01000001", "E01000001"], "ICB24NM": ["West", "East", "East"]})
+        path = tmp_path / "lookup.csv"
+        table.to_csv(path, index=False)
+        assert area_parts(path, "ICB24NM").to_dict() == {"E01000001": "East", "E01000002": "West"}
+        with pytest.raises(SchemaError, match=r"has no column 'ICB24CD'.*Near it: ICB24NM\."):
+            area_parts(path, "ICB24CD")
+        table.assign(ICB24NM=["West", "East", "West"]).to_csv(path, index=False)
+        with pytest.raises(SchemaError, match="lies in more than one place"):
+            area_parts(path, "ICB24NM")
+        table.assign(ICB24NM=[None, "East", "East"]).to_csv(path, index=False)
+        with pytest.raises(SchemaError, match="lies in no place"):
+            area_parts(path, "ICB24NM")
 
     def test_changes_of_england(self, changes: pd.DataFrame) -> None:
         assert changes["change"].value_counts().to_dict() == {
