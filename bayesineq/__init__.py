@@ -19,6 +19,22 @@ _HOME: Final = {
     "areas_within": "bayesineq.tables.lookups",
     "area_health": "bayesineq.tables.area_health",
     "quantile_groups": "bayesineq.tables.quantiles",
+    "read_ethnicity": "bayesineq.tables.ethnicity",
+    "crosswalk": "bayesineq.tables.ethnicity",
+    "recode": "bayesineq.tables.ethnicity",
+    "most_recent": "bayesineq.tables.resolution",
+    "most_frequent": "bayesineq.tables.resolution",
+    "first_source": "bayesineq.tables.resolution",
+    "ohid": "bayesineq.tables.resolution",
+    "cvdprevent": "bayesineq.tables.resolution",
+    "completeness": "bayesineq.tables.completeness",
+    "ons_confusion": "bayesineq.tables.agreement",
+    "confusion_of": "bayesineq.tables.agreement",
+    "with_intervals": "bayesineq.tables.intervals",
+    "Rule": "bayesineq.tables.disclosure",
+    "protect_tables": "bayesineq.tables.suppression",
+    "protect_rates": "bayesineq.tables.disclosure",
+    "release_people": "bayesineq.tables.release",
     # space
     "Adjacency": "bayesineq.space.adjacency",
     "contiguity": "bayesineq.space.contiguity",
@@ -30,9 +46,17 @@ _HOME: Final = {
     "read_card": "bayesineq.design.read_card",
     "Design": "bayesineq.design.matrix",
     "design": "bayesineq.design.matrix",
+    "mixture": "bayesineq.design.mixture",
     # inference
     "fit": "bayesineq.inference.fit",
     "leave_group_out": "bayesineq.inference.laplace.groups",
+    "recording": "bayesineq.inference.mixture.recording",
+    "weights": "bayesineq.inference.mixture.recording",
+    "outcome_shift": "bayesineq.inference.mixture.recording",
+    "fit_mixture": "bayesineq.inference.mixture.fit",
+    "fit_recorded": "bayesineq.inference.mixture.study",
+    "stack_imputations": "bayesineq.inference.mixture.fit",
+    "tipping_point": "bayesineq.inference.mixture.tipping",
     # posterior
     "contrast": "bayesineq.posterior.contrast",
     "diagnose": "bayesineq.posterior.diagnose",
@@ -49,6 +73,7 @@ _HOME: Final = {
     "save": "bayesineq.posterior.files",
     "standardised": "bayesineq.posterior.standardise",
     "summarise": "bayesineq.posterior.summarise",
+    "due_to_imputation": "bayesineq.posterior.imputation",
     # measures
     "difference": "bayesineq.measures.simple",
     "gini": "bayesineq.measures.welfare",
@@ -121,6 +146,9 @@ _HOME: Final = {
     "save_chart": "bayesineq.report.style",
     "write_comparison": "bayesineq.report.plans",
     "write_report": "bayesineq.report.page",
+    "released": "bayesineq.report.released",
+    "released_measures": "bayesineq.report.released",
+    "released_summary": "bayesineq.report.released",
     # simulate
     "simulate_counts": "bayesineq.simulate.worlds",
     "simulate_system": "bayesineq.simulate.system",
@@ -143,9 +171,14 @@ if TYPE_CHECKING:
     from bayesineq.decisions.robust import under_bias
     from bayesineq.design.card import ModelCard
     from bayesineq.design.matrix import Design, design
+    from bayesineq.design.mixture import mixture
     from bayesineq.design.read_card import read_card
     from bayesineq.inference.fit import fit
     from bayesineq.inference.laplace.groups import leave_group_out
+    from bayesineq.inference.mixture.fit import fit_mixture, stack_imputations
+    from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+    from bayesineq.inference.mixture.study import fit_recorded
+    from bayesineq.inference.mixture.tipping import tipping_point
     from bayesineq.measures.entropy import theil
     from bayesineq.measures.registry import manual
     from bayesineq.measures.simple import difference, ratio
@@ -156,6 +189,7 @@ if TYPE_CHECKING:
     from bayesineq.posterior.exceedance import exceedance, excursion_set
     from bayesineq.posterior.expected import expected
     from bayesineq.posterior.files import load, save
+    from bayesineq.posterior.imputation import due_to_imputation
     from bayesineq.posterior.inequality import inequality
     from bayesineq.posterior.lift import over_draws
     from bayesineq.posterior.population import population
@@ -176,6 +210,7 @@ if TYPE_CHECKING:
     from bayesineq.report.page import write_report
     from bayesineq.report.pareto import plot_pareto
     from bayesineq.report.plans import plan_sections, write_comparison
+    from bayesineq.report.released import released, released_measures, released_summary
     from bayesineq.report.style import save_chart
     from bayesineq.report.tartan import Indicator, plot_tartan
     from bayesineq.report.tiers import map_bivariate, map_certainty, map_tiers
@@ -184,14 +219,22 @@ if TYPE_CHECKING:
     from bayesineq.space.adjacency import Adjacency, from_edges
     from bayesineq.space.areas import read_areas
     from bayesineq.space.contiguity import contiguity, read_adjacency
+    from bayesineq.tables.agreement import confusion_of, ons_confusion
     from bayesineq.tables.area_health import area_health
     from bayesineq.tables.census import read_census
     from bayesineq.tables.check import check
+    from bayesineq.tables.completeness import completeness
     from bayesineq.tables.deprivation import read_deprivation
+    from bayesineq.tables.disclosure import Rule, protect_rates
+    from bayesineq.tables.ethnicity import crosswalk, read_ethnicity, recode
     from bayesineq.tables.files import read_table
+    from bayesineq.tables.intervals import with_intervals
     from bayesineq.tables.lookups import areas_within
     from bayesineq.tables.quantiles import quantile_groups
     from bayesineq.tables.records import tabulate
+    from bayesineq.tables.release import release_people
+    from bayesineq.tables.resolution import cvdprevent, first_source, most_frequent, most_recent, ohid
+    from bayesineq.tables.suppression import protect_tables
     from bayesineq.uplift.adapters import from_econml, from_stochtree
     from bayesineq.uplift.benefit import combine, from_effects, rescale
     from bayesineq.uplift.learner import Uplift, predict, uplift
