@@ -253,7 +253,8 @@ def compare(
 
     rule, units = _rule(small_count, round_to), by or ["area"]
     stated = read_plans(plans)
-    risk, audit = released_detail(load(posterior), units, rule=rule)
+    within = ["ethnicity"] if "area" in units else ["imd_decile", "ethnicity"]
+    risk, audit = released_detail(load(posterior), units, within, rule)
     compared = compare_plans(
         stated, risk, budget=budget, threshold=threshold, decide_by=units, top=top, prob=prob, seed=seed
     )

@@ -9,9 +9,10 @@ from typing import Any
 
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.published import PublishedEffect, Quantity, Share
+from bayesineq.uplift.published import EVERYONE, PublishedEffect, Quantity, Share
 
 _QUANTITY = {"value", "lower", "upper"}
+_NONE = PublishedEffect("risk ratio", Quantity(1.0))
 _KEYS = {
     "name",
     "effect",
@@ -95,30 +96,28 @@ def _intervention(entry: Mapping[str, Any], number: int, faults: list[str]) -> I
         faults.append(f"{where}: unknown {', '.join(unknown)} (known: {', '.join(sorted(_KEYS))})")
     faults += [f"{where}: {key} is missing" for key in ("name", "effect", "cost") if key not in entry]
 
-    def read[T](key: str, reader: Callable[[Any], T]) -> T | None:
+    def read[T](key: str, reader: Callable[[Any], T], instead: T | None = None) -> T | None:
         if key not in entry:
             return None
         try:
             return reader(entry[key])
         except (DecisionError, TypeError, ValueError, KeyError) as error:
             faults.append(f"{where}, {key}: {str(error).rstrip('.')}")
-            return None
+            return instead
 
     effect, cost = read("effect", _effect), read("cost", _quantity)
     reach, uptake = read("reach", _share), read("uptake", _share)
-    qaly, saving = read("qaly_per_event", _quantity), read("saving_per_event", _quantity)
-    itself, ratio = read("qaly_per_treated", _quantity), read("event_ratio", _quantity)
+    qaly, saving = read("qaly_per_event", _quantity, Quantity(0.0)), read("saving_per_event", _quantity)
+    itself, ratio = read("qaly_per_treated", _quantity), read("event_ratio", _quantity, Quantity(1.0))
     capacity = read("capacity", lambda x: _quantity(x).value)
-    if effect is None or cost is None or len(faults) > before:
-        return None
-    everyone = Share(Quantity(1.0))
+    # built even where a part of it could not be read, so that what is wrong with the rest is told too
     try:
-        return Intervention(
+        plan = Intervention(
             name=where,
-            effect=effect,
-            cost=cost,
-            reach=reach or everyone,
-            uptake=uptake or everyone,
+            effect=effect or _NONE,
+            cost=cost or Quantity(0.0),
+            reach=reach or EVERYONE,
+            uptake=uptake or EVERYONE,
             capacity=capacity,
             qaly_per_event=qaly,
             saving_per_event=saving,
@@ -129,7 +128,7 @@ def _intervention(entry: Mapping[str, Any], number: int, faults: list[str]) -> I
         )
     except DecisionError as error:
         faults.append(str(error).rstrip("."))
-        return None
+    return plan if len(faults) == before else None
 
 
 def _quantity(given: Any) -> Quantity:

@@ -43,8 +43,8 @@ def in_words(
     """
     best = {str(row[INTERVENTION]): row for row in comparison.options.to_dict("records")}[comparison.best]
     said = [
-        f"At {_write(comparison.threshold or 0.0)} pounds for one unit of benefit ({comparison.scale}), {comparison.best} has "
-        f"the highest expected net benefit: {_write(best['net_benefit'])} pounds "
+        f"At {_write(comparison.threshold or 0.0)} pounds for one unit of benefit ({comparison.scale}), "
+        f"{comparison.best} has the highest expected net benefit: {_write(best['net_benefit'])} pounds "
         f"({comparison.prob:.0%} interval {_write(best['lower'])} to {_write(best['upper'])}); "
         f"it is the best in {_of_draws(float(best['p_best']))} of draws."
     ]

@@ -102,6 +102,10 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path):
     path.write_text('[[intervention]]\nname = "a"\ncost = -5\neffect = { measure = "risk ratio", value = 0.9 }\n')
     with pytest.raises(DecisionError, match="a: cost is negative"):
         read_plans(path)
+    two = '[[intervention]]\nname = "a"\ncost = -5\nqaly_per_treated = 1\neffect = { measure = "hazard", value = 1 }\n'
+    path.write_text(two)
+    with pytest.raises(DecisionError, match=r"hazard.*cost is negative.*qaly_per_treated needs qaly_per_event"):
+        read_plans(path)
     path.write_text("[[")
     with pytest.raises(DecisionError, match="is not TOML"):
         read_plans(path)

@@ -1,0 +1,47 @@
+"""The demonstration: within its time, with the plans and the files to compare them again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import pandas as pd
+import pytest
+
+from bayesineq.cli import main
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["bayesineq", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+
+
+@pytest.mark.slow
+def test_the_demonstration_compares_three_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    started = perf_counter()
+    run(monkeypatch, "demo", "--out", tmp_path)
+    assert perf_counter() - started < 180
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for heading in ("Which plan is worth most", "Who gets what within the budget", "Who gains: equity of the plans"):
+        assert heading in page
+    for said in ("at £20,000 for one QALY", "aversion 3.5 (Atkinson)", "10.1007/s12020-016-1168-2", "Places to need"):
+        assert said in page
+    capsys.readouterr()
+
+    # the files beside it are all that the command needs, and it says the same
+    again = tmp_path / "again"
+    run(
+        monkeypatch, "compare", tmp_path / "plans.toml", "--posterior", tmp_path / "outcomes.nc", "--budget", 450_000,
+        "--out", again, "--top", 0.2, "--seed", 1,
+    )  # fmt: skip
+    assert "structured education has the highest expected net benefit" in capsys.readouterr().out
+    for name in ("options", "allocation", "shares_imd_quintile", "shares_ethnicity", "slope", "areas"):
+        first, second = (pd.read_csv(folder / f"{name}.csv") for folder in (tmp_path / "compared", again))
+        pd.testing.assert_frame_equal(first, second)
+    shares = pd.read_csv(again / "shares_ethnicity.csv")
+    shown = shares["treated"].dropna()
+    assert ((shown == 0) | (shown > 7)).all()
+    assert (shown % 5 == 0).all()
