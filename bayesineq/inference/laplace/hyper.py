@@ -271,7 +271,7 @@ def find_mode(model: Model, start: Start, pool: ThreadPoolExecutor, report: Call
         nonlocal count
         count += 1
         found = posterior(latent, model.data, prior_at(model, at), begin, variational=model.variational, pool=pool)
-        return found.bound + _log_prior(model, at), _slope(model, at, found), found
+        return found.bound + _log_prior(model, at), _slope(model, at, found, pool), found
 
     here, slope, found = value(x, start)
     hessian = np.empty((0, 0))
@@ -340,20 +340,18 @@ def _bfgs(hessian: Float, step: Float, change: Float) -> Float:
     return hessian + np.outer(change, change) / bend - np.outer(along, along) / float(step @ along)
 
 
-def _slope(model: Model, x: Float, found: Posterior) -> Float:
+def _slope(model: Model, x: Float, found: Posterior, pool: ThreadPoolExecutor) -> Float:
     parameters = model.latent.parameters
     prior = np.array([p.log_density_slope(float(v)) for p, v in zip(parameters, x, strict=True)])
     if model.variational:
         inner = np.array([p.slope(float(v)) for p, v in zip(parameters, x, strict=True)])
         return prior + inner * bound_slope(model.latent, found)
     # The plain Laplace approximation, there for comparison only, is differentiated by differences.
-    out = prior.copy()
     begin = warm(model.latent, found)
-    for i in range(len(x)):
-        side = []
-        for h in (_DIFFERENCE, -_DIFFERENCE):
-            at = x.copy()
-            at[i] += h
-            side.append(posterior(model.latent, model.data, prior_at(model, at), begin, variational=False).bound)
-        out[i] += (side[0] - side[1]) / (2.0 * _DIFFERENCE)
-    return out
+
+    def bound(at: Float) -> float:
+        return posterior(model.latent, model.data, prior_at(model, at), begin, variational=False).bound
+
+    steps = _DIFFERENCE * np.eye(len(x))
+    jobs = [(pool.submit(bound, x + step), pool.submit(bound, x - step)) for step in steps]
+    return prior + np.array([up.result() - down.result() for up, down in jobs]) / (2.0 * _DIFFERENCE)
