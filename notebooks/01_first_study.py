@@ -23,10 +23,6 @@ from pathlib import Path
 
 import bayesineq as bi
 from bayesineq.posterior.contrast import above
-from bayesineq.report.forest import plot_forest
-from bayesineq.report.gradient import plot_gradient
-from bayesineq.report.maps import map_posterior
-from bayesineq.report.numbers import PERCENT
 
 # %% [markdown]
 # ## The data
@@ -106,7 +102,7 @@ table = bi.inequality(posterior, by="imd_decile")
 print(table.round(3).to_string(index=False, na_rep=""))
 
 # %%
-plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence", unit=PERCENT)
+bi.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence")
 
 # %% [markdown]
 # The ten groups are as wide as their people are many; the line is the slope index of inequality (SII), which uses all
@@ -117,7 +113,7 @@ plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence", unit=PERCE
 
 # %%
 same_age = bi.standardised(posterior, by="imd_decile", over=["age_band", "sex"])
-plot_forest(same_age, "imd_decile", outcome="diabetes prevalence at the same age and sex", unit=PERCENT)
+bi.plot_forest(same_age, "imd_decile", outcome="diabetes prevalence at the same age and sex")
 
 # %% [markdown]
 # ## Where?
@@ -127,10 +123,10 @@ plot_forest(same_age, "imd_decile", outcome="diabetes prevalence at the same age
 
 # %%
 by_area = bi.expected(posterior, by="area")
-map_posterior(by_area, system.areas, outcome="diabetes prevalence", unit=PERCENT)
+bi.map_posterior(by_area, system.areas, outcome="diabetes prevalence")
 
 # %%
-map_posterior(by_area, system.areas, statistic="exceedance", outcome="diabetes prevalence", unit=PERCENT)
+bi.map_posterior(by_area, system.areas, statistic="exceedance", outcome="diabetes prevalence")
 
 # %% [markdown]
 # ## A report to pass on

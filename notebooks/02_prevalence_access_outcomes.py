@@ -19,10 +19,6 @@
 
 # %%
 import bayesineq as bi
-from bayesineq.report.funnel import plot_funnel
-from bayesineq.report.gradient import plot_gradient
-from bayesineq.report.numbers import PERCENT, unit_of
-from bayesineq.report.tiers import map_bivariate
 
 system = bi.simulate_system(n_areas=80, n_people=80_000, seed=2)
 tables = {
@@ -69,19 +65,14 @@ for name, posterior in posteriors.items():
     print(measured.loc[["difference", "ratio", "sii"], ["median", "lower", "upper"]].round(4).to_string())
 
 # %%
-plot_gradient(
-    bi.expected(posteriors["prevalence"], by="imd_decile"), "imd_decile", outcome="diabetes prevalence", unit=PERCENT
-)
+bi.plot_gradient(bi.expected(posteriors["prevalence"], by="imd_decile"), "imd_decile", outcome="diabetes prevalence")
 
 # %%
-plot_gradient(
-    bi.expected(posteriors["access"], by="imd_decile"), "imd_decile", outcome="missed appointments", unit=PERCENT
-)
+bi.plot_gradient(bi.expected(posteriors["access"], by="imd_decile"), "imd_decile", outcome="missed appointments")
 
 # %%
 events = bi.expected(posteriors["outcomes"], by="imd_decile")
-unit = unit_of(bi.read_card("outcomes").outcome, typical=float(events.mean()))
-plot_gradient(events, "imd_decile", outcome="emergency admissions of adults with diabetes", unit=unit)
+bi.plot_gradient(events, "imd_decile", outcome="emergency admissions of adults with diabetes")
 
 # %% [markdown]
 # ## Two at once
@@ -91,7 +82,7 @@ plot_gradient(events, "imd_decile", outcome="emergency admissions of adults with
 
 # %%
 missed = bi.expected(posteriors["access"], by="area").mean(("chain", "draw")).to_series()
-map_bivariate(
+bi.map_bivariate(
     bi.expected(posteriors["prevalence"], by="area"),
     system.areas,
     missed,
@@ -107,7 +98,7 @@ map_bivariate(
 
 # %%
 areas = system.access_counts.groupby("area", as_index=False)[["missed", "appointments"]].sum()
-plot_funnel(areas, unit="area", events="missed", at_risk="appointments", adjust=True, outcome="missed appointments")
+bi.plot_funnel(areas, unit="area", events="missed", at_risk="appointments", adjust=True, outcome="missed appointments")
 
 # %% [markdown]
 # ## What may be concluded, and what not

@@ -21,10 +21,6 @@
 import bayesineq as bi
 from bayesineq.posterior.contrast import above
 from bayesineq.posterior.maihda import intersectional
-from bayesineq.report.caterpillar import plot_caterpillar
-from bayesineq.report.forest import plot_forest
-from bayesineq.report.heat import plot_heat
-from bayesineq.report.numbers import PERCENT
 from bayesineq.tables.ethnicity import scheme_codes
 
 system = bi.simulate_system(n_areas=120, n_people=120_000, seed=3)
@@ -49,7 +45,7 @@ print("checks passed" if bi.diagnose(posterior).passed else "FAILED a check")
 
 # %%
 crude = bi.expected(posterior, by="ethnicity")
-plot_forest(crude, "ethnicity", outcome="diabetes prevalence", unit=PERCENT)
+bi.plot_forest(crude, "ethnicity", outcome="diabetes prevalence")
 
 # %% [markdown]
 # ## 2. Like with like
@@ -59,14 +55,15 @@ plot_forest(crude, "ethnicity", outcome="diabetes prevalence", unit=PERCENT)
 
 # %%
 alike = bi.standardised(posterior, by="ethnicity")
-plot_forest(alike, "ethnicity", outcome="like-for-like diabetes prevalence", unit=PERCENT)
+bi.plot_forest(alike, "ethnicity", outcome="like-for-like diabetes prevalence")
 
 # %%
-ratios = bi.contrast(alike, "ethnicity", "A", kind="ratio")
-table = bi.summarise(ratios)[["parameter", "median", "lower", "upper"]]
+ratios = bi.contrast(alike, "ethnicity", "A", kind="ratio").drop_sel(ethnicity="A")
+table = bi.summarise(ratios)[["median", "lower", "upper"]]
 table["p_higher"] = above(ratios, 1.0).to_numpy()
+table.index = names[ratios["ethnicity"].to_numpy()]
 print("Compared with White British (A), all else equal:")
-print(table.round(2).to_string(index=False))
+print(table.round(2).to_string())
 
 # %% [markdown]
 # White British is the reference because it is the largest group and so the best known, not because it is the norm.
@@ -78,7 +75,7 @@ print(table.round(2).to_string(index=False))
 # are not in a known order.
 
 # %%
-plot_caterpillar(alike, "ethnicity", outcome="like-for-like diabetes prevalence", unit=PERCENT)
+bi.plot_caterpillar(alike, "ethnicity", outcome="like-for-like diabetes prevalence")
 
 # %% [markdown]
 # ## 4. Both at once
@@ -90,7 +87,7 @@ plot_caterpillar(alike, "ethnicity", outcome="like-for-like diabetes prevalence"
 population = bi.population(posterior)
 population["imd_quintile"] = (population["imd_decile"].astype(int) + 1) // 2
 both = bi.expected(posterior, population, by=["ethnicity", "imd_quintile"])
-plot_heat(both, "ethnicity", "imd_quintile", outcome="diabetes prevalence", unit=PERCENT)
+bi.plot_heat(both, "ethnicity", "imd_quintile", outcome="diabetes prevalence")
 
 # %% [markdown]
 # Do the two add up, or does deprivation bite harder in some groups? `additive_share` is the share of the variance

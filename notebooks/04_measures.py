@@ -28,9 +28,6 @@ from bayesineq.measures.gradient import linear_gradient
 from bayesineq.measures.impact import excess_events, population_attributable_fraction
 from bayesineq.measures.registry import MEASURES, describe
 from bayesineq.measures.tails import core20_gap
-from bayesineq.report.curves import plot_concentration
-from bayesineq.report.gradient import plot_gradient
-from bayesineq.report.numbers import PERCENT
 
 system = bi.simulate_system(n_areas=120, n_people=120_000, seed=4)
 posterior = bi.fit(
@@ -82,10 +79,10 @@ for name in answers["measure"]:
 print(answers.round(4).to_string(index=False))
 
 # %%
-plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence", unit=PERCENT)
+bi.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence")
 
 # %%
-plot_concentration(by_decile, "imd_decile", outcome="cases of diabetes")
+bi.plot_concentration(by_decile, "imd_decile", outcome="cases of diabetes")
 
 # %% [markdown]
 # ## Absolute and relative can point in opposite directions

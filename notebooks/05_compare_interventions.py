@@ -27,9 +27,6 @@ from bayesineq.decisions.frontier import frontier
 from bayesineq.decisions.local import local_risk
 from bayesineq.decisions.plans import compare_plans
 from bayesineq.decisions.read_plans import read_plans
-from bayesineq.report.choices import plot_acceptability, plot_frontier
-from bayesineq.report.gradient import plot_gradient
-from bayesineq.report.numbers import unit_of
 
 # %% [markdown]
 # ## Local risk
@@ -48,9 +45,7 @@ print(f"{risk.sizes['area']} areas, {float(risk['population'].sum()):,.0f} perso
 
 # %%
 events = bi.expected(posterior, by="imd_decile")
-plot_gradient(
-    events, "imd_decile", outcome="emergency admissions of adults with diabetes", unit=unit_of(card.outcome, 0.16)
-)
+bi.plot_gradient(events, "imd_decile", outcome="emergency admissions of adults with diabetes")
 
 # %% [markdown]
 # ## The plans
@@ -107,7 +102,7 @@ for sentence in compared.words:
 print(compared.tables["options"].round(2).to_string(index=False))
 
 # %%
-plot_acceptability(compared.comparison, benefit="one QALY")
+bi.plot_acceptability(compared.comparison, benefit="one QALY")
 
 # %% [markdown]
 # ## Where first, within the budget?
@@ -141,7 +136,7 @@ curve = frontier(
 print(curve[["floor", "share", "benefit", "lower", "upper"]].round(2).to_string(index=False))
 
 # %%
-plot_frontier(curve, group="the most deprived fifth", benefit="QALYs gained")
+bi.plot_frontier(curve, group="the most deprived fifth", benefit="QALYs gained")
 
 # %% [markdown]
 # ## What would it be worth to know more?

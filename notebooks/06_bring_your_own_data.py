@@ -21,8 +21,6 @@ from pathlib import Path
 
 import bayesineq as bi
 from bayesineq.errors import BayesineqError, SchemaError
-from bayesineq.report.maps import map_posterior
-from bayesineq.report.numbers import PERCENT
 from bayesineq.tables.disclosure import protect
 from bayesineq.tables.schema import read_schema, schema_names
 
@@ -113,7 +111,8 @@ except BayesineqError as error:
 # %% [markdown]
 # ## Fit, and keep the posterior
 #
-# The file that `save` writes holds no observed counts, so it can go where the table may not.
+# The file that `save` writes holds no observed counts, but its draws tell of groups as small as those of the table: it
+# is as confidential as the table is. What may be passed on is a report, or what `bayesineq release` leaves of it.
 
 # %%
 posterior = bi.fit(bi.design(checked, bi.read_card("prevalence"), adjacency=neighbours), seed=6, progress=False)
@@ -123,7 +122,7 @@ again = bi.load("prevalence.nc")
 print(f"{Path('prevalence.nc').stat().st_size / 1e6:.1f} MB")
 
 # %%
-map_posterior(bi.expected(again, by="area"), areas, statistic="exceedance", outcome="diabetes prevalence", unit=PERCENT)
+bi.map_posterior(bi.expected(again, by="area"), areas, statistic="exceedance", outcome="diabetes prevalence")
 
 # %% [markdown]
 # ## Before a table leaves the building

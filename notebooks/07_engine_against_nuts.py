@@ -23,9 +23,6 @@
 from pathlib import Path
 
 import bayesineq as bi
-from bayesineq.report.checks import plot_calibration, plot_prior_posterior
-from bayesineq.report.gradient import plot_gradient
-from bayesineq.report.numbers import PERCENT
 from bayesineq.space.adjacency import from_edges
 
 # %% [markdown]
@@ -96,10 +93,10 @@ print(side.round(4).to_string())
 # is chance, for both are draws, and those of NUTS are not independent.
 
 # %%
-plot_gradient(both["fast"], "imd_decile", outcome="prevalence by the fast engine", unit=PERCENT)
+bi.plot_gradient(both["fast"], "imd_decile", outcome="prevalence by the fast engine")
 
 # %%
-plot_gradient(both["nuts"], "imd_decile", outcome="prevalence by NUTS", unit=PERCENT)
+bi.plot_gradient(both["nuts"], "imd_decile", outcome="prevalence by NUTS")
 
 # %% [markdown]
 # ## Hyperparameters
@@ -116,7 +113,7 @@ for name in names:
 # What the data added to what was believed before: where the two curves are alike, the data said little.
 
 # %%
-plot_prior_posterior(fast)
+bi.plot_prior_posterior(fast)
 
 # %% [markdown]
 # ## Does the model predict rows that it has not seen?
@@ -124,7 +121,7 @@ plot_prior_posterior(fast)
 # If it does, the bars are about level.
 
 # %%
-plot_calibration(fast)
+bi.plot_calibration(fast)
 
 # %% [markdown]
 # ## What may be concluded, and what not

@@ -182,10 +182,11 @@ def plot_funnel(
     for part, colour, size in ((~outside, ACCENT, 18), (outside, CONTRAST, 30)):
         axes.scatter(points.loc[part, "at_risk"], points.loc[part, "proportion"] * 100, s=size, color=colour, alpha=0.8)
     if int(outside.sum()) <= 12:
-        for name, x, y in points.loc[outside, ["unit", "at_risk", "proportion"]].itertuples(index=False):
-            axes.annotate(
-                plain(str(name)), (x, y * 100), xytext=(5, 3), textcoords="offset points", fontsize=8, color=INK
-            )
+        named = points.loc[outside].sort_values("at_risk")
+        for k, (name, x, y) in enumerate(named[["unit", "at_risk", "proportion"]].itertuples(index=False)):
+            # By turns above and below, so that names of neighbours part.
+            off = (5, 4) if k % 2 else (5, -10)
+            axes.annotate(plain(str(name)), (x, y * 100), xytext=off, textcoords="offset points", fontsize=8, color=INK)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
