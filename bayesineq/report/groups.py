@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.errors import MeasureError
@@ -13,6 +15,8 @@ from bayesineq.posterior.summarise import by_level
 from bayesineq.report.labels import Labels, level_labels, unknown_levels
 from bayesineq.report.numbers import Unit, estimate
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, implied_small
+
+_COUNTED = ("proportion", "rate", "rate ratio")
 
 GROUP_COLUMNS = ("level", "label", "unknown", "population", "share", "mean", "sd", "median", "lower", "upper", "hidden")
 
@@ -85,6 +89,31 @@ def _with_withheld(table: pd.DataFrame, dim: str, levels: list[object], labels: 
     both = pd.concat([table, rows], ignore_index=True)
     both[["unknown", "hidden"]] = both[["unknown", "hidden"]].astype(bool)
     return both.sort_values("level", kind="stable", ignore_index=True)
+
+
+def may_not_be_shown(values: xr.DataArray, dim: str, rule: Rule = DEFAULT_RULE) -> NDArray[np.bool_]:
+    """
+    Tell which groups are too small for a figure of their own values.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, dim)
+        Outcome of each group, as `expected` gives it; without the coordinate `population` nothing can be told.
+    dim : str
+        The dimension.
+    rule : Rule
+        When a count is small.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_group,)
+        True where people, or people times their rate, are few.
+    """
+    if POPULATION not in values.coords or values[POPULATION].dims != (dim,):
+        return np.zeros(values.sizes[dim], dtype=bool)
+    rate = np.abs(values.mean(("chain", "draw")).to_numpy())
+    counted = values.attrs.get("scale") in _COUNTED
+    return np.asarray(implied_small(rate if counted else np.ones_like(rate), values[POPULATION].to_numpy(), rule))
 
 
 def groups_in_words(table: pd.DataFrame, unit: Unit) -> str:

@@ -13,6 +13,7 @@ from bayesineq.dims import AREA, CI_PROB
 from bayesineq.errors import GraphError, MeasureError
 from bayesineq.report.areas import STATISTICS, Classes, Statistic, area_table, fixed_classes, quantile_classes
 from bayesineq.report.described import described
+from bayesineq.report.groups import may_not_be_shown
 from bayesineq.report.numbers import PLAIN, Unit, decimals, with_unit, write
 from bayesineq.report.outline import Outline, outline
 from bayesineq.report.style import (
@@ -30,6 +31,7 @@ from bayesineq.report.style import (
     new_figure,
     plain,
 )
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -49,6 +51,7 @@ def map_posterior(
     outcome: str | None = None,
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
+    rule: Rule = DEFAULT_RULE,
 ) -> Chart:
     """
     Draw a posterior on a map: what is likely, how sure it is, or where a threshold is exceeded.
@@ -71,6 +74,8 @@ def map_posterior(
         How values are written; by default as the attribute `scale` says.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    rule : Rule
+        When a count is small: areas of few people, or of few events by rate and population, are drawn as missing.
 
     Returns
     -------
@@ -99,6 +104,7 @@ def map_posterior(
     if statistic not in STATISTICS:
         raise MeasureError(f"statistic={statistic!r} is not known; choose one of {list(STATISTICS)}")
     table = area_table(values, threshold=threshold, prob=prob)
+    table.loc[may_not_be_shown(values, AREA, rule)] = np.nan
     return draw_map(
         table,
         areas if isinstance(areas, Outline) else outline(areas),
