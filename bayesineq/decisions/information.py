@@ -132,7 +132,8 @@ def evsi(
     rows = []
     for size in sample_sizes:
         moved = centre + np.sqrt(size / (size + prior_size)) * (fitted - centre)
-        rows.append({"sample_size": int(size), "evsi": min(float(moved.max(axis=1).mean() - centre.max()), bound)})
+        gain = float(moved.max(axis=1).mean() - centre.max())
+        rows.append({"sample_size": int(size), "evsi": min(max(gain, 0.0), bound)})
     return pd.DataFrame(rows, columns=["sample_size", "evsi"])
 
 

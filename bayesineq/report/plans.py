@@ -136,7 +136,7 @@ def released_detail(
     people = fine[POPULATION].fillna(0.0).reset_coords(drop=True)
     filled = fine.fillna(0.0).reset_coords(drop=True)
     own = xr.dot(filled, people, dim=further) / people.sum(further)
-    moved = filled * (shown.reset_coords(drop=True) / own)
+    moved = filled * (shown.reset_coords(drop=True) / own.where(own > 0, 1.0))
     scaled = people * (shown[POPULATION].reset_coords(drop=True) / people.sum(further))
     kept = {name: (c.dims, c.values) for name, c in shown.coords.items() if name not in (POPULATION, *shown.dims)}
     order = (*shown.dims, *further)
@@ -205,7 +205,15 @@ def shown_tables(compared: PlanComparison, rule: Rule = DEFAULT_RULE) -> dict[st
         As `PlanComparison.tables`. People and places are rounded; in a row that they are withheld from, shares, spend
         and benefit are missing too. Spend is that of the rounded places.
     """
-    return {name: _protected(table, rule) for name, table in compared.tables.items()}
+    shown = {name: _protected(table, rule) for name, table in compared.tables.items()}
+    for by in (QUINTILE, ETHNICITY):
+        if f"strata_{by}" in shown:
+            people = compared.tables[f"shares_{by}"].set_index(by)["people"]
+            table = compared.tables[f"strata_{by}"].copy()
+            worth = ["net_benefit", "net_benefit_same_for_all", "gain"]
+            table.loc[is_small(people.loc[table[by]], rule), worth] = np.nan
+            shown[f"strata_{by}"] = table
+    return shown
 
 
 def _protected(table: pd.DataFrame, rule: Rule) -> pd.DataFrame:

@@ -84,6 +84,8 @@ def test_small_counts_are_withheld_with_what_would_give_them_back(world) -> None
     assert table.loc["M", gone].isna().all()
     # one row alone would be the total less the others, so the next smallest goes too
     assert table["treated"].isna().sum() == 2
+    alike = shown_tables(world.compared, Rule(40, 5))["strata_ethnicity"].set_index("ethnicity")["net_benefit"]
+    assert alike.isna().tolist() == [False, False, True]
     raw = world.compared.tables["shares_ethnicity"]
     assert raw["treated"].notna().all()
     allocation = shown_tables(world.compared)["allocation"]
