@@ -89,6 +89,9 @@ def _block_gap(
     np.minimum.at(least, level, found.variance / np.maximum(square, 1e-12))
     known = np.bincount(level, weights=found.curvature * square, minlength=side.size)
     variance = np.minimum(np.minimum(variance, least), 1.0 / np.maximum(known + 1.0 / ceiling, 1e-300))
+    leading = summed**2 * variance**3 / 12.0
+    if float(leading.max(initial=0.0)) < _SMALL:
+        return float(leading.sum())
     begin, end = int(level.min()), int(level.max()) + 1
     along = variance[level] if weight is None else variance[level] * weight**2
     # What varies beside this effect raises the mean of a log link: half its variance stands for it.

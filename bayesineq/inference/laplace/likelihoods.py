@@ -116,6 +116,30 @@ def fixed_part(family: int, y: float, trials: float, own: float) -> tuple[float,
 
 
 @njit(cache=True, nogil=True)
+def fixed_total(family: int, lower: Float, upper: Float, trials: Float) -> float:
+    """
+    Sum of `fixed_part` over rows that are no intervals, of a likelihood without a parameter of its own.
+
+    Parameters
+    ----------
+    family : int
+        POISSON or BINOMIAL.
+    lower, upper, trials : ndarray, shape (n_row,)
+        As in `expectations`.
+
+    Returns
+    -------
+    float
+        Part of log p that nothing changes.
+    """
+    total = 0.0
+    for r in range(len(upper)):
+        if lower[r] == upper[r]:
+            total += fixed_part(family, upper[r], trials[r], 1.0)[0]
+    return total
+
+
+@njit(cache=True, nogil=True)
 def point(family: int, y: float, trials: float, own: float, eta: float) -> tuple[float, float, float, float]:
     """
     Log p less its fixed part, first and second derivative in eta, and derivative in log `own` less its fixed part.
@@ -232,6 +256,7 @@ def expectations(
     end: int,
     slope: Float,
     curvature: Float,
+    whole: bool = True,
 ) -> tuple[float, float]:
     """
     Expected log p, its slope and minus its curvature for rows whose linear predictor is N(mean, variance).
@@ -254,6 +279,8 @@ def expectations(
         Rows to do.
     slope, curvature : ndarray, shape (n_row,)
         Filled with E[d log p / d eta] and max(-E[d2 log p / d eta2], 0).
+    whole : bool
+        Whether log p holds its fixed part where the row is no interval.
 
     Returns
     -------
@@ -265,7 +292,7 @@ def expectations(
         m, v, y, n = mean[r], variance[r], upper[r], trials[r]
         exact = lower[r] == y
         base, base_own = 0.0, 0.0
-        if exact:
+        if exact and whole:
             base, base_own = fixed_part(family, y, n, own)
         f, g, h, d = 0.0, 0.0, 0.0, 0.0
         if exact and family == 0:

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
 from bayesineq.inference.laplace.field import Field
-from bayesineq.inference.laplace.likelihoods import FAMILY, NODES, WEIGHTS, expectations
+from bayesineq.inference.laplace.likelihoods import BINOMIAL, FAMILY, NODES, POISSON, WEIGHTS, expectations, fixed_total
 from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.rows import Sums, accumulate, predictor, predictor_variance
 
 Float = NDArray[np.float64]
 
 _CHUNK: Final = 200_000
+_WITHOUT_OWN: Final = frozenset({POISSON, BINOMIAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Observed:
     lower, upper, trials, offset : ndarray, shape (n_row,)
         Outcome (the two differ for intervals), denominator, offset.
     constant : float
-        Log Jacobian of a transformed outcome, over all rows.
+        What of the log likelihood of all rows nothing changes: the log Jacobian of a transformed outcome, and
+        factorials of counts whose likelihood has no parameter of its own.
     log_value : ndarray, shape (n_row,)
         Minus that of each row: the logarithm of a log-normal outcome, zero elsewhere.
     """
@@ -68,7 +70,10 @@ def observed(design: Design) -> Observed:
     lower = value if response.lower is None else response.lower
     upper = value if response.upper is None else response.upper
     trials = np.ones(len(value)) if response.trials is None else response.trials
-    return Observed(FAMILY[name], lower, upper, trials, response.offset, -float(log_value.sum()), log_value)
+    family, constant = FAMILY[name], -float(log_value.sum())
+    if family in _WITHOUT_OWN:
+        constant += fixed_total(family, lower, upper, trials)
+    return Observed(family, lower, upper, trials, response.offset, constant, log_value)
 
 
 def subset(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
@@ -277,14 +282,15 @@ def expected(
     Returns
     -------
     (float, float, ndarray, ndarray)
-        Sum of expected log p, of its derivative in log `own`, and by row the slope and minus the curvature.
+        Sum of expected log p (less what `Observed.constant` holds of it), of its derivative in log `own`, and by row
+        the slope and minus the curvature.
     """
     slope, curvature = np.empty_like(mean), np.empty_like(mean)
     parts: list[tuple[float, float]] = []
     head = (data.family, data.lower, data.upper, data.trials, own, mean, variance, NODES, WEIGHTS)
 
     def work(begin: int, end: int) -> None:
-        parts.append(expectations(*head, begin, end, slope, curvature))
+        parts.append(expectations(*head, begin, end, slope, curvature, data.family not in _WITHOUT_OWN))
 
     chunked(work, len(mean), pool)
     # Sorted, so that the order in which threads finish does not change the last digit.
