@@ -4,7 +4,8 @@ Area effects against R-INLA's and against a long NUTS run, on 5,000 simulated ar
 R-INLA corrects the mode along the fixed effects alone; each area keeps the bias that its own skew posterior gives the
 mode. Corrected in that way, our means are its means to a few thousandths of a posterior standard deviation. Corrected
 area by area, as the engine does by default, they are some 0.04 standard deviations lower, which is still within the
-0.1 that engines are held to here. A mean over 1,000 draws has an error of 0.03 of its own, so that the comparison is
+0.1 that engines are held to here; a NUTS run of 2,400 draws of the same model lay 0.001 standard deviations from these
+on average, and 0.039 from R-INLA's. A mean over 1,000 draws has an error of 0.03 of its own, so that the comparison is
 made of the means themselves, at the mode of the hyperparameters.
 """
 
