@@ -148,6 +148,23 @@ def test_small_areas_and_missing_ones_have_no_numbers(worlds: SimpleNamespace, s
         assert (area["above"], area["tone"]) == (None, -1)
 
 
+def test_one_area_and_equal_values_have_one_class(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
+    values = expected(prevalence, by="area")
+    one = explorer_data(frame_of(prevalence), values.isel(area=[4]), squares.iloc[[4]], {})
+    (view,) = one["views"]
+    assert (view["code"], view["tone"]) == (["A04"], [0])
+    assert len(one["legends"]["estimate"]) == 1
+    equal = explorer_data(frame_of(prevalence), values * 0 + 0.125, squares, {})
+    (view,) = equal["views"]
+    assert set(view["tone"]) == {0}
+    assert equal["thresholds"] == ["12.5%"]
+    assert view["estimate"][0] == [12.5, 12.5, 12.5]
+    missing = values.copy()
+    missing[..., 2] = np.nan
+    (view,) = explorer_data(frame_of(prevalence), missing, squares, {})["views"]
+    assert [k for k, found in enumerate(view["estimate"]) if found is None] == [2]
+
+
 def test_no_name_can_end_the_block_of_data(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
     evil = "</script><script>alert(1)</script>"
     made = explorer(frame_of(prevalence), squares, {"A00": evil})

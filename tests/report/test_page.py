@@ -13,7 +13,9 @@ import pytest
 import xarray as xr
 
 from bayesineq.errors import BayesineqError, GraphError
+from bayesineq.measures.slope import rii
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.lift import over_draws
 from bayesineq.report.alike import alike
 from bayesineq.report.content import Content, gather
 from bayesineq.report.kinds import report_kind
@@ -270,3 +272,14 @@ def test_a_report_for_an_integrated_care_board(shared: Path, worlds: SimpleNames
     assert len(own) == 583
     assert path.stat().st_size < 10_000_000
     assert "East Suffolk" in path.read_text(encoding="utf-8")
+
+
+def test_a_ratio_whose_line_falls_below_zero_is_not_printed(worlds: SimpleNamespace) -> None:
+    post = worlds.prevalence_posterior(slope=-0.7)
+    values = alike(post, expected(post, by="imd_decile"), "imd_decile").values
+    assert float(over_draws(rii, values, "imd_decile").mean()) < 0
+    content = gather(post, None)
+    assert content.inequality is not None
+    row = next(r for r in content.inequality.rows if r[0].startswith("Relative index"))
+    assert row[2:] == ("not defined", "1", "Some draws have no such ratio: their line reaches zero.")
+    assert any(r[0].startswith("Ratio") and "not defined" not in r for r in content.inequality.rows)
