@@ -43,8 +43,7 @@ def test_ranks_are_uniform(likelihood: str, folder: Path) -> None:
     p = tested[["chi_square", "cramer_von_mises"]].to_numpy().ravel()
     assert len(p) == N_TEST / 2
     assert (p >= smallest_allowed(p)).all(), tested.to_string()
-    # The study sees what it is for: ranks among draws 40% too narrow are found out for most quantities, not for phi,
-    # whose posterior is wide whatever the counts, and of which such draws are still wide.
+    # The study sees what it is for: draws 40% too narrow are found out, and for most quantities.
     narrowed = uniformity(ranked, "rank_narrowed")[["chi_square", "cramer_von_mises"]].min(axis=1)
     assert (narrowed < FAMILY / N_TEST).sum() >= 0.5 * len(narrowed), narrowed.to_string()
 
