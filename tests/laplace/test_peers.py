@@ -1,5 +1,5 @@
 """
-Area effects against R-INLA's and against a long NUTS run, on 5,000 simulated areas of about 20 events each.
+Area effects against R-INLA's, on simulated areas of about 20 events each.
 
 R-INLA corrects the mode along the fixed effects alone; each area keeps the bias that its own skew posterior gives the
 mode. Corrected in that way, our means are its means to a few thousandths of a posterior standard deviation. Corrected
