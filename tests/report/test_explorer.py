@@ -358,7 +358,7 @@ def test_the_parts_of_a_map_are_chosen_from_a_list(
     page.keyboard.press("ArrowDown")
     page.wait_for_function("document.getElementById('explorer').dataset.state.endsWith('|1')")
     assert page.locator("#explorer-part option:checked").inner_text() == "<i>East</i>"
-    assert " of 15 areas are above" in page.inner_text("#explorer-count")
+    assert " of 15 areas " in page.inner_text("#explorer-count")
     assert page.locator("[data-legend=estimate]").is_visible()
     listed = page.evaluate("[...document.querySelectorAll('#explorer-area option')].map((o) => o.value).slice(1)")
     assert sorted(listed) == named.loc[named["board"] == "<i>East</i>", "area"].tolist()

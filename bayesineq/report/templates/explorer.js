@@ -67,10 +67,10 @@
     const limit = data.thresholds[cut];
     const known = state.areas.filter((area) => area.mean !== null);
     const sure = known.filter((area) => area.above[cut] >= 95).length;
-    const kind = controls.part && Number(controls.part.value) === 0 ? " parts are above " : " areas are above ";
+    const kind = controls.part && Number(controls.part.value) === 0 ? " parts " : " areas ";
     find("limit").textContent = limit;
     controls.cut.setAttribute("aria-valuetext", limit);
-    find("count").textContent = sure.toLocaleString("en-GB") + " of " + known.length.toLocaleString("en-GB") + kind + limit + " with a probability of 95% or more.";
+    find("count").textContent = sure.toLocaleString("en-GB") + " of " + known.length.toLocaleString("en-GB") + kind + (sure === 1 ? "is above " : "are above ") + limit + " with a probability of 95% or more.";
     const body = find("table");
     const area = state.byCode.get(controls.area.value);
     body.replaceChildren();
