@@ -112,7 +112,7 @@ def plot_forest(
 
 def association_table(post: xr.DataTree, *, prob: float = CI_PROB) -> pd.DataFrame:
     """
-    Associations of the card's covariates with the outcome, all else on the card equal.
+    Associations of the card's covariates with the outcome, all else in the model equal.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
     dress(axes, x=f"{scale} for {card.outcome.name}", grid="x")
-    title = "Associations with other characteristics, all else on the card equal"
+    title = "Associations with other characteristics, all else in the model equal"
     headline(figure, title)
     caption = (
         f"Posterior mean {scale}s with {100 * prob:.0f}% credible intervals for the stated rise of each covariate; the "

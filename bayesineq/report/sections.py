@@ -277,7 +277,7 @@ def association_section(frame: Frame) -> Section:
         f"{sentence(scale)} ({frame.level} interval)",
         "Probability of a rising outcome",
     )
-    caption = f"Associations with {card.outcome.name}, all else on the card equal"
+    caption = f"Associations with {card.outcome.name}, all else in the model equal"
     chart = plot_associations(frame.post, prob=frame.prob)
     return Section("Other characteristics", tuple(said), (Table(caption, header, tuple(rows)),), (chart,))
 

@@ -302,7 +302,7 @@ def association(
         )
     word = "higher" if lower > none else "lower"
     return Statement(
-        f"All else on the card equal, {rise} goes along with {word} {outcome} ({shown}; "
+        f"All else in the model equal, {rise} goes along with {word} {outcome} ({shown}; "
         f"{chance_and_number(lean, len(values))}).",
         True,
         lean,
