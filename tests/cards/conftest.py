@@ -26,8 +26,13 @@ def graph() -> Adjacency:
 
 @pytest.fixture(scope="session")
 def keys(graph: Adjacency) -> Callable[[str], pd.DataFrame]:
-    """Rows of a schema with a denominator of about 80 a row and outcomes still to come."""
-    world = simulate_counts(graph, seed=2, people=1_000.0, ethnicities=("A", "H", "N"))
+    """
+    Rows of a schema with a denominator of about 800 a row and outcomes still to come.
+
+    So many that the data tell an area's effect: with fewer, all of them hang on one standard deviation that they
+    hardly tell, and miss together whenever that one does.
+    """
+    world = simulate_counts(graph, seed=2, people=10_000.0, ethnicities=("A", "H", "N"))
     cells = world.table.drop(columns="cases")
 
     def area_health() -> pd.DataFrame:

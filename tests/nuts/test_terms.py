@@ -24,7 +24,7 @@ from scipy.special import logit
 from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts import model, terms
 from bayesineq.inference.nuts.model import LEVEL, MEAN_VARIANCE, build
-from bayesineq.inference.nuts.rough import Coordinates, Hint
+from bayesineq.inference.nuts.rough import Coordinates, Hint, sequence
 from bayesineq.inference.pc_phi import phi_prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
@@ -133,8 +133,13 @@ def informative(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let parametrisations be chosen as if the rows said much of some levels and little of others."""
 
     def pretended(design: Design, coordinates: Sequence[Coordinates]) -> list[Hint]:
-        stream, sizes = np.random.default_rng(1), [len(c.size) for c in coordinates]
-        return [Hint(stream.uniform(0.0, 20.0, n), stream.normal(0.0, 0.5, n)) for n in sizes]
+        stream, sizes, earlier = np.random.default_rng(1), [len(c.size) for c in coordinates], []
+        hints = {}
+        for j in sequence(coordinates):
+            slope = {i: stream.normal(0.0, 0.3, (sizes[j], sizes[i])) for i in earlier}
+            hints[j] = Hint(stream.uniform(0.0, 20.0, sizes[j]), stream.normal(0.0, 0.5, sizes[j]), slope)
+            earlier += [j] if coordinates[j].is_sampled else []
+        return [hints[j] for j in range(len(sizes))]
 
     monkeypatch.setattr(model, "rough", pretended)
 
@@ -188,6 +193,25 @@ def test_slopes_by_level_keep_their_mean(silent: Callable[..., Design]) -> None:
     """What a covariate multiplies is not confounded with the intercept, so nothing is split off."""
     term = "t = { kind = 'exchangeable', by = 'group', times = 'x' }"
     check(*gaussians(silent(term, SIGMA), "t", {"t.sigma_log__": 0.0}), np.eye(3))
+
+
+def test_terms_sampled_given_each_other_are_independent(silent: Callable[..., Design], graph: Adjacency) -> None:
+    """Coordinates that move with those of other terms leave each term's prior as it is."""
+    made = silent(
+        """
+        g = { kind = 'exchangeable', by = 'group' }
+        s = { kind = 'random_walk', by = 'step' }
+        t = { kind = 'icar', by = 'area' }
+        x = { kind = 'linear', by = 'x' }
+        """,
+        SIGMA + "\ng.sigma = { dist = 'Exponential', rate = 1.3 }\ns.sigma = { dist = 'Exponential', rate = 1.3 }\n",
+    )
+    hyper = {"g.sigma_log__": np.log(0.4), "s.sigma_log__": np.log(0.9), "t.sigma_log__": np.log(0.6)}
+    for name, covariance in (("t", 0.6**2 * generalised_inverse(graph)), ("g", 0.4**2 * without_mean(3))):
+        (found,) = gaussians(made, name, hyper)
+        np.testing.assert_allclose(found.mean[1:], 0, atol=1e-7)
+        expected = block_diag(0.7**2 + 0.4**2 / 3, covariance)
+        np.testing.assert_allclose(found.covariance, expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("order", [1, 2])

@@ -17,7 +17,8 @@ from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
 from bayesineq.inference.nuts.priors import positive, standard_deviation
-from bayesineq.inference.nuts.rough import rough
+from bayesineq.inference.nuts.rough import Hint, rough, sequence
+from bayesineq.inference.nuts.spectral import Said
 from bayesineq.inference.nuts.terms import plan
 
 type Tensor = Any
@@ -60,10 +61,13 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
         mean, variance = pt.constant(prior["mean"]), pt.constant(prior["sd"] ** 2)
         eta = data["offset"]
         plans = [plan(block, card, design.adjacency) for block in design.blocks]
-        hints = rough(design, [p.coordinates for p in plans])
-        for block, planned, hint in zip(design.blocks, plans, hints, strict=True):
-            name = block.term.name
-            term = planned.add(hint)
+        coordinates = [p.coordinates for p in plans]
+        hints = rough(design, coordinates)
+        sampled: dict[int, Tensor] = {}
+        for number in sequence(coordinates):
+            block, name = design.blocks[number], design.blocks[number].term.name
+            term = plans[number].add(_said(hints[number], sampled))
+            sampled[number] = term.coordinates
             pm.Deterministic(name, term.deviation)
             average = pt.dot(data[f"{name}.centre"], term.deviation)
             mean = mean + average
@@ -80,6 +84,13 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
         else:
             observe(eta + centre)
     return model
+
+
+def _said(hint: Hint, sampled: Mapping[int, Tensor]) -> Said:
+    estimate = pt.constant(hint.estimate)
+    for earlier, slope in hint.slope.items():
+        estimate = estimate + pt.dot(pt.constant(slope), sampled[earlier])
+    return Said(hint.information, estimate)
 
 
 def saved(design: Design, model: pm.Model) -> list[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,30 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from bayesineq.inference.nuts.rough import Hint
 from bayesineq.space.adjacency import Adjacency
 
 type Tensor = Any
 Float = NDArray[np.float64]
 
 
-def matched(name: str, spread: Tensor, hint: Hint) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """
+    What the data say of the coordinates of a term given those of others. Only the sampler's speed depends on it.
+
+    Parameters
+    ----------
+    information : ndarray, shape (n_coordinate,)
+        Rough precision.
+    estimate : tensor, shape (n_coordinate,)
+        Rough value, without the term's prior.
+    """
+
+    information: Float
+    estimate: Tensor
+
+
+def matched(name: str, spread: Tensor, said: Said) -> Tensor:
     r"""
     Add independent normal coordinates to the model on the context stack, sampled in units of their rough posterior.
 
@@ -34,7 +51,7 @@ def matched(name: str, spread: Tensor, hint: Hint) -> Tensor:
         Name of the sampled variable.
     spread : tensor, shape (n_coordinate,)
         Prior standard deviation s of each.
-    hint : Hint
+    said : Said
         Information i and estimate e of each.
 
     Returns
@@ -47,15 +64,15 @@ def matched(name: str, spread: Tensor, hint: Hint) -> Tensor:
     Papaspiliopoulos O, Roberts GO, Skold M. A general framework for the parametrization of hierarchical models.
     Stat Sci 2007. https://doi.org/10.1214/088342307000000014
     """
-    unit = pm.Flat(name, shape=len(hint.information))
-    signal = hint.information * spread**2
+    unit = pm.Flat(name, shape=len(said.information))
+    signal = said.information * spread**2
     # In units of s: the density of x / s, and the log of d / s.
-    scaled = (signal / (1 + signal)) * hint.estimate / spread + unit / pt.sqrt(1 + signal)
+    scaled = (signal / (1 + signal)) * said.estimate / spread + unit / pt.sqrt(1 + signal)
     pm.Potential(f"{name}.density", -0.5 * pt.sum(scaled**2) - 0.5 * pt.sum(pt.log1p(signal)))
     return scaled * spread
 
 
-def modal(name: str, modes: Float, spread: Tensor, hint: Hint) -> Tensor:
+def modal(name: str, modes: Float, spread: Tensor, said: Said) -> tuple[Tensor, Tensor]:
     """
     Add an effect with independent normal coordinates on orthonormal modes to the model on the context stack.
 
@@ -67,15 +84,18 @@ def modal(name: str, modes: Float, spread: Tensor, hint: Hint) -> Tensor:
         Orthonormal columns.
     spread : tensor, shape (n_mode,)
         Prior standard deviation of each mode.
-    hint : Hint
+    said : Said
         What the data say of each.
 
     Returns
     -------
     tensor, shape (n_level,)
         The effect.
+    tensor, shape (n_mode,)
+        Its coordinates.
     """
-    return pt.dot(pm.Data(f"{name}.modes", modes), matched(name, spread, hint))
+    coordinate = matched(name, spread, said)
+    return pt.dot(pm.Data(f"{name}.modes", modes), coordinate), coordinate
 
 
 def zero_sum_basis(size: int) -> Float:

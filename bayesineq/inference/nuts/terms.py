@@ -19,8 +19,9 @@ from bayesineq.design.matrix import Block
 from bayesineq.errors import DesignError
 from bayesineq.inference.nuts.icar import unit_icar, unit_leroux, zero_sum
 from bayesineq.inference.nuts.priors import normal, proportion, standard_deviation
-from bayesineq.inference.nuts.rough import Coordinates, Hint
+from bayesineq.inference.nuts.rough import Coordinates
 from bayesineq.inference.nuts.spectral import (
+    Said,
     intrinsic_modes,
     laplacian_modes,
     matched,
@@ -50,10 +51,13 @@ class Effect:
     mean_variance : tensor, scalar, optional
         Prior variance of the mean over the levels. The data see such means only in sum with the intercept,
         so they are integrated out of the sampled model and drawn afterwards.
+    coordinates : tensor, shape (n_coordinate,), optional
+        What the effect is sampled in.
     """
 
     deviation: Tensor
     mean_variance: Tensor | None = None
+    coordinates: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Plan:
     """
 
     coordinates: Coordinates
-    add: Callable[[Hint], Effect]
+    add: Callable[[Said], Effect]
 
 
 def plan(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
@@ -98,9 +102,9 @@ def _fixed(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     prior = card.prior(block.term.name)
     others = np.flatnonzero(np.arange(block.size) != block.reference)
 
-    def add(hint: Hint) -> Effect:
+    def add(said: Said) -> Effect:
         free = normal(f"{block.term.name}.free", prior, block.size - 1)
-        return Effect(pt.set_subtensor(pt.zeros(block.size)[others], free))
+        return Effect(pt.set_subtensor(pt.zeros(block.size)[others], free), coordinates=free)
 
     return Plan(Coordinates(np.eye(block.size)[:, others], np.full(len(others), prior["sd"]), has_sigma=False), add)
 
@@ -108,27 +112,40 @@ def _fixed(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
 def _linear(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     prior = card.prior(block.term.name)
     coordinates = Coordinates(None, np.array([prior["sd"]]), has_sigma=False)
-    return Plan(coordinates, lambda hint: Effect(normal(f"{block.term.name}.free", prior, 1)))
+
+    def add(said: Said) -> Effect:
+        free = normal(f"{block.term.name}.free", prior, 1)
+        return Effect(free, coordinates=free)
+
+    return Plan(coordinates, add)
 
 
 def _exchangeable(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     sigma, name = standard_deviation(card, block.term.name), f"{block.term.name}.free"
+    one = np.ones(block.size)
     if block.weight is not None or block.size == 1:
-        by_level = Coordinates(None, np.ones(block.size), has_sigma=True)
-        return Plan(by_level, lambda hint: Effect(matched(name, sigma * np.ones(block.size), hint)))
+
+        def by_level(said: Said) -> Effect:
+            free = matched(name, sigma * one, said)
+            return Effect(free, coordinates=free)
+
+        return Plan(Coordinates(None, one, has_sigma=True), by_level)
     variance = sigma**2 / block.size
     if block.size <= SPECTRAL:
-        modes, size = zero_sum_basis(block.size), np.ones(block.size - 1)
-        contrasts = Coordinates(modes, size, has_sigma=True)
-        return Plan(contrasts, lambda hint: Effect(modal(name, modes, sigma * size, hint), variance))
+        modes = zero_sum_basis(block.size)
 
-    def add(hint: Hint) -> Effect:
+        def by_contrast(said: Said) -> Effect:
+            effect, coordinates = modal(name, modes, sigma * one[:-1], said)
+            return Effect(effect, variance, coordinates)
+
+        return Plan(Coordinates(modes, one[:-1], has_sigma=True), by_contrast)
+
+    def by_number(said: Said) -> Effect:
         # Of so many levels each is nearly the coordinate of its own number.
-        level = Hint(hint.information[:-1], np.zeros(block.size - 1))
-        free = matched(name, sigma * np.ones(block.size - 1), level)
+        free = matched(name, sigma * one[:-1], Said(said.information[:-1], 0 * one[:-1]))
         return Effect(zero_sum(free, np.zeros(block.size, dtype=np.int32)), variance)
 
-    return Plan(Coordinates(None, np.ones(block.size), has_sigma=True), add)
+    return Plan(Coordinates(None, one, has_sigma=True, is_sampled=False), by_number)
 
 
 def _random_walk(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
@@ -137,11 +154,11 @@ def _random_walk(block: Block, card: ModelCard, adjacency: Adjacency | None) -> 
     basis = walk_basis(block.size, order, scale=block.term.scale)
     size = np.linalg.norm(basis, axis=0)
 
-    def add(hint: Hint) -> Effect:
-        walk = modal(f"{name}.free", basis / size, sigma * size, hint)
+    def add(said: Said) -> Effect:
+        walk, coordinates = modal(f"{name}.free", basis / size, sigma * size, said)
         if order == 2:
             walk = walk + linear_trend(block.size) * normal(f"{name}.trend", card.prior(f"{name}.trend"))
-        return Effect(walk)
+        return Effect(walk, coordinates=coordinates)
 
     return Plan(Coordinates(basis / size, size, has_sigma=True), add)
 
@@ -151,7 +168,7 @@ def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     sigma = standard_deviation(card, name)
     rho = proportion(f"{name}.rho", card.prior(f"{name}.rho"))
 
-    def add(hint: Hint) -> Effect:
+    def add(said: Said) -> Effect:
         unit = pm.Flat(f"{name}.free", shape=block.size)
         innovation = 1 - rho**2
         step = unit[1:] - rho * unit[:-1]
@@ -161,7 +178,7 @@ def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
         )
         return Effect(sigma * unit)
 
-    return Plan(Coordinates(None, np.ones(block.size), has_sigma=True), add)
+    return Plan(Coordinates(None, np.ones(block.size), has_sigma=True, is_sampled=False), add)
 
 
 def _icar(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
@@ -173,7 +190,7 @@ def _icar(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     modes, size = modes[:, variance > 0], np.sqrt(variance[variance > 0])
     return Plan(
         Coordinates(modes, size, has_sigma=True),
-        lambda hint: Effect(modal(f"{name}.free", modes, sigma * size, hint)),
+        lambda said: _spectral(modal(f"{name}.free", modes, sigma * size, said)),
     )
 
 
@@ -194,7 +211,7 @@ def _bym2(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     spread = sigma * pt.sqrt(phi * variance + 1 - phi)
     return Plan(
         Coordinates(modes, np.sqrt(0.5 * variance + 0.5), has_sigma=True),
-        lambda hint: Effect(modal(f"{name}.free", modes, spread, hint)),
+        lambda said: _spectral(modal(f"{name}.free", modes, spread, said)),
     )
 
 
@@ -215,12 +232,17 @@ def _leroux(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     spread = sigma / pt.sqrt(rho * precision + 1 - rho)
     return Plan(
         Coordinates(modes, 1 / np.sqrt(0.5 * precision + 0.5), has_sigma=True),
-        lambda hint: Effect(modal(f"{name}.free", modes, spread, hint)),
+        lambda said: _spectral(modal(f"{name}.free", modes, spread, said)),
     )
 
 
+def _spectral(effect_and_coordinates: tuple[Tensor, Tensor]) -> Effect:
+    effect, coordinates = effect_and_coordinates
+    return Effect(effect, coordinates=coordinates)
+
+
 def _by_edges(graph: Adjacency, add: Callable[[], Effect]) -> Plan:
-    return Plan(Coordinates(None, np.ones(len(graph)), has_sigma=True), lambda hint: add())
+    return Plan(Coordinates(None, np.ones(len(graph)), has_sigma=True, is_sampled=False), lambda said: add())
 
 
 def _graph(block: Block, adjacency: Adjacency | None) -> Adjacency:
