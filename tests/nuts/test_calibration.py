@@ -58,7 +58,7 @@ def planted(world: World) -> pd.Series:
     return pd.Series(truth)
 
 
-@pytest.mark.study
+@pytest.mark.calibration
 def test_intervals_hold_the_planted_truth() -> None:
     """Issue's range: 80% to 97% of parameters over 20 seeds; about 1,000 parameters, many of them correlated."""
     graph = lattice(5, 6)

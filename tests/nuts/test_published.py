@@ -44,7 +44,7 @@ CARBAYES = {
 LONDON = {"intercept": (0.059, 0.016), "deprivation": (0.0954, 0.024), "fragmentation": (0.180, 0.021)}
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_scotland_is_as_published(cases: ModuleType, shared: Path) -> None:
     """Within 0.1 sd, the rounding of the published figures included."""
     post = fit(cases.case("scotland", shared), engine="nuts", draws=12_000, seed=1, progress=False)
@@ -66,7 +66,7 @@ def test_long_runs_kept_here_are_as_published(
         assert abs(found.loc[name, "mean"] - mean) < 0.1 * sd + 0.00006, f"{name}: {found.loc[name].to_dict()}"
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_glasgow_rho_is_as_published(cases: ModuleType, shared: Path) -> None:
     """Draws weighted by sqrt(1 - rho) / sigma against rho, tau2, nu2 and centred intercept: within 0.1 sd."""
     post = fit(cases.case("glasgow_price", shared), engine="nuts", draws=6000, seed=1, progress=False)
@@ -85,7 +85,7 @@ def test_glasgow_rho_is_as_published(cases: ModuleType, shared: Path) -> None:
     assert summarise(post)["rhat"].max() < 1.01
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_london_suicides_are_as_published(shared: Path) -> None:
     """
     Unscaled intrinsic autoregression and independent effects, Gamma(1, 0.0005) on both precisions.
@@ -126,7 +126,7 @@ def test_london_suicides_are_as_published(shared: Path) -> None:
     assert found["rhat"].max() < 1.01
 
 
-@pytest.mark.study
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["islands", "3_comp"])
 def test_disconnected_graph_gives_the_exact_posterior(cases: ModuleType, shared: Path, variant: str) -> None:
     """
