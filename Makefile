@@ -1,5 +1,5 @@
 # Everything from a clean clone: each target makes the environment that it needs.
-.PHONY: demo test test-all studies lint bench lock browser clean
+.PHONY: demo test test-all lint bench lock browser clean
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -10,12 +10,8 @@ demo: $(READY)  ## Simulate an integrated care system and write demo/report.html
 test: $(READY) browser  ## Quick tests, a few minutes
 	$(PYTHON) -m pytest -n 2
 
-test-all: lint test  ## Style, types and every test but the studies
+test-all: lint test  ## Style, types, every test; BAYESINEQ_CALIBRATION=DIR keeps tables and plots of calibration
 	$(PYTHON) -m pytest -n 2 -m "slow or calibration"
-
-studies: $(READY)  ## Long sampling runs and hundreds of simulated worlds; tables under bench/calibration
-	mkdir -p bench/calibration
-	BAYESINEQ_CALIBRATION=bench/calibration $(PYTHON) -m pytest -n 2 -m study
 
 lint: $(READY)
 	.venv/bin/ruff check .
