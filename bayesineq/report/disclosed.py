@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayesineq.design.card import ModelCard
 from bayesineq.dims import ETHNICITY, POPULATION, SAMPLE_DIMS
+from bayesineq.errors import PosteriorError
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of, population
 from bayesineq.report.labels import DEPRIVATION
@@ -78,9 +79,16 @@ class Cover:
         -------
         DataArray, dims (chain, draw, *by)
             As of `expected`, steadied, with rounded `population`.
+
+        Raises
+        ------
+        PosteriorError
+            These groups were not covered.
         """
         wanted = (by,) if isinstance(by, str) else tuple(by)
-        found = next(level for level in self.draws if set(level) == set(wanted) and len(level) == len(wanted))
+        found = next((level for level in self.draws if sorted(level) == sorted(wanted)), None)
+        if found is None:
+            raise PosteriorError(f"by={list(wanted)} is none of the tables that were covered: {list(self.draws)}")
         return self.draws[found].transpose(*SAMPLE_DIMS, *wanted)
 
     def levels(self, dim: str) -> list[object]:
@@ -218,6 +226,8 @@ def steady(draws: Float, people: Float, rule: Rule, *, proportion: bool) -> Floa
     flip = proportion & (mean > 0.5)
     side = np.where(flip, 1.0 - draws, draws)
     middle, spread = np.where(flip, 1.0 - mean, mean), side.std(axis=0)
+    # Draws that are all alike have no shape to keep, only the dust of arithmetic.
+    spread = np.where(spread > 1e-9 * middle, spread, 0.0)
     count = middle * people
     with np.errstate(divide="ignore", invalid="ignore"):
         target = np.maximum(_rounded(count, rule), rule.base) / np.maximum(_rounded(people, rule), rule.base)

@@ -294,9 +294,13 @@ def _propagate(sums: csr_matrix, low: Float, high: Float) -> None:
             new_least = np.where(endless > 0, -np.inf, -upper_rest)
             new_most = np.where(bottomless > 0, np.inf, -lower_rest)
             new_low, new_high = np.where(sign > 0, new_least, -new_most), np.where(sign > 0, new_most, -new_least)
-            better_low, better_high = new_low > low[at] + 1e-9, new_high < high[at] - 1e-9
+            # A number that is known stays as it is: sums of modelled counts hold but for the dust of arithmetic, which
+            # would grow from sum to sum.
+            loose = high[at] > low[at]
+            better_low, better_high = loose & (new_low > low[at] + 1e-6), loose & (new_high < high[at] - 1e-6)
             if better_low.any() or better_high.any():
-                low[at], high[at] = np.maximum(low[at], new_low), np.minimum(high[at], new_high)
+                low[at] = np.where(better_low, np.minimum(new_low, high[at]), low[at])
+                high[at] = np.where(better_high, np.maximum(new_high, low[at]), high[at])
                 changed = True
         if not changed:
             return
