@@ -178,7 +178,8 @@ def confusion_of(groups: Iterable[object]) -> pd.DataFrame:
     """
     given = {str(group) for group in groups}
     fine = ons_confusion()
-    broad = coarsened(fine, england_margin(), scheme_codes("nhs")["broad"].to_dict())
+    merged = {str(code): str(broad) for code, broad in scheme_codes("nhs")["broad"].items()}
+    broad = coarsened(fine, england_margin(), merged)
     for confusion in (fine, broad):
         if given == set(confusion.index):
             return confusion
