@@ -1,6 +1,7 @@
 """The learner on worlds with known effects, on published trials, and in scikit-learn's hands."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -298,7 +299,7 @@ def test_sums_do_not_depend_on_blocks(monkeypatch, people):
     assert weight == pytest.approx(np.ones(len(x)))
     args = (basis, predicted, x, predicted[:, :1], area, 20)
     whole = sums_by_area(*args, scale=1.0)
-    monkeypatch.setattr("bayesineq.uplift.basis.BLOCK", 333)
+    monkeypatch.setattr(sys.modules[sums_by_area.__module__], "BLOCK", 333)
     parts = sums_by_area(*args, scale=1.0)
     for name in ("people", "basis", "score", "gram", "cross", "square", "mean_basis"):
         np.testing.assert_allclose(getattr(whole, name), getattr(parts, name), rtol=1e-9, atol=1e-7)
