@@ -61,9 +61,9 @@ def marginal_variances(adjacency: Adjacency) -> Float:
     held = np.zeros(n, dtype=bool)
     held[np.unique(component, return_index=True)[1]] = True
     degree = np.bincount(adjacency.edges.ravel(), minlength=n).astype(float)
-    free = adjacency.edges[~held[adjacency.edges].any(axis=1)]
-    row, column = np.concatenate([np.arange(n), free[:, 0]]), np.concatenate([np.arange(n), free[:, 1]])
-    value = np.concatenate([np.where(held, 1.0, degree), np.full(len(free), -1.0)])
+    first, second = adjacency.edges.T
+    row, column = np.concatenate([np.arange(n), first]), np.concatenate([np.arange(n), second])
+    value = np.concatenate([np.where(held, 1.0, degree), np.where(held[first] | held[second], 0.0, -1.0)])
     factor = factorise(analyse(n, row, column), value)
     inverse = np.where(held, 0.0, selected_inverse(factor)[:n])
     total = np.where(held, 0.0, solve(factor, np.where(held, 0.0, 1.0)))

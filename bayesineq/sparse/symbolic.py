@@ -7,6 +7,7 @@ Computed once per graph; every factorisation, solve and selected inverse of a ma
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import qdldl
@@ -86,7 +87,7 @@ def analyse(n: int, row: NDArray[np.integer], column: NDArray[np.integer]) -> Sy
         The analysis; `slot` follows the order of the entries given.
     """
     first, second = np.asarray(row, dtype=np.int64), np.asarray(column, dtype=np.int64)
-    order = _minimum_degree(n, first, second)
+    order = _ordering(n, _edges(n, first, second).tobytes())
     inverse = _inverted(order)
     pointer, index = _below(n, inverse[first], inverse[second])
     order = order[_postorder(_elimination_tree(n, pointer, index))]
@@ -120,11 +121,19 @@ def _inverted(order: Int) -> Int:
     return inverse
 
 
-def _minimum_degree(n: int, row: Int, column: Int) -> Int:
+def _edges(n: int, row: Int, column: Int) -> Int:
+    """Each pair off the diagonal as one number, sorted: the pattern whatever the order of its entries."""
+    off = row != column
+    return np.sort(np.minimum(row, column)[off] * n + np.maximum(row, column)[off])
+
+
+# The scale of a graph, its prior of phi and its field have one pattern: the search for an order is most of the work.
+@lru_cache(maxsize=2)
+def _ordering(n: int, edges: bytes) -> Int:
+    """Fill-reducing order by minimum degree."""
     if n == 0:
         return np.empty(0, dtype=np.int64)
-    off = row != column
-    i, j = np.minimum(row, column)[off], np.maximum(row, column)[off]
+    i, j = np.divmod(np.frombuffer(edges, dtype=np.int64), n)
     diagonal = np.arange(n)
     # Diagonal dominance makes any values factorise: only the order is wanted here.
     degree = np.bincount(np.concatenate([i, j]), minlength=n) + 1.0
@@ -132,7 +141,9 @@ def _minimum_degree(n: int, row: Int, column: Int) -> Int:
     upper = csc_array((value, (np.concatenate([i, diagonal]), np.concatenate([j, diagonal]))), shape=(n, n))
     upper.sort_indices()
     _, _, order = qdldl.Solver(csc_matrix(upper), upper=True).factors()
-    return np.asarray(order, dtype=np.int64)
+    found = np.asarray(order, dtype=np.int64)
+    found.flags.writeable = False
+    return found
 
 
 def _below(n: int, row: Int, column: Int) -> tuple[Int, Int]:
