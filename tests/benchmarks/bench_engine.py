@@ -2,7 +2,7 @@
 Speed, memory and accuracy of the sparse engine: `python tests/benchmarks/bench_engine.py [CASE ...]`.
 
 Each case runs in a process of its own, on two threads, after a fit of 300 areas that loads the compiled kernels; times
-are medians of five fits but for the two largest cases. A fit is all but the draws: pattern, outer, checks. The unit is
+are medians of five fits but for the cells. A fit is all but the draws: pattern, outer, checks. The unit is
 one numeric factorisation by qdldl of the same sparse matrix in the same run: times wander between machines and hours,
 ratios do not. R-INLA's figures on the synthetic cases are those of shared/reference/engine/README.md.
 """
@@ -128,7 +128,7 @@ def run(case: str) -> dict[str, float | str]:
         study = {"england": england, "cells": cells}[case]()
     times: list[dict[str, float]] = []
     tree, peak, busy = None, 0.0, time.process_time()
-    for _ in range(1 if case in {"cells", "grown135000"} else 5):
+    for _ in range(1 if case == "cells" else 5):
         del tree
         tree = sample(study, draws=DRAWS, seed=1, progress=False, threads=2, correction="variational")
         times.append({k.removeprefix("seconds_"): v for k, v in tree.attrs.items() if k.startswith("seconds_")})
@@ -154,7 +154,7 @@ def run(case: str) -> dict[str, float | str]:
         "total_cpu_s": busy,
         **{f"{name}_s": seconds for name, seconds in part.items()},
     }
-    if case not in {"cells", "grown135000"}:
+    if case != "cells":
         with stopwatch() as inside:
             sample(study, draws=1, seed=1, progress=False, threads=2, correction="variational")
         report |= {f"{name}_cpu_s": seconds for name, seconds in inside.items()}
