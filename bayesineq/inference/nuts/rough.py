@@ -186,9 +186,8 @@ def _normal_equations(
     row: Sequence[sparse.csr_array], coordinates: Sequence[Coordinates], weight: Float, value: Float
 ) -> tuple[Float, Float]:
     """Precision X'WX and score X'Wr of the intercept and the coordinates of terms."""
-    basis = [None if not r.shape[1] else c.basis for r, c in zip(row, coordinates, strict=True)]
     every = [sparse.csr_array(np.ones((len(weight), 1))), *row]
-    every_basis = [None, *basis]
+    every_basis = [None, *(c.basis for c in coordinates)]
 
     def seen(matrix: Float, left: Float | None, right: Float | None) -> Float:
         matrix = matrix if left is None else left.T @ matrix
