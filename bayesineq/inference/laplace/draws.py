@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import Model
 from bayesineq.inference.laplace.newton import Posterior, system_of
+from bayesineq.inference.laplace.rescale import Directions, Rescaled, directions, rescaled, shift
 from bayesineq.inference.laplace.surface import draw_scores
 from bayesineq.sparse.numeric import half_solve
 
@@ -35,8 +37,8 @@ def joint_draws(
     """
     Draw hyperparameters and effects together.
 
-    A draw of hyperparameters takes its latent field from the nearest node, moved along the regression of the nodes'
-    means on the hyperparameters.
+    A draw of hyperparameters takes its latent field from the nearest node, rescaled to the hyperparameters where they
+    scale the prior. What of the nodes' means that does not foresee moves along its regression on the hyperparameters.
 
     Parameters
     ----------
@@ -65,33 +67,52 @@ def joint_draws(
     u = draw_scores(explored.surface, n_draw, rng)
     t = explored.surface.positions(u)
     nearest, away = _nearest(explored, u, t)
-    moves = _moves(model, explored)
-    latent = model.latent
-    large = np.empty((n_draw, latent.large.size), dtype=np.float32)
-    small = np.empty((n_draw, latent.small.size))
-    rows = [np.flatnonzero(nearest == k) for k in range(len(explored.nodes))]
-    used = [k for k in range(len(rows)) if len(rows[k])]
-    # Each node is factorised while the draws of the one before are made; none is kept longer than that.
-    systems = [pool.submit(system_of, latent, explored.nodes[used[0]].found)]
-    jobs = []
-    for number, k in enumerate(used):
-        found = explored.nodes[k].found
-        if number + 1 < len(used):
-            systems.append(pool.submit(system_of, latent, explored.nodes[used[number + 1]].found))
-        system = systems.pop(0)
-        for at in range(0, len(rows[k]), _BLOCK):
-            block = rows[k][at : at + _BLOCK]
-            args = (model, found, system, moves, away[block], rest[int(block[0])], block, large, small)
-            jobs.append(pool.submit(_block, *args))
-        del system
-    for done, job in enumerate(jobs):
-        job.result()
-        report(f"joint draws: {100 * (done + 1) // len(jobs)}%")
+    latent, along = model.latent, directions(model.latent)
     x = explored.surface.origin + t @ explored.surface.axes.T
     values = np.empty((n_draw, len(latent.parameters)))
     for i, p in enumerate(latent.parameters):
         values[:, i] = p.value(x[:, i])
+    large = np.empty((n_draw, latent.large.size), dtype=np.float32)
+    small = np.empty((n_draw, latent.small.size))
+    rows = [np.flatnonzero(nearest == k) for k in range(len(explored.nodes))]
+    used = [k for k in range(len(rows)) if len(rows[k])]
+
+    def ready(k: int) -> Future[_Ready]:
+        return pool.submit(_ready, model, along, explored.nodes[k].found)
+
+    mode = ready(0)
+    moves = _moves(model, explored, mode.result())
+    # Each node is factorised while the draws of the one before are made; none is kept longer than that.
+    waiting = [mode if used[0] == 0 else ready(used[0])]
+    del mode
+    jobs = []
+    for number, k in enumerate(used):
+        if number + 1 < len(used):
+            waiting.append(ready(used[number + 1]))
+        place = waiting.pop(0)
+        for at in range(0, len(rows[k]), _BLOCK):
+            block = rows[k][at : at + _BLOCK]
+            args = (model, place, moves, away[block], values[block], rest[int(block[0])], block, large, small)
+            jobs.append(pool.submit(_block, *args))
+        del place
+    for done, job in enumerate(jobs):
+        job.result()
+        report(f"joint draws: {100 * (done + 1) // len(jobs)}%")
     return values, large, small
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A node that draws can be made from."""
+
+    found: Posterior
+    system: Arrow
+    rescaled: Rescaled
+
+
+def _ready(model: Model, along: Directions, found: Posterior) -> _Ready:
+    system = system_of(model.latent, found)
+    return _Ready(found, system, rescaled(model.latent, along, found, system))
 
 
 def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64], Float]:
@@ -103,12 +124,16 @@ def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64],
     return nearest, t - at[nearest]
 
 
-def _moves(model: Model, explored: Explored) -> tuple[Float, Float]:
-    """Regression of the nodes' mean effects on the standardised hyperparameters, weighted by their density."""
+def _moves(model: Model, explored: Explored, mode: _Ready) -> tuple[Float, Float]:
+    """
+    How far the nodes' mean effects lie from those of the mode rescaled, by a regression on the standardised
+    hyperparameters, weighted by their density.
+    """
     latent, nodes = model.latent, explored.nodes
     d = len(nodes[0].x)
+    large, small = np.zeros((d, latent.large.size)), np.zeros((d, latent.small.size))
     if d == 0 or len(nodes) <= d:
-        return np.zeros((d, latent.large.size)), np.zeros((d, latent.small.size))
+        return large, small
     t = explored.t
     weight = np.exp(np.array([n.log_density for n in nodes]) - max(n.log_density for n in nodes))
     weight /= weight.sum()
@@ -116,32 +141,42 @@ def _moves(model: Model, explored: Explored) -> tuple[Float, Float]:
     # Ridge of a thousandth: an axis that no weight lies along moves nothing.
     moment = (centred * weight[:, None]).T @ centred + 1e-3 * np.eye(d)
     slope = np.linalg.solve(moment, (centred * weight[:, None]).T)
-    large, small = np.zeros((d, latent.large.size)), np.zeros((d, latent.small.size))
+    start = np.zeros((latent.n_large, 1)), np.zeros((latent.n_small, 1))
     for n, place in enumerate(nodes):
         effect, small_effect = effects(latent, place.found.prior, place.found.large, place.found.small)
-        large += np.outer(slope[:, n], effect)
-        small += np.outer(slope[:, n], small_effect)
+        foreseen = _rescale(model, mode, place.found.prior.values[None], *start)
+        large += np.outer(slope[:, n], effect - foreseen[0][:, 0])
+        small += np.outer(slope[:, n], small_effect - foreseen[1][:, 0])
     return large, small
 
 
 def _block(
     model: Model,
-    found: Posterior,
-    system: Future[Arrow],
+    place: Future[_Ready],
     moves: tuple[Float, Float],
     away: Float,
+    values: Float,
     seed: np.random.SeedSequence,
     rows: NDArray[np.int64],
     large: Float32,
     small: Float,
 ) -> None:
-    rng = np.random.default_rng(seed)
-    z, alpha = centred_draws(model, system.result(), len(rows), rng)
-    z += found.large[:, None]
-    alpha += found.small[:, None]
-    effect, small_effect = effects(model.latent, found.prior, z, alpha)
+    ready = place.result()
+    z, alpha = centred_draws(model, ready.system, len(rows), np.random.default_rng(seed))
+    effect, small_effect = _rescale(model, ready, values, z, alpha)
     large[rows] = (effect + moves[0].T @ away.T).T
     small[rows] = (small_effect + moves[1].T @ away.T).T
+
+
+def _rescale(model: Model, ready: _Ready, values: Float, z: Float, alpha: Float) -> tuple[Float, Float]:
+    """Effects at given hyperparameters from centred draws at a node."""
+    latent, found, node = model.latent, ready.found, ready.rescaled
+    n, along = latent.n_small, node.along
+    by = shift(latent, node, values, np.concatenate([along.small.T @ alpha, along.large.T @ z]))
+    first, second = by[: along.small.shape[1]], by[along.small.shape[1] :]
+    z = z + found.large[:, None] + node.large @ second
+    z -= ready.system.reach @ (node.border[:, : len(first)] @ first)
+    return effects(latent, found.prior, z, alpha + found.small[:, None] + node.border[:n] @ by)
 
 
 def centred_draws(model: Model, system: Arrow, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:

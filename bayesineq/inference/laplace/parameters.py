@@ -18,6 +18,7 @@ from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 
 _STEP: Final = 1e-5
+_FARTHEST: Final = 300.0
 
 Density = Callable[[float], float]
 
@@ -64,8 +65,11 @@ class Parameter:
         return float(logit((value - self.lower) / (self.upper - self.lower)))
 
     def log_density(self, x: float) -> float:
-        """Log prior density of x: that of the value plus the log slope."""
-        return self.log_prior(float(self.value(x))) + math.log(self.slope(x))
+        """Log prior density of x: that of the value plus the log slope; minus infinity where either is rounded off."""
+        if abs(x) > _FARTHEST:
+            return -math.inf
+        value, slope = float(self.value(x)), self.slope(x)
+        return self.log_prior(value) + math.log(slope) if self.lower < value < self.upper else -math.inf
 
     def log_density_slope(self, x: float) -> float:
         """Derivative of `log_density`, by central difference of a smooth function of one number."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Float = NDArray[np.float64]
 
 _PROPOSALS: Final = 30_000
+_EACH: Final = 10
 _NEAR: Final = 0.75
 _FREEDOM: Final = 6.0
 _RIDGE: Final = 0.1
@@ -46,27 +47,41 @@ class Section:
     t: Float
 
     def position(self, u: Float) -> Float:
-        """Position at u: monotone between the knots, straight beyond them."""
+        """Position at u: monotone between the knots, beyond them so that the log density is straight."""
         inside = PchipInterpolator(self.u, self.t)(np.clip(u, self.u[0], self.u[-1]))
-        low, high = self._ends()
-        return np.asarray(inside + low * np.minimum(u - self.u[0], 0.0) + high * np.maximum(u - self.u[-1], 0.0))
+        for end, beyond in ((0, np.minimum(u - self.u[0], 0.0)), (-1, np.maximum(u - self.u[-1], 0.0))):
+            step, bend = self._end(end)
+            inside = inside + step * beyond * (1.0 + 0.5 * np.abs(beyond) / bend)
+        return np.asarray(inside)
 
     def log_slope(self, u: Float) -> Float:
         """Logarithm of the derivative of the position."""
-        low, high = self._ends()
-        inside = PchipInterpolator(self.u, self.t).derivative()(np.clip(u, self.u[0], self.u[-1]))
-        slope = np.where(u < self.u[0], low, np.where(u > self.u[-1], high, inside))
+        slope = PchipInterpolator(self.u, self.t).derivative()(np.clip(u, self.u[0], self.u[-1]))
+        for end, beyond in ((0, self.u[0] - u), (-1, u - self.u[-1])):
+            step, bend = self._end(end)
+            slope = np.where(beyond > 0.0, step * (1.0 + beyond / bend), slope)
         return np.asarray(np.log(np.maximum(slope, 1e-6)))
 
     def score(self, t: Float) -> Float:
         """The u of a position."""
-        low, high = self._ends()
         inside = PchipInterpolator(self.t, self.u)(np.clip(t, self.t[0], self.t[-1]))
-        return np.asarray(inside + np.minimum(t - self.t[0], 0.0) / low + np.maximum(t - self.t[-1], 0.0) / high)
+        for end, side, beyond in ((0, -1.0, self.t[0] - t), (-1, 1.0, t - self.t[-1])):
+            step, bend = self._end(end)
+            inside = inside + side * bend * (np.sqrt(1.0 + 2.0 * np.maximum(beyond, 0.0) / (step * bend)) - 1.0)
+        return np.asarray(inside)
 
-    def _ends(self) -> tuple[float, float]:
-        step = np.diff(self.t) / np.diff(self.u)
-        return float(step[0]), float(step[-1])
+    def _end(self, end: int) -> tuple[float, float]:
+        """
+        Derivative of the position at an end, and the u over which it doubles.
+
+        Densities of logarithms and logits mostly end as exponentials: u^2 / 2 grows with a constant slope, so that the
+        derivative of the position is proportional to u.
+        """
+        last, before = (end, end + 1) if end == 0 else (end, end - 1)
+        step = (self.t[last] - self.t[before]) / (self.u[last] - self.u[before])
+        if self.u[last] * self.u[before] > 0.0:
+            step *= 2.0 * self.u[last] / (self.u[last] + self.u[before])
+        return float(step), max(abs(float(self.u[last])), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +321,8 @@ def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator, power: 
     d = between.t.shape[1]
     if d == 0:
         return np.empty((n_draw, 0))
-    proposal, log_weight, _ = _proposals(between, rng)
+    # So many that a draw of a thin tail does not stand for all of it.
+    proposal, log_weight, _ = _proposals(between, rng, max(_PROPOSALS, _EACH * n_draw))
     if power != 1.0:
         log_weight += (power - 1.0) * between.log_density(proposal)
     weight = np.exp(log_weight - log_weight.max())
@@ -334,22 +350,22 @@ def log_mass(between: Surface) -> float:
     """
     if not between.t.shape[1]:
         return 0.0
-    _, log_weight, log_constant = _proposals(between, np.random.default_rng(0))
+    _, log_weight, log_constant = _proposals(between, np.random.default_rng(0), _PROPOSALS)
     return float(np.linalg.slogdet(between.axes)[1] + log_constant + np.logaddexp.reduce(log_weight))
 
 
-def _proposals(between: Surface, rng: np.random.Generator) -> tuple[Float, Float, float]:
+def _proposals(between: Surface, rng: np.random.Generator, n: int) -> tuple[Float, Float, float]:
     """Proposals u with log weights, and what to add to the log sum of these for the log integral over t."""
     d = between.t.shape[1]
     if not between.hessian.any():
         low, high = between.t.min(axis=0) - 0.5, between.t.max(axis=0) + 0.5
-        proposal = rng.uniform(low, high, size=(_PROPOSALS, d))
+        proposal = rng.uniform(low, high, size=(n, d))
         # Beyond the grid's edge there is no mass, and nothing to interpolate between.
         proposal = proposal[cKDTree(between.t).query(proposal)[0] <= _NEAR]
-        return proposal, between.log_density(proposal), float(np.log((high - low).prod() / _PROPOSALS))
+        return proposal, between.log_density(proposal), float(np.log((high - low).prod() / n))
     root = np.linalg.inv(np.linalg.cholesky(between.hessian)).T
-    scale = np.sqrt(rng.chisquare(_FREEDOM, size=(_PROPOSALS, 1)) / _FREEDOM)
-    white = rng.standard_normal((_PROPOSALS, d)) / scale
+    scale = np.sqrt(rng.chisquare(_FREEDOM, size=(n, 1)) / _FREEDOM)
+    white = rng.standard_normal((n, d)) / scale
     proposal = between.centre + white @ root.T
     log_weight = between.log_density(proposal)
     log_weight += 0.5 * (_FREEDOM + d) * np.log1p((white**2).sum(axis=1) / _FREEDOM)
@@ -357,4 +373,4 @@ def _proposals(between: Surface, rng: np.random.Generator) -> tuple[Float, Float
         log_weight += section.log_slope(proposal[:, i])
     log_centre = gammaln(0.5 * (_FREEDOM + d)) - gammaln(0.5 * _FREEDOM) - 0.5 * d * np.log(_FREEDOM * np.pi)
     log_centre -= float(np.linalg.slogdet(root)[1])
-    return proposal, log_weight, float(-log_centre - np.log(_PROPOSALS))
+    return proposal, log_weight, float(-log_centre - np.log(n))
