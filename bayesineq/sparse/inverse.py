@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from bayesineq.sparse.numeric import _FAST, Factor, Float
+from bayesineq.sparse.numeric import _FAST, MATRIX_HEIGHT, MATRIX_WIDTH, Factor, Float
 from bayesineq.sparse.symbolic import Int
 
 
@@ -67,8 +67,8 @@ def _selected(
     for k in range(n_super):
         widest = max(widest, start[k + 1] - start[k])
         tallest = max(tallest, row_start[k + 1] - row_start[k])
-    ratio = np.empty((tallest, widest))
-    corner = np.empty((widest, widest))
+    ratio_store = np.empty((tallest + widest) * widest)
+    corner_store, square_store = np.empty(widest * widest), np.empty(widest * widest)
     for k in range(n_super - 1, -1, -1):
         w = start[k + 1] - start[k]
         s = row_start[k + 1] - row_start[k]
@@ -90,19 +90,7 @@ def _selected(
             to = place[a]
             for b in range(s):
                 here[w + a, w + b] = above[to, place[b]]
-        for a in range(s):
-            for j in range(w - 1, -1, -1):
-                t = front[w + a, j]
-                for c in range(j + 1, w):
-                    t -= ratio[a, c] * front[c, j]
-                ratio[a, j] = t
-        for a in range(s):
-            for j in range(w):
-                out[w + a, j] = 0.0
-            for b in range(s):
-                t = here[w + a, w + b]
-                for j in range(w):
-                    out[w + a, j] -= t * ratio[b, j]
+        corner = corner_store[: w * w].reshape(w, w)
         for j in range(w):
             for i in range(w):
                 corner[i, j] = 1.0 if i == j else 0.0
@@ -111,17 +99,47 @@ def _selected(
                 for c in range(j, i):
                     t -= front[i, c] * corner[c, j]
                 corner[i, j] = t
+        # Rows of J are zero, so that whole rows of the front can be multiplied.
+        ratio = ratio_store[: f * w].reshape(f, w)
+        square = square_store[: w * w].reshape(w, w)
+        if w >= MATRIX_WIDTH and s >= MATRIX_HEIGHT:
+            ratio[:w] = 0.0
+            here[w:, :w] = 0.0
+            np.dot(front[w:], corner, ratio[w:])
+            np.dot(here[w:], ratio, out[w:])
+            for a in range(w, f):
+                for j in range(w):
+                    out[a, j] = -out[a, j]
+            np.dot(ratio[w:].T, out[w:], square)
+        else:
+            for a in range(w, f):
+                for j in range(w):
+                    t = front[a, j]
+                    for c in range(j + 1, w):
+                        t += front[a, c] * corner[c, j]
+                    ratio[a, j] = t
+            for a in range(w, f):
+                for j in range(w):
+                    out[a, j] = 0.0
+                for b in range(w, f):
+                    t = here[a, b]
+                    for j in range(w):
+                        out[a, j] -= t * ratio[b, j]
+            for i in range(w):
+                for j in range(i + 1):
+                    t = 0.0
+                    for a in range(w, f):
+                        t += ratio[a, i] * out[a, j]
+                    square[i, j] = t
         for i in range(w):
             for j in range(i + 1):
-                t = 0.0
+                t = -square[i, j]
                 for c in range(i, w):
                     t += corner[c, i] * corner[c, j] / pivot[start[k] + c]
-                for a in range(s):
-                    t -= ratio[a, i] * out[w + a, j]
                 out[i, j] = t
                 here[i, j] = t
                 here[j, i] = t
-        for a in range(s):
+        for a in range(w, f):
             for j in range(w):
-                here[w + a, j] = out[w + a, j]
-                here[j, w + a] = out[w + a, j]
+                here[a, j] = out[a, j]
+                here[j, a] = out[a, j]

@@ -19,6 +19,12 @@ _FAST: Final = {"reassoc", "contract", "nsz"}
 # A constant, so that the innermost loop is one or two vector instructions.
 _LANES: Final = 8
 _MOST_GROUPS: Final = 4
+_BLOCK: Final = 16
+
+MATRIX_WIDTH: Final = 8
+"""Columns of a supernode, and"""
+MATRIX_HEIGHT: Final = 48
+"""rows below it, from which on a library's matrix product is faster than loops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +220,9 @@ def _factorise(
         widest = max(widest, start[k + 1] - start[k])
         tallest = max(tallest, row_start[k + 1] - row_start[k])
     scaled = np.empty(widest)
-    across = np.empty((widest, tallest))
+    tall = widest + tallest
+    across_store, right_store = np.empty(tall * max(widest, _BLOCK)), np.empty(widest * _BLOCK)
+    product_store = np.empty(tall * tall)
     for k in range(n_super):
         w = start[k + 1] - start[k]
         s = row_start[k + 1] - row_start[k]
@@ -241,32 +249,61 @@ def _factorise(
                 if a >= inside:
                     for b in range(inside, a + 1):
                         update[to - w, place[b] - w] += child[a, b]
-        for j in range(w):
-            d = front[j, j]
-            if not d > 0.0 or d == np.inf:
-                return int(start[k] + j)
-            pivot[start[k] + j] = d
-            front[j, j] = 1.0
-            for b in range(j + 1, w):
-                scaled[b] = front[b, j]
-            for i in range(j + 1, w):
-                front[i, j] /= d
-                t = front[i, j]
-                for b in range(j + 1, i + 1):
-                    front[i, b] -= t * scaled[b]
-            for i in range(w, w + s):
-                front[i, j] /= d
-                t = front[i, j]
-                for b in range(j + 1, w):
-                    front[i, b] -= t * scaled[b]
-        for a in range(s):
-            for j in range(w):
-                across[j, a] = front[w + a, j]
-        for a in range(s):
-            for j in range(w):
-                t = front[w + a, j] * pivot[start[k] + j]
+        for begin in range(0, w, _BLOCK):
+            end = min(begin + _BLOCK, w)
+            for j in range(begin, end):
+                d = front[j, j]
+                if not d > 0.0 or d == np.inf:
+                    return int(start[k] + j)
+                pivot[start[k] + j] = d
+                front[j, j] = 1.0
+                for b in range(j + 1, end):
+                    scaled[b] = front[b, j]
+                for i in range(j + 1, end):
+                    front[i, j] /= d
+                    t = front[i, j]
+                    for b in range(j + 1, i + 1):
+                        front[i, b] -= t * scaled[b]
+                for i in range(end, w + s):
+                    front[i, j] /= d
+                    t = front[i, j]
+                    for b in range(j + 1, end):
+                        front[i, b] -= t * scaled[b]
+            if end < w:
+                rest, n_done = w - end, end - begin
+                left = across_store[: (w + s - end) * n_done].reshape(w + s - end, n_done)
+                right = right_store[: rest * n_done].reshape(rest, n_done)
+                product = product_store[: (w + s - end) * rest].reshape(w + s - end, rest)
+                for i in range(w + s - end):
+                    for j in range(n_done):
+                        left[i, j] = front[end + i, begin + j]
+                for b in range(rest):
+                    for j in range(n_done):
+                        right[b, j] = left[b, j] * pivot[start[k] + begin + j]
+                np.dot(left, right.T, product)
+                for i in range(w + s - end):
+                    for b in range(min(i + 1, rest)):
+                        front[end + i, end + b] -= product[i, b]
+        if w >= MATRIX_WIDTH and s >= MATRIX_HEIGHT:
+            across = across_store[: s * w].reshape(s, w)
+            product = product_store[: s * s].reshape(s, s)
+            for a in range(s):
+                for j in range(w):
+                    across[a, j] = front[w + a, j] * pivot[start[k] + j]
+            np.dot(across, front[w:].T, product)
+            for a in range(s):
                 for b in range(a + 1):
-                    update[a, b] -= t * across[j, b]
+                    update[a, b] -= product[a, b]
+        else:
+            beside = across_store[: s * w].reshape(w, s)
+            for a in range(s):
+                for j in range(w):
+                    beside[j, a] = front[w + a, j]
+            for a in range(s):
+                for j in range(w):
+                    t = front[w + a, j] * pivot[start[k] + j]
+                    for b in range(a + 1):
+                        update[a, b] -= t * beside[j, b]
         if base < top:
             for a in range(s * s):
                 stack[base + a] = stack[top + a]
