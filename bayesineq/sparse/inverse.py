@@ -69,6 +69,7 @@ def _selected(
         tallest = max(tallest, row_start[k + 1] - row_start[k])
     ratio_store = np.empty((tallest + widest) * widest)
     corner_store, square_store = np.empty(widest * widest), np.empty(widest * widest)
+    any_ratio, any_corner = ratio_store.reshape(tallest + widest, widest), corner_store.reshape(widest, widest)
     for k in range(n_super - 1, -1, -1):
         w = start[k + 1] - start[k]
         s = row_start[k + 1] - row_start[k]
@@ -90,7 +91,12 @@ def _selected(
             to = place[a]
             for b in range(s):
                 here[w + a, w + b] = above[to, place[b]]
-        corner = corner_store[: w * w].reshape(w, w)
+        wide = w >= MATRIX_WIDTH and s >= MATRIX_HEIGHT
+        corner, ratio, square = any_corner, any_ratio, any_corner
+        if wide:
+            corner = corner_store[: w * w].reshape(w, w)
+            square = square_store[: w * w].reshape(w, w)
+            ratio = ratio_store[: f * w].reshape(f, w)
         for j in range(w):
             for i in range(w):
                 corner[i, j] = 1.0 if i == j else 0.0
@@ -99,10 +105,8 @@ def _selected(
                 for c in range(j, i):
                     t -= front[i, c] * corner[c, j]
                 corner[i, j] = t
-        # Rows of J are zero, so that whole rows of the front can be multiplied.
-        ratio = ratio_store[: f * w].reshape(f, w)
-        square = square_store[: w * w].reshape(w, w)
-        if w >= MATRIX_WIDTH and s >= MATRIX_HEIGHT:
+        if wide:
+            # Rows of J are zero, so that whole rows of the front can be multiplied.
             ratio[:w] = 0.0
             here[w:, :w] = 0.0
             np.dot(front[w:], corner, ratio[w:])
@@ -125,17 +129,16 @@ def _selected(
                     t = here[a, b]
                     for j in range(w):
                         out[a, j] -= t * ratio[b, j]
-            for i in range(w):
-                for j in range(i + 1):
-                    t = 0.0
-                    for a in range(w, f):
-                        t += ratio[a, i] * out[a, j]
-                    square[i, j] = t
         for i in range(w):
             for j in range(i + 1):
-                t = -square[i, j]
+                t = 0.0
                 for c in range(i, w):
                     t += corner[c, i] * corner[c, j] / pivot[start[k] + c]
+                if wide:
+                    t -= square[i, j]
+                else:
+                    for a in range(w, f):
+                        t -= ratio[a, i] * out[a, j]
                 out[i, j] = t
                 here[i, j] = t
                 here[j, i] = t

@@ -165,16 +165,30 @@ def half_solve(factor: Factor, noise: Float) -> Float:
     ndarray, shape (n, n_draw)
         Draws.
     """
-    s = factor.symbolic
     out = np.empty(noise.shape)
-    root = 1.0 / np.sqrt(factor.pivot)[:, None]
-    for begin, x in lanes(len(s), noise.shape[1]):
+    for begin, x in lanes(len(factor.symbolic), noise.shape[1]):
         block = noise[:, begin : begin + x.shape[1]]
-        np.multiply(block, root, out=x[:, : block.shape[1]])
+        x[:, : block.shape[1]] = block
         x[:, block.shape[1] :] = 0.0
-        _backward(s.start, s.row_start, s.row, s.panel_start, factor.panel, x)
-        _scatter(x, s.order, begin, out)
+        half_solve_lanes(factor, x)
+        _scatter(x, factor.symbolic.order, begin, out)
     return out
+
+
+def half_solve_lanes(factor: Factor, x: Float) -> None:
+    """
+    `half_solve` in place.
+
+    Parameters
+    ----------
+    factor : Factor
+        Factorisation.
+    x : ndarray, shape (n, a multiple of 8)
+        White noise; becomes draws in the order of elimination.
+    """
+    s = factor.symbolic
+    x /= np.sqrt(factor.pivot)[:, None]
+    _backward(s.start, s.row_start, s.row, s.panel_start, factor.panel, x)
 
 
 @njit(cache=True, nogil=True)
@@ -222,7 +236,7 @@ def _factorise(
     scaled = np.empty(widest)
     tall = widest + tallest
     across_store, right_store = np.empty(tall * max(widest, _BLOCK)), np.empty(widest * _BLOCK)
-    product_store = np.empty(tall * tall)
+    product_store, narrow = np.empty(tall * tall), across_store[: widest * tall].reshape(widest, tall)
     for k in range(n_super):
         w = start[k + 1] - start[k]
         s = row_start[k + 1] - row_start[k]
@@ -295,15 +309,14 @@ def _factorise(
                 for b in range(a + 1):
                     update[a, b] -= product[a, b]
         else:
-            beside = across_store[: s * w].reshape(w, s)
             for a in range(s):
                 for j in range(w):
-                    beside[j, a] = front[w + a, j]
+                    narrow[j, a] = front[w + a, j]
             for a in range(s):
                 for j in range(w):
                     t = front[w + a, j] * pivot[start[k] + j]
                     for b in range(a + 1):
-                        update[a, b] -= t * beside[j, b]
+                        update[a, b] -= t * narrow[j, b]
         if base < top:
             for a in range(s * s):
                 stack[base + a] = stack[top + a]

@@ -212,7 +212,7 @@ def arrow_with(pattern: Pattern, value: Float, stacked: Float, corner: Float) ->
     return Arrow(pattern, factor, pivot, weight, reach, inner, log_determinant), solution
 
 
-def with_sparse_part(system: Arrow, value: Float, border: Float) -> Arrow:
+def with_sparse_part(system: Arrow, value: Float, stacked: Float) -> tuple[Arrow, Float]:
     """
     An arrow system that was kept without its sparse part, whole again.
 
@@ -220,17 +220,17 @@ def with_sparse_part(system: Arrow, value: Float, border: Float) -> Arrow:
     ----------
     system : Arrow
         What was kept.
-    value, border
-        As in `arrow`.
+    value, stacked
+        As in `arrow_with`.
 
     Returns
     -------
-    Arrow
-        With `factor`, `leaf_pivot`, `leaf_weight` and `reach` made anew.
+    (Arrow, ndarray)
+        With `factor`, `leaf_pivot`, `leaf_weight` and `reach` made anew, and P^-1 of the right-hand sides.
     """
     factor, pivot, weight = _sparse_factor(system.pattern, value)
-    reach, _ = _sparse_solve(system.pattern, factor, pivot, weight, border, border.shape[1])
-    return replace(system, factor=factor, leaf_pivot=pivot, leaf_weight=weight, reach=reach)
+    reach, solution = _sparse_solve(system.pattern, factor, pivot, weight, stacked, len(system.inner))
+    return replace(system, factor=factor, leaf_pivot=pivot, leaf_weight=weight, reach=reach), solution
 
 
 def _sparse_factor(pattern: Pattern, value: Float) -> tuple[Factor, Float, Float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -16,14 +17,17 @@ from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import Model
 from bayesineq.inference.laplace.newton import Posterior, system_of
+from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.rescale import Directions, Rescaled, directions, rescaled, shift
 from bayesineq.inference.laplace.surface import draw_scores
-from bayesineq.sparse.numeric import half_solve
+from bayesineq.sparse.numeric import half_solve_lanes, lanes
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
 _BLOCK: Final = 8
+_CHUNK: Final = 256
+_FIRST: Final = np.zeros(1, dtype=np.int64)
 
 
 def joint_draws(
@@ -103,16 +107,19 @@ def joint_draws(
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A node that draws can be made from."""
+    """A node that draws can be made from; `held` and `level` are the constraints and large directions times reach."""
 
     found: Posterior
     system: Arrow
     rescaled: Rescaled
+    held: Float
+    level: Float
 
 
 def _ready(model: Model, along: Directions, found: Posterior) -> _Ready:
-    system = system_of(model.latent, found)
-    return _Ready(found, system, rescaled(model.latent, along, found, system))
+    system, solved = system_of(model.latent, found, along.large)
+    held, level = model.latent.constraint.T @ system.reach, along.large.T @ system.reach
+    return _Ready(found, system, rescaled(model.latent, along, found, system, solved), held, level)
 
 
 def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64], Float]:
@@ -141,12 +148,14 @@ def _moves(model: Model, explored: Explored, mode: _Ready) -> tuple[Float, Float
     # Ridge of a thousandth: an axis that no weight lies along moves nothing.
     moment = (centred * weight[:, None]).T @ centred + 1e-3 * np.eye(d)
     slope = np.linalg.solve(moment, (centred * weight[:, None]).T)
-    start = np.zeros((latent.n_large, 1)), np.zeros((latent.n_small, 1))
+    nothing = np.zeros((latent.n_large, 1)), np.zeros((len(mode.system.inner), 1)), np.zeros((latent.n_small, 1))
+    still = np.zeros_like(large), np.zeros_like(small), np.zeros((1, d))
     for n, place in enumerate(nodes):
         effect, small_effect = effects(latent, place.found.prior, place.found.large, place.found.small)
-        foreseen = _rescale(model, mode, place.found.prior.values[None], *start)
-        large += np.outer(slope[:, n], effect - foreseen[0][:, 0])
-        small += np.outer(slope[:, n], small_effect - foreseen[1][:, 0])
+        foreseen = np.empty((1, latent.large.size), dtype=np.float32)
+        foreseen_small = _finish(model, mode, place.found.prior.values[None], nothing, still, foreseen, _FIRST)
+        large += np.outer(slope[:, n], effect - foreseen[0])
+        small += np.outer(slope[:, n], small_effect - foreseen_small[:, 0])
     return large, small
 
 
@@ -161,22 +170,88 @@ def _block(
     large: Float32,
     small: Float,
 ) -> None:
-    ready = place.result()
-    z, alpha = centred_draws(model, ready.system, len(rows), np.random.default_rng(seed))
-    effect, small_effect = _rescale(model, ready, values, z, alpha)
-    large[rows] = (effect + moves[0].T @ away.T).T
-    small[rows] = (small_effect + moves[1].T @ away.T).T
+    ready, rng = place.result(), np.random.default_rng(seed)
+    z = sparse_draws(ready.system, len(rows), rng)
+    border, alpha = border_draws(model.latent, ready.system, ready.held, z, rng)
+    small[rows] = _finish(model, ready, values, (z, border, alpha), (*moves, away), large, rows).T
 
 
-def _rescale(model: Model, ready: _Ready, values: Float, z: Float, alpha: Float) -> tuple[Float, Float]:
-    """Effects at given hyperparameters from centred draws at a node."""
+def _finish(
+    model: Model,
+    ready: _Ready,
+    values: Float,
+    centred: tuple[Float, Float, Float],
+    moves: tuple[Float, Float, Float],
+    large: Float32,
+    rows: NDArray[np.int64],
+) -> Float:
+    """Write large effects at given hyperparameters from centred draws at a node, and return small ones."""
     latent, found, node = model.latent, ready.found, ready.rescaled
-    n, along = latent.n_small, node.along
-    by = shift(latent, node, values, np.concatenate([along.small.T @ alpha, along.large.T @ z]))
+    (z, border, alpha), along, n = centred, node.along, latent.n_small
+    by = shift(latent, node, values, np.concatenate([along.small.T @ alpha, along.large.T @ z - ready.level @ border]))
     first, second = by[: along.small.shape[1]], by[along.small.shape[1] :]
-    z = z + found.large[:, None] + node.large @ second
-    z -= ready.system.reach @ (node.border[:, : len(first)] @ first)
-    return effects(latent, found.prior, z, alpha + found.small[:, None] + node.border[:n] @ by)
+    border = border + node.border[:, : len(first)] @ first
+    parts, block = latent.large_parts, np.array([part.block for part in latent.large_parts], dtype=np.int64)
+    _write_effects(
+        np.searchsorted(block, np.arange(len(latent.large.index) + 1)),
+        np.array([part.latent.start for part in parts], dtype=np.int64),
+        np.array([(part.effect.start, part.effect.stop) for part in parts], dtype=np.int64).reshape(-1, 2),
+        found.prior.scale,
+        found.large,
+        z,
+        ready.system.reach,
+        border,
+        node.large,
+        second,
+        moves[0],
+        moves[2],
+        rows,
+        large,
+    )
+    alpha = alpha + found.small[:, None] + node.border[:n] @ by
+    return np.asarray(found.prior.basis @ alpha + moves[1].T @ moves[2].T)
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _write_effects(
+    first_part: NDArray[np.int64],
+    latent_start: NDArray[np.int64],
+    effect: NDArray[np.int64],
+    scale: Float,
+    mean: Float,
+    z: Float,
+    reach: Float,
+    border: Float,
+    along: Float,
+    by: Float,
+    moves: Float,
+    away: Float,
+    rows: NDArray[np.int64],
+    out: Float32,
+) -> None:
+    """Sum over an effect's parts of scale (mean + z - reach border + along by), and moves' away."""
+    n_draw = z.shape[1]
+    total, taken, added = np.empty((_CHUNK, n_draw)), np.empty((_CHUNK, n_draw)), np.empty((_CHUNK, n_draw))
+    for b in range(len(first_part) - 1):
+        start, stop = effect[first_part[b], 0], effect[first_part[b], 1]
+        for begin in range(start, stop, _CHUNK):
+            n = min(stop - begin, _CHUNK)
+            for e in range(n):
+                for r in range(n_draw):
+                    total[e, r] = 0.0
+                for d in range(len(moves)):
+                    for r in range(n_draw):
+                        total[e, r] += moves[d, begin + e] * away[r, d]
+            for k in range(first_part[b], first_part[b + 1]):
+                at = latent_start[k] + begin - start
+                np.dot(reach[at : at + n], border, taken[:n])
+                np.dot(along[at : at + n], by, added[:n])
+                for e in range(n):
+                    for r in range(n_draw):
+                        total[e, r] += scale[k] * (mean[at + e] + z[at + e, r] - taken[e, r] + added[e, r])
+            for r in range(n_draw):
+                for e in range(n):
+                    out[rows[r], begin + e] = total[e, r]
 
 
 def centred_draws(model: Model, system: Arrow, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:
@@ -202,18 +277,42 @@ def centred_draws(model: Model, system: Arrow, n_draw: int, rng: np.random.Gener
     (ndarray, ndarray)
         Large and small latent values less their means, shapes (n_large, n_draw) and (n_small, n_draw).
     """
-    latent = model.latent
+    z = sparse_draws(system, n_draw, rng)
+    border, alpha = border_draws(model.latent, system, model.latent.constraint.T @ system.reach, z, rng)
+    return z - system.reach @ border, alpha
+
+
+def border_draws(latent: Latent, system: Arrow, held: Float, z: Float, rng: np.random.Generator) -> tuple[Float, Float]:
+    """
+    Draw small values, and what they and the constraints take from draws of the sparse block.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    system : Arrow
+        Its posterior precision.
+    held : ndarray, shape (n_constraint, n_border)
+        K' reach.
+    z : ndarray, shape (n_large, n_draw)
+        Draws of the sparse block.
+    rng : Generator
+        Source of randomness.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        w, shape (n_border, n_draw), such that z - reach @ w are draws of the large values, and the small ones, shape
+        (n_small, n_draw), both less their means.
+    """
     p = latent.n_small
     spread = np.sqrt(np.diag(system.inner)[:p])
     # As correlations, so that covariates of very different scale lose no digits to each other.
     value, vector = np.linalg.eigh(system.inner[:p, :p] / np.outer(spread, spread))
-    alpha = spread[:, None] * ((vector * np.sqrt(np.maximum(value, 0.0))) @ rng.standard_normal((p, n_draw)))
-    z = sparse_draws(system, n_draw, rng)
-    z -= system.reach[:, :p] @ alpha
-    if latent.constraint.shape[1]:
-        held = system.reach[:, p:]
-        z -= held @ np.linalg.solve(latent.constraint.T @ held, latent.constraint.T @ z)
-    return z, alpha
+    root = vector * np.sqrt(np.maximum(value, 0.0))
+    alpha = spread[:, None] * (root @ rng.standard_normal((p, z.shape[1])))
+    taken = np.linalg.solve(held[:, p:], latent.constraint.T @ z - held[:, :p] @ alpha)
+    return np.concatenate([alpha, taken]), alpha
 
 
 def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:
@@ -234,13 +333,36 @@ def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:
     ndarray, shape (n, n_draw)
         Draws.
     """
-    pattern = system.pattern
-    out = np.empty((len(pattern.core) + len(pattern.leaf), n_draw))
-    core = half_solve(system.factor, rng.standard_normal((len(pattern.core), n_draw)))
-    out[pattern.core] = core
-    # Seven digits of white noise are what draws are kept in, and half the work.
-    white = rng.standard_normal((len(pattern.leaf), n_draw), dtype=np.float32)
-    white /= np.sqrt(system.leaf_pivot)[:, None]
-    white += system.leaf_weight[:, None] * core[pattern.host_core]
-    out[pattern.leaf] = white
+    pattern, symbolic = system.pattern, system.factor.symbolic
+    core, host = pattern.core[symbolic.order], symbolic.inverse[pattern.host_core]
+    out = np.empty((len(core) + len(pattern.leaf), n_draw))
+    deviation = 1.0 / np.sqrt(system.leaf_pivot)
+    for begin, x in lanes(len(core), n_draw):
+        # Seven digits of white noise are what draws are kept in, and half the work.
+        x[:] = rng.standard_normal(x.shape, dtype=np.float32)
+        half_solve_lanes(system.factor, x)
+        white = rng.standard_normal((len(pattern.leaf), x.shape[1]), dtype=np.float32)
+        _spread_out(x, white, begin, core, pattern.leaf, host, deviation, system.leaf_weight, out)
     return out
+
+
+@njit(cache=True, nogil=True)
+def _spread_out(
+    x: Float,
+    white: Float32,
+    begin: int,
+    core: NDArray[np.int64],
+    leaf: NDArray[np.int64],
+    host: NDArray[np.int64],
+    deviation: Float,
+    weight: Float,
+    out: Float,
+) -> None:
+    """Draws of the core and of its leaves where they belong."""
+    count = min(out.shape[1] - begin, x.shape[1])
+    for i in range(len(core)):
+        for r in range(count):
+            out[core[i], begin + r] = x[i, r]
+    for k in range(len(leaf)):
+        for r in range(count):
+            out[leaf[k], begin + r] = deviation[k] * white[k, r] + weight[k] * x[host[k], r]

@@ -309,7 +309,7 @@ def effects(latent: Latent, prior: Field, large: Float, small: Float) -> tuple[F
     return out, prior.basis @ small
 
 
-def latent_sums(latent: Latent, prior: Field, sums: Sums) -> tuple[Float, Float, Float, Float, Float]:
+def latent_sums(latent: Latent, prior: Field, sums: Sums, spare: int) -> tuple[Float, Float, Float, Float, Float]:
     """
     A'g and A'WA of effects as those of latent values.
 
@@ -321,18 +321,20 @@ def latent_sums(latent: Latent, prior: Field, sums: Sums) -> tuple[Float, Float,
         Its prior, for the scales.
     sums : Sums
         By effect.
+    spare : int
+        Columns that the caller fills with right-hand sides.
 
     Returns
     -------
     (large, small, entry, border, corner)
-        Gradient of the two, curvature on the sparse pattern, between the two (followed by the constraints and an
-        empty column), and of the small.
+        Gradient of the two, curvature on the sparse pattern, between the two (followed by the constraints and the
+        spare columns), and of the small.
     """
     large = np.empty(latent.n_large)
     across = sums.cross @ prior.basis
-    # One more column than small values and constraints: Newton's right-hand side goes there.
-    border = np.empty((latent.n_large, latent.n_small + latent.constraint.shape[1] + 1))
-    border[:, latent.n_small : -1] = latent.constraint
+    n_border = latent.n_small + latent.constraint.shape[1]
+    border = np.empty((latent.n_large, n_border + spare))
+    border[:, latent.n_small : n_border] = latent.constraint
     for k, part in enumerate(latent.large_parts):
         large[part.latent] = prior.scale[k] * sums.large[part.effect]
         np.multiply(prior.scale[k], across[part.effect], out=border[part.latent, : latent.n_small])

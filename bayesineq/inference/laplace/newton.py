@@ -243,7 +243,7 @@ def _newton_step(
     latent: Latent, prior: Field, sums: Sums, *, force: tuple[Float, Float], at: Float
 ) -> tuple[Arrow, Float, Float]:
     """H at the curvature given, and the step to where its quadratic has its maximum under the constraints."""
-    pull, small_pull, entry, border, whole = _system_parts(latent, prior, sums)
+    pull, small_pull, entry, border, whole = _system_parts(latent, prior, sums, 1)
     border[:, -1] = pull - force[0]
     system, solved = arrow_with(latent.pattern, entry, border, whole)
     right = border[:, -1:]
@@ -252,17 +252,17 @@ def _newton_step(
     return system, step[:, 0], border_step[: latent.n_small, 0]
 
 
-def _system_parts(latent: Latent, prior: Field, sums: Sums) -> tuple[Float, Float, Float, Float, Float]:
-    """Pulls of the data, and the sparse block, border (with a column to spare) and corner of H."""
+def _system_parts(latent: Latent, prior: Field, sums: Sums, spare: int) -> tuple[Float, Float, Float, Float, Float]:
+    """Pulls of the data, and the sparse block, border (with columns to spare) and corner of H."""
     n_small, n_constraint = latent.n_small, latent.constraint.shape[1]
-    pull, small_pull, entry, border, corner = latent_sums(latent, prior, sums)
+    pull, small_pull, entry, border, corner = latent_sums(latent, prior, sums, spare)
     whole = np.zeros((n_small + n_constraint, n_small + n_constraint))
     whole[:n_small, :n_small] = corner + prior.precision
     entry += prior_entries(latent, prior.laplacian, prior.white)
     return pull, small_pull, entry, border, whole
 
 
-def system_of(latent: Latent, found: Posterior) -> Arrow:
+def system_of(latent: Latent, found: Posterior, right: Float) -> tuple[Arrow, Float]:
     """
     H, factorised, of a field that was kept without.
 
@@ -272,16 +272,17 @@ def system_of(latent: Latent, found: Posterior) -> Arrow:
         The latent field.
     found : Posterior
         Its posterior.
+    right : ndarray, shape (n_large, n_right)
+        Right-hand sides to be solved on the way.
 
     Returns
     -------
-    Arrow
-        The one that it has, or one made anew from the same sums.
+    (Arrow, ndarray)
+        The factorisation, made anew from the same sums, and P^-1 of the right-hand sides.
     """
-    if len(found.system.factor.pivot) or not len(latent.pattern.core):
-        return found.system
-    _, _, entry, border, _ = _system_parts(latent, found.prior, found.sums)
-    return with_sparse_part(found.system, entry, border[:, :-1])
+    _, _, entry, border, _ = _system_parts(latent, found.prior, found.sums, right.shape[1])
+    border[:, border.shape[1] - right.shape[1] :] = right
+    return with_sparse_part(found.system, entry, border)
 
 
 def contribution_scale(latent: Latent, prior: Field) -> tuple[Float, Float]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from bayesineq.inference.laplace.arrow import Arrow, arrow_solve
+from bayesineq.inference.laplace.arrow import Arrow, finish
 from bayesineq.inference.laplace.field import autoregression, part_scale
 from bayesineq.inference.laplace.newton import Posterior
 from bayesineq.inference.laplace.parts import LargePart, Latent
@@ -153,7 +153,7 @@ class Rescaled:
     large: Float
 
 
-def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow) -> Rescaled:
+def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow, solved: Float) -> Rescaled:
     """
     Posterior of a node along the directions.
 
@@ -167,6 +167,8 @@ def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow)
         The node's latent field.
     system : Arrow
         Its posterior precision, whole.
+    solved : ndarray, shape (n_large, n_large_direction)
+        P^-1 of the large directions.
 
     Returns
     -------
@@ -175,7 +177,7 @@ def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow)
     """
     n_small = latent.n_small
     gap = np.zeros((len(system.inner), along.large.shape[1]))
-    large, large_border = arrow_solve(system, along.large, gap)
+    large, large_border = finish(system, solved, along.large, gap)
     border = np.hstack([system.inner[:, :n_small] @ along.small, large_border])
     covariance = np.vstack([along.small.T @ border[:n_small], np.zeros((len(gap.T), border.shape[1]))])
     n = along.small.shape[1]
@@ -248,4 +250,4 @@ def _precision(latent: Latent, node: Rescaled, values: Float) -> Float:
 
 def _ratio(node: float, scale: Float) -> Float:
     """Square of the node's scale over others."""
-    return np.clip((node / np.maximum(scale, 1e-300)) ** 2, _LEAST, 1.0 / _LEAST)
+    return np.clip(node / np.maximum(scale, 1e-200), _LEAST**0.5, _LEAST**-0.5) ** 2
