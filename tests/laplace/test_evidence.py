@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesineq.inference.laplace.centred import centred_draws
 from bayesineq.inference.laplace.correct import evidence_gap
-from bayesineq.inference.laplace.draws import centred_draws
 from bayesineq.inference.laplace.engine import build, worker_threads
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import Model, find_mode, prior_at, start_near

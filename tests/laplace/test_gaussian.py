@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
 from bayesineq.design.matrix import Block, Design
-from bayesineq.inference.laplace.draws import centred_draws
+from bayesineq.inference.laplace.centred import centred_draws
 from bayesineq.inference.laplace.engine import build
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.groups import without_group

@@ -11,6 +11,8 @@ import pandas as pd
 from bayesineq.design.matrix import Design, design
 from bayesineq.design.read_card import read_card
 from bayesineq.space.adjacency import Adjacency, from_edges
+from bayesineq.tables.check import check
+from tests.cards.planted import KNOWN
 
 FOLDER = Path(__file__).parent / "nuts"
 SIMULATED = (
@@ -32,7 +34,7 @@ def case(name: str, shared: Path | None = None) -> Design:
     Parameters
     ----------
     name : str
-        One of `SIMULATED`, or of `SHARED`.
+        One of `SIMULATED`, of `SHARED`, or a card in models/.
     shared : Path, optional
         Folder of the open data, for the latter.
 
@@ -41,6 +43,11 @@ def case(name: str, shared: Path | None = None) -> Design:
     Design
         Card, table and graph.
     """
+    if name in KNOWN:
+        card = read_card(name)
+        table = check(pd.read_csv(FOLDER / name / "data.csv"), card.table)
+        pairs = pd.read_csv(FOLDER / name / "edges.csv", dtype=str).to_numpy(dtype=str)
+        return design(table, card, adjacency=from_edges(pairs, areas=table["area"].unique()))
     card = read_card(FOLDER / name / "card.toml")
     if name in SHARED:
         assert shared is not None, f"{name} needs the open data"

@@ -1,5 +1,5 @@
 """
-The sparse engine against long NUTS runs: Poisson, binomial, overdispersed, censored and continuous outcomes.
+The sparse engine against long NUTS runs: every card on simulated data, and cases of every kind of outcome.
 
 Posterior means within 0.1 posterior sd. Standard deviations of fixed effects and hyperparameters within 5%, or three
 Monte Carlo errors of their ratio where that is more: the variance of a sample standard deviation is
@@ -17,6 +17,7 @@ import pytest
 from bayesineq.inference.fit import fit
 from bayesineq.posterior.diagnose import diagnose
 from bayesineq.posterior.summarise import draws_of, labels, variables
+from tests.cards.planted import KNOWN
 from tests.reference.cases import SHARED, SIMULATED, case, expected
 
 DRAWS = 10_000
@@ -52,7 +53,7 @@ def moments(name: str, shared: Path) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*SIMULATED, *SHARED])
+@pytest.mark.parametrize("name", [*SIMULATED, *KNOWN, *SHARED])
 def test_moments_are_those_of_long_runs(name: str, shared: Path) -> None:
     found = moments(name, shared)
     assert found["ess"].min() >= 2000

@@ -13,8 +13,9 @@ from bayesineq.sparse.symbolic import analyse
 # Dense inverses of well-conditioned matrices of this size agree to about 1e-13.
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 
-# Areas and edges: one area, islands only, many components, one giant component, dense.
-SHAPES = [(1, 0), (6, 0), (30, 12), (60, 90), (150, 400), (40, 500)]
+# Areas and edges: one area, islands only, many components, one giant component, dense, and so wide that supernodes go
+# through matrix products.
+SHAPES = [(1, 0), (6, 0), (30, 12), (60, 90), (150, 400), (40, 500), (400, 2500)]
 
 
 def random_problem(n: int, n_edge: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

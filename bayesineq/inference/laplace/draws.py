@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bayesineq.inference.laplace.arrow import Arrow
+from bayesineq.inference.laplace.centred import border_draws, sparse_draws
 from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import Model
 from bayesineq.inference.laplace.newton import Posterior, system_of
-from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.rescale import Directions, Rescaled, directions, rescaled, shift
 from bayesineq.inference.laplace.surface import draw_scores
-from bayesineq.sparse.numeric import half_solve_lanes, lanes
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -81,8 +80,8 @@ def joint_draws(
     rows = [np.flatnonzero(nearest == k) for k in range(len(explored.nodes))]
     used = [k for k in range(len(rows)) if len(rows[k])]
 
-    def ready(k: int) -> Future[_Ready]:
-        return pool.submit(_ready, model, along, explored.nodes[k].found)
+    def ready(k: int) -> Future[Ready]:
+        return pool.submit(ready_node, model, along, explored.nodes[k].found)
 
     mode = ready(0)
     moves = _moves(model, explored, mode.result())
@@ -106,8 +105,21 @@ def joint_draws(
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """A node that draws can be made from; `held` and `level` are the constraints and large directions times reach."""
+class Ready:
+    """
+    A node that draws can be made from.
+
+    Parameters
+    ----------
+    found : Posterior
+        Its latent field.
+    system : Arrow
+        Posterior precision, whole.
+    rescaled : Rescaled
+        Posterior along the directions that hyperparameters scale.
+    held, level : ndarray, shapes (n_constraint, n_border) and (n_large_direction, n_border)
+        Constraints and large directions times reach.
+    """
 
     found: Posterior
     system: Arrow
@@ -116,10 +128,27 @@ class _Ready:
     level: Float
 
 
-def _ready(model: Model, along: Directions, found: Posterior) -> _Ready:
+def ready_node(model: Model, along: Directions, found: Posterior) -> Ready:
+    """
+    Make a node ready for draws.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    along : Directions
+        Directions that hyperparameters scale.
+    found : Posterior
+        The node's latent field, which may be kept without its factorisation.
+
+    Returns
+    -------
+    Ready
+        The node.
+    """
     system, solved = system_of(model.latent, found, along.large)
     held, level = model.latent.constraint.T @ system.reach, along.large.T @ system.reach
-    return _Ready(found, system, rescaled(model.latent, along, found, system, solved), held, level)
+    return Ready(found, system, rescaled(model.latent, along, found, system, solved), held, level)
 
 
 def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64], Float]:
@@ -131,7 +160,7 @@ def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64],
     return nearest, t - at[nearest]
 
 
-def _moves(model: Model, explored: Explored, mode: _Ready) -> tuple[Float, Float]:
+def _moves(model: Model, explored: Explored, mode: Ready) -> tuple[Float, Float]:
     """
     How far the nodes' mean effects lie from those of the mode rescaled, by a regression on the standardised
     hyperparameters, weighted by their density.
@@ -153,7 +182,7 @@ def _moves(model: Model, explored: Explored, mode: _Ready) -> tuple[Float, Float
     for n, place in enumerate(nodes):
         effect, small_effect = effects(latent, place.found.prior, place.found.large, place.found.small)
         foreseen = np.empty((1, latent.large.size), dtype=np.float32)
-        foreseen_small = _finish(model, mode, place.found.prior.values[None], nothing, still, foreseen, _FIRST)
+        foreseen_small = finish_draws(model, mode, place.found.prior.values[None], nothing, still, foreseen, _FIRST)
         large += np.outer(slope[:, n], effect - foreseen[0])
         small += np.outer(slope[:, n], small_effect - foreseen_small[:, 0])
     return large, small
@@ -161,7 +190,7 @@ def _moves(model: Model, explored: Explored, mode: _Ready) -> tuple[Float, Float
 
 def _block(
     model: Model,
-    place: Future[_Ready],
+    place: Future[Ready],
     moves: tuple[Float, Float],
     away: Float,
     values: Float,
@@ -173,19 +202,43 @@ def _block(
     ready, rng = place.result(), np.random.default_rng(seed)
     z = sparse_draws(ready.system, len(rows), rng)
     border, alpha = border_draws(model.latent, ready.system, ready.held, z, rng)
-    small[rows] = _finish(model, ready, values, (z, border, alpha), (*moves, away), large, rows).T
+    small[rows] = finish_draws(model, ready, values, (z, border, alpha), (*moves, away), large, rows).T
 
 
-def _finish(
+def finish_draws(
     model: Model,
-    ready: _Ready,
+    ready: Ready,
     values: Float,
     centred: tuple[Float, Float, Float],
     moves: tuple[Float, Float, Float],
     large: Float32,
     rows: NDArray[np.int64],
 ) -> Float:
-    """Write large effects at given hyperparameters from centred draws at a node, and return small ones."""
+    """
+    Turn centred draws at a node into effects at other hyperparameters.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    ready : Ready
+        The node.
+    values : ndarray, shape (n_draw, n_parameter)
+        Hyperparameters of each draw.
+    centred : (ndarray, ndarray, ndarray), shapes (n_large, n_draw), (n_border, n_draw) and (n_small, n_draw)
+        z, w and alpha as `border_draws` gives them: z - reach @ w are draws of the large values.
+    moves : (ndarray, ndarray, ndarray), shapes (n_move, n_large_effect), (n_move, n_small_effect), (n_draw, n_move)
+        What else the mean effects move by, and how far.
+    large : ndarray of float32, shape (n, n_large_effect)
+        Where large effects are written.
+    rows : ndarray of int64, shape (n_draw,)
+        Row of each draw there.
+
+    Returns
+    -------
+    ndarray, shape (n_small_effect, n_draw)
+        Small effects.
+    """
     latent, found, node = model.latent, ready.found, ready.rescaled
     (z, border, alpha), along, n = centred, node.along, latent.n_small
     by = shift(latent, node, values, np.concatenate([along.small.T @ alpha, along.large.T @ z - ready.level @ border]))
@@ -252,117 +305,3 @@ def _write_effects(
             for r in range(n_draw):
                 for e in range(n):
                     out[rows[r], begin + e] = total[e, r]
-
-
-def centred_draws(model: Model, system: Arrow, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:
-    """
-    Draw the latent field about its mean.
-
-    The small values are drawn from their margin; given them the sparse block is drawn without its constraints, and
-    these are then imposed by kriging (Rue and Held 2005, algorithm 2.6).
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    system : Arrow
-        Its posterior precision.
-    n_draw : int
-        How many.
-    rng : Generator
-        Source of randomness.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        Large and small latent values less their means, shapes (n_large, n_draw) and (n_small, n_draw).
-    """
-    z = sparse_draws(system, n_draw, rng)
-    border, alpha = border_draws(model.latent, system, model.latent.constraint.T @ system.reach, z, rng)
-    return z - system.reach @ border, alpha
-
-
-def border_draws(latent: Latent, system: Arrow, held: Float, z: Float, rng: np.random.Generator) -> tuple[Float, Float]:
-    """
-    Draw small values, and what they and the constraints take from draws of the sparse block.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    system : Arrow
-        Its posterior precision.
-    held : ndarray, shape (n_constraint, n_border)
-        K' reach.
-    z : ndarray, shape (n_large, n_draw)
-        Draws of the sparse block.
-    rng : Generator
-        Source of randomness.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        w, shape (n_border, n_draw), such that z - reach @ w are draws of the large values, and the small ones, shape
-        (n_small, n_draw), both less their means.
-    """
-    p = latent.n_small
-    spread = np.sqrt(np.diag(system.inner)[:p])
-    # As correlations, so that covariates of very different scale lose no digits to each other.
-    value, vector = np.linalg.eigh(system.inner[:p, :p] / np.outer(spread, spread))
-    root = vector * np.sqrt(np.maximum(value, 0.0))
-    alpha = spread[:, None] * (root @ rng.standard_normal((p, z.shape[1])))
-    taken = np.linalg.solve(held[:, p:], latent.constraint.T @ z - held[:, :p] @ alpha)
-    return np.concatenate([alpha, taken]), alpha
-
-
-def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:
-    """
-    Draws of N(0, P^-1).
-
-    Parameters
-    ----------
-    system : Arrow
-        Factorisation.
-    n_draw : int
-        How many.
-    rng : Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray, shape (n, n_draw)
-        Draws.
-    """
-    pattern, symbolic = system.pattern, system.factor.symbolic
-    core, host = pattern.core[symbolic.order], symbolic.inverse[pattern.host_core]
-    out = np.empty((len(core) + len(pattern.leaf), n_draw))
-    deviation = 1.0 / np.sqrt(system.leaf_pivot)
-    for begin, x in lanes(len(core), n_draw):
-        # Seven digits of white noise are what draws are kept in, and half the work.
-        x[:] = rng.standard_normal(x.shape, dtype=np.float32)
-        half_solve_lanes(system.factor, x)
-        white = rng.standard_normal((len(pattern.leaf), x.shape[1]), dtype=np.float32)
-        _spread_out(x, white, begin, core, pattern.leaf, host, deviation, system.leaf_weight, out)
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _spread_out(
-    x: Float,
-    white: Float32,
-    begin: int,
-    core: NDArray[np.int64],
-    leaf: NDArray[np.int64],
-    host: NDArray[np.int64],
-    deviation: Float,
-    weight: Float,
-    out: Float,
-) -> None:
-    """Draws of the core and of its leaves where they belong."""
-    count = min(out.shape[1] - begin, x.shape[1])
-    for i in range(len(core)):
-        for r in range(count):
-            out[core[i], begin + r] = x[i, r]
-    for k in range(len(leaf)):
-        for r in range(count):
-            out[leaf[k], begin + r] = deviation[k] * white[k, r] + weight[k] * x[host[k], r]

@@ -1,0 +1,149 @@
+"""A small simulated place on which every card is tried, and outcomes drawn from a card's own prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.design.card import ModelCard
+from bayesineq.design.matrix import Design, design
+from bayesineq.design.read_card import read_card
+from bayesineq.dims import POPULATION
+from bayesineq.inference.prior import prior_draws
+from bayesineq.posterior.summarise import summarise
+from bayesineq.shipped import folder
+from bayesineq.simulate.worlds import simulate_counts
+from bayesineq.space.adjacency import Adjacency, from_edges
+from bayesineq.tables.check import check
+
+CARDS = sorted(p.stem for p in folder("models").glob("*.toml"))
+# A card with a latent column is recovered from records that are missing and wrong in tests/ethnicity.
+KNOWN = [name for name in CARDS if not read_card(name).latent]
+HEIGHT, WIDTH = 5, 6
+
+Keys = Callable[[str], pd.DataFrame]
+
+
+def lattice() -> Adjacency:
+    """A lattice of 28 areas, and two islands of one area each."""
+    code = np.array([f"E010{i:05d}" for i in range(HEIGHT * WIDTH)]).reshape(HEIGHT, WIDTH)
+    edges = [pair for line in [*code, *code.T] for pair in pairwise(line.tolist())]
+    islands = {code[0, 0], code[4, 5]}
+    return from_edges([e for e in edges if not islands & set(e)], areas=code.ravel())
+
+
+def rows_of(graph: Adjacency) -> Keys:
+    """
+    Rows of a schema with a denominator of about 800 a row and outcomes still to come.
+
+    So many that the data tell an area's effect: with fewer, all of them hang on one standard deviation that they
+    hardly tell, and miss together whenever that one does.
+    """
+    world = simulate_counts(graph, seed=2, people=10_000.0, ethnicities=("A", "H", "N"))
+    cells = world.table.drop(columns="cases")
+
+    def area_health() -> pd.DataFrame:
+        stream = np.random.default_rng(4)
+        areas = cells[["area", "imd_decile"]].drop_duplicates().reset_index(drop=True)
+        shares = stream.dirichlet([12.0, 1.5, 0.8, 0.6, 0.4], len(areas))
+        columns = dict(zip(("asian", "black", "mixed", "other"), shares[:, 1:].T, strict=True))
+        aged = stream.beta(4.0, 16.0, len(areas))
+        return areas.assign(residents=1_500, **columns, aged_65_and_over=aged)
+
+    def trial_counts() -> pd.DataFrame:
+        arms = cells.groupby(["area", "imd_decile", "age_band", "sex"], as_index=False)["population"].sum()
+        arms = arms.rename(columns={"population": "people"})
+        return pd.concat([arms.assign(treated=0), arms.assign(treated=1)], ignore_index=True)
+
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        "area_counts": lambda: cells,
+        "recorded_counts": lambda: cells,
+        "access_counts": lambda: cells.rename(columns={"population": "appointments"}),
+        "outcome_counts": lambda: cells.rename(columns={"population": "person_years"}).astype({"person_years": float}),
+        "area_health": area_health,
+        "trial_counts": trial_counts,
+    }
+
+    def make(schema: str) -> pd.DataFrame:
+        assert schema in makers, f"a card reads {schema!r}: say here how to simulate its rows"
+        return makers[schema]()
+
+    return make
+
+
+def empty_design(card: ModelCard, table: pd.DataFrame, graph: Adjacency) -> Design:
+    """Design of rows whose outcome is not known yet."""
+    outcome = card.outcome.columns
+    blank = 0 if "count" in outcome else 1.0
+    return design(table.assign(**{outcome["count" if "count" in outcome else "value"]: blank}), card, adjacency=graph)
+
+
+def predictor(made: Design, draws: xr.Dataset) -> np.ndarray:
+    """Linear predictor, offset included, shape (draw, row), straight from the blocks."""
+    eta = made.response.offset + draws["intercept"].to_numpy()[0][:, None]
+    for block in made.blocks:
+        effect = draws[made.card.variable(block.term.name)].to_numpy()[0]
+        effect = effect.reshape(len(effect), -1)
+        row = effect if block.index is None else effect[:, block.index]
+        eta = eta + (row if block.weight is None else row * block.weight)
+    return eta
+
+
+def response(made: Design, eta: np.ndarray) -> np.ndarray:
+    """Mean of a row on the scale of the outcome: a chance, a rate, or a value."""
+    if made.card.outcome.link == "logit":
+        return 1 / (1 + np.exp(-eta))
+    return np.exp(eta - made.response.offset) if made.card.outcome.link == "log" else eta
+
+
+def population_mean(made: Design, draws: xr.Dataset) -> np.ndarray:
+    """Weighted mean outcome of each draw."""
+    weight = made.population[POPULATION].to_numpy()
+    return response(made, predictor(made, draws)) @ weight / weight.sum()
+
+
+def simulated(made: Design, draws: xr.Dataset, draw: int, stream: np.random.Generator) -> np.ndarray:
+    """Outcomes of the rows, drawn from the card's likelihood at one draw of its parameters."""
+    eta = predictor(made, draws.isel(draw=[draw]))[0]
+    mean = 1 / (1 + np.exp(-eta)) if made.card.outcome.link == "logit" else np.exp(eta)
+
+    def own(name: str) -> float:
+        return float(draws[f"outcome.{name}"].to_numpy()[0, draw])
+
+    trials = None if made.response.trials is None else made.response.trials.astype(int)
+    match made.card.outcome.likelihood:
+        case "binomial":
+            return stream.binomial(trials, mean)
+        case "beta_binomial":
+            c = own("concentration")
+            return stream.binomial(trials, stream.beta(mean * c, (1 - mean) * c))
+        case "poisson":
+            return stream.poisson(mean)
+        case "negative_binomial":
+            return stream.poisson(mean * stream.gamma(own("size"), 1 / own("size"), mean.shape))
+        case "bernoulli":
+            return stream.binomial(1, mean)
+        case "gamma":
+            return mean * stream.gamma(own("shape"), 1 / own("shape"), mean.shape)
+        case "log_normal":
+            return np.exp(eta + own("sigma") * stream.normal(size=eta.shape))
+    return eta + own("sigma") * stream.normal(size=eta.shape)
+
+
+def planted(name: str, keys: Keys, graph: Adjacency) -> tuple[pd.DataFrame, Design, pd.Series]:
+    """Rows, design and truth of a card, at that draw of its prior whose population mean is the median one."""
+    card = read_card(name)
+    table = keys(card.table)
+    made = empty_design(card, table, graph)
+    prior = prior_draws(made, draws=50, seed=3)["posterior"].dataset
+    mean = population_mean(made, prior)
+    draw = int(np.argmin(np.abs(mean - np.median(mean))))
+    outcome = simulated(made, prior, draw, np.random.default_rng(6))
+    column = card.outcome.columns["count" if "count" in card.outcome.columns else "value"]
+    rows = check(table.assign(**{column: outcome}), card.table)
+    truth = summarise(prior.isel(draw=[draw, draw])).set_index("parameter")["mean"]
+    return rows, design(rows, card, adjacency=graph), truth
