@@ -24,8 +24,6 @@ from tests.cards.planted import KNOWN, lattice, planted, rows_of
 from tests.reference.cases import FOLDER, SHARED, SIMULATED, case
 
 ENOUGH = 2000
-HEAVY = {"glasgow_price": 20_000}
-"""Effective draws where fourth moments are infinite but for vague priors; tests/reference/test_exact.py says why."""
 HEAD = """name     = "{name}"
 question = "A reference case: does an engine agree with a long NUTS run?"
 table    = "area_counts"
@@ -198,10 +196,9 @@ def run(name: str) -> pd.DataFrame:
         divergent = int(post["sample_stats"]["diverging"].sum())
         ess, rhat = table["ess_bulk"].min(), table["rhat"].max()
         sys.stderr.write(f"{name}: {draws} draws a chain, ess {ess:.0f}, rhat {rhat:.4f}, {divergent} divergences\n")
-        enough = HEAVY.get(name, ENOUGH)
-        if ess >= enough and rhat < 1.01:
+        if ess >= ENOUGH and rhat < 1.01:
             break
-        draws *= int(np.clip(np.ceil(1.2 * enough / ess), 2, 8))
+        draws *= int(np.clip(np.ceil(1.2 * ENOUGH / ess), 2, 8))
     return table.rename(columns={"ess_bulk": "ess"})[["parameter", "mean", "sd", "ess"]]
 
 
