@@ -30,6 +30,7 @@ Float = NDArray[np.float64]
 _FEW: Final = 64
 """Latent values of a part up to which all directions follow; of longer parts, whose scale is well known, one does."""
 _LEAST: Final = 1e-8
+_ROUNDING: Final = 1e-14
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,9 @@ def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow,
     covariance[n:, n:] = along.large.T @ large
     covariance[n:, :n] = covariance[:n, n:].T
     spread = np.sqrt(np.diag(covariance))
-    root = spread[:, None] * np.linalg.cholesky(covariance / np.outer(spread, spread))
+    # Where the data hold directions together to all digits, what is left of them is rounding.
+    value, vector = np.linalg.eigh(covariance / np.outer(spread, spread))
+    root = spread[:, None] * (vector * np.sqrt(np.maximum(value, _ROUNDING)))
     mean = np.concatenate([along.small.T @ found.small, along.large.T @ found.large])
     return Rescaled(along, found.prior.values, root, np.linalg.solve(root, mean), border, large)
 
