@@ -241,7 +241,7 @@ def finish_draws(
     """
     latent, found, node = model.latent, ready.found, ready.rescaled
     (z, border, alpha), along, n = centred, node.along, latent.n_small
-    by = shift(latent, node, values, np.concatenate([along.small.T @ alpha, along.large.T @ z - ready.level @ border]))
+    by = shift(node, values, np.concatenate([along.small.T @ alpha, along.large.T @ z - ready.level @ border]))
     first, second = by[: along.small.shape[1]], by[along.small.shape[1] :]
     border = border + node.border[:, : len(first)] @ first
     parts, block = latent.large_parts, np.array([part.block for part in latent.large_parts], dtype=np.int64)

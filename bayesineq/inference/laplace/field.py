@@ -154,13 +154,30 @@ def autoregression(n: int, rho: float) -> tuple[Float, Float]:
     (ndarray, ndarray), shape (n, n)
         Precision and derivative.
     """
-    inner = np.ones(n)
-    inner[[0, -1]] = 0.0
-    beside = np.eye(n, k=1) + np.eye(n, k=-1)
-    raw = np.eye(n) + np.diag(rho * rho * inner) - rho * beside
-    raw_slope = np.diag(2.0 * rho * inner) - beside
+    whole, inner, beside = autoregression_structures(n)
+    raw = whole + rho * rho * inner - rho * beside
+    raw_slope = 2.0 * rho * inner - beside
     rest = 1.0 - rho * rho
     return raw / rest, (raw_slope * rest + 2.0 * rho * raw) / rest**2
+
+
+def autoregression_structures(n: int) -> tuple[Float, Float, Float]:
+    """
+    What the precision of a first-order autoregression of unit variance is made of.
+
+    Parameters
+    ----------
+    n : int
+        Length.
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray), shape (n, n)
+        I, K and B: the precision is (I + rho^2 K - rho B) / (1 - rho^2).
+    """
+    inner = np.ones(n)
+    inner[[0, -1]] = 0.0
+    return np.eye(n), np.diag(inner), np.eye(n, k=1) + np.eye(n, k=-1)
 
 
 def _coefficients(latent: Latent, values: Float) -> tuple[Float, Float]:

@@ -13,17 +13,19 @@ by regression on u.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve
 from scipy.sparse.csgraph import connected_components
 
 from bayesineq.inference.laplace.arrow import Arrow, finish
-from bayesineq.inference.laplace.field import autoregression, part_scale
+from bayesineq.inference.laplace.field import autoregression_structures, part_scale
 from bayesineq.inference.laplace.newton import Posterior
-from bayesineq.inference.laplace.parts import LargePart, Latent
+from bayesineq.inference.laplace.parts import LargePart, Latent, SmallPart
 
 Float = NDArray[np.float64]
 
@@ -31,6 +33,40 @@ _FEW: Final = 64
 """Latent values of a part up to which all directions follow; of longer parts, whose scale is well known, one does."""
 _LEAST: Final = 1e-8
 _ROUNDING: Final = 1e-14
+
+
+# What a correlation multiplies each structure of a precision by: a scaled one, a Leroux prior's, an autoregression's.
+_WEIGHT: Final[dict[str, Callable[[Float], Float]]] = {
+    "scaled": np.ones_like,
+    "laplacian": lambda rho: rho,
+    "white": lambda rho: 1.0 - rho,
+    "whole": lambda rho: 1.0 / (1.0 - rho * rho),
+    "inner": lambda rho: rho * rho / (1.0 - rho * rho),
+    "beside": lambda rho: -rho / (1.0 - rho * rho),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """
+    A summand of the directions' prior precision.
+
+    Parameters
+    ----------
+    part : SmallPart or LargePart
+        Whose scale divides it, squared.
+    at : slice
+        The part's directions, small parts' first.
+    matrix : ndarray, shape (n_direction, n_direction)
+        The summand, of these.
+    weight : str
+        What the part's correlation multiplies it by.
+    """
+
+    part: SmallPart | LargePart
+    at: slice
+    matrix: Float
+    weight: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +80,13 @@ class Directions:
         Those of small latent values.
     large : ndarray, shape (n_large, n_large_direction)
         Those of large ones, eigenvectors of their part's Laplacian.
-    small_part, large_part : tuple of (int, slice)
-        Parts, and their directions, small ones numbered before large ones.
-    eigenvalue : ndarray, shape (n_large_direction,)
-        Of the Laplacian.
+    structures : tuple of Structure
+        What their prior precision is the sum of.
     """
 
     small: Float
     large: Float
-    small_part: tuple[tuple[int, slice], ...]
-    large_part: tuple[tuple[int, slice], ...]
-    eigenvalue: Float
+    structures: tuple[Structure, ...]
 
 
 def directions(latent: Latent) -> Directions:
@@ -72,46 +104,49 @@ def directions(latent: Latent) -> Directions:
         All of short parts; of longer ones the level, and for each component of a graph one, if the prior lets it move.
     """
     small, large = [np.empty((0, latent.n_small))], [np.empty((0, latent.n_large))]
-    eigenvalue = [np.empty(0)]
-    small_part, large_part, count = [], [], 0
-    for k, part in enumerate(latent.small_parts):
-        n = len(part.mean)
-        rows = np.eye(n) if n <= _FEW else _unit(part.basis.sum(axis=0, keepdims=True) * (part.rho < 0))
-        if part.sigma >= 0 and len(rows):
+    structures: list[Structure] = []
+    count = 0
+    parts: tuple[SmallPart | LargePart, ...] = (*latent.small_parts, *latent.large_parts)
+    for part in parts:
+        rows, summands = _small_shapes(part) if isinstance(part, SmallPart) else _large_shapes(part)
+        if isinstance(part, SmallPart):
             small.append(_padded(rows, part.latent, latent.n_small))
-            small_part.append((k, slice(count, count + len(rows))))
-            count += len(rows)
-    for k, large_one in enumerate(latent.large_parts):
-        rows, stretch = _shapes(large_one)
-        if len(rows):
-            large.append(_padded(rows, large_one.latent, latent.n_large))
-            large_part.append((k, slice(count, count + len(rows))))
-            eigenvalue.append(stretch)
-            count += len(rows)
-    return Directions(
-        small=np.vstack(small).T.copy(),
-        large=np.vstack(large).T.copy(),
-        small_part=tuple(small_part),
-        large_part=tuple(large_part),
-        eigenvalue=np.concatenate(eigenvalue),
-    )
+        else:
+            large.append(_padded(rows, part.latent, latent.n_large))
+        at = slice(count, count + len(rows))
+        structures += [Structure(part, at, matrix, weight) for weight, matrix in summands if len(rows)]
+        count += len(rows)
+    return Directions(np.vstack(small).T.copy(), np.vstack(large).T.copy(), tuple(structures))
 
 
-def _shapes(part: LargePart) -> tuple[Float, Float]:
-    """Rows that are eigenvectors of a part's Laplacian, of length one, and their eigenvalues."""
+def _small_shapes(part: SmallPart) -> tuple[Float, list[tuple[str, Float]]]:
+    """Directions of a small part, and what their precision is made of."""
+    n = len(part.mean)
+    if part.sigma < 0 or (n > _FEW and part.rho >= 0):
+        return np.empty((0, n)), []
+    if part.rho >= 0:
+        return np.eye(n), list(zip(("whole", "inner", "beside"), autoregression_structures(n), strict=True))
+    rows = np.eye(n) if n <= _FEW else _unit(part.basis.sum(axis=0, keepdims=True))
+    return rows, [("scaled", np.eye(len(rows)))]
+
+
+def _large_shapes(part: LargePart) -> tuple[Float, list[tuple[str, Float]]]:
+    """Directions of a large part, eigenvectors of its Laplacian, and what their precision is made of."""
     n = part.latent.stop - part.latent.start
-    if n <= _FEW:
-        value, vector = (np.zeros(n), np.eye(n)) if part.laplacian is None else np.linalg.eigh(part.laplacian.toarray())
-        # An intrinsic prior holds what its Laplacian does not see at zero.
-        free = (value > 1e-8 * value.max()) | (not part.intrinsic)
-        return vector.T[free], np.maximum(value[free], 0.0)
-    if part.intrinsic:
-        return np.empty((0, n)), np.empty(0)
     if part.laplacian is None:
-        return _unit(np.ones((1, n))), np.zeros(1)
-    count, label = connected_components(part.laplacian, directed=False)
-    several = np.flatnonzero(np.bincount(label, minlength=count) > 1)
-    return _unit((label == several[:, None]).astype(float)), np.zeros(len(several))
+        rows = np.eye(n) if n <= _FEW else _unit(np.ones((1, n)))
+        return rows, [("scaled", np.eye(len(rows)))]
+    if n > _FEW:
+        count, label = connected_components(part.laplacian, directed=False)
+        several = np.flatnonzero(np.bincount(label, minlength=count) > 1)
+        vector, value = _unit((label == several[:, None]).astype(float)).T, np.zeros(len(several))
+    else:
+        value, vector = np.linalg.eigh(part.laplacian.toarray())
+    if part.intrinsic:
+        # The prior holds at zero what its Laplacian does not see.
+        seen = value > 1e-8 * value.max(initial=0.0)
+        return vector.T[seen], [("scaled", np.diag(value[seen]))]
+    return vector.T, [("laplacian", np.diag(np.maximum(value, 0.0))), ("white", np.eye(len(value)))]
 
 
 def _unit(rows: Float) -> Float:
@@ -137,6 +172,8 @@ class Rescaled:
         The directions U.
     values : ndarray, shape (n_parameter,)
         Hyperparameters of the node.
+    structures : ndarray, shape (n_structure, n_direction, n_direction)
+        L' M L of each structure M.
     root : ndarray, shape (n_direction, n_direction)
         L; small directions come first.
     mean : ndarray, shape (n_direction,)
@@ -148,6 +185,7 @@ class Rescaled:
 
     along: Directions
     values: Float
+    structures: Float
     root: Float
     mean: Float
     border: Float
@@ -189,17 +227,18 @@ def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow,
     value, vector = np.linalg.eigh(covariance / np.outer(spread, spread))
     root = spread[:, None] * (vector * np.sqrt(np.maximum(value, _ROUNDING)))
     mean = np.concatenate([along.small.T @ found.small, along.large.T @ found.large])
-    return Rescaled(along, found.prior.values, root, np.linalg.solve(root, mean), border, large)
+    structures = np.array([root[s.at].T @ s.matrix @ root[s.at] for s in along.structures]).reshape(
+        len(along.structures), *root.shape
+    )
+    return Rescaled(along, found.prior.values, structures, root, np.linalg.solve(root, mean), border, large)
 
 
-def shift(latent: Latent, node: Rescaled, values: Float, away: Float) -> Float:
+def shift(node: Rescaled, values: Float, away: Float) -> Float:
     """
     What takes draws from a node to other hyperparameters.
 
     Parameters
     ----------
-    latent : Latent
-        The latent field.
     node : Rescaled
         The node.
     values : ndarray, shape (n_draw, n_parameter)
@@ -212,45 +251,36 @@ def shift(latent: Latent, node: Rescaled, values: Float, away: Float) -> Float:
     ndarray, shape (n_direction, n_draw)
         Adding S U times it to draws at the node makes them draws at the hyperparameters.
     """
-    change = _precision(latent, node, values) - _precision(latent, node, node.values[None])
-    inflated = np.eye(len(node.root)) + node.root.T @ change @ node.root
+    change = _weights(node, values) - _weights(node, node.values[None])
+    inflated = np.eye(len(node.root)) + np.tensordot(change.T, node.structures, 1)
+    white = np.linalg.solve(node.root, away)
     try:
         root = np.linalg.cholesky(inflated)
     except np.linalg.LinAlgError:
         # A likelihood that is not concave everywhere can know less than nothing along a direction.
         value, vector = np.linalg.eigh(inflated)
-        root = vector * np.sqrt(np.maximum(value, _LEAST))[:, None, :]
-        inflated = root @ root.transpose(0, 2, 1)
-    white = np.linalg.solve(node.root, away)
+        value = np.maximum(value, _LEAST)
+        root = np.linalg.cholesky((vector * value[:, None, :]) @ vector.transpose(0, 2, 1))
     # Of covariance B^-1 R R' B^-1 = B^-1.
     drawn = node.mean[:, None] + np.einsum("dij,jd->id", root, white)
-    end = np.linalg.solve(inflated, drawn.T[:, :, None])[:, :, 0].T
-    return np.asarray(np.linalg.solve(node.root.T, end - node.mean[:, None] - white))
+    end = [cho_solve((r, True), drawn[:, d], check_finite=False) for d, r in enumerate(root)]
+    return np.asarray(np.linalg.solve(node.root.T, np.array(end).T - node.mean[:, None] - white))
 
 
-def _precision(latent: Latent, node: Rescaled, values: Float) -> Float:
-    """Prior precision of the directions, in units of the node's latent values, shape (n_draw, n_direction, ...)."""
-    n, first = len(node.mean), node.along.small.shape[1]
-    out = np.zeros((len(values), n, n))
-    for k, at in node.along.small_part:
-        part = latent.small_parts[k]
-        unit = np.eye(at.stop - at.start)
-        ratio = _ratio(node.values[part.sigma], values[:, part.sigma])
-        inner = unit[None] if part.rho < 0 else [autoregression(len(unit), float(v[part.rho]))[0] for v in values]
-        out[:, at, at] = ratio[:, None, None] * np.asarray(inner)
-    for k, at in node.along.large_part:
-        large = latent.large_parts[k]
-        scale = np.array([part_scale(large, v) for v in values])
-        ratio = _ratio(part_scale(large, node.values), scale)
-        stretch = node.along.eigenvalue[at.start - first : at.stop - first]
-        structure = np.ones((1, len(stretch))) if large.laplacian is None else stretch[None]
-        if large.rho >= 0:
-            rho = values[:, large.rho, None]
-            structure = rho * stretch + (1.0 - rho)
-        out[:, np.arange(at.start, at.stop), np.arange(at.start, at.stop)] = ratio[:, None] * structure
+def _weights(node: Rescaled, values: Float) -> Float:
+    """Weight of each structure, in units of the node's latent values, shape (n_structure, n_draw)."""
+    out = np.empty((len(node.along.structures), len(values)))
+    for i, structure in enumerate(node.along.structures):
+        part = structure.part
+        scale = _scale(part, values)
+        ratio = np.clip(_scale(part, node.values[None]) / np.maximum(scale, 1e-200), _LEAST**0.5, _LEAST**-0.5)
+        rho = values[:, part.rho] if part.rho >= 0 else scale
+        out[i] = ratio**2 * _WEIGHT[structure.weight](rho)
     return out
 
 
-def _ratio(node: float, scale: Float) -> Float:
-    """Square of the node's scale over others."""
-    return np.clip(node / np.maximum(scale, 1e-200), _LEAST**0.5, _LEAST**-0.5) ** 2
+def _scale(part: SmallPart | LargePart, values: Float) -> Float:
+    """What multiplies a part at each of several values of the hyperparameters."""
+    if isinstance(part, SmallPart):
+        return values[:, part.sigma]
+    return np.array([part_scale(part, v) for v in values])
