@@ -20,7 +20,7 @@ from bayesineq.posterior.summarise import draws_of, labels, variables
 from tests.cards.planted import KNOWN
 from tests.reference.cases import SHARED, SIMULATED, case, expected
 
-DRAWS = 10_000
+DRAWS = 40_000
 MEAN_WITHIN, SD_WITHIN, SHARE = 0.1, 0.05, 0.99
 RANDOM = {"place", "group"}
 """Terms of many levels, of which a hundredth may lie beyond the limits."""
