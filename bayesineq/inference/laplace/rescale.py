@@ -33,7 +33,7 @@ _FEW: Final = 64
 """Latent values of a part up to which all directions follow; of longer parts, whose scale is well known, one does."""
 _LEAST: Final = 1e-8
 _ROUNDING: Final = 1e-14
-
+_CLOSEST: Final = 1.0 - 1e-12
 
 # What a correlation multiplies each structure of a precision by: a scaled one, a Leroux prior's, an autoregression's.
 _WEIGHT: Final[dict[str, Callable[[Float], Float]]] = {
@@ -227,9 +227,9 @@ def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow,
     value, vector = np.linalg.eigh(covariance / np.outer(spread, spread))
     root = spread[:, None] * (vector * np.sqrt(np.maximum(value, _ROUNDING)))
     mean = np.concatenate([along.small.T @ found.small, along.large.T @ found.large])
-    structures = np.array([root[s.at].T @ s.matrix @ root[s.at] for s in along.structures]).reshape(
-        len(along.structures), *root.shape
-    )
+    structures = np.empty((len(along.structures), *root.shape))
+    for k, summand in enumerate(along.structures):
+        structures[k] = root[summand.at].T @ summand.matrix @ root[summand.at]
     return Rescaled(along, found.prior.values, structures, root, np.linalg.solve(root, mean), border, large)
 
 
@@ -274,7 +274,7 @@ def _weights(node: Rescaled, values: Float) -> Float:
         part = structure.part
         scale = _scale(part, values)
         ratio = np.clip(_scale(part, node.values[None]) / np.maximum(scale, 1e-200), _LEAST**0.5, _LEAST**-0.5)
-        rho = values[:, part.rho] if part.rho >= 0 else scale
+        rho = np.minimum(values[:, part.rho], _CLOSEST) if part.rho >= 0 else scale
         out[i] = ratio**2 * _WEIGHT[structure.weight](rho)
     return out
 
