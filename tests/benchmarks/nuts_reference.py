@@ -176,11 +176,10 @@ def write_inputs(name: str) -> None:
     if name in KNOWN:
         graph = lattice()
         table, _, _ = planted(name, rows_of(graph), graph)
-        table.to_csv(folder / "data.csv", index=False)
-        pd.DataFrame(graph.areas[graph.edges], columns=["area", "neighbour"]).to_csv(folder / "edges.csv", index=False)
-        return
-    card, table, edges = simulate(name)
-    (folder / "card.toml").write_text(card)
+        edges = graph.areas[graph.edges]
+    else:
+        card, table, edges = simulate(name)
+        (folder / "card.toml").write_text(card)
     table.to_csv(folder / "data.csv", index=False)
     if edges is not None:
         pd.DataFrame(edges, columns=["area", "neighbour"]).to_csv(folder / "edges.csv", index=False)

@@ -43,17 +43,14 @@ def case(name: str, shared: Path | None = None) -> Design:
     Design
         Card, table and graph.
     """
-    if name in KNOWN:
-        card = read_card(name)
-        table = check(pd.read_csv(FOLDER / name / "data.csv"), card.table)
-        pairs = pd.read_csv(FOLDER / name / "edges.csv", dtype=str).to_numpy(dtype=str)
-        return design(table, card, adjacency=from_edges(pairs, areas=table["area"].unique()))
-    card = read_card(FOLDER / name / "card.toml")
+    card = read_card(name if name in KNOWN else FOLDER / name / "card.toml")
     if name in SHARED:
         assert shared is not None, f"{name} needs the open data"
         table, graph = (scotland if name == "scotland" else glasgow_price)(shared / "reference" / "spatial")
         return design(table, card, adjacency=graph)
     table = pd.read_csv(FOLDER / name / "data.csv", dtype={"area": str})
+    if name in KNOWN:
+        table = check(table, card.table)
     edges = FOLDER / name / "edges.csv"
     if not edges.is_file():
         return design(table, card)

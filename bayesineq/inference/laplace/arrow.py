@@ -35,31 +35,35 @@ class Pattern:
     ----------
     row, column : ndarray of int64, shape (n_entry,)
         Entries of the lower triangle, every diagonal one among them.
-    leaf, host : ndarray of int64, shape (n_leaf,)
-        Variables with one neighbour, and that neighbour.
+    leaf : ndarray of int64, shape (n_leaf,)
+        Variables with one neighbour, their host.
     leaf_diagonal, leaf_beside : ndarray of int64, shape (n_leaf,)
         Their entries: of the diagonal, and with the host.
     core : ndarray of int64, shape (n_core,)
         The other variables.
     core_entry : ndarray of int64, shape (n_core_entry,)
         Entries between these.
-    host_entry, host_core : ndarray of int64, shape (n_leaf,)
-        Each leaf's host: its diagonal among the core's entries, itself among the core.
+    host_entry : ndarray of int64, shape (n_leaf,)
+        Each leaf's host: its diagonal among the core's entries.
     symbolic : Symbolic
         Analysis of the core.
+    ordered : ndarray of int64, shape (n_core,)
+        The core in the order of elimination.
+    host_ordered : ndarray of int64, shape (n_leaf,)
+        Place of each leaf's host in that order.
     """
 
     row: Int
     column: Int
     leaf: Int
-    host: Int
     leaf_diagonal: Int
     leaf_beside: Int
     core: Int
     core_entry: Int
     host_entry: Int
-    host_core: Int
     symbolic: Symbolic
+    ordered: Int
+    host_ordered: Int
 
 
 def pattern(n: int, row: Int, column: Int) -> Pattern:
@@ -97,18 +101,19 @@ def pattern(n: int, row: Int, column: Int) -> Pattern:
     core_entry = np.flatnonzero(inside[row] & inside[column])
     place = np.full(len(row), -1, dtype=np.int64)
     place[core_entry] = np.arange(len(core_entry))
+    symbolic = analyse(len(core), number[row[core_entry]], number[column[core_entry]])
     return Pattern(
         row=row,
         column=column,
         leaf=leaf,
-        host=host,
         leaf_diagonal=diagonal[leaf],
         leaf_beside=entry,
         core=core,
         core_entry=core_entry,
         host_entry=place[diagonal[host]],
-        host_core=number[host],
-        symbolic=analyse(len(core), number[row[core_entry]], number[column[core_entry]]),
+        symbolic=symbolic,
+        ordered=core[symbolic.order],
+        host_ordered=symbolic.inverse[number[host]],
     )
 
 
@@ -249,10 +254,9 @@ def _sparse_solve(
     pattern: Pattern, factor: Factor, pivot: Float, weight: Float, right: Float, n_first: int
 ) -> tuple[Float, Float]:
     """P^-1 of the first right-hand sides and of the others."""
-    symbolic = factor.symbolic
     n, n_right = right.shape
     first, second = np.empty((n, n_first)), np.empty((n, n_right - n_first))
-    core, host = pattern.core[symbolic.order], symbolic.inverse[pattern.host_core]
+    core, host = pattern.ordered, pattern.host_ordered
     for begin, x in lanes(len(core), n_right):
         _eliminate(right, begin, core, pattern.leaf, host, weight, x)
         solve_lanes(factor, x)

@@ -94,16 +94,25 @@ def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:
     ndarray, shape (n, n_draw)
         Draws.
     """
-    pattern, symbolic = system.pattern, system.factor.symbolic
-    core, host = pattern.core[symbolic.order], symbolic.inverse[pattern.host_core]
-    out = np.empty((len(core) + len(pattern.leaf), n_draw))
+    pattern = system.pattern
+    out = np.empty((len(pattern.core) + len(pattern.leaf), n_draw))
     deviation = 1.0 / np.sqrt(system.leaf_pivot)
-    for begin, x in lanes(len(core), n_draw):
+    for begin, x in lanes(len(pattern.core), n_draw):
         # Seven digits of white noise are what draws are kept in, and half the work.
         x[:] = rng.standard_normal(x.shape, dtype=np.float32)
         half_solve_lanes(system.factor, x)
         white = rng.standard_normal((len(pattern.leaf), x.shape[1]), dtype=np.float32)
-        _spread_out(x, white, begin, core, pattern.leaf, host, deviation, system.leaf_weight, out)
+        _spread_out(
+            x,
+            white,
+            begin,
+            pattern.ordered,
+            pattern.leaf,
+            pattern.host_ordered,
+            deviation,
+            system.leaf_weight,
+            out,
+        )
     return out
 
 

@@ -174,8 +174,8 @@ class Rescaled:
         Hyperparameters of the node.
     structures : ndarray, shape (n_structure, n_direction, n_direction)
         L' M L of each structure M.
-    root : ndarray, shape (n_direction, n_direction)
-        L; small directions come first.
+    inverse : ndarray, shape (n_direction, n_direction)
+        L^-1; small directions come first.
     mean : ndarray, shape (n_direction,)
         L^-1 m_u.
     border, large : ndarray, shapes (n_border, n_direction) and (n_large, n_large_direction)
@@ -186,7 +186,7 @@ class Rescaled:
     along: Directions
     values: Float
     structures: Float
-    root: Float
+    inverse: Float
     mean: Float
     border: Float
     large: Float
@@ -225,12 +225,13 @@ def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow,
     spread = np.sqrt(np.diag(covariance))
     # Where the data hold directions together to all digits, what is left of them is rounding.
     value, vector = np.linalg.eigh(covariance / np.outer(spread, spread))
-    root = spread[:, None] * (vector * np.sqrt(np.maximum(value, _ROUNDING)))
+    length = np.sqrt(np.maximum(value, _ROUNDING))
+    root, inverse = spread[:, None] * vector * length, (vector / length).T / spread
     mean = np.concatenate([along.small.T @ found.small, along.large.T @ found.large])
     structures = np.empty((len(along.structures), *root.shape))
     for k, summand in enumerate(along.structures):
         structures[k] = root[summand.at].T @ summand.matrix @ root[summand.at]
-    return Rescaled(along, found.prior.values, structures, root, np.linalg.solve(root, mean), border, large)
+    return Rescaled(along, found.prior.values, structures, inverse, inverse @ mean, border, large)
 
 
 def shift(node: Rescaled, values: Float, away: Float) -> Float:
@@ -252,8 +253,8 @@ def shift(node: Rescaled, values: Float, away: Float) -> Float:
         Adding S U times it to draws at the node makes them draws at the hyperparameters.
     """
     change = _weights(node, values) - _weights(node, node.values[None])
-    inflated = np.eye(len(node.root)) + np.tensordot(change.T, node.structures, 1)
-    white = np.linalg.solve(node.root, away)
+    inflated = np.eye(len(node.mean)) + np.tensordot(change.T, node.structures, 1)
+    white = node.inverse @ away
     try:
         root = np.linalg.cholesky(inflated)
     except np.linalg.LinAlgError:
@@ -264,7 +265,7 @@ def shift(node: Rescaled, values: Float, away: Float) -> Float:
     # Of covariance B^-1 R R' B^-1 = B^-1.
     drawn = node.mean[:, None] + np.einsum("dij,jd->id", root, white)
     end = [cho_solve((r, True), drawn[:, d], check_finite=False) for d, r in enumerate(root)]
-    return np.asarray(np.linalg.solve(node.root.T, np.array(end).T - node.mean[:, None] - white))
+    return np.asarray(node.inverse.T @ (np.array(end).T - node.mean[:, None] - white))
 
 
 def _weights(node: Rescaled, values: Float) -> Float:
