@@ -197,6 +197,8 @@ def measure(
     rule = _rule(small_count, round_to)
     table, audit = released_measures(load(posterior), by, rule)
     _show(table, csv, audit, rule)
+    if said := table.attrs.get("without_slope"):
+        out.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -139,6 +139,9 @@ class Term:
         Covariate that multiplies the effect: a slope for each level.
     levels : tuple, optional
         All levels of the one `by` column in order, where the data may not hold them all.
+    ordered : bool, optional
+        Whether the levels of its columns have an order, first the most disadvantaged; None leaves it to the kind
+        (walks step in order), the schema, `levels` and the table.
     """
 
     name: str
@@ -150,6 +153,7 @@ class Term:
     scale: bool = True
     times: str | None = None
     levels: tuple[object, ...] | None = None
+    ordered: bool | None = None
 
     @property
     def covariate(self) -> str | None:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.design.card import ModelCard, Outcome, Term
+from bayesineq.design.order import is_declared
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.space.adjacency import Adjacency
@@ -110,6 +111,8 @@ class Design:
         each row when rows are averaged (at risk, expected, exposure, or 1).
     sha256 : str
         Digest of the columns that the card reads.
+    ordered : frozenset of str
+        Dimensions whose order was declared (`bayesineq.design.order.is_declared`).
     """
 
     card: ModelCard
@@ -118,6 +121,7 @@ class Design:
     adjacency: Adjacency | None
     population: pd.DataFrame
     sha256: str
+    ordered: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.response.value)
@@ -183,6 +187,7 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
         adjacency=adjacency if any(t.is_spatial for t in card.terms) else None,
         population=_population(table, card, levels, codes),
         sha256=_digest(table[list(card.columns)]),
+        ordered=frozenset(dim for dim in card.dims if is_declared(card, dim, table[dim])),
     )
 
 

@@ -40,7 +40,7 @@ _OUTCOME: Final = {
     "exposure",
     "population",
 }
-_TERM: Final = {"kind", "by", "reference", "standardise", "order", "scale", "times", "levels"}
+_TERM: Final = {"kind", "by", "reference", "standardise", "order", "scale", "times", "levels", "ordered"}
 _LIMITS: Final = {"rhat": 1.01, "ess_bulk": 400.0}
 _USE: Final = {"intended", "not_for"}
 _REFERENCE: Final = {"cite", "doi", "url"}
@@ -266,6 +266,7 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
     for flag in ("standardise", "scale"):
         if not isinstance(spec.get(flag, False), bool):
             wrong.append(f"{at}.{flag}: is {spec[flag]!r}; write true or false")
+    _ordered(at, spec, wrong)
     levels = spec.get("levels")
     if levels is not None and (not isinstance(levels, list) or len(by) != 1 or len(set(levels)) != len(levels)):
         wrong.append(f"{at}.levels: give the levels of its one column once each, in order")
@@ -280,7 +281,15 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
         scale=bool(spec.get("scale", True)),
         times=spec.get("times"),
         levels=tuple(levels) if levels is not None else None,
+        ordered=spec.get("ordered"),
     )
+
+
+def _ordered(at: str, spec: Mapping[str, Any], wrong: list[str]) -> None:
+    if not isinstance(given := spec.get("ordered", True), bool):
+        wrong.append(f"{at}.ordered: is {given!r}; write true or false")
+    elif not given and spec.get("kind") in {"random_walk", "ar1"}:
+        wrong.append(f"{at}.ordered: is false, and a {spec['kind']} steps in order; use exchangeable")
 
 
 def _reference(at: str, kind: object, by: tuple[str, ...], given: Any, wrong: list[str]) -> tuple[object, ...] | None:

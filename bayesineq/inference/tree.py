@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
+from bayesineq.design.order import order_attributes
 from bayesineq.dims import ROW, SAMPLE_DIMS
 
 WORKING: Final = (
@@ -67,6 +68,8 @@ def posterior_tree(
     named = {card.variable(name): values[name] for name in by_size}
     variables = {name: ((*SAMPLE_DIMS, *dims.get(name, ())), value) for name, value in named.items()}
     posterior = xr.Dataset(variables, coords={d: _storable(c) for d, c in coords.items()})
+    for dim, level in coords.items():
+        posterior[dim].attrs |= order_attributes(dim, level, ordered=dim in design.ordered)
     for block in design.blocks:
         posterior[card.variable(block.term.name)].attrs |= {"centre": block.centre, "spread": block.spread}
     groups: dict[str, xr.Dataset] = {"/posterior": posterior, "/constant_data": _constant(design)}

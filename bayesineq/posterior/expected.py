@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard, Outcome
+from bayesineq.design.card import Outcome
+from bayesineq.design.order import ORDER_ATTRIBUTES, ORDERED, is_declared, order_attributes
 from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.population import card_of, population, provenance, resolve
@@ -18,7 +19,6 @@ from bayesineq.posterior.rows import Rows, over_blocks, rows_of
 
 __all__ = ["contribution", "expected", "population"]
 
-_ORDERED_KINDS: Final = frozenset({"random_walk", "ar1"})
 _SHOWN: Final = 10
 
 
@@ -50,7 +50,10 @@ def expected(
         Mean outcome on the scale of the response. Coordinate `population` (dims by) holds the summed weights. Groups
         without anybody are left out and named in the attribute `left_out`; where several columns are crossed, a cell
         without anybody is missing. Attributes: `scale` ("proportion", "rate ratio", "rate", "mean"), `units`,
-        `outcome`, `link`, `more_is` ("worse" or "better") and the provenance of the posterior.
+        `outcome`, `link`, `more_is` ("worse" or "better") and the provenance of the posterior. The levels of each
+        dimension stand in rank order and carry `ordered` (1 where an order was declared: by the card, the schema or an
+        ordered category, never because they are numbers), `gradient` (1 where a slope over them says something about
+        inequality: ordered, and neither time nor age) and, where it is 0 although they are ordered, `no_gradient`.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def expected(
         attrs={**_said_of(card.outcome), **scale_of(card.outcome), **provenance(post)},
     )
     for dim in names:
-        value[dim].attrs["ordered"] = int(_ordered(card, frame[dim], value[dim].to_numpy()))
+        value = _with_order(value, post, dim, None if population is None else population[dim])
     return _without_empty(value, names)
 
 
@@ -227,10 +230,22 @@ def _said_of(outcome: Outcome) -> dict[str, str]:
     return {"outcome": outcome.name, "link": outcome.link, "more_is": outcome.more_is}
 
 
-def _ordered(card: ModelCard, column: pd.Series, levels: NDArray[np.generic]) -> bool:
-    """Whether the order of the levels means anything: numbers, steps of a walk, or categories said to be ordered."""
-    stepped = any(term.kind in _ORDERED_KINDS and column.name in term.by for term in card.terms)
-    return stepped or levels.dtype.kind in "iuf" or bool(getattr(column.dtype, "ordered", False))
+def _with_order(value: xr.DataArray, post: xr.DataTree, dim: str, given: pd.Series | None) -> xr.DataArray:
+    """Levels in their rank order, if one was declared with the fit or by an ordered category of the population."""
+    card, levels = card_of(post), value[dim].to_numpy()
+    fitted = post["posterior"][dim].attrs if dim in card.dims else {}
+    category = given is not None and bool(getattr(given.dtype, "ordered", False))
+    if given is not None and category and is_declared(card, dim, given):
+        stated = given.cat.categories
+        place = np.argsort(stated.get_indexer(pd.Index(levels)), kind="stable")
+        value = value.isel({dim: place})
+        attrs = order_attributes(dim, levels[place], ordered=True)
+    elif ORDERED in fitted:
+        attrs = {key: fitted[key] for key in ORDER_ATTRIBUTES if key in fitted}
+    else:
+        attrs = order_attributes(dim, levels, ordered=is_declared(card, dim, given))
+    value[dim].attrs |= attrs
+    return value
 
 
 def _without_empty(value: xr.DataArray, names: list[str]) -> xr.DataArray:

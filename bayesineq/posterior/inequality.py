@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 import xarray as xr
 
+from bayesineq.design.order import GRADIENT, NO_GRADIENT, ORDERED
 from bayesineq.dims import CI_PROB
 from bayesineq.measures.entropy import theil
 from bayesineq.measures.simple import difference, range_difference, range_ratio, ratio
@@ -18,12 +19,8 @@ from bayesineq.posterior.summarise import intervals
 
 type Measured = Mapping[str, tuple[Callable[..., Any], float]]
 
-_ORDERED: Final[Measured] = {
-    "difference": (difference, 0.0),
-    "ratio": (ratio, 1.0),
-    "sii": (sii, 0.0),
-    "rii": (rii, 1.0),
-}
+_ENDS: Final[Measured] = {"difference": (difference, 0.0), "ratio": (ratio, 1.0)}
+_SLOPES: Final[Measured] = {"sii": (sii, 0.0), "rii": (rii, 1.0)}
 _UNORDERED: Final[Measured] = {
     "range_difference": (range_difference, 0.0),
     "range_ratio": (range_ratio, 1.0),
@@ -42,7 +39,7 @@ def inequality(
     post : DataTree
         A posterior.
     by : str
-        Dimension of the groups: ordered (deprivation) or not (ethnicity).
+        Dimension of the groups: declared ordered (deprivation) or not (ethnicity).
     population : DataFrame, optional
         Whom to average over; by default the population that was fitted.
     prob : float
@@ -53,10 +50,12 @@ def inequality(
     DataFrame
         `parameter`, `mean`, `sd`, `median`, `lower`, `upper`, and `p_above`: the probability of being above
         equality (0 for absolute, 1 for relative measures; missing for the groups' own rows). First a row
-        `BY[level]` for each group, then the measures. Ordered: `difference` and `ratio` (least deprived against
-        most deprived), `sii`, `rii` (Kunst and Mackenbach); differences are positive and ratios above 1 where the
-        outcome rises with advantage. Unordered: `range_difference` and `range_ratio` (highest against lowest group,
-        found anew in every draw) and `theil`, none of which can fall below equality: read their size, not their sign.
+        `BY[level]` for each group, then the measures. Declared ordered: `difference` and `ratio` (last level against
+        first: least deprived against most deprived) and, unless the order is of time or age, which are no social
+        ranking, `sii`, `rii` (Kunst and Mackenbach); differences are positive and ratios above 1 where the outcome
+        rises with advantage. Not declared ordered, numbers or not: `range_difference` and `range_ratio` (highest
+        against lowest group, found anew in every draw) and `theil`, none of which can fall below equality: read their
+        size, not their sign. Attribute `without_slope` of the table: why there is no slope index, where there is none.
 
     Raises
     ------
@@ -91,13 +90,47 @@ def inequality_of(values: xr.DataArray, by: str, prob: float = CI_PROB) -> pd.Da
     MeasureError
         If there is one group only.
     """
-    ordered = values[by].attrs.get("ordered") == 1 or values[by].dtype.kind in "iuf"
+    attrs = values[by].attrs
+    ordered = attrs.get(ORDERED, int(values[by].dtype.kind in "iuf")) == 1
+    gradient = ordered and attrs.get(GRADIENT, 1) == 1
+    chosen = ({**_ENDS, **_SLOPES} if gradient else _ENDS) if ordered else _UNORDERED
     tables = [intervals(values.rename(by), [prob]).assign(p_above=float("nan"))]
-    for name, (measure, equality) in (_ORDERED if ordered else _UNORDERED).items():
+    for name, (measure, equality) in chosen.items():
         draws = over_draws(measure, values, by)
         table = intervals(draws.rename(name), [prob], above=equality)
         tables.append(table if ordered else table.assign(p_above=float("nan")))
     table = pd.concat(tables, ignore_index=True)
     percent = f"{100 * prob:g}"
     renamed = table.rename(columns={f"lower_{percent}": "lower", f"upper_{percent}": "upper"})
-    return renamed[["parameter", "mean", "sd", "median", "lower", "upper", "p_above"]]
+    kept = renamed[["parameter", "mean", "sd", "median", "lower", "upper", "p_above"]]
+    if not gradient:
+        kept.attrs["without_slope"] = without_slope(values, by)
+    return kept
+
+
+def without_slope(values: xr.DataArray, by: str) -> str:
+    """
+    Why groups have no slope index.
+
+    Parameters
+    ----------
+    values : DataArray
+        Outcome of each group, as `expected` gives it.
+    by : str
+        Dimension of the groups.
+
+    Returns
+    -------
+    str
+        A sentence; empty where they have one.
+    """
+    attrs = values[by].attrs
+    if attrs.get(ORDERED) != 1:
+        return (
+            f"No slope index over {by}: its levels were not declared to have an order. If they have one, say so: "
+            "`levels = [...]` or `ordered = true` on the card, or an ordered category in the table."
+        )
+    if attrs.get(GRADIENT, 1) == 1:
+        return ""
+    reason = attrs.get(NO_GRADIENT, "its levels are no social ranking")
+    return f"No slope index over {by}: {reason}. Difference and ratio compare the last level with the first."

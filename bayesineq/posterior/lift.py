@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.design.order import GRADIENT, NO_GRADIENT, ORDERED, ranked
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
 from bayesineq.measures.specification import DEFINED, Measure
@@ -19,6 +20,8 @@ _SHOWN: Final = 5
 _PART: Final = "part"
 _NAMED_GROUP: Final = ("group", "reference")
 _PER_GROUP: Final = ("order", "need")
+_BY_RANK: Final = "most_advantaged"
+_OF_ENDS: Final = frozenset({"difference", "ratio"})
 
 
 def over_draws(
@@ -57,8 +60,8 @@ def over_draws(
     Raises
     ------
     MeasureError
-        If `dim` is not a dimension, has no order where the measure needs one, a group is empty, an option does not
-        fit the levels, or the measure refuses the values.
+        If `dim` is not a dimension, has no declared order where the measure needs one (or is time or age where it needs
+        a social ranking), a group is empty, an option does not fit the levels, or the measure refuses the values.
 
     Examples
     --------
@@ -80,8 +83,8 @@ def over_draws(
     if missing := [d for d in SAMPLE_DIMS if d not in values.dims]:
         raise MeasureError(f"{name} is lifted over draws, but the values lack the dimensions {missing}")
     stated = _stated(measure)
-    if stated is not None and stated.ordered and (options or {}).get("order") is None:
-        values = _in_order(values, dim, name)
+    if _needs_order(stated, options or {}):
+        values = in_social_order(values, dim, name)
     takes_weight = _takes_weight(measure)
     if weight is not None and not takes_weight:
         raise MeasureError(f"{name} takes no weight; leave weight= out")
@@ -108,6 +111,75 @@ def over_draws(
     return xr.DataArray(answer, dims=[*lead, *parts], coords=kept, name=name, attrs=attrs)
 
 
+def in_rank_order(values: xr.DataArray, dim: str) -> xr.DataArray:
+    """
+    Groups from the first rank to the last, whatever order they were left in.
+
+    Parameters
+    ----------
+    values : DataArray
+        Values of groups, such as `expected` returns.
+    dim : str
+        Dimension of the groups.
+
+    Returns
+    -------
+    DataArray
+        The same values; as the declared order says, else rising numbers or dates, else as they are.
+
+    Examples
+    --------
+    >>> groups = xr.DataArray([3.0, 1.0, 2.0], dims="imd_decile", coords={"imd_decile": [3, 1, 2]})
+    >>> in_rank_order(groups, "imd_decile").to_numpy().tolist()
+    [1.0, 2.0, 3.0]
+    """
+    levels = values[dim].to_numpy()
+    return values.isel({dim: ranked(levels, values[dim].attrs)})
+
+
+def in_social_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
+    """
+    Groups from the most disadvantaged on, by rank, whatever order they were left in.
+
+    Parameters
+    ----------
+    values : DataArray
+        Values of groups, such as `expected` returns.
+    dim : str
+        Dimension of the groups.
+    name : str
+        The measure that asks; `difference` and `ratio` of the ends need an order and no social ranking.
+
+    Returns
+    -------
+    DataArray
+        The same values, by rank.
+
+    Raises
+    ------
+    MeasureError
+        If the dimension was not declared ordered, or is time or age. Values that carry no declaration, such as arrays
+        of your own, are taken by their numbers.
+    """
+    codes = values[dim].to_numpy() if dim in values.coords else None
+    attrs = values[dim].attrs if codes is not None else {}
+    numbers = codes is not None and codes.dtype.kind in "iufM" and ORDERED not in attrs
+    if codes is None or not (numbers or attrs.get(ORDERED) == 1):
+        raise MeasureError(
+            f"{name} needs groups in order from disadvantage to advantage, but {dim!r} is not ordered "
+            f"(levels {[] if codes is None else list(codes[:_SHOWN])}); use a measure for unordered groups, such as a "
+            "range difference or the Theil index. If they have an order, declare it: `levels = [...]` or "
+            f"`ordered = true` on the card's term, an ordered pandas Categorical in the table, most disadvantaged "
+            'first, or "bayesineq:ordered": true in the schema'
+        )
+    if name not in _OF_ENDS and attrs.get(GRADIENT) == 0:
+        raise MeasureError(
+            f"{name} over {dim!r}: {attrs.get(NO_GRADIENT, 'its levels are no social ranking')}, so a slope over it is "
+            "no inequality; use difference or ratio (last level against first), or range_difference or range_ratio"
+        )
+    return in_rank_order(values, dim)
+
+
 def _stated(measure: Callable[..., Any]) -> Measure | None:
     """What the registry says about a measure; None for a function that is not in it."""
     stated = DEFINED.get(getattr(measure, "__name__", ""))
@@ -124,18 +196,10 @@ def _scale(stated: Measure) -> str:
     return "absolute" if stated.absolute else "relative"
 
 
-def _in_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
-    """Groups from the most disadvantaged on: ascending codes, whatever order they were left in."""
-    codes = values[dim].to_numpy() if dim in values.coords else None
-    if codes is not None and codes.dtype.kind in "iuf":
-        return values.sortby(dim)
-    if codes is not None and values[dim].attrs.get("ordered") == 1:
-        return values
-    raise MeasureError(
-        f"{name} needs groups in order from disadvantage to advantage, but {dim!r} is not ordered "
-        f"(levels {[] if codes is None else list(codes[:_SHOWN])}); use a measure for unordered groups, such as a "
-        f"difference, or make the column of the population an ordered pandas Categorical, most disadvantaged first"
-    )
+def _needs_order(stated: Measure | None, options: Mapping[str, object]) -> bool:
+    """Whether groups are taken by their rank: by the measure itself, or by a reference such as "most_advantaged"."""
+    by_rank = any(isinstance(v, str) and v.startswith(_BY_RANK) for v in options.values())
+    return options.get("order") is None and ((stated is not None and stated.ordered) or by_rank)
 
 
 def _weight(

@@ -10,9 +10,10 @@ import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
+from bayesineq.posterior.lift import in_social_order
 from bayesineq.posterior.summarise import by_level
 from bayesineq.report.described import described
-from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, level_labels
+from bayesineq.report.labels import Labels, dimension_label, level_labels
 from bayesineq.report.numbers import Unit, with_unit
 from bayesineq.report.style import (
     ACCENT,
@@ -53,9 +54,9 @@ def concentration_data(values: xr.DataArray, dim: str, *, prob: float = CI_PROB)
     Raises
     ------
     MeasureError
-        If a rate is negative, or nobody has the outcome.
+        If a rate is negative, nobody has the outcome, or `dim` was not declared ordered or is time or age.
     """
-    ordered = values.sortby(dim) if dim in DEPRIVATION else values
+    ordered = in_social_order(values, dim, "a concentration curve")
     draws = ordered.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, ordered.sizes[dim]).astype(np.float64)
     cases = draws * ordered[POPULATION].to_numpy().astype(np.float64)
     if (draws < 0).any() or not (cases.sum(axis=1) > 0).all():

@@ -11,11 +11,11 @@ import xarray as xr
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
 from bayesineq.measures.slope import rii, sii
-from bayesineq.posterior.lift import over_draws
+from bayesineq.posterior.lift import in_rank_order, over_draws
 from bayesineq.report.described import described
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.groups import group_table, groups_in_words
-from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label
+from bayesineq.report.labels import Labels, dimension_label
 from bayesineq.report.numbers import PLAIN, Unit, estimate
 from bayesineq.report.style import (
     CONTRAST,
@@ -77,7 +77,7 @@ def gradient_data(values: xr.DataArray, dim: str, *, labels: Labels | None = Non
     -----
     The line of the linear slope index passes through the mean at rank one half: f(x) = mu + SII (x - 1/2).
     """
-    ordered = values.sortby(dim) if dim in DEPRIVATION else values
+    ordered = in_rank_order(values, dim)
     groups = group_table(ordered, dim, labels=labels, prob=prob)
     groups["end"] = groups["share"].cumsum()
     groups["start"] = groups["end"] - groups["share"]

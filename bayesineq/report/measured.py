@@ -13,7 +13,7 @@ from bayesineq.dims import DECILE, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
 from bayesineq.measures.simple import difference, ratio
 from bayesineq.measures.slope import rii, sii
-from bayesineq.posterior.lift import over_draws
+from bayesineq.posterior.lift import in_rank_order, over_draws
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import dimension_label, ends_in_words
 from bayesineq.report.numbers import PLAIN, Unit, estimate
@@ -43,7 +43,7 @@ def inequality_table(frame: Frame, values: xr.DataArray, dim: str, *, given: str
         Relative measures only where ratios exist.
     """
     favourable = frame.card.outcome.more_is == "better"
-    first, last = ends_in_words(dim, [str(level) for level in np.sort(values[dim].to_numpy())])
+    first, last = ends_in_words(dim, [str(level) for level in in_rank_order(values, dim)[dim].to_numpy()])
     one, other = (last, first) if favourable else (first, last)
     direction: dict[str, object] = {"favourable": favourable}
     asked: list[tuple[Callable[..., Any], dict[str, object], str, str, float]] = [
@@ -83,7 +83,7 @@ def core20_table(frame: Frame, values: xr.DataArray, dim: str, *, given: str = "
     Table or None
         Both rates, their difference and their ratio; None where one of the two has nobody, or is too small to show.
     """
-    most = values[dim].to_numpy() <= (2 if dim == DECILE else 1)
+    most = values[dim].to_numpy().astype(np.float64) <= (2 if dim == DECILE else 1)
     draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim]).astype(np.float64)
     people = values[POPULATION].to_numpy().astype(np.float64)
     sizes = np.array([people[most].sum(), people[~most].sum()])

@@ -65,7 +65,10 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
         raise DisclosureError(f"{values.sizes[by]} groups of {by!r} may be shown under the rule: {rule}")
     table = inequality_of(values, by)
     lost = pd.DataFrame({"parameter": [f"{by}[{level}]" for level in whole.levels(by)]})
-    return pd.concat([table, lost], ignore_index=True) if len(lost) else table, whole.audit
+    if len(lost):
+        said, table = table.attrs, pd.concat([table, lost], ignore_index=True)
+        table.attrs |= said
+    return table, whole.audit
 
 
 def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:

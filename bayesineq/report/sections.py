@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayesineq.dims import AGE, AREA, POPULATION, SAMPLE_DIMS
 from bayesineq.posterior.expected import contribution
+from bayesineq.posterior.lift import in_rank_order
 from bayesineq.report.alike import Alike
 from bayesineq.report.areas import area_table
 from bayesineq.report.draws import ends, flat
@@ -52,7 +53,7 @@ def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str
         With the difference and the ratio of the two ends.
     """
     outcome, unit = frame.card.outcome, frame.unit
-    ordered = crude.sortby(dim)
+    ordered = in_rank_order(crude, dim)
     table = _groups(frame, ordered, dim)
     if not ordered.sizes[dim]:
         return _nothing(dim)
@@ -63,7 +64,7 @@ def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str
         said = (Statement("The groups at the ends are too small to be compared.", False, 0.5),)
     elif len(table) > 1:
         first, last = ends_in_words(dim, list(table["label"]))
-        compared = like.values.sortby(dim)
+        compared = in_rank_order(like.values, dim)
         top, bottom = (compared.isel({dim: k}).drop_vars(dim) for k in (0, -1))
         gap = compare(
             top - bottom,

@@ -31,6 +31,9 @@ class Field:
         Whether the whole column may be absent.
     areas : bool
         Whether it holds area codes, which must be of one kind and one vintage.
+    ordered : bool, optional
+        `bayesineq:ordered`: whether its values have an order (deprivation, age: first the most disadvantaged, or the
+        youngest) or none (ethnicity, sex, area), whatever they are written as; None where nothing is said.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Field:
     constraints: Mapping[str, Any]
     optional: bool
     areas: bool
+    ordered: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def read_schema(schema: str | Path) -> TableSchema:
                 constraints=field.get("constraints", {}),
                 optional=field.get("bayesineq:optional", False),
                 areas=field.get("bayesineq:areas", False),
+                ordered=field.get("bayesineq:ordered"),
             )
             for field in content["fields"]
         ),
@@ -149,6 +154,10 @@ def _refuse_what_is_not_enforced(content: Mapping[str, Any], path: Path) -> None
             for constraint in field.get("constraints", {})
             if constraint not in CONSTRAINTS
         ]
+        if field.get("bayesineq:ordered") not in (None, True, False):
+            wrong.append(
+                f"field {field.get('name')!r}: bayesineq:ordered is {field['bayesineq:ordered']!r} (true, false)"
+            )
     for rule in content.get("bayesineq:rules", ()):
         if frozenset(rule) not in RULES:
             wrong.append(f"rule {rule}: keys must be left and at_most, sum and at_most, or key and determines")
