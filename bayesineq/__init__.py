@@ -58,6 +58,7 @@ _HOME: Final = {
     "stack_imputations": "bayesineq.inference.mixture.fit",
     "tipping_point": "bayesineq.inference.mixture.tipping",
     # posterior
+    "adjusted": "bayesineq.posterior.adjusted",
     "contrast": "bayesineq.posterior.contrast",
     "diagnose": "bayesineq.posterior.diagnose",
     "exceedance": "bayesineq.posterior.exceedance",
@@ -184,6 +185,7 @@ if TYPE_CHECKING:
     from bayesineq.measures.simple import difference, ratio
     from bayesineq.measures.slope import rii, sii
     from bayesineq.measures.welfare import gini
+    from bayesineq.posterior.adjusted import adjusted
     from bayesineq.posterior.contrast import contrast
     from bayesineq.posterior.diagnose import diagnose
     from bayesineq.posterior.exceedance import exceedance, excursion_set

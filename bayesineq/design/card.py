@@ -199,6 +199,9 @@ class ModelCard:
     latent : mapping of str to str
         Column of a term that the table does not hold, to the column that was recorded in its place: each row is then
         a mixture over the levels of the former (`bayesineq.design.mixture`).
+    adjust : tuple of str, optional
+        Columns of terms that are held equal when groups or areas are compared; None where the card does not say, see
+        `adjusters`.
     """
 
     name: str
@@ -213,6 +216,7 @@ class ModelCard:
     references: tuple[Mapping[str, str], ...] = ()
     source: str = ""
     latent: Mapping[str, str] = MappingProxyType({})
+    adjust: tuple[str, ...] | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -309,10 +313,22 @@ class ModelCard:
         return tuple(dict.fromkeys(dim for term in self.terms for dim in term.dims))
 
     @property
+    def adjusters(self) -> tuple[str, ...]:
+        """Columns held equal in a comparison: those of `adjust`; where it is silent, age and sex by their names."""
+        if self.adjust is not None:
+            return self.adjust
+        places = {term.by[0] for term in self.terms if term.is_spatial}
+        columns = dict.fromkeys([*self.dims, *self.covariates])
+        return tuple(name for name in columns if name not in places and AGE_OR_SEX & set(name.casefold().split("_")))
+
+    @property
     def covariates(self) -> tuple[str, ...]:
         """Every covariate column, each once."""
         return tuple(dict.fromkeys(t.covariate for t in self.terms if t.covariate is not None))
 
+
+AGE_OR_SEX: Final = frozenset({"age", "aged", "ages", "ageband", "agegroup", "sex", "gender"})
+"""Words of the name of a column that say age or sex: such a column adjusts where a card does not state what does."""
 
 DEFAULT_PRIORS: Final[Mapping[str, Prior]] = {
     "intercept": Prior("Normal", {"mean": 0.0, "sd": 5.0}),

@@ -67,19 +67,76 @@ def expected(
     ratio to what was expected, with `exposure` events per unit of exposure. For a log-normal outcome
     h(eta) = exp(eta + sigma^2 / 2). Draws by rows are never held: memory grows with groups, not with rows.
     """
-    names = [by] if isinstance(by, str) else list(by or ())
-    if len(set(names)) != len(names) or {*SAMPLE_DIMS, POPULATION} & set(names):
-        raise PosteriorError(f"by={by!r}: name different columns of the population, none of them {POPULATION!r}")
-    card = card_of(post)
+    names = names_of(by)
     frame = resolve(post, population, names)
     rows = rows_of(post, frame)
     levels, group = groups_of(frame, names)
+    n_group = int(np.prod([len(level) for level in levels], dtype=np.int64))
+    weight = np.bincount(group, weights=rows.weight, minlength=n_group)
+    return as_values(post, population, frame, names, weight, totals(rows, group, n_group, threads))
+
+
+def names_of(by: str | Sequence[str] | None) -> list[str]:
+    """
+    Columns that make the groups.
+
+    Parameters
+    ----------
+    by : str or sequence of str, optional
+        As it was given to `expected`.
+
+    Returns
+    -------
+    list of str
+        Their names; none for everyone.
+
+    Raises
+    ------
+    PosteriorError
+        If one is named twice, or has a name that draws or weights bear.
+    """
+    names = [by] if isinstance(by, str) else list(by or ())
+    if len(set(names)) != len(names) or {*SAMPLE_DIMS, POPULATION} & set(names):
+        raise PosteriorError(f"by={by!r}: name different columns of the population, none of them {POPULATION!r}")
+    return names
+
+
+def as_values(
+    post: xr.DataTree,
+    population: pd.DataFrame | None,
+    frame: pd.DataFrame,
+    names: list[str],
+    weight: NDArray[np.float64],
+    total: NDArray[np.float64],
+) -> xr.DataArray:
+    """
+    Name what was summed by group.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    population : DataFrame or None
+        Population that was given.
+    frame : DataFrame
+        The same once it was resolved.
+    names : list of str
+        Columns that make the groups.
+    weight : ndarray, shape (n_group,)
+        People of each group.
+    total : ndarray, shape (n_draw, n_group)
+        Weight times mean outcome, summed over each group.
+
+    Returns
+    -------
+    DataArray, dims (chain, draw, *by)
+        Means, as `expected` describes them.
+    """
+    card, draws = card_of(post), post["posterior"].to_dataset()
+    levels, _ = groups_of(frame, names)
     shape = tuple(len(level) for level in levels)
-    weight = np.bincount(group, weights=rows.weight, minlength=int(np.prod(shape, dtype=np.int64)))
-    total = totals(rows, group, len(weight), threads)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / weight
-    draws = post["posterior"].to_dataset()
     value = xr.DataArray(
         mean.reshape(draws.sizes[CHAIN], draws.sizes[DRAW], *shape),
         dims=(*SAMPLE_DIMS, *names),

@@ -67,6 +67,57 @@ def sum_by_group(
 
 
 @njit(nogil=True, cache=True)
+def sum_over_strata(
+    base: NDArray[np.float64],
+    effect: NDArray[np.float64],
+    index: NDArray[np.int32],
+    slope_index: NDArray[np.int32],
+    slope_weight: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    group: NDArray[np.int32],
+    link: int,
+    shift: NDArray[np.float64],
+    share: NDArray[np.float64],
+    total: NDArray[np.float64],
+) -> None:
+    """
+    Add weight times the mean outcome over strata of every row to its group, for every draw of a block.
+
+    Parameters
+    ----------
+    base, effect, index, slope_index, slope_weight, weight, group, link
+        As for `sum_by_group`.
+    shift : ndarray, shape (n_draw, n_stratum)
+        What a stratum adds to the linear predictor of every row.
+    share : ndarray, shape (n_stratum,)
+        Weight of each stratum.
+    total : ndarray, shape (n_draw, n_group)
+        Sums, added to in place.
+    """
+    n_row = weight.shape[0]
+    eta = np.empty(_CHUNK, dtype=np.float64)
+    moved = np.empty(_CHUNK, dtype=np.float64)
+    mean = np.empty(_CHUNK, dtype=np.float64)
+    work = np.empty((2, _CHUNK), dtype=np.float64)
+    for first in range(0, n_row, _STRETCH):
+        last = min(first + _STRETCH, n_row)
+        for draw in range(base.shape[0]):
+            for start in range(first, last, _CHUNK):
+                size = min(_CHUNK, last - start)
+                linear_predictor(base[draw], effect[draw], index, slope_index, slope_weight, start, size, eta)
+                for i in range(size):
+                    mean[i] = 0.0
+                for stratum in range(share.shape[0]):
+                    more, part = shift[draw, stratum], share[stratum]
+                    for i in range(size):
+                        moved[i] = eta[i] + more
+                    inverse_link(moved, size, link, work)
+                    for i in range(size):
+                        mean[i] += part * moved[i]
+                add_groups(mean, weight, group, start, size, total[draw])
+
+
+@njit(nogil=True, cache=True)
 def add_groups(
     mean: NDArray[np.float64],
     weight: NDArray[np.float64],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -113,7 +113,7 @@ class Rows:
         return np.concatenate(columns, axis=1) if columns else np.zeros((draws.stop - draws.start, 0))
 
 
-def rows_of(post: xr.DataTree, frame: pd.DataFrame) -> Rows:
+def rows_of(post: xr.DataTree, frame: pd.DataFrame, terms: Sequence[Term] | None = None) -> Rows:
     """
     See a population through a posterior.
 
@@ -123,6 +123,8 @@ def rows_of(post: xr.DataTree, frame: pd.DataFrame) -> Rows:
         A posterior.
     frame : DataFrame
         A population as `bayesineq.posterior.population.resolve` returns it.
+    terms : sequence of Term, optional
+        Terms that are added up; by default all of the card's.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def rows_of(post: xr.DataTree, frame: pd.DataFrame) -> Rows:
     draws = post["posterior"].to_dataset()
     plain: list[tuple[NDArray[np.floating], Codes]] = []
     slopes: list[tuple[NDArray[np.floating], Codes, Floats]] = []
-    for term in card.terms:
+    for term in card.terms if terms is None else terms:
         effect = flat_draws(draws, card.variable(term.name), term.dims)
         index = _index(term, frame)
         multiplier = _multiplier(draws[card.variable(term.name)], term, frame)
