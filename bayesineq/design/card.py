@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
+from bayesineq.design.adjusters import adjusters_by_name
 from bayesineq.errors import CardError
 
 Likelihood = Literal[
@@ -166,6 +167,11 @@ class Term:
         return () if self.kind == "linear" else self.by
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that it reads: its own, and what multiplies it."""
+        return (*self.by, *((self.times,) if self.times else ()))
+
+    @property
     def is_spatial(self) -> bool:
         """Whether the term needs an adjacency."""
         return self.kind in SPATIAL_KINDS
@@ -304,7 +310,7 @@ class ModelCard:
         """Every column that the card reads, each once; for a latent one the column that was recorded in its place."""
         read = [*self.outcome.columns.values()]
         for term in self.terms:
-            read += [*term.by, *([term.times] if term.times else [])]
+            read += term.columns
         return tuple(dict.fromkeys(self.latent.get(name, name) for name in read))
 
     @property
@@ -315,20 +321,13 @@ class ModelCard:
     @property
     def adjusters(self) -> tuple[str, ...]:
         """Columns held equal in a comparison: those of `adjust`; where it is silent, age and sex by their names."""
-        if self.adjust is not None:
-            return self.adjust
-        places = {term.by[0] for term in self.terms if term.is_spatial}
-        columns = dict.fromkeys([*self.dims, *self.covariates])
-        return tuple(name for name in columns if name not in places and AGE_OR_SEX & set(name.casefold().split("_")))
+        return self.adjust if self.adjust is not None else adjusters_by_name(self.terms)
 
     @property
     def covariates(self) -> tuple[str, ...]:
         """Every covariate column, each once."""
         return tuple(dict.fromkeys(t.covariate for t in self.terms if t.covariate is not None))
 
-
-AGE_OR_SEX: Final = frozenset({"age", "aged", "ages", "ageband", "agegroup", "sex", "gender"})
-"""Words of the name of a column that say age or sex: such a column adjusts where a card does not state what does."""
 
 DEFAULT_PRIORS: Final[Mapping[str, Prior]] = {
     "intercept": Prior("Normal", {"mean": 0.0, "sd": 5.0}),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
+from bayesineq.design.adjusters import read_adjusters
 from bayesineq.design.card import (
     COUNT_LIKELIHOODS,
     KINDS,
@@ -150,7 +151,7 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
     terms = tuple(_term(name, spec, wrong) for name, spec in _section(raw, "terms", wrong).items())
     priors = _priors(_section(raw, "priors", wrong), outcome, terms, wrong)
     latent = _latent(_section(raw, "latent", wrong), terms, wrong)
-    adjust = _adjust(raw.get("adjust"), terms, wrong)
+    adjust = read_adjusters(raw.get("adjust"), terms, wrong)
     limits = _LIMITS | _section(raw, "limits", wrong)
     _unknown(limits, set(_LIMITS), "limits.", wrong)
     use = _section(raw, "use", wrong)
@@ -199,19 +200,6 @@ def _latent(raw: Mapping[str, Any], terms: tuple[Term, ...], wrong: list[str]) -
     if len(raw) > 1:
         wrong.append(f"latent: {sorted(raw)} are latent together; one column may be")
     return dict(raw)
-
-
-def _adjust(given: Any, terms: tuple[Term, ...], wrong: list[str]) -> tuple[str, ...] | None:
-    """Columns that a comparison holds equal: of terms, and never the areas themselves."""
-    if given is None:
-        return None
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in given) or len(set(given)) < len(given):
-        wrong.append(f'adjust: is {given!r}; list each column once, such as ["age_band", "sex"], or [] for none')
-        return None
-    places = {t.by[0] for t in terms if t.kind in SPATIAL_KINDS and t.by}
-    known = {name for t in terms for name in (*t.by, *([t.times] if t.times else []))} - places
-    wrong += [f"adjust: no term stands on {name!r}; allowed are {sorted(known)}" for name in given if name not in known]
-    return tuple(given)
 
 
 def _unknown(given: Mapping[str, Any], allowed: set[str], where: str, wrong: list[str]) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard, Term
+from bayesineq.design.card import ModelCard
 from bayesineq.dims import CHAIN, DRAW, POPULATION
 from bayesineq.posterior.expected import as_values, expected, groups_of, names_of, totals
 from bayesineq.posterior.population import card_of, resolve
@@ -96,7 +96,7 @@ def adjusted(
     n_group = int(np.prod([len(level) for level in levels], dtype=np.int64))
     weight = np.bincount(group, weights=frame[POPULATION], minlength=n_group)
     cells, strata = _cells(card, frame, group, held), _strata(card, frame, held)
-    apart = all(_columns(term) <= set(held) or not _columns(term) & set(held) for term in card.terms)
+    apart = all(set(term.columns) <= set(held) or not set(term.columns) & set(held) for term in card.terms)
     sums = _added if apart else _crossed
     total = sums(post, cells, strata, held, n_group, threads)
     return as_values(post, population, frame, names, weight, total).assign_attrs({ADJUSTED_FOR: ", ".join(held)})
@@ -124,11 +124,6 @@ def held_equal(card: ModelCard, frame: pd.DataFrame, names: Sequence[str]) -> li
     """
     held = [name for name in card.adjusters if name not in names]
     return [name for name in held if name not in card.dims or not any(_makes(frame, name, other) for other in names)]
-
-
-def _columns(term: Term) -> set[str]:
-    """Columns that a term reads."""
-    return {*term.by, *([term.times] if term.times else [])}
 
 
 def _makes(frame: pd.DataFrame, adjuster: str, group: str) -> bool:
@@ -171,7 +166,7 @@ def _added(
     from bayesineq.posterior.kernel import LINK, each_row, sum_over_strata
 
     terms = card_of(post).terms
-    within = rows_of(post, strata, [term for term in terms if _columns(term) <= set(held)])
+    within = rows_of(post, strata, [term for term in terms if set(term.columns) <= set(held)])
     shift = np.empty((within.n_draw, len(strata)))
 
     def move(block: slice, effect: Floats) -> None:
@@ -179,7 +174,7 @@ def _added(
         each_row(none, effect, within.index, within.slope_index, within.slope_weight, LINK["identity"], shift[block])
 
     over_blocks(within, move, 1)
-    rows = rows_of(post, cells, [term for term in terms if not _columns(term) & set(held)])
+    rows = rows_of(post, cells, [term for term in terms if not set(term.columns) & set(held)])
     group, share = cells[_GROUP].to_numpy(dtype=np.int32), strata[POPULATION].to_numpy(dtype=np.float64)
     total = np.zeros((rows.n_draw, n_group))
 
