@@ -163,6 +163,8 @@ def fit(
         )
     save(posterior, out_file)
     out.print(f"{out_file}: {len(rows):,} rows, engine {engine}", highlight=False, soft_wrap=True)
+    if "graph" in posterior.attrs:
+        out.print(f"Map: {posterior.attrs['graph']}", highlight=False, soft_wrap=True)
     try:
         diagnose(posterior).raise_if_failed()
     except ConvergenceError as error:

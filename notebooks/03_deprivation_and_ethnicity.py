@@ -95,12 +95,16 @@ bi.plot_heat(both, "ethnicity", "imd_quintile", outcome="diabetes prevalence")
 
 # %%
 strata = intersectional(posterior, ["imd_decile", "ethnicity"])
-print(bi.summarise(strata[["vpc", "additive_share"]])[["parameter", "median", "lower", "upper"]].round(3).to_string())
+print(
+    bi.summarise(strata[["between_share", "additive_share"]])[["parameter", "median", "lower", "upper"]]
+    .round(3)
+    .to_string()
+)
 
 # %% [markdown]
-# `vpc` is the share of all variation between people that lies *between* the combinations. It is small, as it nearly
-# always is: people within a group differ far more than groups do. So a group is a reason to look at how a service
-# reaches people, never a way to know a person's risk.
+# `between_share` is the share of all variation between people that lies *between* the combinations. It is small, as it
+# nearly always is: people within a group differ far more than groups do. So a group is a reason to look at how a
+# service reaches people, never a way to know a person's risk.
 #
 # ## What may be concluded, and what not
 #

@@ -89,6 +89,8 @@ def posterior_tree(
         # Names the fit in what is published: a digest of the data would confirm a guess at a suppressed count.
         "fit_id": uuid4().hex,
         "release": WORKING,
+        # Components borrow no strength from each other, and islands none at all: every fit says how many there are.
+        **({} if design.adjacency is None else {"graph": design.adjacency.words}),
         **(attributes or {}),
     }
     return tree

@@ -34,10 +34,13 @@ class Diagnosis:
         A row a check: `check`, `parameter` (the worst), `value`, `limit`, `passed`, `advice` (empty where passed).
     engine : str
         Which engine made the fit.
+    graph : str
+        How many components and islands the map has, in words; empty for a card without a map.
     """
 
     table: pd.DataFrame
     engine: str
+    graph: str = ""
 
     @property
     def passed(self) -> bool:
@@ -100,7 +103,8 @@ def diagnose(post: xr.DataTree) -> Diagnosis:
     if "sample_stats" in post.children and "diverging" in post["sample_stats"].data_vars:
         checks.append(_divergences(post))
     checks += _engine_checks(post)
-    return Diagnosis(table=pd.DataFrame(checks, columns=list(_COLUMNS)), engine=engine)
+    graph = str(post.attrs.get("graph", ""))
+    return Diagnosis(table=pd.DataFrame(checks, columns=list(_COLUMNS)), engine=engine, graph=graph)
 
 
 def _check(check: str, parameter: str, value: float, limit: float, *, passed: bool, advice: str) -> dict[str, object]:

@@ -73,12 +73,14 @@ def intersectional(
     Returns
     -------
     Dataset
-        Of dims (chain, draw): `vpc`, share of the latent variance that lies between strata; `vpc_interaction`, the
-        same of interactions alone; `additive_share`, share of the variance between strata that main effects add up to;
-        `median_odds_ratio` (of rates, with a log link), where there is a link; `discriminatory_accuracy`, area under
-        the curve, where the outcome is a proportion. Of dims (chain, draw, stratum): `additive` and `interaction` on
-        the linear predictor, `interaction_response` in the unit of the outcome. Coordinate `stratum` holds labels such
-        as "1/A/F"; each dimension is a coordinate along it, and so is `population`.
+        Of dims (chain, draw): `vpc`, the variance partition coefficient of the literature (below), where the card has
+        an exchangeable term of the strata; `between_share`, share of the latent variance of the people that lies
+        between strata, whatever terms it comes from; `interaction_share`, the same of interactions alone;
+        `additive_share`, share of the variance between strata that main effects add up to; `median_odds_ratio` (of
+        rates, with a log link), where there is a link; `discriminatory_accuracy`, area under the curve, where the
+        outcome is a proportion. Of dims (chain, draw, stratum): `additive` and `interaction` on the linear predictor,
+        `interaction_response` in the unit of the outcome. Coordinate `stratum` holds labels such as "1/A/F"; each
+        dimension is a coordinate along it, and so is `population`.
 
     Raises
     ------
@@ -87,15 +89,24 @@ def intersectional(
 
     Notes
     -----
-    A stratum's effect is the sum of all terms that stand on its dimensions. Variances are those of these effects over
-    people, not the prior variance of one term, so they hold whichever way the card divides main effects and
-    interactions, and PCV cannot leave 0 to 1. Terms on other dimensions, such as place, count as variance of their own
-    in the whole. Counts use one mean for everyone, that of one unit of exposure.
+    `vpc` is sigma^2 / (sigma^2 + e): sigma^2 the variance parameter of the strata's exchangeable term, e the variance
+    between individuals (pi^2 / 3 with a logit link, the residual variance of a Gaussian outcome). Of a card without
+    main effects it is that of the null model, all that lies between strata; beside main effects it is that of the
+    adjusted model, what they leave. Other random terms, such as place, are levels of their own and add their variance
+    to the whole, as in cross-classified models; main effects of the strata's dimensions do not. Every stratum counts
+    the same in it, whoever is in it.
+
+    `between_share` and `interaction_share` are this package's. A stratum's effect is there the sum of all terms that
+    stand on its dimensions, and variances are those of these effects over people, not the prior variance of one term,
+    so they hold whichever way the card divides main effects and interactions, and `additive_share` cannot leave 0 to 1.
+    Terms on other dimensions count as variance of their own in the whole. Counts use one mean for everyone, that of one
+    unit of exposure.
 
     References
     ----------
     Evans CR, Leckie G, Subramanian SV, Bell A, Merlo J. A tutorial for conducting intersectional multilevel analysis
-    of individual heterogeneity and discriminatory accuracy (MAIHDA). SSM Popul Health 2024;26:101664.
+    of individual heterogeneity and discriminatory accuracy (MAIHDA). SSM Popul Health 2024;26:101664. Goldstein H,
+    Browne W, Rasbash J. Partitioning variation in multilevel models. Underst Stat 2002;1:223-231.
     """
     card = card_of(post)
     dims = _strata_dims(card, strata)
@@ -119,8 +130,9 @@ def intersectional(
     place = _elsewhere(draws, card, frame, dims)
     level = flat_draws(draws, "intercept", ())[:, 0].astype(np.float64)
     whole: dict[str, Floats] = {
-        "vpc": variance_partition(between, inner, place=place),
-        "vpc_interaction": variance_partition(crossed, inner, place=place + np.maximum(between - crossed, 0.0)),
+        **_partition(draws, card, frame, dims, inner),
+        "between_share": variance_partition(between, inner, place=place),
+        "interaction_share": variance_partition(crossed, inner, place=place + np.maximum(between - crossed, 0.0)),
         "additive_share": additive_share(additive, interaction, people),
     }
     if card.outcome.link != "identity":
@@ -218,9 +230,38 @@ def _elsewhere(draws: xr.Dataset, card: ModelCard, frame: pd.DataFrame, dims: li
     """Variance over people of terms that stand on other dimensions, place above all."""
     total = np.zeros(draws.sizes[CHAIN] * draws.sizes[DRAW])
     for term in _parts(card, dims)[1]:
-        people = frame.groupby(list(term.dims), observed=False)[POPULATION].sum().to_numpy(dtype=np.float64)
-        total += _variance(flat_draws(draws, card.variable(term.name), term.dims), people)
+        total += _over_people(draws, card, frame, term)
     return total
+
+
+def _over_people(draws: xr.Dataset, card: ModelCard, frame: pd.DataFrame, term: Term) -> Floats:
+    people = frame.groupby(list(term.dims), observed=False)[POPULATION].sum().to_numpy(dtype=np.float64)
+    return _variance(flat_draws(draws, card.variable(term.name), term.dims), people)
+
+
+def _partition(
+    draws: xr.Dataset, card: ModelCard, frame: pd.DataFrame, dims: list[str], inner: Floats
+) -> dict[str, Floats]:
+    """The literature's coefficient, where one exchangeable term has an effect for each stratum."""
+
+    def variance(term: Term) -> Floats | None:
+        # A sigma is the standard deviation of each effect where effects are independent, or scaled to be so.
+        name = f"{term.name}.sigma"
+        if term.kind not in ("exchangeable", "bym2") or name not in draws:
+            return None
+        return flat_draws(draws, name, ())[:, 0].astype(np.float64) ** 2
+
+    within, others = _parts(card, dims)
+    own = [term for term in within if term.kind == "exchangeable" and set(term.dims) == set(dims)]
+    if len(own) != 1 or (strata := variance(own[0])) is None:
+        return {}
+    place = np.zeros_like(strata)
+    for term in others:
+        known = variance(term)
+        # Fixed effects are adjusted for: they are no level of the model, and belong to no share of it.
+        if term.kind != "fixed":
+            place += _over_people(draws, card, frame, term) if known is None else known
+    return {"vpc": variance_partition(strata, inner, place=place)}
 
 
 def _individual(

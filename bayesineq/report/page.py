@@ -203,6 +203,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "trusted": content.diagnosis.passed,
         "failed": int(failed),
         "checks": _checks(content.diagnosis),
+        "graph": content.diagnosis.graph,
         "quality": content.quality,
         "terms": _terms(card),
         "words": _words(),

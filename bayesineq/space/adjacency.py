@@ -46,13 +46,33 @@ class Adjacency:
         return len(self.areas)
 
     def __repr__(self) -> str:
-        sizes = np.bincount(self.component)
-        return f"Adjacency({len(self)} areas, {len(self.edges)} edges, components of {sizes.tolist()[:_SHOWN]})"
+        sizes = self.component_sizes
+        parts = f"{len(sizes)} component" + ("s" if len(sizes) != 1 else "")
+        shown = ", ".join(map(str, sizes[:_SHOWN])) + (", ..." if len(sizes) > _SHOWN else "")
+        return f"Adjacency({len(self)} areas, {len(self.edges)} edges, {parts} of {shown}; islands: {self.n_island})"
 
     @property
     def component_sizes(self) -> NDArray[np.int64]:
         """Number of areas in each component, shape (n_component,)."""
         return np.bincount(self.component)
+
+    @property
+    def n_island(self) -> int:
+        """Number of areas without a neighbour."""
+        return int((self.component_sizes == 1).sum())
+
+    @property
+    def words(self) -> str:
+        """How the map hangs together, in words: components, their sizes, and islands."""
+        sizes = self.component_sizes
+        pairs = f"{len(self):,} areas, {len(self.edges):,} pairs of neighbours"
+        if len(sizes) == 1:
+            return f"{pairs}; the map is one component" + ("" if len(self) > 1 else ", an area without neighbours")
+        shown = ", ".join(f"{size:,}" for size in sizes[:_SHOWN])
+        more = f" and {len(sizes) - _SHOWN:,} smaller" if len(sizes) > _SHOWN else ""
+        alone = f"{self.n_island:,} of them single areas" if self.n_island != 1 else "1 of them a single area"
+        islands = f"{alone} without neighbours (islands)" if self.n_island else "no area is without neighbours"
+        return f"{pairs}; the map falls into {len(sizes):,} components ({shown}{more} areas), {islands}"
 
     def laplacian(self) -> csr_array:
         """

@@ -69,11 +69,21 @@ def test_shares_of_variance(fitted, result):
     area = frame.groupby("area", observed=True)["population"].sum()
     place = spread(fitted["posterior"]["place"].to_numpy().reshape(10, -1), area)
     total = between + place + np.pi**2 / 3
-    np.testing.assert_allclose(result["vpc"].to_numpy().ravel(), between / total, rtol=1e-9)
-    np.testing.assert_allclose(result["vpc_interaction"].to_numpy().ravel(), crossed / total, rtol=1e-9)
+    np.testing.assert_allclose(result["between_share"].to_numpy().ravel(), between / total, rtol=1e-9)
+    np.testing.assert_allclose(result["interaction_share"].to_numpy().ravel(), crossed / total, rtol=1e-9)
     np.testing.assert_allclose(result["additive_share"].to_numpy().ravel(), 1 - crossed / between, rtol=1e-9)
     odds = np.exp(0.6744897501960817 * np.sqrt(2 * between))
     np.testing.assert_allclose(result["median_odds_ratio"].to_numpy().ravel(), odds, rtol=1e-9)
+
+
+def test_vpc_is_that_of_the_literature(fitted, result, make, outcome_card, table):
+    """Evans et al. 2024: sigma_u^2 / (sigma_u^2 + pi^2 / 3) of the strata's term; further random terms are levels."""
+    null = make(table, outcome_card(BINOMIAL, STRATA))
+    sigma = null["posterior"]["strata.sigma"] ** 2
+    np.testing.assert_allclose(intersectional(null)["vpc"], sigma / (sigma + np.pi**2 / 3), rtol=1e-9)
+    sigma, place = fitted["posterior"]["strata.sigma"] ** 2, fitted["posterior"]["place.sigma"] ** 2
+    np.testing.assert_allclose(result["vpc"], sigma / (sigma + place + np.pi**2 / 3), rtol=1e-9)
+    assert "vpc" not in intersectional(fitted, ["imd_decile", "ethnicity"])  # no term has an effect for each of these
 
 
 def test_discriminatory_accuracy_is_the_chance_of_pairs(fitted, result):
@@ -110,7 +120,7 @@ def test_pure_main_effects_leave_no_interaction(fitted):
     got = intersectional(tree)
     np.testing.assert_allclose(got["interaction"], 0, atol=1e-12)
     np.testing.assert_allclose(got["additive_share"], 1, rtol=1e-12)
-    np.testing.assert_allclose(got["vpc_interaction"], 0, atol=1e-12)
+    np.testing.assert_allclose(got["interaction_share"], 0, atol=1e-12)
 
 
 def test_strata_without_people_are_left_out(fitted):
@@ -141,7 +151,9 @@ def test_variance_between_individuals(make, outcome_card, table, likelihood):
         "poisson": np.log(1 + 1 / mean),
         "negative_binomial": np.log(1 + 1 / mean + 1 / size),
     }[likelihood]
-    np.testing.assert_allclose(got["vpc"].to_numpy().ravel(), between / (between + inner), rtol=1e-9)
+    np.testing.assert_allclose(got["between_share"].to_numpy().ravel(), between / (between + inner), rtol=1e-9)
+    sigma = data["strata.sigma"].to_numpy().ravel() ** 2
+    np.testing.assert_allclose(got["vpc"].to_numpy().ravel(), sigma / (sigma + inner), rtol=1e-9)
     assert "discriminatory_accuracy" not in got
     assert ("median_odds_ratio" in got) == (likelihood != "gaussian")
 
