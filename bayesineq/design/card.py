@@ -114,6 +114,16 @@ class Outcome:
         """Role of the column that weighs rows when they are averaged, None where every row counts as one."""
         return next((r for r in ("population", "at_risk", "expected", "exposure") if r in self.columns), None)
 
+    @property
+    def weighs_people(self) -> bool:
+        """Whether that column, or the rows where there is none, counts people: expected events and exposure do not."""
+        return self.weight_role not in {"expected", "exposure"}
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether a mean times its denominator is a number of events."""
+        return self.link == "logit" or self.likelihood in COUNT_LIKELIHOODS
+
 
 @dataclass(frozen=True, slots=True)
 class Term:

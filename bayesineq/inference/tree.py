@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.design.events import FEW_EVENTS, few_events
 from bayesineq.design.matrix import Design
 from bayesineq.design.order import order_attributes
 from bayesineq.dims import ROW, SAMPLE_DIMS
@@ -57,8 +58,8 @@ def posterior_tree(
     Returns
     -------
     DataTree
-        Groups `posterior`, `constant_data` and, where given, `sample_stats` and `checks`. Observed counts
-        are not kept. It is a working file all the same, and says so.
+        Groups `posterior`, `constant_data` and, where given, `sample_stats` and `checks`; with expected counts or
+        exposure also `few_events`. Observed counts are not kept. It is a working file all the same, and says so.
     """
     card = design.card
     dims = {card.variable(block.term.name): block.dims for block in design.blocks}
@@ -75,6 +76,8 @@ def posterior_tree(
     groups: dict[str, xr.Dataset] = {"/posterior": posterior, "/constant_data": _constant(design)}
     if sample_stats:
         groups["/sample_stats"] = xr.Dataset({k: (SAMPLE_DIMS, v) for k, v in sample_stats.items()})
+    if (few := few_events(design)) is not None:
+        groups[f"/{FEW_EVENTS}"] = few
     if checks:
         groups["/checks"] = xr.Dataset({k: ((ROW,), v) for k, v in checks.items()})
     tree = xr.DataTree.from_dict(groups, name="posterior")

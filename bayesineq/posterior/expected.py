@@ -50,7 +50,8 @@ def expected(
         Mean outcome on the scale of the response. Coordinate `population` (dims by) holds the summed weights. Groups
         without anybody are left out and named in the attribute `left_out`; where several columns are crossed, a cell
         without anybody is missing. Attributes: `scale` ("proportion", "rate ratio", "rate", "mean"), `units`,
-        `outcome`, `link`, `more_is` ("worse" or "better") and the provenance of the posterior. The levels of each
+        `outcome`, `link`, `more_is` ("worse" or "better"), `weights` (what `population` counts: the role of its column,
+        such as "at_risk" or "expected", or "rows") and the provenance of the posterior. The levels of each
         dimension stand in rank order and carry `ordered` (1 where an order was declared: by the card, the schema or an
         ordered category, never because they are numbers), `gradient` (1 where a slope over them says something about
         inequality: ordered, and neither time nor age) and, where it is 0 although they are ordered, `no_gradient`.
@@ -284,7 +285,12 @@ def groups_of(frame: pd.DataFrame, names: list[str]) -> tuple[list[NDArray[np.ge
 
 
 def _said_of(outcome: Outcome) -> dict[str, str]:
-    return {"outcome": outcome.name, "link": outcome.link, "more_is": outcome.more_is}
+    return {
+        "outcome": outcome.name,
+        "link": outcome.link,
+        "more_is": outcome.more_is,
+        "weights": outcome.weight_role or "rows",
+    }
 
 
 def _with_order(value: xr.DataArray, post: xr.DataTree, dim: str, given: pd.Series | None) -> xr.DataArray:

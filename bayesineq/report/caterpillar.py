@@ -126,14 +126,15 @@ def plot_caterpillar(
     n_draw = values.sizes["chain"] * values.sizes["draw"]
     caption = (
         f"Dots and lines: posterior means with {100 * prob:.0f}% credible intervals of value (left) and rank (right). "
-        f"Orange is very likely above the average (dashed line), blue very likely below, grey not settled. Half of the "
+        f"Dark orange is above the average (dashed line) with a probability of 95% or more, dark blue below it; paler "
+        f"ones with 80% or more; grey is not settled. Half of the "
         f"ranks are uncertain by {wide.median():.0f} places or more{misled}. Direction: {direction(more_is)}."
     )
     top = table.iloc[0]
     alt = (
         f"Caterpillar plot. {title}. Highest: {top['label']}, {with_unit(float(top['mean']), unit)}, rank between "
         f"{top['rank_lower']:.0f} and {top['rank_upper']:.0f}, above the average with a probability of "
-        f"{percent(float(top['above']), n_draw)}. {int((table['above'] >= SURE).sum()):,} are very likely above the "
-        f"average and {int((table['above'] <= 1 - SURE).sum()):,} below."
+        f"{percent(float(top['above']), n_draw)}. {int((table['above'] >= SURE).sum()):,} are above the average "
+        f"and {int((table['above'] <= 1 - SURE).sum()):,} below it, each with a probability of 95% or more."
     )
     return Chart(figure, title, caption, alt, table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from bayesineq.posterior.diagnose import Diagnosis, diagnose
 from bayesineq.posterior.population import card_of, population, provenance
 from bayesineq.report.alike import alike
 from bayesineq.report.checks import plot_calibration, plot_prior_posterior
+from bayesineq.report.disclosed import Cover
 from bayesineq.report.disclosed import cover as covered
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.explorer import Explorer, explorer
@@ -34,6 +35,7 @@ from bayesineq.report.sections import (
     map_section,
 )
 from bayesineq.report.style import Chart
+from bayesineq.report.withheld import withheld_words
 from bayesineq.report.words import Statement
 from bayesineq.tables.disclosure import DEFAULT_RULE, SUPPRESSED, Rule, shown_count
 
@@ -74,6 +76,8 @@ class Content:
         The average of everyone, with its interval.
     rule : Rule
         How small counts were treated.
+    withheld : tuple of str
+        How many groups of each dimension are withheld, in words; none where all are shown.
     explorer : Explorer or None
         The explorer, where it was asked for.
     audit : DataFrame or None
@@ -92,6 +96,7 @@ class Content:
     provenance: Mapping[str, str]
     overall: str
     rule: Rule
+    withheld: tuple[str, ...] = ()
     explorer: Explorer | None = None
     audit: pd.DataFrame | None = None
 
@@ -161,7 +166,7 @@ def gather(
                 core20 = core20_table(frame, like.values, dim, given=like.given)
         else:
             section = group_section(frame, crude, like, dim)
-        sections.append(section)
+        sections.append(_with_withheld(section, cover, dim))
         # Older people are ill more often: that is no inequality, so age and sex keep to their own sections.
         if dim not in (AGE, SEX):
             answer.extend(section.statements)
@@ -183,7 +188,7 @@ def gather(
         section = map_section(frame, shapes, place, names)
         found = explorer(frame, areas, names, code=code, parts=parts) if with_explorer else None
         unmapped = len(shapes) - len(post["posterior"][place])
-        sections.append(section)
+        sections.append(_with_withheld(section, cover, place))
         answer.extend(section.statements)
     mean, (lower, upper) = float(everyone.mean()), ends(everyone, prob)
     unknown = _unknown(frame)
@@ -200,9 +205,15 @@ def gather(
         provenance={key: str(value) for key, value in provenance(post).items()},
         overall=estimate(mean, lower, upper, unit),
         rule=rule,
+        withheld=tuple(said.text for dim in card.dims if (said := withheld_words(cover, dim)) is not None),
         explorer=found,
         audit=cover.audit,
     )
+
+
+def _with_withheld(section: Section, cover: Cover, dim: str) -> Section:
+    said = withheld_words(cover, dim)
+    return section if said is None else replace(section, statements=(said, *section.statements))
 
 
 def _names(areas: gpd.GeoDataFrame, shapes: Outline) -> dict[str, str]:
@@ -236,7 +247,7 @@ def _quality(frame: Frame, unknown: Mapping[str, str], unmapped: int) -> Table:
     rows: list[Row] = [
         (
             f"{frame.size_name.capitalize()} behind the estimates",
-            shown_count(float(people[POPULATION].sum()), frame.rule),
+            frame.size(float(people[POPULATION].sum())),
         ),
         ("Cells (combinations of groups and areas) that were fitted", shown_count(len(people), frame.rule)),
     ]

@@ -13,12 +13,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.card import ModelCard
+from bayesineq.design.events import FEW_EVENTS, MORE_EVENTS, SOME_EVENTS
 from bayesineq.dims import ETHNICITY, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of, population
 from bayesineq.report.labels import DEPRIVATION
-from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
+from bayesineq.report.steadied import Sizes, rounded, steady
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
 from bayesineq.tables.suppression import AUDIT, withheld
 
 PEOPLE: Final = "people"
@@ -26,11 +28,8 @@ EVENTS: Final = "events"
 OTHERS: Final = "people without the event"
 
 _MOST: Final = 200_000
-_FINE: Final = 20
-_RATIO: Final = 1.1
 
 type Level = tuple[str, ...]
-type Float = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
@@ -43,15 +42,19 @@ class Cover:
     ----------
     rule : Rule
         Threshold and rounding.
+    judges_people : bool
+        Whether weights count people, so that few of them are withheld.
     counts : bool
-        Whether values times people are counts.
+        Whether values times denominators are counts.
     proportion : bool
         Whether values are proportions, so that people without the event are counts too.
     draws : Mapping of tuple of str to DataArray
         By dimensions: draws that may be shown, see `steady`; one dimension without the levels that are withheld, two
         with those missing.
     people : Mapping of tuple of str to DataArray
-        By dimensions: people of every group, withheld or not.
+        By dimensions: people of every group, withheld or not; the weights of its rows where they count no people.
+    sizes : Mapping of tuple of str to Sizes
+        By dimensions: what makes the rates of every group into events.
     hidden : Mapping of tuple of str to DataArray
         By dimensions: True where a group is withheld.
     audit : DataFrame
@@ -59,10 +62,12 @@ class Cover:
     """
 
     rule: Rule
+    judges_people: bool
     counts: bool
     proportion: bool
     draws: Mapping[Level, xr.DataArray]
     people: Mapping[Level, xr.DataArray]
+    sizes: Mapping[Level, Sizes]
     hidden: Mapping[Level, xr.DataArray]
     audit: pd.DataFrame
 
@@ -126,7 +131,7 @@ class Cover:
         """
         kept = ~self.hidden[(dim,)].sel({dim: values[dim]}).to_numpy()
         people = self.people[(dim,)].sel({dim: values[dim]})
-        shown = _dressed(values, people, self).isel({dim: kept})
+        shown = _dressed(values, people, self.sizes[(dim,)].at(dim, values[dim]), self).isel({dim: kept})
         return shown.assign_attrs(withheld=int((~kept).sum()))
 
 
@@ -154,32 +159,43 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     Counts are implied: people times the posterior mean of their rate. A group is withheld where its people, events, or
     people without the event are small, or could be worked out by subtraction within any of these tables by a reader
     who knew every other implied count exactly. Pooling in a model does not exempt a rate.
+
+    Expected events and exposure are not people: people are judged where the card names a population, and events by
+    what was observed, see `bayesineq.design.events.few_events`. A group in which nobody had an event may be shown.
     """
     card = card_of(post)
-    counts = card.outcome.link in {"logit", "log"}
-    proportion = card.outcome.link == "logit"
+    outcome = card.outcome
+    counts, proportion = outcome.counts_events, outcome.link == "logit"
     given = {level: expected(post, by=list(level)) for level in _levels(card, also)}
     people = {level: values[POPULATION].reset_coords(drop=True).astype(float) for level, values in given.items()}
-    columns = [PEOPLE, *([EVENTS] if counts else []), *([OTHERS] if proportion else [])]
+    sizes = {level: sizes_of(post, level, values) for level, values in given.items()}
+    columns = [
+        *([PEOPLE] if outcome.weighs_people else []),
+        *([EVENTS] if counts else []),
+        *([OTHERS] if proportion else []),
+    ]
     nested = _nested(post, list(given))
-    tables, places = {}, {}
-    for level, values in given.items():
-        table, at = _table(values, level, nested.get(level, {}))
-        tables[(*level, *nested.get(level, {}))] = table
-        places[level] = at
-    found, audit = withheld(tables, columns, Rule(rule.threshold, 1), most=_MOST) if rule.threshold else ({}, _NOTHING)
-    hidden: dict[Level, xr.DataArray] = {}
-    draws: dict[Level, xr.DataArray] = {}
+    tables, places, small = {}, {}, {}
     for level, values in given.items():
         key = (*level, *nested.get(level, {}))
-        mask = np.zeros(values[POPULATION].size, dtype=bool)
+        tables[key], places[level] = _table(values, level, nested.get(level, {}), sizes[level])
+        if (known := sizes[level].known) is not None:
+            held, events = known.to_numpy().ravel()[places[level]], tables[key][EVENTS].to_numpy()
+            small[key, EVENTS] = few_of(held, events, known.attrs["threshold"], rule)
+    exact = Rule(rule.threshold, 1)
+    found, audit = withheld(tables, columns, exact, most=_MOST, small=small) if rule.threshold else ({}, _NOTHING)
+    hidden: dict[Level, xr.DataArray] = {}
+    draws: dict[Level, xr.DataArray] = {}
+    for level in given:
+        key = (*level, *nested.get(level, {}))
+        mask = np.zeros(people[level].size, dtype=bool)
         for column in columns:
             if (key, column) in found:
                 mask[places[level]] |= found[key, column]
         hidden[level] = people[level].copy(data=mask.reshape(people[level].shape)).rename("hidden")
-    whole = Cover(rule, counts, proportion, draws, people, hidden, audit)
+    whole = Cover(rule, outcome.weighs_people, counts, proportion, draws, people, sizes, hidden, audit)
     for level, values in given.items():
-        shown = _dressed(values, people[level], whole)
+        shown = _dressed(values, people[level], sizes[level], whole)
         if len(level) == 1:
             shown = shown.isel({level[0]: ~hidden[level].to_numpy()})
         else:
@@ -191,65 +207,9 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     return whole
 
 
-def steady(draws: Float, people: Float, rule: Rule, *, proportion: bool) -> Float:
-    r"""
-    Draws of rates from which a count is told no closer than the rounded count tells it.
-
-    Parameters
-    ----------
-    draws : ndarray, shape (n_draw, n_group)
-        Draws of each group's rate.
-    people : ndarray, shape (n_group,)
-        Denominators.
-    rule : Rule
-        Rounding; with a base of 1 draws are left as they are.
-    proportion : bool
-        Whether rates end at 1; those above one half are steadied from that end.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, n_group)
-        Draws whose mean is the rounded count over the rounded denominator, as Hospital Episode Statistics take
-        percentages, and whose spread is a function of that and of how strongly the group was pooled, to one part in
-        ten.
-
-    Notes
-    -----
-    Everything that is worked out from these draws, be it an interval, an exceedance or an index, tells no more than
-    they do: no later step can undo the rounding. With :math:`y = N \bar r` and :math:`c = y\,(s / \bar r)^2`, the mean
-    becomes :math:`y'/N'` and the coefficient of variation :math:`\sqrt{c'/y'}`; draws keep their shape, to a twentieth
-    of a standard deviation.
-    """
-    if rule.base == 1 or not draws.shape[1]:
-        return draws
-    mean = draws.mean(axis=0)
-    flip = proportion & (mean > 0.5)
-    side = np.where(flip, 1.0 - draws, draws)
-    middle, spread = np.where(flip, 1.0 - mean, mean), side.std(axis=0)
-    # Draws that are all alike have no shape to keep, only the dust of arithmetic.
-    spread = np.where(spread > 1e-9 * middle, spread, 0.0)
-    count = middle * people
-    with np.errstate(divide="ignore", invalid="ignore"):
-        target = np.maximum(_rounded(count, rule), rule.base) / np.maximum(_rounded(people, rule), rule.base)
-        noise = np.where((spread > 0) & (count > 0), (spread / middle) ** 2 * count, 1.0)
-        noise = _RATIO ** np.round(np.log(noise) / np.log(_RATIO))
-        wide = target * np.sqrt(noise / np.maximum(_rounded(count, rule), rule.base))
-        z = np.where(spread > 0, (side - middle) / spread, 0.0)
-    z = np.round(z * _FINE) / _FINE
-    moved = np.maximum(target + wide * (z - z.mean(axis=0)), 0.0)
-    moved = np.where(count > 0, moved, side)
-    if proportion:
-        moved = np.minimum(moved, 1.0)
-    return np.where(flip, 1.0 - moved, moved)
-
-
 _NOTHING: Final = pd.DataFrame(
     [("all", "all", "all", "nothing: disclosure control was switched off with a threshold of 0")], columns=list(AUDIT)
 )
-
-
-def _rounded(count: Float, rule: Rule) -> Float:
-    return np.asarray(np.floor(count / rule.base + 0.5) * rule.base)
 
 
 def _levels(card: ModelCard, also: Sequence[Sequence[str]]) -> list[Level]:
@@ -275,15 +235,81 @@ def _nested(post: xr.DataTree, levels: Sequence[Level]) -> dict[Level, dict[str,
     return found
 
 
+def sizes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> Sizes:
+    """
+    Denominators of a table's rates, and what is known of its events.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    level : tuple of str
+        Dimensions of the table.
+    values : DataArray, dims (chain, draw, *level)
+        As of `expected`.
+
+    Returns
+    -------
+    Sizes
+        For rates of people, the people; else events expected, or exposure, of each group.
+    """
+    outcome = card_of(post).outcome
+    base = values[POPULATION].reset_coords(drop=True).astype(float)
+    offset = {"expected", "exposure"} & set(outcome.columns)
+    if not offset or not outcome.counts_events:
+        return Sizes(base, True, None)
+    if outcome.weighs_people:
+        # Ratios are averaged over people here; events are ratios times what was expected, row by row.
+        rows = population(post).assign(**{POPULATION: np.exp(post["constant_data"]["offset"].to_numpy())})
+        other = expected(post, rows, by=list(level))
+        events = (abs(other.mean(SAMPLE_DIMS)) * other[POPULATION]).drop_vars(POPULATION).reindex_like(base)
+        rate = abs(values.mean(SAMPLE_DIMS)).drop_vars(POPULATION)
+        base = (events / rate.where(rate > 0)).fillna(0.0).transpose(*level)
+    known = None
+    if FEW_EVENTS in post.children:
+        classes = post[FEW_EVENTS].to_dataset()
+        name = next((n for n, array in classes.data_vars.items() if set(array.dims) == set(level)), None)
+        if name is not None:
+            known = classes[name].sel({dim: values[dim] for dim in level}).transpose(*level)
+            known.attrs["threshold"] = classes.attrs["threshold"]
+    return Sizes(base, False, known)
+
+
+def few_of(known: NDArray[np.int8], events: NDArray[np.float64], kept: int, rule: Rule) -> Mask:
+    """
+    Groups with few events as they were observed; above the threshold that was kept, also as they are implied.
+
+    Parameters
+    ----------
+    known : ndarray of int8, shape (n_group,)
+        Classes of `few_events`.
+    events : ndarray, shape (n_group,)
+        Implied counts.
+    kept : int
+        The threshold that was kept.
+    rule : Rule
+        Threshold wanted.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_group,)
+        True where events are few.
+    """
+    small = known == SOME_EVENTS
+    if rule.threshold > kept:
+        small |= (known == MORE_EVENTS) & is_small(events, rule)
+    return np.asarray(small)
+
+
 def _table(
-    values: xr.DataArray, level: Level, nested: Mapping[str, Mapping[object, object]]
+    values: xr.DataArray, level: Level, nested: Mapping[str, Mapping[object, object]], sizes: Sizes
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Implied counts of a table's cells that somebody is in, and where each stands among all its cells."""
     people = values[POPULATION].transpose(*level).to_numpy().astype(float)
     rate = values.mean(SAMPLE_DIMS).transpose(*level).to_numpy()
     at = np.flatnonzero(people.ravel() > 0)
     size = people.ravel()[at]
-    events = np.abs(rate.ravel()[at]) * size
+    events = np.abs(rate.ravel()[at]) * sizes.base.transpose(*level).to_numpy().astype(float).ravel()[at]
     index = np.unravel_index(at, people.shape) if level else ()
     columns: dict[str, object] = {
         dim: values[dim].to_numpy()[k].astype(object) for dim, k in zip(level, index, strict=True)
@@ -293,16 +319,25 @@ def _table(
     return pd.DataFrame(columns | counted, index=range(len(at))), at
 
 
-def _dressed(values: xr.DataArray, people: xr.DataArray, whole: Cover) -> xr.DataArray:
+def _dressed(values: xr.DataArray, people: xr.DataArray, sizes: Sizes, whole: Cover) -> xr.DataArray:
     """Steadied draws with rounded people."""
     dims = [str(dim) for dim in values.dims if dim not in SAMPLE_DIMS]
     ordered = values.transpose(*SAMPLE_DIMS, *dims)
-    size = people.transpose(*dims).to_numpy().astype(np.float64)
+    weight = people.transpose(*dims).to_numpy().astype(np.float64)
     if whole.counts:
+        size = sizes.base.transpose(*dims).to_numpy().astype(np.float64).ravel()
         flat = ordered.to_numpy().reshape(-1, size.size).astype(np.float64)
         held = np.flatnonzero(np.isfinite(flat).all(axis=0))
+        known = None if sizes.known is None else sizes.known.transpose(*dims).to_numpy().ravel()[held]
         moved = flat.copy()
-        moved[:, held] = steady(flat[:, held], size.ravel()[held], whole.rule, proportion=whole.proportion)
+        moved[:, held] = steady(
+            flat[:, held],
+            size[held],
+            whole.rule,
+            proportion=whole.proportion,
+            are_people=sizes.are_people,
+            known=known,
+        )
         ordered = ordered.copy(data=moved.reshape(ordered.shape))
-    rounded = _rounded(size, whole.rule) if whole.rule.base > 1 else size
-    return ordered.assign_coords({POPULATION: (dims, rounded)})
+    people_too = whole.rule.base > 1 and values.attrs.get("weights") not in {"expected", "exposure"}
+    return ordered.assign_coords({POPULATION: (dims, rounded(weight, whole.rule) if people_too else weight)})

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from bayesineq.dims import AREA, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import GraphError
 from bayesineq.report.areas import Classes, area_table, fixed_classes, quantile_classes
+from bayesineq.report.groups import may_not_be_shown
 from bayesineq.report.numbers import decimals
 from bayesineq.report.outline import Outline
 from bayesineq.report.parts import Frame
-from bayesineq.tables.disclosure import implied_small
 
 _THRESHOLDS: Final = 25
 _ROOM: Final = (0.02, 0.98)
@@ -244,9 +244,7 @@ def rings(shapes: NDArray[np.object_]) -> list[list[list[list[int]]]]:
 def _summary(frame: Frame, values: xr.DataArray) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """The table of areas, and which may be shown."""
     table = area_table(values, prob=frame.prob)
-    people = values[POPULATION].to_series().reindex(table.index).to_numpy(dtype=float)
-    rate = table["mean"].abs().to_numpy() if frame.counts else np.ones(len(table))
-    return table, ~implied_small(rate, people, frame.rule) & table["mean"].notna().to_numpy()
+    return table, ~may_not_be_shown(values, AREA, frame.rule) & table["mean"].notna().to_numpy()
 
 
 def _thresholds(means: NDArray[np.float64], factor: float, average: float) -> tuple[tuple[float, ...], int]:

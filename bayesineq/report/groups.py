@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.summarise import by_level
 from bayesineq.report.labels import Labels, level_labels, unknown_levels
 from bayesineq.report.numbers import Unit, estimate
-from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, implied_small
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, implied_small, is_small
 
 _COUNTED = ("proportion", "rate", "rate ratio")
 
@@ -47,7 +47,8 @@ def group_table(
     rule : Rule
         When a count is small.
     counts : bool
-        Whether values times population are counts of people or events, as with proportions and rates.
+        Whether values times population are counts of people or events, as with proportions and rates; the attributes
+        `scale` and `weights` of `expected` go before it.
     withheld : sequence
         Levels that are not among the values because they may not be shown: their rows hold no number.
 
@@ -75,8 +76,7 @@ def group_table(
     table["unknown"] = unknown_levels(dim, levels, labels)
     people = table[POPULATION].to_numpy(dtype=float)
     table["share"] = people / people.sum()
-    rate = table["mean"].abs().to_numpy() if counts else 1.0
-    table["hidden"] = implied_small(rate, people, rule)
+    table["hidden"] = small_groups(values, table["mean"].to_numpy(), people, rule, counts=counts)
     if len(withheld):
         table = _with_withheld(table, dim, list(withheld), labels)
     return table[list(GROUP_COLUMNS)]
@@ -111,9 +111,45 @@ def may_not_be_shown(values: xr.DataArray, dim: str, rule: Rule = DEFAULT_RULE) 
     """
     if POPULATION not in values.coords or values[POPULATION].dims != (dim,):
         return np.zeros(values.sizes[dim], dtype=bool)
-    rate = np.abs(values.mean(("chain", "draw")).to_numpy())
-    counted = values.attrs.get("scale") in _COUNTED
-    return np.asarray(implied_small(rate if counted else np.ones_like(rate), values[POPULATION].to_numpy(), rule))
+    mean = values.mean(("chain", "draw")).to_numpy()
+    return small_groups(values, mean, values[POPULATION].to_numpy(), rule, counts=False)
+
+
+def small_groups(
+    values: xr.DataArray, mean: ArrayLike, population: ArrayLike, rule: Rule, *, counts: bool
+) -> NDArray[np.bool_]:
+    """
+    Tell which groups have few people or events, by what their weights count.
+
+    Parameters
+    ----------
+    values : DataArray
+        Where the groups come from: of its attributes, `withheld` says that a cover has judged them already, `scale`
+        and `weights` what values and weights are, as `expected` says it.
+    mean, population : array_like, shape (...)
+        Value and weight of each group; a missing value is nobody's, or under a cover one that is withheld.
+    rule : Rule
+        When a count is small.
+    counts : bool
+        Where the attributes do not tell: whether values times weights are counts.
+
+    Returns
+    -------
+    ndarray of bool, shape (...)
+        True where people, or events, are few. Expected events and exposure are not people and are not judged.
+    """
+    rate = np.nan_to_num(np.abs(np.asarray(mean, dtype=np.float64)))
+    weight = np.asarray(population, dtype=np.float64)
+    if "withheld" in values.attrs:
+        return np.asarray(~np.isfinite(np.asarray(mean, dtype=np.float64)) & (weight > 0))
+    scale, kind = values.attrs.get("scale"), values.attrs.get("weights")
+    if kind in {"expected", "exposure"}:
+        return is_small(rate * weight, rule)
+    counted = scale in _COUNTED if scale is not None else counts
+    # Averaged over people, a ratio or a rate times them is no number of events.
+    if counted and not (kind == "population" and scale in {"rate", "rate ratio"}):
+        return implied_small(rate, weight, rule)
+    return is_small(weight, rule)
 
 
 def groups_in_words(table: pd.DataFrame, unit: Unit) -> str:

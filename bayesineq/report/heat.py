@@ -12,6 +12,7 @@ from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.summarise import by_level
 from bayesineq.report.described import described
+from bayesineq.report.groups import small_groups
 from bayesineq.report.labels import Labels, dimension_label, level_labels
 from bayesineq.report.numbers import Unit, decimals, with_unit, write
 from bayesineq.report.style import (
@@ -29,7 +30,7 @@ from bayesineq.report.style import (
     readable_on,
 )
 from bayesineq.report.words import sentence
-from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, implied_small
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
 
 if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
@@ -90,8 +91,7 @@ def heat_data(
         levels = list(values[dim].to_numpy())
         names = dict(zip(levels, level_labels(dim, levels, labels), strict=True))
         table[name] = table[dim].map(names)
-    rate = table["mean"].abs().to_numpy() if counts else np.ones(len(table))
-    table["hidden"] = implied_small(rate, table[POPULATION].to_numpy(dtype=float), rule)
+    table["hidden"] = small_groups(values, table["mean"].to_numpy(), table[POPULATION].to_numpy(), rule, counts=counts)
     return table[[rows, columns, "row", "column", POPULATION, "mean", "lower", "upper", "hidden"]]
 
 

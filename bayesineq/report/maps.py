@@ -104,7 +104,8 @@ def map_posterior(
     if statistic not in STATISTICS:
         raise MeasureError(f"statistic={statistic!r} is not known; choose one of {list(STATISTICS)}")
     table = area_table(values, threshold=threshold, prob=prob)
-    table.loc[may_not_be_shown(values, AREA, rule)] = np.nan
+    small = may_not_be_shown(values, AREA, rule)
+    table.loc[small] = np.nan
     return draw_map(
         table,
         areas if isinstance(areas, Outline) else outline(areas),
@@ -114,6 +115,7 @@ def map_posterior(
         outcome=outcome,
         unit=unit,
         more_is=more_is,
+        withheld=int(small.sum()) + int(values.attrs.get("withheld", 0)),
     )
 
 
@@ -127,6 +129,7 @@ def draw_map(
     outcome: str = "outcome",
     unit: Unit = PLAIN,
     more_is: MoreIs = "worse",
+    withheld: int = 0,
 ) -> Chart:
     """
     Draw a summary of every area.
@@ -139,6 +142,8 @@ def draw_map(
         Boundaries.
     statistic, threshold, prob, outcome, unit, more_is
         As in `map_posterior`.
+    withheld : int
+        How many of the areas without a value are withheld because of small counts; the caption says so.
 
     Returns
     -------
@@ -163,12 +168,19 @@ def draw_map(
     counts = np.bincount(classes.member[classes.member >= 0], minlength=len(labels))
     caption = (
         f"{len(rows) - missing:,} areas with an estimate"
-        + (f", {missing:,} without (hatched)" if missing else "")
+        + (f", {missing:,} {_without(missing, withheld)} (hatched)" if missing else "")
         + f". {_how_to_read(statistic, more_is, prob)}{f' {shapes.note}' if shapes.note else ''}"
     )
     parts = "; ".join(f"{label}: {count:,} areas" for label, count in zip(labels, counts, strict=True))
     alt = f"Map. {title}. {parts}" + (f"; {_MISSING_WORDS}: {missing:,} areas" if missing else "") + "."
     return Chart(figure, title, caption, alt, rows.reset_index())
+
+
+def _without(missing: int, withheld: int) -> str:
+    if not withheld:
+        return "without"
+    few = "withheld because of small counts"
+    return few if withheld >= missing else f"without, of which {withheld:,} are {few}"
 
 
 def by_code(table: pd.DataFrame, shapes: Outline) -> pd.DataFrame:

@@ -15,11 +15,11 @@ from bayesineq.measures.simple import difference, ratio
 from bayesineq.measures.slope import rii, sii
 from bayesineq.posterior.lift import in_rank_order, over_draws
 from bayesineq.report.draws import ends, flat
+from bayesineq.report.groups import small_groups
 from bayesineq.report.labels import dimension_label, ends_in_words
 from bayesineq.report.numbers import PLAIN, Unit, estimate
 from bayesineq.report.parts import Frame, Row, Table
 from bayesineq.report.words import sentence
-from bayesineq.tables.disclosure import implied_small
 
 
 def inequality_table(frame: Frame, values: xr.DataArray, dim: str, *, given: str = "") -> Table:
@@ -91,8 +91,7 @@ def core20_table(frame: Frame, values: xr.DataArray, dim: str, *, given: str = "
         return None
     core = draws[:, most] @ (people[most] / sizes[0])
     rest = draws[:, ~most] @ (people[~most] / sizes[1])
-    rates = np.array([core.mean(), rest.mean()]) if frame.counts else np.ones(2)
-    if implied_small(np.abs(rates), sizes, frame.rule).any():
+    if small_groups(values, [core.mean(), rest.mean()], sizes, frame.rule, counts=frame.counts).any():
         return None
 
     def shown(name: str, value: NDArray[np.float64], unit: Unit, places: int | None = None, gap: bool = False) -> Row:

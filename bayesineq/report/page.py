@@ -195,6 +195,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "contents": anchors,
         "answer": content.answer,
         "unknown": _unknown(content),
+        "withheld": content.withheld,
         "overall": content.overall,
         "direction": direction(card.outcome.more_is),
         "level": f"{100 * prob:.0f}%",

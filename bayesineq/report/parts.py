@@ -10,10 +10,10 @@ from bayesineq.design.card import ModelCard
 from bayesineq.dims import AREA
 from bayesineq.report.disclosed import Cover
 from bayesineq.report.labels import Labels
-from bayesineq.report.numbers import Unit
+from bayesineq.report.numbers import Unit, write
 from bayesineq.report.style import Chart
 from bayesineq.report.words import Statement
-from bayesineq.tables.disclosure import Rule
+from bayesineq.tables.disclosure import Rule, shown_count
 
 Row = tuple[str, ...]
 
@@ -113,3 +113,9 @@ class Frame:
         """What groups are counted in, such as "population" or "appointments"."""
         role = self.card.outcome.weight_role
         return self.card.outcome.columns[role].replace("_", " ") if role else "rows"
+
+    def size(self, value: float) -> str:
+        """Size of a group as it may be shown: people rounded, events expected and exposure as they are."""
+        if self.card.outcome.weighs_people:
+            return shown_count(value, self.rule)
+        return write(value, 0 if value >= 1_000 else 1)

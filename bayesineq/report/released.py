@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from bayesineq.decisions.local import local_risk
 from bayesineq.design.card import ModelCard
+from bayesineq.design.events import NO_EVENTS
 from bayesineq.dims import AREA, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import DisclosureError, PosteriorError
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.inequality import inequality_of
 from bayesineq.posterior.population import card_of
 from bayesineq.posterior.summarise import draws_of, summarise, variables
-from bayesineq.report.disclosed import cover
+from bayesineq.report.disclosed import cover, few_of, sizes_of
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
 from bayesineq.tables.suppression import AUDIT, SMALL
 
@@ -95,7 +96,7 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
     times a power of ten above `rule.base` times that.
     """
     card, table = card_of(post), summarise(post)
-    if card.outcome.link not in {"logit", "log"} or (rule.threshold == 0 and rule.base == 1):
+    if not card.outcome.counts_events or (rule.threshold == 0 and rule.base == 1):
         return table, cover(post, rule).audit
     whole = cover(post, rule)
     hidden, moved = [], []
@@ -227,12 +228,19 @@ def _effects(post: xr.DataTree, card: ModelCard, dims: tuple[str, ...], rule: Ru
     if dims and known:
         full = {dim: draws[dim].to_numpy() for dim in dims}
         rate, people = rate.reindex(full), people.reindex(full, fill_value=0.0)
-    size = people.to_numpy().astype(np.float64).ravel()
+    sizes = sizes_of(post, dims if known else (), values)
+    base = sizes.base.reindex(full, fill_value=0.0) if dims and known else sizes.base
+    size = base.to_numpy().astype(np.float64).ravel()
     share = np.nan_to_num(rate.to_numpy().astype(np.float64)).ravel()
     events = np.abs(share) * size
     proportion = card.outcome.link == "logit"
     others = np.maximum(size - events, 0.0) if proportion else events
-    small = is_small(size, rule) | is_small(events, rule) | is_small(others, rule)
+    few = is_small(people.to_numpy().ravel(), rule) if card.outcome.weighs_people else np.zeros(len(size), dtype=bool)
+    if sizes.known is None:
+        small = few | is_small(events, rule) | is_small(others, rule)
+    else:
+        seen = sizes.known.reindex(full, fill_value=NO_EVENTS) if dims and known else sizes.known
+        small = few | few_of(seen.to_numpy().ravel(), events, sizes.known.attrs["threshold"], rule)
     with np.errstate(divide="ignore"):
         move = np.where(size > 0, 1.0 / events + (1.0 / others if proportion else 0.0), 0.0)
     # A level without anybody shows its prior, which tells nothing.

@@ -17,7 +17,7 @@ from bayesineq.report.areas import area_table
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.forest import RATIO_NAMES, association_table, covariate_label, plot_associations, plot_forest
 from bayesineq.report.gradient import plot_gradient
-from bayesineq.report.groups import group_table
+from bayesineq.report.groups import group_table, may_not_be_shown
 from bayesineq.report.heat import plot_heat
 from bayesineq.report.hexagons import hexagons
 from bayesineq.report.labels import dimension_label, ends_in_words
@@ -26,7 +26,7 @@ from bayesineq.report.numbers import PLAIN, Unit, decimals, estimate, percent, w
 from bayesineq.report.outline import Outline
 from bayesineq.report.parts import Frame, Row, Section, Table
 from bayesineq.report.words import SURE, Statement, association, compare, groups, places, relative, sentence
-from bayesineq.tables.disclosure import SUPPRESSED, implied_small, shown_count
+from bayesineq.tables.disclosure import SUPPRESSED
 
 _LISTED_AREAS: Final = 15
 _TABLED_AREAS: Final = 1_000
@@ -169,7 +169,7 @@ def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd
         if hidden:
             rows.append((label, *[SUPPRESSED] * width))
             continue
-        cells = [label, shown_count(size, frame.rule), f"{100 * share:.1f}%"]
+        cells = [label, frame.size(size), f"{100 * share:.1f}%"]
         cells.append(estimate(mean, lower, upper, unit, places=places))
         if place[k] < 0:
             rows.append((*cells, *["not defined"] * 4))
@@ -301,11 +301,12 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
     Returns
     -------
     Section
-        With the areas that are very likely worse than the average.
+        With the areas that are worse than the average with a probability of 95% or more.
     """
     card = frame.card
     values = frame.cover.values(place).rename({place: AREA} if place != AREA else {})
     table = area_table(values, prob=frame.prob)
+    withheld = len(frame.cover.levels(place))
     charts = tuple(
         draw_map(
             table,
@@ -315,6 +316,7 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
             outcome=card.outcome.name,
             unit=frame.unit,
             more_is=card.outcome.more_is,
+            withheld=withheld,
         )
         for statistic in ("mean", "exceedance", "width")
     )
@@ -326,14 +328,13 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
         outcome=card.outcome.name,
         unit=frame.unit,
         more_is=card.outcome.more_is,
+        withheld=withheld,
     )
-    people = values[POPULATION].to_series().reindex(table.index)
-    rate = table["mean"].abs() if frame.counts else pd.Series(1.0, index=table.index)
-    table["hidden"] = implied_small(rate.to_numpy(), people.to_numpy(), frame.rule)
+    table["hidden"] = may_not_be_shown(values, AREA, frame.rule)
     gone = pd.Index([str(code) for code in frame.cover.levels(place)], name=AREA)
     table = table.reindex(table.index.union(gone))
     table["hidden"] = table["hidden"].fillna(True).astype(bool)
-    said = (places(table["exceedance"], outcome=card.outcome.name),)
+    said = (places(table["exceedance"], outcome=card.outcome.name, withheld=withheld),)
     draws = values.sizes["chain"] * values.sizes["draw"]
     return Section("Where", said, _area_tables(frame, table, names, draws), (*charts[:2], hexagonal, charts[2]))
 
@@ -359,7 +360,7 @@ def _area_tables(frame: Frame, table: pd.DataFrame, names: Mapping[str, str], dr
     if len(worst):
         made.append(
             Table(
-                f"Areas that are very likely (95% or more) worse than the average: the {len(worst)} with the "
+                f"Areas that are worse than the average with a probability of 95% or more: the {len(worst)} with the "
                 f"{'highest' if more else 'lowest'} estimates",
                 header,
                 rows(worst),

@@ -309,7 +309,9 @@ def association(
     )
 
 
-def places(exceedance: pd.Series, *, outcome: str, limit: str = "the average of all areas") -> Statement:
+def places(
+    exceedance: pd.Series, *, outcome: str, limit: str = "the average of all areas", withheld: int = 0
+) -> Statement:
     """
     Say in how many areas a threshold is very probably exceeded.
 
@@ -321,6 +323,8 @@ def places(exceedance: pd.Series, *, outcome: str, limit: str = "the average of 
         The outcome in words.
     limit : str
         The threshold in words.
+    withheld : int
+        How many areas are not among them because of small counts.
 
     Returns
     -------
@@ -333,8 +337,8 @@ def places(exceedance: pd.Series, *, outcome: str, limit: str = "the average of 
     open_ = total - above - below
     verb = "is" if above == 1 else "are"
     return Statement(
-        f"Of {total:,} areas, {above:,} {verb} very likely (95% or more) to have {outcome} above "
-        f"{limit} and {below:,} below it; for the other {open_:,} the data do not tell.",
+        f"Of {total:,} {'areas shown' if withheld else 'areas'}, {above:,} {verb} above {limit} in {outcome} and "
+        f"{below:,} below it, each with a probability of 95% or more; for the other {open_:,} the data do not tell.",
         above + below > 0,
         float(np.maximum(known, 1.0 - known).mean()) if total else 0.5,
     )

@@ -124,6 +124,7 @@ def withheld(
     rule: Rule = DEFAULT_RULE,
     *,
     most: int = 20_000,
+    small: Mapping[tuple[tuple[str, ...], str], Mask] | None = None,
 ) -> tuple[dict[tuple[tuple[str, ...], str], Mask], pd.DataFrame]:
     """
     Find what must be withheld from tables that are published together, of whichever columns.
@@ -139,6 +140,8 @@ def withheld(
         Threshold, and how the counts are rounded: 1 where a reader may know every shown count as it is.
     most : int
         Numbers in all tables together beyond which they are refused.
+    small : mapping of (table, column) to ndarray of bool, optional
+        Which counts are small where the tables' own numbers do not tell, as with modelled ones; rows as in the tables.
 
     Returns
     -------
@@ -156,13 +159,18 @@ def withheld(
         nodes = _nodes(tables, column)
         if len(nodes.value) > most:
             raise DisclosureError(f"{len(nodes.value):,} numbers are more than {most:,}: protect the table by parts")
-        small = is_small(nodes.value, rule)
-        hidden = _hide(nodes, small, rule)
+        own = is_small(nodes.value, rule)
+        start = 0
+        for level, table in tables.items():
+            if (level, column) in (small or {}):
+                own[start : start + len(table)] = (small or {})[level, column]
+            start += len(table)
+        hidden = _hide(nodes, own, rule)
         start = 0
         for level, table in tables.items():
             found[level, column] = hidden[start : start + len(table)]
             start += len(table)
-        audit.append(_audit(nodes, small, hidden, column))
+        audit.append(_audit(nodes, own, hidden, column))
     whole = pd.concat(audit, ignore_index=True) if audit else pd.DataFrame(columns=list(AUDIT))
     return found, whole
 

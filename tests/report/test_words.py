@@ -122,8 +122,11 @@ def test_equal_groups_yield_no_claim() -> None:
 
 def test_places_are_counted_at_95_percent() -> None:
     statement = places(pd.Series([0.96, 0.95, 0.5, 0.05, 0.04, 0.94, np.nan]), outcome="smoking")
-    assert statement.text.startswith("Of 6 areas, 2 are very likely (95% or more) to have smoking above")
-    assert "and 2 below it; for the other 2 the data do not tell." in statement.text
+    assert statement.text.startswith("Of 6 areas, 2 are above")
+    assert (
+        "and 2 below it, each with a probability of 95% or more; for the other 2 the data do not tell."
+        in statement.text
+    )
     assert not places(pd.Series([0.5]), outcome="smoking").is_claim
 
 
