@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.errors import MeasureError
-
-type Array = NDArray[np.float64]
-type Kernel = Callable[[Array, Array], Array]
+from bayesineq.measures.undefined import Array, Kernel, UndefinedDraws, count_undefined, where_defined
 
 BLOCK = 1 << 20
 """Values held at once while walking over draws: 8 MiB a temporary, small enough for a processor's cache to matter."""
 
 
-def over_blocks(kernel: Kernel, value: ArrayLike, weight: ArrayLike | None) -> Array:
+def over_blocks(kernel: Kernel, value: ArrayLike, weight: ArrayLike | None, *, each_counts_once: bool = False) -> Array:
     """
     Apply a kernel to every draw, a block of draws at a time, in double precision.
 
@@ -31,16 +29,24 @@ def over_blocks(kernel: Kernel, value: ArrayLike, weight: ArrayLike | None) -> A
         One value a group on the last axis; leading axes are draws.
     weight : array_like, shape (n_group,) or (..., n_group), or None
         Size of each group, not negative; None for groups of equal size.
+    each_counts_once : bool
+        Whether groups count whatever their size, so that one without people must not be among them.
 
     Returns
     -------
     ndarray, shape (..., *kernel's trailing axes)
-        The kernel's answer for every draw.
+        The kernel's answer for every draw; NaN where it has none.
 
     Raises
     ------
     MeasureError
-        If a value is missing or infinite, a weight is negative or missing, all weights are zero, or shapes differ.
+        If a weight is negative or missing, all weights are zero, or one is where each group counts once, shapes
+        differ, or more than 1% of the draws hold values that are missing, or for which the measure is not defined.
+
+    Warns
+    -----
+    UndefinedDrawsWarning
+        If up to 1% of the draws have no answer: how many, and why.
     """
     values = np.asarray(value)
     if values.ndim == 0 or values.shape[-1] == 0:
@@ -52,19 +58,28 @@ def over_blocks(kernel: Kernel, value: ArrayLike, weight: ArrayLike | None) -> A
             f"{n_group} groups have values but the weights have shape {weights.shape}; "
             "give one weight a group, in the order of the values"
         )
+    if each_counts_once and (empty := (weights == 0).reshape(-1, n_group).any(axis=0)).any():
+        raise MeasureError(
+            f"groups {np.flatnonzero(empty).tolist()} (counted from 0) have nobody in them, and this measure would "
+            "count each like any other; leave them out by name"
+        )
     lead = _lead(values, weights)
     flat = _flat(values, lead)
     own = weights.ndim > 1
     flat_weight = _flat(weights, lead) if own else None
     common = None if own else shares(weights)
     step, total = max(1, BLOCK // n_group), prod(lead)
-    parts = []
+    parts, refusals = [], []
     for start in range(0, total, step):
         rows = slice(start, min(start + step, total))
-        block = _finite(flat(rows), start)
-        parts.append(kernel(block, shares(flat_weight(rows)) if flat_weight else np.asarray(common)))
+        share = shares(flat_weight(rows)) if flat_weight else np.asarray(common)
+        part, refused = where_defined(kernel, flat(rows), share, start)
+        parts.append(part)
+        refusals += refused
     if not parts:
         raise MeasureError(f"no draws to measure: values have shape {values.shape}")
+    if refusals:
+        count_undefined(refusals, total)
     answer = np.concatenate(parts)
     return answer.reshape(lead + answer.shape[1:])[()]
 
@@ -266,14 +281,15 @@ def require(good: NDArray[np.bool_], value: Array, rule: str, remedy: str) -> No
 
     Raises
     ------
-    MeasureError
+    UndefinedDraws
         If any value breaks the rule: how many, the first of them and where.
     """
     if good.all():
         return
     where = tuple(int(i) for i in np.argwhere(~good)[0])
     place = f" at group {where[1]}" if len(where) > 1 else ""
-    raise MeasureError(f"{rule}; {int((~good).sum())} are not, the first {value[where]:.6g}{place}; {remedy}")
+    message = f"{rule}; {int((~good).sum())} are not, the first {value[where]:.6g}{place}; {remedy}"
+    raise UndefinedDraws(message, ~good if good.ndim == 1 else ~good.all(axis=1))
 
 
 def quotient(above: Array, below: Array) -> Array:
@@ -292,7 +308,7 @@ def quotient(above: Array, below: Array) -> Array:
 
     Raises
     ------
-    MeasureError
+    UndefinedDraws
         If a denominator is not above zero, or a numerator is negative.
     """
     remedy = "divide only by values above zero, or report the difference"
@@ -350,14 +366,3 @@ def _flat(array: NDArray[Any], lead: tuple[int, ...]) -> Callable[[slice], Array
         return wide[np.unravel_index(np.arange(block.start, block.stop), lead)].astype(np.float64, copy=False)
 
     return take if lead else lambda _: wide[None].astype(np.float64, copy=False)
-
-
-def _finite(block: Array, start: int) -> Array:
-    # A sum is finite only where every term is: one pass, and no mask the size of the block.
-    if not np.isfinite(block.sum()):
-        row, group = (int(i) for i in np.argwhere(~np.isfinite(block))[0])
-        raise MeasureError(
-            f"values must be finite; the first that is not is {block[row, group]} in draw {start + row}, group "
-            f"{group}; drop the group by name, or model it, before measuring"
-        )
-    return block

@@ -68,7 +68,7 @@ def mean_difference_from_mean_unweighted(value: ArrayLike, weight: ArrayLike) ->
     >>> float(mean_difference_from_mean_unweighted([1.0, 5.0], [3, 1]))
     2.0
     """
-    return over_blocks(lambda block, share: from_mean(block, share).mean(axis=1), value, weight)
+    return over_blocks(lambda block, share: from_mean(block, share).mean(axis=1), value, weight, each_counts_once=True)
 
 
 @measure(
@@ -151,7 +151,9 @@ def mean_difference_from_best_unweighted(
     >>> float(mean_difference_from_best_unweighted([1.0, 5.0], favourable=True))
     2.0
     """
-    return over_blocks(lambda block, share: _from_best(block, favourable).mean(axis=1), value, weight)
+    return over_blocks(
+        lambda block, share: _from_best(block, favourable).mean(axis=1), value, weight, each_counts_once=True
+    )
 
 
 @measure(
@@ -192,7 +194,9 @@ def mean_difference_from_best_weighted(value: ArrayLike, weight: ArrayLike, *, f
     >>> float(mean_difference_from_best_weighted([1.0, 5.0], [3, 1], favourable=False))
     1.0
     """
-    return over_blocks(lambda block, share: weighted_mean(_from_best(block, favourable), share), value, weight)
+    return over_blocks(
+        lambda block, share: weighted_mean(_from_best(block, favourable), share), value, weight, each_counts_once=True
+    )
 
 
 @measure(
@@ -236,7 +240,9 @@ def mean_difference_from_reference_unweighted(
     >>> float(mean_difference_from_reference_unweighted([1.0, 5.0], reference=0))
     2.0
     """
-    return over_blocks(lambda block, share: _from_reference(block, reference).mean(axis=1), value, weight)
+    return over_blocks(
+        lambda block, share: _from_reference(block, reference).mean(axis=1), value, weight, each_counts_once=True
+    )
 
 
 @measure(
@@ -277,7 +283,12 @@ def mean_difference_from_reference_weighted(value: ArrayLike, weight: ArrayLike,
     >>> float(mean_difference_from_reference_weighted([1.0, 5.0], [3, 1], reference=0))
     1.0
     """
-    return over_blocks(lambda block, share: weighted_mean(_from_reference(block, reference), share), value, weight)
+    return over_blocks(
+        lambda block, share: weighted_mean(_from_reference(block, reference), share),
+        value,
+        weight,
+        each_counts_once=True,
+    )
 
 
 def _from_best(block: Array, favourable: bool) -> Array:

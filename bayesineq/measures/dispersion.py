@@ -170,7 +170,12 @@ def index_of_disparity_unweighted(value: ArrayLike, weight: ArrayLike) -> Array:
     >>> float(index_of_disparity_unweighted([1.0, 5.0], [3, 1]))
     1.0
     """
-    return over_blocks(lambda block, share: from_mean(block, share).mean(axis=1) / _mean(block, share), value, weight)
+    return over_blocks(
+        lambda block, share: from_mean(block, share).mean(axis=1) / _mean(block, share),
+        value,
+        weight,
+        each_counts_once=True,
+    )
 
 
 @measure(

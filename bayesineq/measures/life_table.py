@@ -11,6 +11,7 @@ from scipy.stats import norm
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.measures.arrays import Array, over_blocks
+from bayesineq.measures.limits import probability
 
 AGES: Final = (0, 1, *range(5, 95, 5))
 """First age of the 20 usual bands: under 1, 1-4, then by five years to 90 and over."""
@@ -154,7 +155,7 @@ def life_expectancy_limits(
     died, people = np.broadcast_arrays(_fits(deaths, start), _fits(population, start))
     if not ((people > 0) & (died >= 0) & (died <= people)).all():
         raise MeasureError("deaths must not be negative or above the population, and every band needs people")
-    z = norm.ppf(0.5 + prob / 2)
+    z = norm.ppf(0.5 + probability(prob) / 2)
     n = len(start)
 
     def kernel(block: Array, _: Array) -> Array:

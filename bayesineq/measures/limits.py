@@ -18,7 +18,7 @@ def byar_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
     Parameters
     ----------
     count : array_like, shape (...)
-        Counts.
+        Counts: whole numbers, not negative.
     prob : float
         Probability of the limits.
 
@@ -30,7 +30,12 @@ def byar_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
     Raises
     ------
     MeasureError
-        If the probability is not between 0 and 1.
+        If a count is negative, fractional or missing, or the probability is not between 0 and 1.
+
+    Notes
+    -----
+    x (1 - 1/(9x) - z/(3 sqrt(x)))^3 and (x + 1) (1 - 1/(9(x + 1)) + z/(3 sqrt(x + 1)))^3. The lower limit is 0 where
+    the cube is that of a negative number: at one event for probabilities above 99.2%. `poisson_limits` is exact there.
 
     References
     ----------
@@ -41,10 +46,10 @@ def byar_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
     >>> byar_limits(25).round(4).tolist()
     [16.1743, 36.9065]
     """
-    z = norm.ppf(0.5 + _probability(prob) / 2)
-    x = np.asarray(count, dtype=np.float64)
+    z = norm.ppf(0.5 + probability(prob) / 2)
+    x = _whole(count)
     some = np.maximum(x, 1.0)
-    lower = np.where(x > 0, some * (1 - 1 / (9 * some) - z / (3 * np.sqrt(some))) ** 3, 0.0)
+    lower = np.where(x > 0, some * np.maximum(1 - 1 / (9 * some) - z / (3 * np.sqrt(some)), 0.0) ** 3, 0.0)
     upper = (x + 1) * (1 - 1 / (9 * (x + 1)) + z / (3 * np.sqrt(x + 1))) ** 3
     return np.stack([lower, upper], axis=-1)
 
@@ -56,7 +61,7 @@ def poisson_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
     Parameters
     ----------
     count : array_like, shape (...)
-        Counts.
+        Counts: whole numbers, not negative.
     prob : float
         Probability of the limits.
 
@@ -68,7 +73,7 @@ def poisson_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
     Raises
     ------
     MeasureError
-        If the probability is not between 0 and 1.
+        If a count is negative, fractional or missing, or the probability is not between 0 and 1.
 
     References
     ----------
@@ -79,8 +84,8 @@ def poisson_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
     >>> poisson_limits(5).round(4).tolist()
     [1.6235, 11.6683]
     """
-    tail = (1 - _probability(prob)) / 2
-    x = np.asarray(count, dtype=np.float64)
+    tail = (1 - probability(prob)) / 2
+    x = _whole(count)
     lower = np.where(x > 0, chi2.ppf(tail, 2 * np.maximum(x, 1.0)) / 2, 0.0)
     return np.stack([lower, chi2.ppf(1 - tail, 2 * x + 2) / 2], axis=-1)
 
@@ -104,7 +109,7 @@ def wilson_limits(count: ArrayLike, population: ArrayLike, *, prob: float = CI_P
     Raises
     ------
     MeasureError
-        If a count is negative, missing or above its population, or a population is not above zero.
+        If a count is negative, fractional, missing or above its population, or a population is not above zero.
 
     References
     ----------
@@ -115,10 +120,10 @@ def wilson_limits(count: ArrayLike, population: ArrayLike, *, prob: float = CI_P
     >>> wilson_limits(0, 10).round(4).tolist()
     [0.0, 0.2775]
     """
-    x, n = counts_and_people(count, population)
+    x, n = counts_and_people(_whole(count), population)
     if (x > n).any():
         raise MeasureError(f"{int((x > n).sum())} counts are above their population; a proportion cannot be above one")
-    z = norm.ppf(0.5 + _probability(prob) / 2)
+    z = norm.ppf(0.5 + probability(prob) / 2)
     centre = (2 * x + z**2) / (2 * (n + z**2))
     half = z * np.sqrt(z**2 + 4 * x * (1 - x / n)) / (2 * (n + z**2))
     return np.stack([np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)], axis=-1)
@@ -154,7 +159,35 @@ def counts_and_people(events: ArrayLike, population: ArrayLike) -> tuple[Array, 
     return x, n
 
 
-def _probability(prob: float) -> float:
+def _whole(count: ArrayLike) -> Array:
+    x = np.asarray(count, dtype=np.float64)
+    if (bad := ~(np.isfinite(x) & (x >= 0) & (x == np.floor(x)))).any():
+        raise MeasureError(
+            f"{int(bad.sum())} counts are negative, fractional or missing, the first {x[bad].flat[0]:g}; limits are of "
+            "whole events: give them as they were counted, or take the interval of a model"
+        )
+    return x
+
+
+def probability(prob: float) -> float:
+    """
+    Check the probability of limits.
+
+    Parameters
+    ----------
+    prob : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    MeasureError
+        If it is not between 0 and 1.
+    """
     if not 0 < prob < 1:
         raise MeasureError(f"prob must be between 0 and 1; given {prob}")
     return prob

@@ -59,7 +59,7 @@ def difference(value: ArrayLike, weight: ArrayLike | None = None, *, favourable:
         first, last = _ends(block)
         return last - first if favourable else first - last
 
-    return over_blocks(kernel, value, weight)
+    return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
 @measure(
@@ -110,7 +110,7 @@ def ratio(value: ArrayLike, weight: ArrayLike | None = None, *, favourable: bool
         first, last = _ends(block)
         return quotient(last, first) if favourable else quotient(first, last)
 
-    return over_blocks(kernel, value, weight)
+    return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
 @measure(
@@ -159,7 +159,7 @@ def range_difference(
         high, low = _extremes(block, reference, favourable)
         return high - low
 
-    return over_blocks(kernel, value, weight)
+    return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
 @measure(
@@ -210,7 +210,7 @@ def range_ratio(
     def kernel(block: Array, share: Array) -> Array:
         return quotient(*_extremes(block, reference, favourable))
 
-    return over_blocks(kernel, value, weight)
+    return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
 @measure(
@@ -252,7 +252,12 @@ def gap_to_target(value: ArrayLike, weight: ArrayLike | None = None, *, group: i
     >>> float(gap_to_target([0.5, 0.75], group=0, target=0.8).round(2))
     -0.3
     """
-    return over_blocks(lambda block, share: block[:, position(group, block.shape[1], "group")] - target, value, weight)
+    return over_blocks(
+        lambda block, share: block[:, position(group, block.shape[1], "group")] - target,
+        value,
+        weight,
+        each_counts_once=True,
+    )
 
 
 @measure(
@@ -295,6 +300,7 @@ def gap_to_average(value: ArrayLike, weight: ArrayLike, *, group: int) -> Array:
         lambda block, share: block[:, position(group, block.shape[1], "group")] - weighted_mean(block, share),
         value,
         weight,
+        each_counts_once=True,
     )
 
 
@@ -342,7 +348,7 @@ def share_ratio(value: ArrayLike, weight: ArrayLike, *, group: int) -> Array:
         require(block >= 0, block, "a share of events needs values that are not negative", "give rates")
         return quotient(block[:, position(group, block.shape[1], "group")], weighted_mean(block, share))
 
-    return over_blocks(kernel, value, weight)
+    return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
 def _ends(block: Array) -> tuple[Array, Array]:

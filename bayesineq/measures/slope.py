@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from bayesineq.errors import MeasureError
 from bayesineq.measures.arrays import Array, over_blocks, relative_rank, require, weighted_mean
 from bayesineq.measures.specification import measure
+from bayesineq.measures.undefined import UndefinedDraws
 
 type Convention = Literal["phe", "who", "pamuk"]
 type Scale = Literal["linear", "log", "logit"]
@@ -66,7 +67,7 @@ def sii(
     Raises
     ------
     MeasureError
-        If all groups share one rank, or the values do not fit the scale.
+        If people have fewer than three different ranks, or the values do not fit the scale.
 
     Examples
     --------
@@ -95,7 +96,8 @@ def sii(
     absolute=False,
     equality=1.0,
     sign="above 1 when the outcome rises with advantage (pamuk: above 0, and 0 at equality)",
-    zeros="as the slope index; the fitted value at the bottom (pamuk: the mean) must be above zero, else refused",
+    zeros="as the slope index; the fitted value at the bottom (pamuk: the mean) must be above zero and that at the top "
+    "not negative, else refused",
     reference="Mackenbach & Kunst 1997, Soc Sci Med 44:757; Pamuk 1985, Popul Stud 39:17",
 )
 def rii(
@@ -130,7 +132,7 @@ def rii(
     Raises
     ------
     MeasureError
-        If the denominator is not above zero, or as for `sii`.
+        If the denominator is not above zero, the line is negative at the top, or as for `sii`.
 
     Examples
     --------
@@ -149,6 +151,8 @@ def rii(
             require(mean > 0, mean, "a relative index needs a mean above zero", remedy)
             return np.asarray((top - bottom) / mean)
         require(bottom > 0, bottom, "a relative index needs a fitted value above zero at the bottom", remedy)
+        # A ratio of two ends of opposite sign is a number, but of nothing: no rate is negative.
+        require(top >= 0, top, "a relative index needs a fitted value that is not negative at the top", remedy)
         return np.asarray(top / bottom)
 
     return over_blocks(kernel, value, weight)
@@ -203,8 +207,7 @@ def _fit(
     if convention == "pamuk" and scale != "linear":
         raise MeasureError(f'convention "pamuk" is defined on the linear scale; for scale={scale!r} use "phe" or "who"')
     rank = relative_rank(share, order) - 0.5
-    if not (weighted_mean(np.atleast_2d(rank**2), share) > 1e-15).all():
-        raise MeasureError("a gradient needs groups of at least two different ranks with people in them")
+    _refuse_two_ranks(rank, share)
     if scale == "linear":
         return _line(block, share, rank)
     _check_scale(block, scale, closed=convention == "who")
@@ -212,6 +215,18 @@ def _fit(
         return _generalised_line(block, share, rank, scale)
     bottom, top = _line(np.log(block) if scale == "log" else np.log(block / (1 - block)), share, rank)
     return (np.exp(bottom), np.exp(top)) if scale == "log" else (_expit(bottom), _expit(top))
+
+
+def _refuse_two_ranks(rank: Array, share: Array) -> None:
+    """A line through two points fits whatever they are, and its ends lie beyond both: their gap is the answer."""
+    ranks = np.sort(np.where(share > 0, np.broadcast_to(rank, share.shape), np.inf), axis=-1)
+    with np.errstate(invalid="ignore"):
+        fewest = int((1 + ((np.diff(ranks, axis=-1) > 1e-12) & np.isfinite(ranks[..., 1:])).sum(axis=-1)).min())
+    if fewest < 3:
+        raise MeasureError(
+            f"a gradient needs groups of at least three different ranks with people in them; given {fewest}. "
+            "Of two groups report the difference and the ratio"
+        )
 
 
 def _line(block: Array, share: Array, rank: Array) -> tuple[Array, Array]:
@@ -234,8 +249,8 @@ def _generalised_line(block: Array, share: Array, rank: Array, scale: Scale) -> 
         g0, g1 = residual.sum(axis=1), (residual * rank).sum(axis=1)
         h00, h01, h11 = curvature.sum(axis=1), (curvature * rank).sum(axis=1), (curvature * rank**2).sum(axis=1)
         determinant = h00 * h11 - h01**2
-        if not (determinant > 0).all():
-            break
+        if (flat := ~(determinant > 0)).any():
+            raise UndefinedDraws(_no_slope(scale), flat)
         step = np.stack([h11 * g0 - h01 * g1, h00 * g1 - h01 * g0], axis=-1) / determinant[:, None]
         size = np.abs(step).max(axis=1, keepdims=True)
         coefficient = coefficient + step * np.minimum(1.0, _LARGEST_STEP / np.maximum(size, _LARGEST_STEP))
@@ -244,7 +259,11 @@ def _generalised_line(block: Array, share: Array, rank: Array, scale: Scale) -> 
             return inverse(coefficient[:, 0] - coefficient[:, 1] / 2), inverse(
                 coefficient[:, 0] + coefficient[:, 1] / 2
             )
-    raise MeasureError(
+    raise UndefinedDraws(_no_slope(scale), (size > _TOLERANCE * (1 + np.abs(coefficient))).any(axis=1))
+
+
+def _no_slope(scale: Scale) -> str:
+    return (
         f"the {scale} gradient has no finite slope: the groups split into those at the bound and those away from it; "
         'use scale="linear", or values from a model, which stay off the bounds'
     )

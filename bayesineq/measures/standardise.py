@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, weighted_mean
+from bayesineq.measures.arrays import Array, over_blocks, shares, weighted_mean
 from bayesineq.measures.limits import byar_limits, counts_and_people, poisson_limits
 from bayesineq.shipped import folder
 
@@ -200,7 +200,8 @@ def dsr(
     Raises
     ------
     MeasureError
-        If counts are negative or missing, or a population is not above zero.
+        If counts are negative, fractional in sum or missing, a population is not above zero, or the standard does not
+        fit.
 
     References
     ----------
@@ -212,8 +213,9 @@ def dsr(
     [31.0, 22.99, 40.891]
     """
     x, n = counts_and_people(events, population)
-    weight = np.asarray(standard, dtype=np.float64)
-    share = weight / weight.sum()
+    share = shares(standard)
+    if share.shape != x.shape[-1:]:
+        raise MeasureError(f"the standard has {share.size} bands, events have {x.shape[-1]}; give one weight a band")
     rate = np.sum(share * x / n, axis=-1)
     variance = np.sum((share / n) ** 2 * x, axis=-1)
     total = x.sum(axis=-1)

@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesineq.dims import SAMPLE_DIMS
 from bayesineq.errors import MeasureError
+from bayesineq.posterior.summarise import share_of_draws
 
 type Contrast = Literal["difference", "ratio"]
 
@@ -93,7 +94,6 @@ def above(values: xr.DataArray, number: float = 0.0) -> xr.DataArray:
     Returns
     -------
     DataArray, dims (...)
-        Share of draws above it; missing where the values are.
+        Share of draws above it; missing where more than 1% of the values are.
     """
-    share = (values > number).mean(SAMPLE_DIMS)
-    return share.where(values.notnull().all(SAMPLE_DIMS))
+    return share_of_draws(values > number, values)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
+from bayesineq.posterior.summarise import share_of_draws
 
 _BLOCK: Final = 1 << 22
 
@@ -47,7 +48,7 @@ def exceedance(values: xr.DataArray, threshold: float | str | xr.DataArray, *, b
     """
     limit, name = _limit(values, threshold)
     differ = _beyond(values, limit, below)
-    share = differ.mean(SAMPLE_DIMS).where(values.notnull().all(SAMPLE_DIMS))
+    share = share_of_draws(differ, values)
     said = {"threshold": name, "exceedance": "below" if below else "above"}
     return share.rename(values.name).assign_attrs(values.attrs | said)
 

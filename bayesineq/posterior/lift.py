@@ -55,13 +55,21 @@ def over_draws(
     -------
     DataArray, dims (chain, draw, ...)
         The measure; a measure of several numbers has them along a last dimension `part`. The attributes of `values`
-        are kept, and `measure`, `dim` and the measure's own statement of its sign added.
+        are kept, and `measure`, `dim` and the measure's own statement of its sign added. Missing in a draw in which the
+        measure does not exist (attribute `undefined_draws` counts them), and where one of the groups has nobody in it
+        (attribute `without_people` counts and names them): there alone.
 
     Raises
     ------
     MeasureError
         If `dim` is not a dimension, has no declared order where the measure needs one (or is time or age where it needs
-        a social ranking), a group is empty, an option does not fit the levels, or the measure refuses the values.
+        a social ranking), everywhere a group is empty, an option does not fit the levels, or the measure refuses the
+        values in more than 1% of the draws.
+
+    Warns
+    -----
+    UndefinedDrawsWarning
+        If the measure does not exist in some draws: how many, and why.
 
     Examples
     --------
@@ -92,10 +100,16 @@ def over_draws(
     sizes = _weight(values, dim, weight, name, needed=needed) if takes_weight else None
     lead = [d for d in values.dims if d != dim]
     values = values.transpose(*lead, dim)
-    _refuse_gaps(values, dim, name)
+    whole, gaps = _without_people(values, dim, name)
     chosen = {key: _option(values, dim, key, value, name) for key, value in (options or {}).items()}
-    arguments = [values.to_numpy(), _shaped(sizes, lead, dim)] if takes_weight else [values.to_numpy()]
-    answer = np.asarray(measure(*arguments, **chosen))
+    numbers, people = values.to_numpy(), _shaped(sizes, lead, dim)
+    if gaps:
+        numbers = numbers[:, :, whole]
+        people = people if people is None or people.ndim == 1 else np.broadcast_to(people, values.shape)[:, :, whole]
+    answer = np.asarray(measure(numbers, people, **chosen) if takes_weight else measure(numbers, **chosen))
+    undefined = int(np.isnan(answer).sum()) if answer.dtype.kind == "f" else 0
+    if gaps:
+        answer = _put_back(answer, whole, name)
     shape = tuple(values.sizes[d] for d in lead)
     if answer.shape[: len(shape)] != shape or answer.ndim > len(shape) + 1:
         raise MeasureError(
@@ -107,6 +121,8 @@ def over_draws(
     if stated is not None:
         attrs |= {"sign": stated.sign, "measure_scale": _scale(stated)}
         attrs |= {} if stated.equality is None else {"equality": stated.equality}
+    attrs |= {"undefined_draws": undefined} if undefined else {}
+    attrs |= {"without_people": gaps} if gaps else {}
     attrs |= {f"option_{key}": str(value) for key, value in (options or {}).items() if key not in _PER_GROUP}
     return xr.DataArray(answer, dims=[*lead, *parts], coords=kept, name=name, attrs=attrs)
 
@@ -264,16 +280,28 @@ def _option(values: xr.DataArray, dim: str, key: str, value: object, name: str) 
     return value
 
 
-def _refuse_gaps(values: xr.DataArray, dim: str, name: str) -> None:
-    first: NDArray[np.floating] = values.isel(dict.fromkeys(SAMPLE_DIMS, 0)).to_numpy()
-    if not (gaps := np.isnan(first)).any():
-        return
+def _without_people(values: xr.DataArray, dim: str, name: str) -> tuple[NDArray[np.bool_], str]:
+    """Where every group has a value, by the dimensions that are kept, and in words where one has none."""
+    missing: NDArray[np.bool_] = np.isnan(values.to_numpy()).all(axis=(0, 1))
+    whole = ~missing.any(axis=-1)
+    if whole.all():
+        return whole, ""
     dims = [d for d in values.dims if d not in SAMPLE_DIMS]
     cells = [
         ", ".join(f"{d}={values[d].to_numpy()[i] if d in values.coords else i}" for d, i in zip(dims, at, strict=True))
-        for at in np.argwhere(gaps)[:_SHOWN]
+        for at in np.argwhere(missing)[:_SHOWN]
     ]
-    raise MeasureError(
-        f"{name} over {dim!r}: {int(gaps.sum())} groups have no value because nobody is in them ({'; '.join(cells)}); "
-        f"pool levels, or choose with .sel() those that have people"
-    )
+    said = f"{int(missing.sum())} groups have no value because nobody is in them ({'; '.join(cells)})"
+    if not whole.any():
+        raise MeasureError(f"{name} over {dim!r}: {said}; pool levels, or choose with .sel() those that have people")
+    return whole, said
+
+
+def _put_back(answer: NDArray[Any], whole: NDArray[np.bool_], name: str) -> NDArray[np.float64]:
+    """Missing where a group has nobody, the answer elsewhere."""
+    n_lead, n_whole = 2, int(whole.sum())
+    if answer.ndim < n_lead + 1 or answer.shape[n_lead] != n_whole:
+        raise MeasureError(f"{name} gave the shape {answer.shape}; a measure reduces the last axis of its values")
+    filled = np.full((*answer.shape[:n_lead], *whole.shape, *answer.shape[n_lead + 1 :]), np.nan)
+    filled[:, :, whole] = answer
+    return filled

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
+from bayesineq.measures.undefined import UNDEFINED_SHARE
 
 INTERVALS: Final = (0.5, 0.8, 0.95)
 """Probabilities of the intervals that `intervals` gives."""
@@ -38,7 +39,8 @@ def summarise(x: xr.DataArray | xr.Dataset | xr.DataTree, prob: float = CI_PROB)
     DataFrame
         `parameter`, `mean`, `sd`, `median`, `lower`, `upper` (equal tails) and, where there is more than one chain,
         `rhat` and `ess_bulk` (missing for numbers that do not vary). Parameters are named `intercept`, `TERM`,
-        `TERM[level]`, `TERM[level, level]`, `TERM.sigma`. A number that is missing in the draws is missing here.
+        `TERM[level]`, `TERM[level, level]`, `TERM.sigma`. A number that is missing in more than 1% of the draws is
+        missing here; draws without a number are left out of the others (a measure counts them in `undefined_draws`).
 
     Raises
     ------
@@ -105,8 +107,8 @@ def intervals(
         for i, prob in enumerate(probs):
             columns[f"lower_{100 * prob:g}"] = quantile[1 + 2 * i]
             columns[f"upper_{100 * prob:g}"] = quantile[2 + 2 * i]
-        share = (draws > above).mean(axis=(0, 1))
-        columns["p_above"] = np.where(np.isnan(mean), np.nan, share)
+        known = np.isfinite(draws).sum(axis=(0, 1))
+        columns["p_above"] = np.where(np.isnan(mean), np.nan, (draws > above).sum(axis=(0, 1)) / np.maximum(known, 1))
         frames.append(pd.DataFrame({"parameter": labels(array, name), **columns}))
     return pd.concat(frames, ignore_index=True)
 
@@ -261,6 +263,27 @@ def draws_of(array: xr.DataArray) -> NDArray[np.floating]:
     return values.reshape(*values.shape[:2], -1)
 
 
+def share_of_draws(chosen: xr.DataArray, values: xr.DataArray) -> xr.DataArray:
+    """
+    Share of the draws for which something holds, of those that are numbers.
+
+    Parameters
+    ----------
+    chosen : DataArray of bool, dims (chain, draw, ...)
+        Where it holds; False where the draw is no number.
+    values : DataArray, dims (chain, draw, ...)
+        The draws.
+
+    Returns
+    -------
+    DataArray, dims (...)
+        The share; missing where more than 1% of the draws are.
+    """
+    known = values.notnull()  # noqa: PD004 - xarray's name
+    share = chosen.sum(SAMPLE_DIMS) / known.sum(SAMPLE_DIMS).where(known.any(SAMPLE_DIMS))
+    return share.where(known.mean(SAMPLE_DIMS) >= 1 - UNDEFINED_SHARE)
+
+
 def _moments(draws: NDArray[np.floating], probs: Sequence[float]) -> tuple[Floats, Floats, Floats]:
     """Mean, standard deviation (n - 1) and quantiles over chains and draws, a block of numbers at a time."""
     flat = draws.reshape(-1, draws.shape[2])
@@ -279,6 +302,10 @@ def _moments(draws: NDArray[np.floating], probs: Sequence[float]) -> tuple[Float
         lower = block[:, below].T.astype(np.float64)
         upper = block[:, np.minimum(below + 1, n - 1)].T.astype(np.float64)
         quantile[:, some] = np.where(np.isnan(mean[some]), np.nan, lower + part * (upper - lower))
+    lacking = np.isnan(flat).sum(axis=0)
+    for k in np.flatnonzero((lacking > 0) & (lacking <= UNDEFINED_SHARE * n)):
+        known = flat[~np.isnan(flat[:, k]), k].astype(np.float64)
+        mean[k], sd[k], quantile[:, k] = known.mean(), known.std(ddof=1), np.quantile(known, probs)
     return mean, sd, quantile
 
 

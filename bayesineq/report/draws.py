@@ -55,3 +55,28 @@ def ends(draws: NDArray[np.float64], prob: float) -> tuple[float, float]:
     tail = (1.0 - prob) / 2.0
     lower, upper = np.quantile(draws, (tail, 1.0 - tail))
     return float(lower), float(upper)
+
+
+def defined(draws: xr.DataArray) -> tuple[NDArray[np.float64], str]:
+    """
+    Draws in which a measure exists, and how many were left out.
+
+    Parameters
+    ----------
+    draws : DataArray
+        A measure, as `over_draws` gives it.
+
+    Returns
+    -------
+    (ndarray, str)
+        The draws as a vector, and a sentence; empty where none was left out.
+
+    Raises
+    ------
+    MeasureError
+        If none is left.
+    """
+    values = np.asarray(draws, dtype=np.float64).ravel()
+    left_out = int(np.isnan(values).sum())
+    said = f"{left_out:,} of {len(values):,} draws have no such number and are left out." if left_out else ""
+    return flat(values[~np.isnan(values)]), said

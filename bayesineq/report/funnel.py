@@ -13,11 +13,13 @@ from bayesineq.errors import MeasureError
 from bayesineq.report.numbers import PERCENT, with_unit
 from bayesineq.report.style import ACCENT, CONTRAST, INK, QUIET, Chart, MoreIs, direction, dress, new_figure, plain
 from bayesineq.report.words import sentence
-from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
+from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
+from bayesineq.tables.suppression import protect_tables
 
 _LIMITS: Final = {"95%": 1.959963984540054, "99.8%": 3.090232306167813}
 _POINTS: Final = 200
 _TRIM: Final = 0.1
+_MOST: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,16 @@ class Funnel:
     Parameters
     ----------
     points : DataFrame
-        A row a unit: `unit`, `events`, `at_risk`, `proportion`, `z` (distance from the target in standard errors),
-        `position` ("inside", "above 95%", "below 99.8%", ...). Units with a small count are left out.
+        A row a unit that may be shown: `unit`, rounded `events` and `at_risk`, `proportion` (the one over the other),
+        `z` (its distance from the target in standard errors), `position` ("inside", "above 95%", "below 99.8%", ...).
     limits : DataFrame
         `at_risk`, `lower_95`, `upper_95`, `lower_99.8`, `upper_99.8`.
     target : float
-        Overall proportion of all units.
+        Overall proportion of all units, of their rounded totals.
     overdispersion : float
         Factor by which variances were raised, 1 for none.
     hidden : int
-        Number of units left out.
+        Number of units withheld.
     """
 
     points: pd.DataFrame
@@ -68,20 +70,26 @@ def funnel_data(
     adjust : bool
         Whether to widen the limits where units vary more than chance allows.
     rule : Rule
-        When a count is small.
+        When a count is small, and how others are rounded; `Rule(0, 1)` shows all as they are.
 
     Returns
     -------
     Funnel
-        Points, limits and target.
+        Points, limits and target: only what may be shown.
 
     Raises
     ------
     MeasureError
-        If counts are missing, negative or above their denominators, or nobody is at risk.
+        If counts are missing, negative or above their denominators, nobody is at risk, or no unit may be shown.
+    DisclosureError
+        If a unit stands more than once.
 
     Notes
     -----
+    A unit is withheld where its events, its people or its people without the event are few, or could be worked out
+    from the totals and the other units. Every number of the others, also where they are drawn, is that of rounded
+    counts, so that no proportion gives a count back.
+
     Limits at n people: p +/- z sqrt(phi p (1 - p) / n), cut at 0 and 1, with p the overall proportion and z 1.96 or
     3.09. phi is 1, or the mean of squared z-scores after the outer tenth on each side is pulled in, if above 1.
 
@@ -97,24 +105,50 @@ def funnel_data(
             f"{int(bad.sum())} of {len(table)} units have no people at risk, or events that are missing, negative or "
             f"above them; the first is {table[unit].iloc[int(bad.argmax())] if len(table) else 'none'}"
         )
-    target = float(count.sum() / people.sum())
-    if not 0.0 < target < 1.0:
-        raise MeasureError(f"the overall proportion is {target:g}; a funnel needs one between 0 and 1")
-    z = (count / people - target) / np.sqrt(target * (1.0 - target) / people)
-    phi = overdispersion(z) if adjust else 1.0
-    z = z / np.sqrt(phi)
-    points = pd.DataFrame(
-        {"unit": table[unit].to_numpy(), "events": count, "at_risk": people, "proportion": count / people, "z": z}
-    )
-    points["position"] = [_position(value) for value in z]
-    small = is_small(count, rule) | is_small(people, rule)
+    exact = _distance(count, people, _overall(count, people))
+    phi = overdispersion(exact) if adjust else 1.0
+    shown, total = _released(table[unit], count, people, rule)
+    if shown.empty:
+        raise MeasureError(f"all {len(table)} units are withheld: each has a small count, or would give one away")
+    target = _overall(total["events"].to_numpy(), total["at_risk"].to_numpy())
+    count, people = (shown[c].to_numpy(dtype=np.float64) for c in ("events", "at_risk"))
+    points = shown.assign(proportion=count / people, z=_distance(count, people, target) / np.sqrt(phi))
+    points["position"] = [_position(value) for value in points["z"]]
     at = np.geomspace(max(people.min() * 0.9, 1.0), people.max() * 1.05, _POINTS)
     limits = pd.DataFrame({"at_risk": at})
     for name, step in _LIMITS.items():
         wide = step * np.sqrt(phi * target * (1.0 - target) / at)
         limits[f"lower_{name.rstrip('%')}"] = np.clip(target - wide, 0.0, 1.0)
         limits[f"upper_{name.rstrip('%')}"] = np.clip(target + wide, 0.0, 1.0)
-    return Funnel(points[~small].reset_index(drop=True), limits, target, phi, int(small.sum()))
+    return Funnel(points, limits, target, phi, len(table) - len(shown))
+
+
+def _released(
+    unit: pd.Series, count: NDArray[np.float64], people: NDArray[np.float64], rule: Rule
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Units that may be shown with their rounded counts, and the rounded totals."""
+    cells = pd.DataFrame({"unit": unit.to_numpy(), "events": count, "at_risk": people, "others": people - count})
+    counted = ["events", "at_risk", "others"]
+    released = protect_tables(cells, ["unit"], counted, rule=rule, most=_MOST)
+    shown = cells[["unit"]].merge(released.tables[("unit",)], on="unit", how="left", validate="one_to_one")
+    shown = shown[shown[counted].notna().all(axis=1)].astype(dict.fromkeys(counted, np.float64))
+    total = released.tables[()]
+    # Where the totals would give a withheld unit away, the line is that of the units that are shown.
+    total = total if total.notna().all(axis=None) else shown[counted].sum().to_frame().T
+    return shown.drop(columns="others").reset_index(drop=True), total.astype(np.float64)
+
+
+def _overall(count: NDArray[np.float64], people: NDArray[np.float64]) -> float:
+    """Proportion of all units together, refused where no limits stand about it."""
+    target = float(count.sum() / people.sum())
+    if not 0.0 < target < 1.0:
+        raise MeasureError(f"the overall proportion is {target:g}; a funnel needs one between 0 and 1")
+    return target
+
+
+def _distance(count: NDArray[np.float64], people: NDArray[np.float64], target: float) -> NDArray[np.float64]:
+    """How far proportions lie from the target, in standard errors."""
+    return (count / people - target) / np.sqrt(target * (1.0 - target) / people)
 
 
 def overdispersion(z: NDArray[np.float64]) -> float:
@@ -145,6 +179,7 @@ def plot_funnel(
     rule: Rule = DEFAULT_RULE,
     outcome: str = "outcome",
     more_is: MoreIs = "worse",
+    title: str | None = None,
 ) -> Chart:
     """
     Draw a funnel plot.
@@ -157,6 +192,8 @@ def plot_funnel(
         Name of the outcome in words.
     more_is : {"worse", "better"}
         Polarity of the outcome.
+    title : str, optional
+        Title in place of the one made from the outcome and the number of units.
 
     Returns
     -------
@@ -192,26 +229,24 @@ def plot_funnel(
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     dress(axes, x=sentence(at_risk.replace("_", " ")), y=f"% ({direction(more_is)})")
-    title = f"{sentence(outcome)}: {len(points):,} {_many(unit)} against chance"
+    title = title or f"{sentence(outcome)}: {len(points):,} {_many(unit, len(points))} against chance"
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     far = int(points["position"].str.contains("99.8").sum())
     widened = f", widened for overdispersion (factor {data.overdispersion:.1f})" if data.overdispersion > 1 else ""
     caption = (
         f"Line: overall {with_unit(data.target, PERCENT)}. Dashed and solid limits hold 95% and 99.8% of "
         f"{_many(unit)} that differ by chance alone{widened}. "
-        f"{int(outside.sum())} {_many(unit)} lie outside the 95% limits, {far} outside the 99.8% limits. "
-        f"Direction: {direction(more_is)}."
-        + (f" {data.hidden} {_many(unit)} with small counts are not shown." if data.hidden else "")
+        f"Outside the 95% limits: {int(outside.sum()):,} {_many(unit, int(outside.sum()))}; outside the 99.8% limits: "
+        f"{far:,}. Direction: {direction(more_is)}."
+        + (f" Withheld to protect small counts: {data.hidden:,} {_many(unit, data.hidden)}." if data.hidden else "")
+        + (f" Proportions are those of counts rounded to the nearest {rule.base}." if rule.base > 1 else "")
     )
-    shown = points.drop(columns=["events"])
-    shown["at_risk"] = (shown["at_risk"] / rule.base).round() * rule.base
-    shown["proportion"] = shown["proportion"].round(3)
-    return Chart(figure, title, caption, f"Funnel plot. {title}. {caption}", shown)
+    return Chart(figure, title, caption, f"Funnel plot. {title}. {caption}", points.drop(columns=["events"]))
 
 
-def _many(unit: str) -> str:
-    """The plural of a column's name in words."""
-    return f"{unit.replace('_', ' ')}s"
+def _many(unit: str, count: int = 2) -> str:
+    """A column's name in words, as many of them as there are."""
+    return f"{unit.replace('_', ' ')}{'' if count == 1 else 's'}"
 
 
 def _position(z: float) -> str:

@@ -13,7 +13,7 @@ from bayesineq.errors import MeasureError
 from bayesineq.measures.slope import rii, sii
 from bayesineq.posterior.lift import in_rank_order, over_draws
 from bayesineq.report.described import described
-from bayesineq.report.draws import ends, flat
+from bayesineq.report.draws import defined, ends, flat
 from bayesineq.report.groups import group_table, groups_in_words
 from bayesineq.report.labels import Labels, dimension_label
 from bayesineq.report.numbers import PLAIN, Unit, estimate
@@ -89,7 +89,7 @@ def gradient_data(values: xr.DataArray, dim: str, *, labels: Labels | None = Non
         height = mean + slope * (rank - 0.5)
         rows.append((rank, float(height.mean()), *ends(height, prob)))
     try:
-        ratio = flat(over_draws(rii, ordered, dim))
+        ratio, _ = defined(over_draws(rii, ordered, dim))
     except MeasureError:
         relative = None
     else:

@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import DECILE, POPULATION, SAMPLE_DIMS
-from bayesineq.errors import MeasureError
 from bayesineq.measures.simple import difference, ratio
 from bayesineq.measures.slope import rii, sii
+from bayesineq.measures.undefined import UndefinedDraws
 from bayesineq.posterior.lift import in_rank_order, over_draws
-from bayesineq.report.draws import ends, flat
+from bayesineq.report.draws import defined, ends
 from bayesineq.report.groups import small_groups
 from bayesineq.report.labels import dimension_label, ends_in_words
 from bayesineq.report.numbers import PLAIN, Unit, estimate
@@ -120,8 +120,8 @@ def _measure(
     none: float,
 ) -> Row:
     try:
-        draws = flat(over_draws(function, values, dim, options=options))
-    except MeasureError:
+        draws, left_out = defined(over_draws(function, values, dim, options=options))
+    except UndefinedDraws:
         return (name, kind, "not defined", f"{none:g}", "Some draws have no such ratio: their line reaches zero.")
     absolute = none == 0.0
     if not absolute and not (draws > 0).all():
@@ -137,4 +137,4 @@ def _measure(
         reading = f"The outcome {rises} from the most to the least deprived."
     else:
         reading = "The first group has the higher level." if lower > none else "The second group has the higher level."
-    return (name, kind, shown, f"{none:g}", reading)
+    return (name, kind, shown, f"{none:g}", f"{reading} {left_out}".strip())

@@ -111,6 +111,28 @@ def test_byars_limits_are_near_the_exact_ones(count):
     np.testing.assert_allclose(byar_limits(count), poisson_limits(count), rtol=5e-3)
 
 
+@pytest.mark.parametrize("prob", [0.95, 0.998])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_byars_limits_of_few_events_stay_possible(count, prob):
+    # At one event and 99.8% the published cube is that of a negative number.
+    lower, upper = byar_limits(count, prob=prob)
+    exact = poisson_limits(count, prob=prob)
+    assert 0 <= lower < count < upper
+    assert lower == pytest.approx(exact[0], abs=0.06)
+    assert upper == pytest.approx(exact[1], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("count", "people", "prob"), [(1, 20, 0.95), (1, 1, 0.998), (1, 900, 0.998), (899, 900, 0.998)]
+)
+def test_wilsons_limits_stay_possible_at_one_event(count, people, prob):
+    z = norm.ppf(0.5 + prob / 2)
+    lower, upper = wilson_limits(count, people, prob=prob)
+    assert 0 < lower < upper <= 1
+    for p in (lower, *([upper] if upper < 1 else [])):
+        assert (count / people - p) ** 2 == pytest.approx(z**2 * p * (1 - p) / people, rel=1e-9)
+
+
 @pytest.mark.parametrize(("count", "people"), [(1, 20), (7, 30), (45, 90)])
 def test_wilsons_limits_solve_the_score_equation(count, people):
     z = norm.ppf(0.975)
@@ -197,6 +219,15 @@ def test_years_of_life_lost_to_inequality_are_excess_deaths_times_years_that_rem
         (lambda: dsr([1, 1], [10, 0], [1, 1]), "1 populations are missing or not above zero"),
         (lambda: wilson_limits(11, 10), "above their population"),
         (lambda: byar_limits(3, prob=95), "between 0 and 1"),
+        (lambda: byar_limits(0.5), "negative, fractional or missing, the first 0.5; .* the interval of a model"),
+        (lambda: byar_limits([4, -3]), "1 counts are negative, fractional or missing, the first -3"),
+        (lambda: poisson_limits([0.5, -3, np.nan]), "3 counts are negative, fractional or missing"),
+        (lambda: wilson_limits(0.5, 10), "negative, fractional or missing"),
+        (lambda: wilson_limits(1, 0), "not above zero"),
+        (lambda: dsr([5, 5.5], [10, 10], [1, 1]), "negative, fractional or missing"),
+        (lambda: dsr([5, 5], [10, 10], [1, 1, 1]), "standard has 3 bands, events have 2"),
+        (lambda: dsr([5, 5], [10, 10], [0, 0]), "all weights are zero"),
+        (lambda: life_expectancy_limits(np.full(20, 1.0), np.full(20, 300.0), prob=95), "between 0 and 1"),
         (lambda: indirect_ratio([0.1], [10], [0.0]), "no events are expected"),
         (lambda: isr([1], [10], [0], [10]), "no events are expected"),
     ],

@@ -10,9 +10,12 @@ import xarray as xr
 from bayesineq.errors import MeasureError
 from bayesineq.measures.dispersion import between_group_variance
 from bayesineq.measures.simple import gap_to_average, range_difference
-from bayesineq.measures.slope import sii, slope_ends
+from bayesineq.measures.slope import rii, sii, slope_ends
+from bayesineq.measures.undefined import UndefinedDrawsWarning
+from bayesineq.posterior.contrast import above
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws
+from bayesineq.posterior.summarise import intervals, summarise
 
 
 @pytest.fixture(scope="module")
@@ -147,15 +150,39 @@ def test_what_cannot_be_lifted(post, deciles):
         over_draws(lambda value, weight: value.sum(), deciles, "imd_decile")
 
 
-def test_empty_groups_are_refused_by_name(post):
+def test_an_empty_group_is_missing_in_that_group_alone_and_named(post):
     from bayesineq.posterior.expected import population
 
     frame = population(post)
     frame = frame[~((frame["ethnicity"] == "H") & (frame["imd_decile"] == 3))]
     values = expected(post, frame, by=["imd_decile", "ethnicity"])
-    with pytest.raises(MeasureError, match=r"1 groups have no value .* \(ethnicity=H, imd_decile=3\)"):
-        over_draws(sii, values, "imd_decile")
-    assert over_draws(sii, values.sel(ethnicity=["A", "M"]), "imd_decile").shape == (2, 5, 2)
+    found = over_draws(sii, values, "imd_decile")
+    assert np.isnan(found).all(("chain", "draw")).to_series().to_dict() == {"A": False, "H": True, "M": False}
+    assert found.attrs["without_people"].startswith("1 groups have no value because nobody is in them (ethnicity=H,")
+    others = over_draws(sii, values.sel(ethnicity=["A", "M"]), "imd_decile")
+    xr.testing.assert_allclose(found.sel(ethnicity=["A", "M"]), others)
+    with pytest.raises(MeasureError, match=r"1 groups have no value .* \(imd_decile=3\); pool levels"):
+        over_draws(sii, values.sel(ethnicity="H"), "imd_decile")
+
+
+def test_a_draw_without_the_measure_is_missing_counted_and_left_out_of_the_summary():
+    rng = np.random.default_rng(3)
+    rate = rng.normal([0.10, 0.08, 0.06], 0.002, (4, 1000, 3))
+    rate[2, 10] = [-0.2, 0.08, 0.06]
+    coords = {"imd_decile": [1, 2, 3], "population": ("imd_decile", [5, 6, 7])}
+    values = xr.DataArray(rate, dims=("chain", "draw", "imd_decile"), coords=coords)
+    with pytest.warns(UndefinedDrawsWarning, match=r"1 of 4,000 draws"):
+        found = over_draws(rii, values, "imd_decile")
+    assert found.attrs["undefined_draws"] == 1
+    assert np.isnan(found).to_numpy().nonzero()[0].tolist() == [2]
+    kept = found.to_numpy().ravel()
+    kept = kept[np.isfinite(kept)]
+    row = summarise(found).iloc[0]
+    assert row["mean"] == pytest.approx(kept.mean())
+    assert row["sd"] == pytest.approx(kept.std(ddof=1))
+    assert [row["lower"], row["upper"]] == pytest.approx(np.quantile(kept, [0.025, 0.975]).tolist())
+    assert intervals(found, [0.9], above=1.0)["p_above"].item() == pytest.approx((kept > 1).mean())
+    assert float(above(found, 1.0)) == pytest.approx((kept > 1).mean())
 
 
 def test_measures_of_values_alone(deciles):

@@ -14,7 +14,7 @@ from scipy import integrate, stats
 from bayesineq.decisions.compare import compare
 from bayesineq.decisions.distributional import ImpactPlane
 from bayesineq.design.card import Prior
-from bayesineq.errors import DecisionError, MeasureError
+from bayesineq.errors import DecisionError, DisclosureError, MeasureError
 from bayesineq.measures.concentration import relative_concentration_index
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.predictive import predictive
@@ -48,6 +48,7 @@ from bayesineq.report.style import (
     to_png,
     to_svg,
 )
+from bayesineq.tables.disclosure import Rule
 
 
 def grouped(means: list[float], dim: str = "imd_decile", sd: float = 0.0) -> xr.DataArray:
@@ -217,7 +218,7 @@ def units(count: int = 60, extra: float = 0.0) -> pd.DataFrame:
 
 def test_funnel_limits_are_those_of_the_binomial_and_hold_chance() -> None:
     table = units(2000)
-    data = funnel_data(table, unit="practice", events="events", at_risk="n")
+    data = funnel_data(table, unit="practice", events="events", at_risk="n", rule=Rule(0, 1))
     p = table["events"].sum() / table["n"].sum()
     assert data.target == pytest.approx(p)
     at, upper = data.limits["at_risk"], data.limits["upper_95"]
@@ -239,12 +240,38 @@ def test_a_funnel_shows_no_small_count_and_no_events() -> None:
     table = pd.concat([units(20), pd.DataFrame({"practice": ["tiny"], "events": [3], "n": [40]})], ignore_index=True)
     chart = plot_funnel(table, unit="practice", events="events", at_risk="n", outcome="missed")
     assert "tiny" not in chart.table["unit"].tolist()
-    assert "1 practices with small counts are not shown" in chart.caption
+    assert "Withheld to protect small counts: 1 practice." in chart.caption
     assert "events" not in chart.table.columns
     with pytest.raises(MeasureError, match="the first is bad"):
         funnel_data(
             pd.DataFrame({"practice": ["bad"], "events": [5], "n": [4]}), unit="practice", events="events", at_risk="n"
         )
+
+
+def test_a_funnel_gives_no_count_back_whatever_the_denominator() -> None:
+    rng = np.random.default_rng(11)
+    people = rng.integers(60, 100_000, 300)
+    table = pd.DataFrame({"practice": [f"P{k}" for k in range(300)], "events": rng.binomial(people, 0.2), "n": people})
+    table.loc[0, ["events", "n"]] = 3, 80
+    chart = plot_funnel(table, unit="practice", events="events", at_risk="n", title="Missed, Suffolk, 2021")
+    shown = chart.table.merge(table, left_on="unit", right_on="practice")
+    back = shown["proportion"] * shown["at_risk"]
+    # What a reader works out is the rounded count and no more, from the table and from the points that are drawn.
+    assert np.allclose(back, 5 * np.floor(shown["events"] / 5 + 0.5))
+    assert (shown["at_risk"] % 5 == 0).all()
+    drawn = np.concatenate([c.get_offsets().data for c in chart.figure.axes[0].collections])
+    assert np.allclose(np.sort(drawn[:, 0]), np.sort(shown["at_risk"]))
+    assert np.allclose(np.sort(drawn[:, 1]), np.sort(100 * shown["proportion"]))
+    assert set(table["practice"]) - set(shown["unit"]) == {"P0"}
+    assert "Withheld to protect small counts: 1 practice." in chart.caption
+    assert chart.title == "Missed, Suffolk, 2021"
+    # Of three units, one alone would be the totals less the others: nothing of it may be worked out.
+    few = plot_funnel(table.head(3), unit="practice", events="events", at_risk="n")
+    assert len(few.table) == 1
+    with pytest.raises(DisclosureError, match="more than once"):
+        plot_funnel(pd.concat([table, table]), unit="practice", events="events", at_risk="n")
+    with pytest.raises(MeasureError, match="all 1 units are withheld"):
+        plot_funnel(table.head(1), unit="practice", events="events", at_risk="n")
 
 
 def options() -> xr.DataArray:

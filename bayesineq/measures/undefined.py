@@ -1,0 +1,134 @@
+"""Draws in which a measure does not exist: they are missing and counted, or the measure is refused."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesineq.errors import MeasureError
+
+type Array = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
+type Kernel = Callable[[Array, Array], Array]
+
+UNDEFINED_SHARE: Final = 0.01
+"""Share of draws in which a measure may be undefined: they are missing and counted; beyond it, it is refused."""
+
+
+class UndefinedDrawsWarning(UserWarning):
+    """A measure does not exist in some draws: they are missing, and left out of its mean and interval."""
+
+
+class UndefinedDraws(MeasureError):
+    """
+    A measure does not exist in some draws.
+
+    Parameters
+    ----------
+    message : str
+        What the measure needs, and what to do instead.
+    draws : ndarray of bool, shape (n_draw,)
+        Where it does not exist.
+    """
+
+    def __init__(self, message: str, draws: Mask) -> None:
+        super().__init__(message)
+        self.draws = draws
+
+
+def where_defined(kernel: Kernel, block: Array, share: Array, start: int) -> tuple[Array, list[UndefinedDraws]]:
+    """
+    Apply a kernel to the draws on which it is defined.
+
+    Parameters
+    ----------
+    kernel : callable
+        As of `over_blocks`.
+    block : ndarray, shape (n_draw, n_group)
+        Values.
+    share : ndarray, shape (n_group,) or (n_draw, n_group)
+        Shares of groups.
+    start : int
+        Number of the first draw, for messages.
+
+    Returns
+    -------
+    ndarray, shape (n_draw, ...)
+        The kernel's answer, NaN on draws that have none.
+    list of UndefinedDraws
+        Why they have none.
+
+    Raises
+    ------
+    UndefinedDraws
+        If none has an answer.
+    """
+    refused: list[UndefinedDraws] = []
+    kept = np.ones(len(block), dtype=bool)
+    while True:
+        whole = bool(kept.all())
+        some = block if whole else block[kept]
+        try:
+            answer = np.asarray(kernel(_finite(some, start), share if whole or share.ndim == 1 else share[kept]))
+        except UndefinedDraws as error:
+            refused.append(error)
+            kept[np.flatnonzero(kept)[error.draws]] = False
+            if not kept.any():
+                raise
+            continue
+        if whole:
+            return answer, refused
+        filled = np.full((len(block), *answer.shape[1:]), np.nan)
+        filled[kept] = answer
+        return filled, refused
+
+
+def count_undefined(refusals: list[UndefinedDraws], total: int) -> None:
+    """
+    Say in how many draws there is no measure, and refuse it where they are too many to leave out.
+
+    Parameters
+    ----------
+    refusals : list of UndefinedDraws
+        At least one.
+    total : int
+        Number of draws.
+
+    Raises
+    ------
+    UndefinedDraws
+        If they are more than 1% of the draws.
+
+    Warns
+    -----
+    UndefinedDrawsWarning
+        If they are fewer.
+    """
+    count = sum(int(refusal.draws.sum()) for refusal in refusals)
+    if count > UNDEFINED_SHARE * total:
+        said = f" ({count:,} of {total:,} draws have no such measure)" if total > 1 else ""
+        raise UndefinedDraws(f"{refusals[0]}{said}", refusals[0].draws)
+    warnings.warn(
+        f"{count:,} of {total:,} draws have no such measure and are left out of its mean and interval: {refusals[0]}",
+        UndefinedDrawsWarning,
+        stacklevel=4,
+    )
+
+
+def _finite(block: Array, start: int) -> Array:
+    # A sum is finite only where every term is: one pass, and no mask the size of the block.
+    if not np.isfinite(block.sum()):
+        bad = ~np.isfinite(block)
+        if not bad.any():
+            return block
+        row, group = (int(i) for i in np.argwhere(bad)[0])
+        raise UndefinedDraws(
+            f"values must be finite; the first that is not is {block[row, group]} in draw {start + row}, group "
+            f"{group}; drop the group by name, or model it, before measuring",
+            bad.any(axis=1),
+        )
+    return block
