@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.undefined import Array, Kernel, UndefinedDraws, count_undefined, where_defined
+from bayesineq.measures.undefined import Array as Array
+from bayesineq.measures.undefined import Kernel, UndefinedDraws, count_undefined, where_defined
 
 BLOCK = 1 << 20
 """Values held at once while walking over draws: 8 MiB a temporary, small enough for a processor's cache to matter."""

@@ -13,9 +13,12 @@ from bayesineq.dims import CI_PROB
 from bayesineq.measures.entropy import theil
 from bayesineq.measures.simple import difference, range_difference, range_ratio, ratio
 from bayesineq.measures.slope import rii, sii
+from bayesineq.measures.undefined import UndefinedDraws
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws
 from bayesineq.posterior.summarise import intervals
+
+_FEWEST: Final = 3
 
 type Measured = Mapping[str, tuple[Callable[..., Any], float]]
 
@@ -55,7 +58,8 @@ def inequality(
         ranking, `sii`, `rii` (Kunst and Mackenbach); differences are positive and ratios above 1 where the outcome
         rises with advantage. Not declared ordered, numbers or not: `range_difference` and `range_ratio` (highest
         against lowest group, found anew in every draw) and `theil`, none of which can fall below equality: read their
-        size, not their sign. Attribute `without_slope` of the table: why there is no slope index, where there is none.
+        size, not their sign. Attributes of the table: `without_slope`, why there is no slope index, where there is
+        none; `not_defined`, by measure why its row is missing, such as a ratio of values below zero.
 
     Raises
     ------
@@ -63,6 +67,11 @@ def inequality(
         If the posterior has no such dimension.
     MeasureError
         If there is one group only.
+
+    Warns
+    -----
+    UndefinedDrawsWarning
+        If a measure does not exist in some draws, which are left out of its row.
     """
     return inequality_of(expected(post, population, by=by), by, prob)
 
@@ -92,17 +101,24 @@ def inequality_of(values: xr.DataArray, by: str, prob: float = CI_PROB) -> pd.Da
     """
     attrs = values[by].attrs
     ordered = attrs.get(ORDERED, int(values[by].dtype.kind in "iuf")) == 1
-    gradient = ordered and attrs.get(GRADIENT, 1) == 1
+    gradient = ordered and not without_slope(values, by)
     chosen = ({**_ENDS, **_SLOPES} if gradient else _ENDS) if ordered else _UNORDERED
     tables = [intervals(values.rename(by), [prob]).assign(p_above=float("nan"))]
+    not_defined: dict[str, str] = {}
     for name, (measure, equality) in chosen.items():
-        draws = over_draws(measure, values, by)
+        try:
+            draws = over_draws(measure, values, by)
+        except UndefinedDraws as refused:
+            not_defined[name] = str(refused)
+            draws = values.isel({by: 0}, drop=True) * float("nan")
         table = intervals(draws.rename(name), [prob], above=equality)
         tables.append(table if ordered else table.assign(p_above=float("nan")))
     table = pd.concat(tables, ignore_index=True)
     percent = f"{100 * prob:g}"
     renamed = table.rename(columns={f"lower_{percent}": "lower", f"upper_{percent}": "upper"})
     kept = renamed[["parameter", "mean", "sd", "median", "lower", "upper", "p_above"]]
+    if not_defined:
+        kept.attrs["not_defined"] = not_defined
     if not gradient:
         kept.attrs["without_slope"] = without_slope(values, by)
     return kept
@@ -125,12 +141,14 @@ def without_slope(values: xr.DataArray, by: str) -> str:
         A sentence; empty where they have one.
     """
     attrs = values[by].attrs
-    if attrs.get(ORDERED) != 1:
+    if attrs.get(ORDERED, int(values[by].dtype.kind in "iuf")) != 1:
         return (
             f"No slope index over {by}: its levels were not declared to have an order. If they have one, say so: "
             "`levels = [...]` or `ordered = true` on the card, or an ordered category in the table."
         )
-    if attrs.get(GRADIENT, 1) == 1:
+    if attrs.get(GRADIENT, 1) == 1 and values.sizes[by] >= _FEWEST:
         return ""
+    if values.sizes[by] < _FEWEST:
+        return f"No slope index over {by}: it needs three levels or more. Difference and ratio compare the two."
     reason = attrs.get(NO_GRADIENT, "its levels are no social ranking")
     return f"No slope index over {by}: {reason}. Difference and ratio compare the last level with the first."

@@ -58,6 +58,7 @@ def inequality_table(frame: Frame, values: xr.DataArray, dim: str, *, given: str
     rows = [
         _measure(frame, values, dim, function, options, name, kind, none)
         for function, options, name, kind, none in asked
+        if values.sizes[dim] > 2 or function not in (sii, rii)
     ]
     header = ("Measure", "Kind", f"Estimate ({frame.level} interval)", "No inequality would be", "Reading")
     return Table(f"Inequality in {frame.card.outcome.name}{given} by {dimension_label(dim)}", header, tuple(rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -78,8 +78,13 @@ def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str
         said = (gap,)
         if frame.counts:
             said = (gap, relative(top / bottom, first=first, second=last, prob=frame.prob))
-    chart = plot_gradient(
-        like.values, dim, labels=frame.labels, prob=frame.prob, outcome=named, unit=unit, more_is=outcome.more_is
+    shown_as: dict[str, Any] = {"labels": frame.labels, "prob": frame.prob, "outcome": named, "unit": unit}
+    shown_as["more_is"] = outcome.more_is
+    # Through fewer than three groups no line is drawn that says more than they do.
+    chart = (
+        plot_gradient(like.values, dim, **shown_as)
+        if like.values.sizes[dim] > 2
+        else plot_forest(like.values, dim, order="given", **shown_as)
     )
     return Section(f"By {dimension_label(dim)}", said, (_printed(frame, ordered, like, dim, table),), (chart,))
 

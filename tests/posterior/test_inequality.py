@@ -9,7 +9,7 @@ from bayesineq.errors import DesignError
 from bayesineq.measures.simple import range_ratio
 from bayesineq.measures.slope import sii
 from bayesineq.posterior.expected import expected
-from bayesineq.posterior.inequality import inequality
+from bayesineq.posterior.inequality import inequality, inequality_of
 
 
 def test_ordered_groups(post):
@@ -36,3 +36,19 @@ def test_groups_without_order(post):
 def test_a_dimension_that_is_not_there(post):
     with pytest.raises(DesignError, match=r"lacks the columns \['icb'\]"):
         inequality(post, "icb")
+
+
+def test_two_ordered_groups_have_their_gap_and_no_slope(post):
+    values = expected(post, by="imd_decile").isel(imd_decile=[0, 4])
+    table = inequality_of(values, "imd_decile")
+    assert table["parameter"].tolist()[2:] == ["difference", "ratio"]
+    assert "three levels or more" in table.attrs["without_slope"]
+
+
+def test_a_measure_that_does_not_exist_is_missing_with_its_reason_and_the_others_stand(post):
+    values = expected(post, by="imd_decile") - 0.5  # as a score of well-being may lie on both sides of zero
+    table = inequality_of(values, "imd_decile").set_index("parameter")
+    assert table.loc[["ratio", "rii"], "mean"].isna().all()
+    assert table.loc[["difference", "sii"], "mean"].notna().all()
+    assert set(table.attrs["not_defined"]) == {"ratio", "rii"}
+    assert "above zero" in table.attrs["not_defined"]["ratio"]
