@@ -238,7 +238,7 @@ def compare(
     budget: Annotated[float, typer.Option(help="Pounds.")],
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if it is not there.")],
     threshold: Annotated[
-        float, typer.Option(help="Pounds for a QALY; for an event averted where the plans state no QALYs.")
+        float, typer.Option(help="Pounds for a QALY; for an event averted (or gained) where the plans state no QALYs.")
     ] = 20_000.0,
     by: Annotated[
         list[str] | None, typer.Option(help="Units that are decided for: area (the default), or other dimensions.")

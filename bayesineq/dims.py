@@ -5,13 +5,16 @@ Signs and directions, held by tests:
 
 - decile and quintile 1 are the most deprived, relative rank 0 is the most deprived;
 - the slope index is positive when the outcome rises with advantage;
-- a positive effect is a benefit;
+- a positive benefit means that people are better off, whatever the polarity of the outcome;
 - money is in pounds.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
+
+MoreIs = Literal["worse", "better"]
+"""Polarity of an outcome: whether more of it is worse (deaths) or better (checks done)."""
 
 CHAIN: Final = "chain"
 DRAW: Final = "draw"

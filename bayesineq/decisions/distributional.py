@@ -28,6 +28,10 @@ QUADRANTS: Final = {
 }
 
 
+UNCHANGED: Final = "no change in health or inequality"
+"""Draws in which nothing is gained or lost by anyone: of nothing done."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImpactPlane:
     """
@@ -193,7 +197,7 @@ def impact_plane(
     Returns
     -------
     ImpactPlane
-        Cloud of draws, and the probability of each quadrant.
+        Cloud of draws, and the probability of each quadrant, and of no change.
 
     Notes
     -----
@@ -213,8 +217,10 @@ def impact_plane(
         net, equity = _impact(change.values.reshape(-1, len(levels)), start, size, aversion, family)
         points.append(pd.DataFrame({INTERVENTION: name, "net_health": net, "equity": equity}))
         rows.append({INTERVENTION: name, **_summary("net_health", net, prob), **_summary("equity", equity, prob)})
+        same = ~change.values.reshape(-1, len(levels)).any(axis=1)
         for (more, fairer), words in QUADRANTS.items():
-            rows[-1][f"P({words})"] = float((((net > 0) == more) & ((equity > 0) == fairer)).mean())
+            rows[-1][f"P({words})"] = float((((net > 0) == more) & ((equity > 0) == fairer) & ~same).mean())
+        rows[-1][f"P({UNCHANGED})"] = float(same.mean())
     return ImpactPlane(
         pd.concat(points, ignore_index=True), pd.DataFrame(rows), aversion, family, net_health.attrs.get("threshold")
     )

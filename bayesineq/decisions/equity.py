@@ -10,11 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.decisions.groups import people_by, sum_by
+from bayesineq.decisions.interventions import event_of
 from bayesineq.decisions.net_benefit import check_cost
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
 from bayesineq.measures.slope import sii
 from bayesineq.uplift.benefit import check_benefit
+from bayesineq.uplift.polarity import EVENTS, SIGN, polarity
 
 Array = NDArray[np.float64]
 
@@ -44,7 +46,8 @@ def shares_by(
     by : str
         Group: "imd_quintile", "ethnicity".
     need : DataArray, dims (unit...) or (chain, draw, unit...)
-        Need per eligible person, such as baseline risk.
+        Need per eligible person: baseline risk where more of the outcome is worse, those without it where more is
+        better (`need_of`).
     treated : DataArray, optional
         People treated per eligible person; default 1.
     population : DataArray, dims (unit...), optional
@@ -57,9 +60,20 @@ def shares_by(
     DataFrame
         One row a group: `by, people, people_share, need_share, treated, treated_share, spend, spend_share, benefit,
         benefit_share, lower, upper, benefit_per_1000, treated_to_need`. `treated_to_need` is the share of places over
-        the share of need: 1 is proportionate.
+        the share of need: 1 is proportionate. Shares of places are missing where nobody is treated, shares of benefit
+        where there is none to share (the total is zero or harm).
+
+    Raises
+    ------
+    DecisionError
+        If the need given is an outcome of which more is better.
     """
     checked = check_benefit(benefit)
+    if polarity(need) == "better":
+        raise DecisionError(
+            f"More {event_of(need)} is better: need is being without it. Give need_of(risk), or, where these values "
+            "are of those without it already, need.assign_attrs(more_is='worse')."
+        )
     here = _carry(share, checked)
     given = sum_by(_carry(here * checked, checked).sum(INTERVENTION), by, population=population)
     places = here if treated is None else _carry(here * _mean(treated), checked)
@@ -82,6 +96,8 @@ def shares_by(
     part = (given / whole.where(whole != 0)).transpose(*SAMPLE_DIMS, by).values.reshape(-1, len(table))
     tail = (1 - prob) / 2
     table["lower"], table["upper"] = np.nanquantile(part, [tail, 1 - tail], axis=0) if whole.any() else (np.nan, np.nan)
+    if not float(whole.mean()) > 0:
+        table[["benefit_share", "lower", "upper"]] = np.nan
     table["benefit_per_1000"] = 1000 * table["benefit"] / table["people"]
     table["treated_to_need"] = table["treated_share"] / table["need_share"]
     return table
@@ -89,7 +105,7 @@ def shares_by(
 
 def slope_change(
     baseline: xr.DataArray,
-    averted: xr.DataArray,
+    benefit: xr.DataArray,
     *,
     by: str,
     population: xr.DataArray | None = None,
@@ -102,8 +118,9 @@ def slope_change(
     ----------
     baseline : DataArray, dims (chain, draw, unit...)
         Risk per eligible person before; a coordinate `population` gives the people.
-    averted : DataArray, dims (chain, draw, unit...)
-        Events averted per eligible person by what is done, interventions added up.
+    benefit : DataArray, dims (chain, draw, unit...)
+        Events averted or gained per eligible person by what is done, interventions added up (`given_to_all`); its
+        attribute `scale` says which, events averted where it has none.
     by : str
         Ordered group, lowest code most deprived.
     population : DataArray, dims (unit...), optional
@@ -115,9 +132,19 @@ def slope_change(
     -------
     DataFrame
         Rows "before", "after" and "change": `when, mean, lower, upper, p_narrower`, where narrower means that the
-        slope is closer to 0 after than before. The slope of an adverse outcome is negative where the deprived have
-        more of it.
+        slope is closer to 0 after than before. The slope (least deprived less most deprived) is negative where the
+        deprived have more of the outcome: worse for them if more is worse, better if more is better.
+
+    Raises
+    ------
+    DecisionError
+        If the benefit is not counted in events of the outcome, or in the other direction than the outcome's polarity.
     """
+    counted = benefit.attrs.get("scale", EVENTS["worse"])
+    own = EVENTS[polarity(baseline)] if "more_is" in baseline.attrs else counted
+    if counted not in EVENTS.values() or counted != own:
+        raise DecisionError(f"The slope moves by {own} of the outcome itself; the benefit given is in {counted}.")
+    sign = SIGN["better" if counted == EVENTS["better"] else "worse"]
     people = people_by(baseline, by, population=population)
     size = np.asarray(people.values, np.float64)
 
@@ -126,7 +153,7 @@ def slope_change(
         laid = rate.transpose(*SAMPLE_DIMS, by).values.reshape(-1, size.size)
         return np.asarray(sii(laid, size, order=people[by].values.astype(float)))
 
-    before, after = slope(baseline), slope(baseline - averted)
+    before, after = slope(baseline), slope(baseline + sign * benefit)
     tail = (1 - prob) / 2
     narrower = float((np.abs(after) < np.abs(before)).mean())
     rows = []
@@ -170,7 +197,8 @@ def given_to_all(share: xr.DataArray, benefit: xr.DataArray) -> xr.DataArray:
         _, _ = xr.align(share, checked, join="exact")
     except ValueError as error:
         raise DecisionError(f"The allocation and the benefit do not name the same units: {error}") from error
-    return _carry((share * checked).sum(INTERVENTION).transpose(*SAMPLE_DIMS, ...), checked)
+    given = _carry((share * checked).sum(INTERVENTION).transpose(*SAMPLE_DIMS, ...), checked)
+    return given.assign_attrs(scale=checked.attrs["scale"])
 
 
 def _carry(values: xr.DataArray, like: xr.DataArray) -> xr.DataArray:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import xarray as xr
+
+from bayesineq.dims import MoreIs
 from bayesineq.errors import DecisionError
+from bayesineq.uplift.polarity import polarity
 from bayesineq.uplift.published import EVERYONE, PublishedEffect, Quantity, Share
+
+_REMEDY: Final = {
+    "qaly_per_event": ", QALYs gained for one event averted, or for one gained where more events are better",
+    "saving_per_event": (
+        ", pounds saved for one event averted, or for one gained where more events are better; what an event costs "
+        "belongs in cost, per person treated"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +42,19 @@ class Intervention:
     capacity : float, optional
         Most people who can be treated.
     qaly_per_event : Quantity, optional
-        QALYs gained for one event averted.
+        QALYs gained for one event averted, or for one gained where more events are better; zero or more either way.
     saving_per_event : Quantity, optional
-        Pounds saved for one event averted.
+        Pounds saved for one event averted, or for one gained where more events are better; zero or more.
     qaly_per_treated : Quantity, optional
         QALYs gained by the treatment itself, whatever it averts, such as no more finger pricks.
     event : str
-        What the effect averts, where that is not the event of the posterior: "death from any cause".
+        What the effect acts on, where that is not the event of the posterior: "death from any cause".
     event_ratio : Quantity, optional
         Events of that kind, without the intervention, for one event of the posterior: their local risk is taken to be
         the posterior's times this, with the same differences between places and groups.
+    more_is : {"worse", "better"}, optional
+        Polarity of the event that the effect acts on. For an event of the plan's own it may be left out only where
+        more of the posterior's outcome is worse, and is "worse" then; for the posterior's it must agree with the card.
     source : str
         Where effect and cost come from.
     """
@@ -53,6 +70,7 @@ class Intervention:
     qaly_per_treated: Quantity | None = None
     event: str = ""
     event_ratio: Quantity | None = None
+    more_is: MoreIs | None = None
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -65,7 +83,7 @@ class Intervention:
                 quantity is not None
                 and min(quantity.value, quantity.value if quantity.lower is None else quantity.lower) < 0
             ):
-                faults.append(f"{key} is negative ({quantity.value:g}): give it as zero or more")
+                faults.append(f"{key} is negative ({quantity.value:g}): give it as zero or more{_REMEDY.get(key, '')}")
         if self.capacity is not None and not self.capacity >= 0:
             faults.append(f"capacity is {self.capacity}: give people, zero or more")
         if (self.event_ratio is None) != (not self.event.strip()):
@@ -74,5 +92,73 @@ class Intervention:
             )
         if self.qaly_per_treated is not None and self.qaly_per_event is None:
             faults.append("qaly_per_treated needs qaly_per_event too (0 where an event averted gains none)")
+        if self.more_is not in (None, "worse", "better"):
+            faults.append(f"more_is is {self.more_is!r}: say whether more of the event is 'worse' or 'better'")
         if faults:
             raise DecisionError(f"{self.name}: " + "; ".join(faults) + ".")
+
+
+def polarities(plans: Sequence[Intervention], baseline: xr.DataArray, more_is: MoreIs | None = None) -> list[MoreIs]:
+    """
+    Polarity of the event that each plan acts on.
+
+    Parameters
+    ----------
+    plans : sequence of Intervention
+        Plans.
+    baseline : DataArray
+        Risk of the posterior's event, with the attribute `more_is` (`expected`).
+    more_is : {"worse", "better"}, optional
+        Polarity of the posterior's event, where the baseline does not say.
+
+    Returns
+    -------
+    list of {"worse", "better"}
+        One a plan.
+
+    Raises
+    ------
+    DecisionError
+        If a plan contradicts the posterior or another plan, or does not say where it must; with every plan.
+    """
+    modelled = polarity(baseline, more_is)
+    name = event_of(baseline)
+    found: list[MoreIs] = []
+    faults: list[str] = []
+    first: dict[str, tuple[str, MoreIs]] = {}
+    for plan in plans:
+        own = plan.more_is or modelled
+        found.append(own)
+        if plan.event_ratio is None and own != modelled:
+            faults.append(
+                f"{plan.name} says that more of its event is {own}, the posterior that more {name} is {modelled}: "
+                "state the effect on that very outcome, or correct more_is on the card or in the plan"
+            )
+        if plan.event_ratio is not None and plan.more_is is None and modelled == "better":
+            faults.append(
+                f"{plan.name} acts on {plan.event}, while more {name} is better: say more_is = 'worse' or 'better' of "
+                f"{plan.event}"
+            )
+        other, said = first.setdefault(plan.event or name, (plan.name, own))
+        if said != own:
+            faults.append(f"{other} and {plan.name} act on {plan.event or name}: is more of it {said}, or {own}?")
+    if faults:
+        raise DecisionError("; ".join(faults) + ".")
+    return found
+
+
+def event_of(baseline: xr.DataArray) -> str:
+    """
+    Name of the event that was modelled, in words.
+
+    Parameters
+    ----------
+    baseline : DataArray
+        Risk, with the attribute `outcome` (`expected`).
+
+    Returns
+    -------
+    str
+        Its name, "the event modelled" where it has none.
+    """
+    return str(baseline.attrs.get("outcome") or "the event modelled").replace("_", " ")

@@ -9,10 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayesineq.decisions.interventions import Intervention
-from bayesineq.dims import DECILE, INTERVENTION, POPULATION, QUINTILE, SAMPLE_DIMS
+from bayesineq.decisions.interventions import Intervention, event_of, polarities
+from bayesineq.dims import DECILE, INTERVENTION, POPULATION, QUINTILE, SAMPLE_DIMS, MoreIs
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.benefit import check_benefit, people_in, unit_dims
+from bayesineq.uplift.polarity import polarity
 from bayesineq.uplift.published import Quantity, draw_positive
 from bayesineq.uplift.transport import apply_published, coverage, published_draws
 
@@ -25,19 +26,23 @@ class PlanBenefit:
     Parameters
     ----------
     benefit : DataArray, dims (chain, draw, unit..., intervention)
-        Benefit per eligible person on the scale that decides: QALY, or events averted.
+        Benefit per eligible person on the scale that decides: QALY, or events averted or gained.
     events : DataArray, same dims
-        Events averted per eligible person, of the kind that each plan acts on.
+        Events averted (gained, where more is better) per eligible person, of the kind that each plan acts on.
     ratio : DataArray, dims (chain, draw, intervention)
         Events of the kind that each plan acts on for one of the baseline's, without the intervention.
     spend, net_cost : DataArray, with dimension intervention
-        Pounds per eligible person: from the budget, and less what events averted save.
+        Pounds per eligible person: from the budget, and less what events averted (or gained) save.
     treated : DataArray
         People treated per eligible person.
     parameters : mapping from name to DataArray, dims (chain, draw)
         Draws of what is uncertain about the plans.
     baseline : DataArray, dims (chain, draw, unit...)
         Risk without intervention, with quintiles attached.
+    more_is : mapping from intervention to {"worse", "better"}
+        Polarity of the event that each plan acts on.
+    held : mapping from intervention to float
+        Share of units and draws in which the effect would take the risk below 0 or above 1, and it was held there.
     """
 
     benefit: xr.DataArray
@@ -48,12 +53,15 @@ class PlanBenefit:
     treated: xr.DataArray
     parameters: Mapping[str, xr.DataArray]
     baseline: xr.DataArray
+    more_is: Mapping[str, MoreIs]
+    held: Mapping[str, float]
 
 
 def plan_benefit(
     plans: Sequence[Intervention],
     baseline: xr.DataArray,
     *,
+    more_is: MoreIs | None = None,
     correlation: float | ArrayLike = 0.0,
     seed: int | None = None,
 ) -> PlanBenefit:
@@ -67,6 +75,8 @@ def plan_benefit(
     baseline : DataArray, dims (chain, draw, unit...)
         Risk per eligible person without intervention, with a coordinate `population`. Where nobody lives (crossed
         groups, population 0) the risk may be missing: such a unit has no benefit and no cost.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, where the baseline does not carry it (`expected` writes it into the attributes).
     correlation : float or array
         Correlation of the errors of the published effects.
     seed : int, optional
@@ -80,17 +90,21 @@ def plan_benefit(
     Raises
     ------
     DecisionError
-        If names repeat, scales are mixed, or the baseline does not fit.
+        If names repeat, scales are mixed, a plan contradicts the outcome's polarity, or the baseline does not fit.
 
     Notes
     -----
     With baseline risk p, ratio r of the plan's own event to the baseline's (1 where it acts on the same), share
-    treated s and risk p' of `transport`, a plan averts e = s (r p - (r p)') events and gains q e + s q0 QALYs, where q
-    are QALYs for an event averted and q0 those of the treatment itself.
+    treated s and risk (r p)' under the plan as in `transport`, a plan averts e = s (r p - (r p)') events where more of
+    them is worse, or gains e = s ((r p)' - r p) where more is better. Either way its benefit is e events or q e + s q0
+    QALYs, where q are QALYs for an event averted (or gained) and q0 those of the treatment itself, and its net cost is
+    s c - e v at a cost c a person and savings v an event. A plan that does harm has e below 0.
     """
     _check_scales(plans)
+    good = dict(zip([plan.name for plan in plans], polarities(plans, baseline, more_is), strict=True))
     names = [plan.name for plan in plans]
-    local = with_quintile(_without_empty(baseline))
+    known = {"outcome": event_of(baseline), "more_is": polarity(baseline, more_is)}
+    local = with_quintile(_without_empty(baseline)).assign_attrs({**baseline.attrs, **known})
     streams = [int(x) for x in np.random.SeedSequence(seed).generate_state(3)]
     effects = {plan.name: plan.effect for plan in plans}
     rng = np.random.default_rng(streams[2])
@@ -103,14 +117,19 @@ def plan_benefit(
     drawn = published_draws(effects, like=local, correlation=correlation, seed=streams[0])
     reach, uptake = {p.name: p.reach for p in plans}, {p.name: p.uptake for p in plans}
     treated = coverage(local, names, reach=reach, uptake=uptake, seed=streams[1])
-    each = []
+    each: list[xr.DataArray] = []
+    held: dict[str, float] = {}
     for plan in plans:
         own = local * ratio.sel({INTERVENTION: plan.name}, drop=True) if plan.event_ratio else local
-        each.append(apply_published(own.transpose(*local.dims), {plan.name: plan.effect}, drawn, treated=treated))
-    held = ", ".join(str(one.attrs["held_at_bound"]) for one in each)
-    events = xr.concat(each, INTERVENTION, join="exact", combine_attrs="override").assign_attrs(held_at_bound=held)
+        _check_own(plan, own)
+        own = own.transpose(*local.dims).assign_attrs({**local.attrs, "more_is": good[plan.name]})
+        each.append(apply_published(own, {plan.name: plan.effect}, drawn, treated=treated))
+        held[plan.name] = each[-1].attrs["held_share"][0]
+    events = xr.concat(each, INTERVENTION, join="exact", combine_attrs="drop_conflicts")
+    events.attrs["held_at_bound"] = ", ".join(str(one.attrs["held_at_bound"]) for one in each)
     benefit = events
     if plans[0].qaly_per_event is not None:
+        # events averted of one kind and gained of another meet here, where both are QALYs
         gained = (events * qaly + treated * itself).transpose(*events.dims)
         benefit = gained.assign_attrs({**events.attrs, "scale": "QALY"})
     spend = treated * cost
@@ -137,6 +156,8 @@ def plan_benefit(
         treated=treated,
         parameters={name: values for name, values in parameters.items() if float(values.std()) > 0},
         baseline=local,
+        more_is=good,
+        held=held,
     )
 
 
@@ -193,6 +214,8 @@ def pooled(seen: PlanBenefit, over: Sequence[str]) -> PlanBenefit:
         treated=mean(seen.treated),
         parameters=seen.parameters,
         baseline=carried(seen.baseline),
+        more_is=seen.more_is,
+        held=seen.held,
     )
 
 
@@ -233,6 +256,16 @@ def _check_scales(plans: Sequence[Intervention]) -> None:
         raise DecisionError(
             f"Effects on mixed scales: {', '.join(other)}, not on the event of the posterior. Events of "
             "different kinds cannot be added up: give qaly_per_event for every plan."
+        )
+
+
+def _check_own(plan: Intervention, risk: xr.DataArray) -> None:
+    """Refuse an event of a plan's own that would be more frequent than possible."""
+    high = float(risk.max())
+    if plan.event_ratio is not None and plan.effect.measure != "rate ratio" and high > 1:
+        raise DecisionError(
+            f"{plan.name}: with event_ratio {plan.event_ratio.value:g} the local risk of {plan.event} reaches "
+            f"{high:.3g}; a {plan.effect.measure} acts on a risk, 0 to 1. Lower event_ratio, or state a rate ratio."
         )
 
 

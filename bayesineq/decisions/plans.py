@@ -15,16 +15,18 @@ from bayesineq.decisions.allocate import Allocation, Floors, allocate, budgeted_
 from bayesineq.decisions.compare import Comparison, compare
 from bayesineq.decisions.distributional import net_health_by, nice_table
 from bayesineq.decisions.equity import given_to_all, shares_by, slope_change
+from bayesineq.decisions.events import events_table, need_of
 from bayesineq.decisions.frontier import frontier
 from bayesineq.decisions.information import evppi, evsi, value_of_stratification
-from bayesineq.decisions.interventions import Intervention
+from bayesineq.decisions.interventions import Intervention, event_of
 from bayesineq.decisions.net_benefit import NOTHING, decide, net_benefit, with_comparator
 from bayesineq.decisions.plan_benefit import PlanBenefit, plan_benefit, pooled
 from bayesineq.decisions.ranking import rank_areas
 from bayesineq.decisions.rivals import targeting_rules
 from bayesineq.decisions.words import in_words
-from bayesineq.dims import AREA, CI_PROB, ETHNICITY, INTERVENTION, QUINTILE, SAMPLE_DIMS
+from bayesineq.dims import AREA, CI_PROB, ETHNICITY, INTERVENTION, QUINTILE, SAMPLE_DIMS, MoreIs
 from bayesineq.uplift.benefit import check_benefit, unit_dims
+from bayesineq.uplift.polarity import EVENTS, polarity
 
 ALLOCATION: Final = "this allocation"
 """Name of the allocation where it stands beside the plans."""
@@ -45,7 +47,7 @@ class PlanComparison:
     allocation : Allocation
         What to do within the budget.
     tables : mapping from name to DataFrame
-        `options, curve, information, study, cases, allocation, prices, allocation_total, rules, strata_GROUP,
+        `options, events, curve, information, study, cases, allocation, prices, allocation_total, rules, strata_GROUP,
         shares_GROUP`, and where the units carry what they need `slope, frontier, areas, distribution`.
     said : mapping from subject to tuple of str
         What the tables say in sentences, with what they do not support: on "choice", "allocation" and "equity".
@@ -86,6 +88,7 @@ def compare_plans(
     equity_by: Sequence[str] = (QUINTILE, ETHNICITY),
     top: float = 0.1,
     opportunity_cost: Mapping[object, float] | None = None,
+    more_is: MoreIs | None = None,
     correlation: float | ArrayLike = 0.0,
     prob: float = CI_PROB,
     seed: int | None = None,
@@ -103,7 +106,7 @@ def compare_plans(
     budget : float
         Pounds.
     threshold : float
-        Pounds for a QALY; for an event averted where the plans state no QALYs.
+        Pounds for a QALY; for an event averted (gained, where more is better) where the plans state no QALYs.
     thresholds : sequence of float
         Thresholds of the acceptability curve; default from 0 to twice the threshold in 41 steps.
     floors : mapping, optional
@@ -117,6 +120,9 @@ def compare_plans(
         Share or number of areas that count as served first.
     opportunity_cost : mapping from quintile to share, optional
         Where the health forgone falls; default equal shares, as NICE prefers.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, where the baseline does not carry it: `expected` writes it into the attributes, from
+        the card; "worse" where neither says.
     correlation : float or array
         Correlation of the errors of the published effects.
     prob : float
@@ -134,7 +140,7 @@ def compare_plans(
     DecisionError
         If plans, baseline, budget or threshold do not fit.
     """
-    fine = plan_benefit(plans, baseline, correlation=correlation, seed=seed)
+    fine = plan_benefit(plans, baseline, more_is=more_is, correlation=correlation, seed=seed)
     within = unit_dims(fine.benefit)
     seen = pooled(fine, [] if decide_by is None else [dim for dim in within if dim not in decide_by])
     benefit = check_benefit(seen.benefit)
@@ -156,6 +162,7 @@ def compare_plans(
     known = evppi(comparison.net_benefit, seen.parameters)
     tables: dict[str, pd.DataFrame] = {
         "options": comparison.options,
+        "events": events_table(plans, seen, prob=prob),
         "curve": comparison.curve,
         "information": known,
         "study": _study(comparison, seen, known),
@@ -178,11 +185,7 @@ def compare_plans(
             ]
         ),
     }
-    scores = {"by risk": seen.baseline.mean(SAMPLE_DIMS)}
-    if QUINTILE in benefit.coords:
-        need = -benefit.coords[QUINTILE].astype(float).reset_coords(drop=True)
-        scores["by need (deprivation)"] = need.broadcast_like(scores["by risk"].reset_coords(drop=True))
-    tables["rules"] = targeting_rules(allocation, benefit, seen.treated, scores, prob=prob)
+    tables["rules"] = targeting_rules(allocation, benefit, seen.treated, _scores(seen), prob=prob)
     carried = [by for by in equity_by if by in fine.benefit.coords]
     options = with_comparator(net_benefit(fine.benefit, fine.net_cost, threshold=threshold), NOTHING)
     given = allocation.share.broadcast_like(fine.benefit.isel(dict.fromkeys(SAMPLE_DIMS, 0), drop=True))
@@ -193,7 +196,7 @@ def compare_plans(
             fine.benefit,
             _certain(fine.spend),
             by=by,
-            need=fine.baseline,
+            need=need_of(fine.baseline),
             treated=fine.treated,
             prob=prob,
         )
@@ -219,7 +222,9 @@ def compare_plans(
             health = net_health_by(gained, paid, by=QUINTILE, threshold=threshold, opportunity_cost=falls)
             tables["distribution"] = nice_table(health, gained, by=QUINTILE, prob=prob)
     if unit_dims(benefit) == [AREA]:
-        tables["areas"] = rank_areas(worth.max(INTERVENTION), top=top, prob=prob)
+        options = with_comparator(worth, NOTHING)
+        chosen = options.isel({INTERVENTION: options.mean(SAMPLE_DIMS).argmax(INTERVENTION)})
+        tables["areas"] = rank_areas(chosen, top=top, prob=prob)
     said = in_words(plans, comparison, allocation, tables, [by for by in equity_by if by not in carried])
     if left_out := str(baseline.attrs.get("left_out_in_words", "")):
         said = {**said, "equity": (*said["equity"], left_out)}
@@ -260,19 +265,33 @@ def with_allocation(allocation: Allocation, values: xr.DataArray) -> xr.DataArra
     return joined.assign_attrs(values.attrs)
 
 
+def _scores(seen: PlanBenefit) -> dict[str, xr.DataArray]:
+    """Simpler rules: those most at risk first (of a good outcome, those with least of it), or the most deprived."""
+    mean = seen.baseline.mean(SAMPLE_DIMS)
+    good = polarity(seen.baseline) == "better"
+    scores = {f"by need (least {event_of(seen.baseline)} first)": -mean} if good else {"by risk": mean}
+    if QUINTILE in mean.coords:
+        deprived = -mean.coords[QUINTILE].astype(float).reset_coords(drop=True)
+        scores["by need (deprivation)"] = deprived.broadcast_like(mean.reset_coords(drop=True))
+    return scores
+
+
 def _slopes(plans: Sequence[Intervention], allocation: Allocation, seen: PlanBenefit, prob: float) -> pd.DataFrame:
     """Slope of the risk of every event that a plan acts on, before and after the allocation."""
-    modelled = str(seen.baseline.attrs.get("outcome", "the event modelled"))
+    modelled = event_of(seen.baseline)
     acting: dict[str, list[str]] = {}
     for plan in plans:
         acting.setdefault(plan.event or modelled, []).append(plan.name)
     rows = []
     for event, names in acting.items():
         given = allocation.share.sel({INTERVENTION: names})
-        averted = given_to_all(given, seen.events.sel({INTERVENTION: names}))
+        good = seen.more_is[names[0]]
+        events = seen.events.sel({INTERVENTION: names}).assign_attrs(scale=EVENTS[good])
         risk = seen.baseline * seen.ratio.sel({INTERVENTION: names[0]}, drop=True)
-        change = slope_change(risk.transpose(*seen.baseline.dims), averted, by=QUINTILE, prob=prob)
+        risk = risk.transpose(*seen.baseline.dims).assign_attrs(more_is=good)
+        change = slope_change(risk, given_to_all(given, events), by=QUINTILE, prob=prob)
         change.insert(0, "event", event)
+        change.insert(1, "more_is", good)
         rows.append(change)
     return pd.concat(rows, ignore_index=True)
 

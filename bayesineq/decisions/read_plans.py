@@ -25,6 +25,7 @@ _KEYS = {
     "qaly_per_treated",
     "event",
     "event_ratio",
+    "more_is",
     "source",
 }
 
@@ -64,8 +65,23 @@ def read_plans(path: str | Path) -> tuple[Intervention, ...]:
         reach = 0.8
         uptake = { value = 0.45, by = { imd_quintile = { 1 = 0.35, 2 = 0.4, 3 = 0.45, 4 = 0.5, 5 = 0.55 } } }
 
-    Where a plan acts on another event than the posterior's, `event` names it and `event_ratio` says how many there are
-    for one event of the posterior; `qaly_per_treated` is what the treatment itself is worth.
+    The effect is that on the posterior's outcome as it is counted there: a risk ratio above 1 makes more of it, below 1
+    less. Whether that is a benefit follows from the outcome's polarity, which its card states (`more_is`). Where more
+    is worse (admissions), a plan with a ratio below 1 averts events, and `qaly_per_event` and `saving_per_event` are
+    for an event averted; where more is better (checks done), a plan with a ratio above 1 gains events, and they are for
+    an event gained::
+
+        [[intervention]]
+        name = "text reminders"
+        cost = 4
+        qaly_per_event = 0.02
+        effect = { measure = "odds ratio", value = 1.3, lower = 1.1, upper = 1.5 }
+        more_is = "better"
+
+    `more_is` may be left out; where it is stated it must agree with the card. Where a plan acts on another event than
+    the posterior's, `event` names it, `event_ratio` says how many there are for one event of the posterior, and
+    `more_is` its polarity ("worse" where neither it nor the card says otherwise); `qaly_per_treated` is what the
+    treatment itself is worth.
     """
     file = Path(path)
     try:
@@ -124,6 +140,7 @@ def _intervention(entry: Mapping[str, Any], number: int, faults: list[str]) -> I
             qaly_per_treated=itself,
             event=str(entry.get("event", "")),
             event_ratio=ratio,
+            more_is=entry.get("more_is"),
             source=str(entry.get("source", "")),
         )
     except DecisionError as error:

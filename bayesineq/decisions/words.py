@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from bayesineq.decisions.allocate import Allocation
 from bayesineq.decisions.compare import Comparison
 from bayesineq.decisions.interventions import Intervention
+from bayesineq.decisions.net_benefit import NOTHING
 from bayesineq.decisions.rivals import CHOSEN, EVENLY
 from bayesineq.dims import INTERVENTION
 
@@ -43,10 +45,9 @@ def in_words(
     """
     best = {str(row[INTERVENTION]): row for row in comparison.options.to_dict("records")}[comparison.best]
     said = [
-        f"At {_write(comparison.threshold or 0.0)} pounds for one unit of benefit ({comparison.scale}), "
-        f"{comparison.best} has the highest expected net benefit: {_write(best['net_benefit'])} pounds "
-        f"({comparison.prob:.0%} interval {_write(best['lower'])} to {_write(best['upper'])}); "
-        f"it is the best in {_of_draws(float(best['p_best']))} of draws."
+        *_directions(tables["events"]),
+        *(_consequence(row, comparison) for row in tables["events"].to_dict("records")),
+        _best(best, comparison),
     ]
     if best["p_best"] < 0.6:
         said.append("The choice is undetermined: no option is the best with a probability of 60% or more.")
@@ -56,41 +57,138 @@ def in_words(
         first = information.iloc[0]
         said.append(f"Most of that lies in the {first['parameter']} ({_write(first['evppi'])} pounds).")
     choice, said = tuple(said), []
-    mean, low, high = allocation.interval(comparison.prob)
-    said.append(
-        f"A budget of {_write(allocation.budget)} pounds treats {_write(allocation.treated)} people for "
-        f"{_write(allocation.spend)} pounds and gains {_write(mean, 1)} ({_write(low, 1)} to {_write(high, 1)}) "
-        f"{allocation.scale}."
-    )
-    given, said = (*said, *_targeting(tables["rules"])), []
+    given, said = tuple(_budget(allocation, comparison.prob, tables)), []
     other = [f"{plan.name} acts on {plan.event}" for plan in plans if plan.event_ratio is not None]
     if "slope" in tables:
-        said += [_slope(str(event), rows) for event, rows in tables["slope"].groupby("event", sort=False)]
+        said += [slope_in_words(str(event), rows) for event, rows in tables["slope"].groupby("event", sort=False)]
     if other:
         said.append(
             f"{'; '.join(other)}: the local risk of that is taken to follow the risk that was modelled, in proportion."
         )
+    said += [_held(row) for row in tables["events"].to_dict("records") if row["held_at_bound"] > 0]
     said += [f"No table by {by}: the baseline risk does not carry it." for by in left_out]
     said.append("Effects are carried over from elsewhere: no data here can test that they hold locally.")
     return {"choice": choice, "allocation": given, "equity": tuple(said)}
 
 
-def _slope(event: str, rows: pd.DataFrame) -> str:
-    """How far the slope of one event moves."""
+def _directions(events: pd.DataFrame) -> list[str]:
+    """Which way is better, of every event that a plan acts on."""
+    seen = events.drop_duplicates("event")
+    words = {"worse": ("lower", "lowers", "raises"), "better": ("higher", "raises", "lowers")}
+    said = []
+    for event, good, counted in seen[["event", "more_is", "counted"]].itertuples(index=False):
+        way, helps, harms = words[good]
+        said.append(
+            f"For {event}, {way} is better: a plan that {helps} it has a benefit ({counted}), one that {harms} it does "
+            "harm."
+        )
+    return said
+
+
+def _consequence(row: Mapping[Any, Any], comparison: Comparison) -> str:
+    """What one plan does to its event and to people, against no intervention."""
+    option = {str(one[INTERVENTION]): one for one in comparison.options.to_dict("records")}[row[INTERVENTION]]
+    said = (
+        f"{row[INTERVENTION]}, for everyone eligible, against {NOTHING}: {row['event']}, "
+        f"{_write(row['without'] + row['difference'], 1)} with it and {_write(row['without'], 1)} without (difference "
+        f"{_write(row['difference'], 1)}, ratio {_write(row['ratio'], 3)}), that is "
+        f"{_signed([row[name] for name in ('events', 'events_lower', 'events_upper')])} {row['counted']}"
+    )
+    benefit = [float(option[name]) for name in ("benefit", "benefit_lower", "benefit_upper")]
+    if comparison.scale != row["counted"]:
+        said += f" and a benefit of {_signed(benefit)} {comparison.scale}"
+    if benefit[0] == 0:
+        return f"{said}; nobody is better or worse off."
+    if benefit[0] > 0:
+        return f"{said}; people are better off in {_of_draws(float(row['p_better']))} of draws."
+    return f"{said}; people are worse off in {_of_draws(float(row['p_worse']))} of draws: this plan does harm."
+
+
+def _best(best: Mapping[Any, Any], comparison: Comparison) -> str:
+    """Which option is worth most, doing nothing being one of them."""
+    start = f"At {_write(comparison.threshold or 0.0)} pounds for one unit of benefit ({comparison.scale}), "
+    chance = _of_draws(float(best["p_best"]))
+    if comparison.best == NOTHING:
+        plans = [row for row in comparison.options.to_dict("records") if row[INTERVENTION] != NOTHING]
+        next_best = max(plans, key=lambda row: float(row["net_benefit"]))
+        return (
+            f"{start}no plan is worth its cost for everyone: {NOTHING} is the best option, in {chance} of draws; the "
+            f"nearest, {next_best[INTERVENTION]}, has an expected net benefit of {_write(next_best['net_benefit'])} "
+            f"pounds ({comparison.prob:.0%} interval {_write(next_best['lower'])} to {_write(next_best['upper'])})."
+        )
+    return (
+        f"{start}{comparison.best} has the highest expected net benefit: {_write(best['net_benefit'])} pounds against "
+        f"{NOTHING} ({comparison.prob:.0%} interval {_write(best['lower'])} to {_write(best['upper'])}); "
+        f"it is the best in {chance} of draws."
+    )
+
+
+def _budget(allocation: Allocation, prob: float, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """What the budget buys, or that it should buy nothing."""
+    worthwhile = (tables["cases"]["best"] != NOTHING).any()
+    if not allocation.treated > 0:
+        return [
+            f"A budget of {_write(allocation.budget)} pounds treats nobody: "
+            + ("the limits leave no place." if worthwhile else "nowhere does a plan gain more than it costs.")
+        ]
+    told = _signed(list(allocation.interval(prob)))
+    return [
+        f"A budget of {_write(allocation.budget)} pounds treats {_write(allocation.treated)} people for "
+        f"{_write(allocation.spend)} pounds, with a benefit of {told} {allocation.scale} against {NOTHING}.",
+        *_targeting(tables["rules"]),
+    ]
+
+
+def slope_in_words(event: str, rows: pd.DataFrame) -> str:
+    """
+    How far the allocation moves the slope of one event, and whether inequality falls or rises.
+
+    Parameters
+    ----------
+    event : str
+        The event, in words.
+    rows : DataFrame
+        `slope_change`, with the polarity in `more_is`.
+
+    Returns
+    -------
+    str
+        A sentence. The slope is the least deprived less the most deprived.
+    """
     by = {str(row["when"]): row for row in rows.to_dict("records")}
     before, after, change = by["before"], by["after"], by["change"]
-    start = f"The slope index of inequality in {event}"
+    start = f"The slope index of inequality in {event} (least deprived less most deprived, per 1,000)"
     if change["lower"] == change["upper"] == 0:
-        return f"{start} stays at {_write(1000 * before['mean'], 2)} per 1,000: what is allocated does not act on it."
-    return (
-        f"{start} goes from {_write(1000 * before['mean'], 2)} to {_write(1000 * after['mean'], 2)} per 1,000; "
-        f"it narrows in {_of_draws(float(before['p_narrower']))} of draws."
+        return f"{start} stays at {_write(1000 * before['mean'], 2)}: what is allocated does not act on it."
+    more = "most" if before["mean"] < 0 else "least"
+    worse = "most" if (before["mean"] < 0) == (before["more_is"] == "worse") else "least"
+    falls = float(before["p_narrower"])
+    said = (
+        f"{start} goes from {_write(1000 * before['mean'], 2)} to {_write(1000 * after['mean'], 2)}: the {more} "
+        f"deprived have more of it, so the {worse} deprived fare worse, and this inequality "
     )
+    said += f"falls in {_of_draws(falls)} of draws" if falls >= 0.5 else f"rises in {_of_draws(1 - falls)} of draws"
+    return said + ("; its direction turns round." if before["mean"] * after["mean"] < 0 else ".")
+
+
+def _held(row: Mapping[Any, Any]) -> str:
+    """That an effect would have gone beyond what is possible."""
+    share = float(row["held_at_bound"])
+    shown = "less than 0.1%" if share < 0.001 else f"{share:.1%}"
+    return (
+        f"The effect of {row[INTERVENTION]} would take {row['event']} below 0 or above 100% in {shown} of units and "
+        "draws, and is held at the bound there: an odds ratio would not meet it."
+    )
+
+
+def _signed(numbers: Sequence[float]) -> str:
+    return f"{_write(numbers[0], 1)} ({_write(numbers[1], 1)} to {_write(numbers[2], 1)})"
 
 
 def _write(value: float, places: int = 0) -> str:
     text = f"{value:,.{places}f}"
-    return text if float(text.replace(",", "")) >= 0 else f"\N{MINUS SIGN}{text[1:]}"
+    size = text.lstrip("-")
+    return size if text == size or float(size.replace(",", "")) == 0 else f"\N{MINUS SIGN}{size}"
 
 
 def _of_draws(share: float) -> str:
@@ -110,7 +208,7 @@ def _targeting(rules: pd.DataFrame) -> list[str]:
     else:
         said = [
             f"Choosing the units gains {_write(over, 1)} ({_write(low, 1)} to {_write(high, 1)}) more than the same "
-            f"places given evenly: {over / evenly:.0%} more."
+            f"places given evenly{f': {over / evenly:.0%} more' if evenly > 0 else ', which would do harm'}."
         ]
     rivals = {name: float(row["benefit"]) for name, row in rows.items() if name not in (CHOSEN, EVENLY)}
     if rivals and over > 0:

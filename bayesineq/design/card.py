@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from bayesineq.design.adjusters import adjusters_by_name
+from bayesineq.dims import MoreIs
 from bayesineq.errors import CardError
 
 Likelihood = Literal[
@@ -102,7 +103,7 @@ class Outcome:
     likelihood: Likelihood
     columns: Mapping[str, str]
     plausible: tuple[float, float] | None = None
-    more_is: Literal["worse", "better"] = "worse"
+    more_is: MoreIs = "worse"
 
     @property
     def link(self) -> str:

@@ -8,9 +8,11 @@ import xarray as xr
 
 from bayesineq.dims import CI_PROB, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
+from bayesineq.report.described import described
 from bayesineq.report.draws import ends
 from bayesineq.report.labels import Labels, dimension_label, level_labels
-from bayesineq.report.style import ACCENT, CONTRAST, INK, Chart, dress, new_figure, plain
+from bayesineq.report.numbers import PLAIN
+from bayesineq.report.style import ACCENT, CONTRAST, INK, Chart, MoreIs, direction, dress, new_figure, plain
 from bayesineq.report.words import sentence
 
 
@@ -68,6 +70,7 @@ def plot_pareto(
     labels: Labels | None = None,
     prob: float = CI_PROB,
     outcome: str = "events",
+    more_is: MoreIs | None = None,
 ) -> Chart:
     """
     Draw excess events by cause or group, the largest first, with the cumulative share of the total.
@@ -75,7 +78,8 @@ def plot_pareto(
     Parameters
     ----------
     excess : DataArray, dims (chain, draw, dim)
-        Excess events of each cause or group.
+        Excess events of each cause or group; of an outcome of which more is better, the events that are missing (those
+        at the rate of the reference less its own).
     dim : str
         The causes or groups.
     reference : str
@@ -86,6 +90,8 @@ def plot_pareto(
         Probability of the intervals.
     outcome : str
         What is counted, in words.
+    more_is : {"worse", "better"}, optional
+        Polarity; default as the draws say (attribute `more_is`), else "worse".
 
     Returns
     -------
@@ -98,6 +104,8 @@ def plot_pareto(
         As `pareto_table`.
     """
     table = pareto_table(excess, dim, prob=prob)
+    _, _, polarity = described(excess, outcome, PLAIN, more_is)
+    what, joined, one = ("excess", " ", "An excess") if polarity == "worse" else ("shortfall", " of ", "A shortfall")
     names = [plain(name) for name in level_labels(dim, list(table[dim]), labels)]
     figure = new_figure(7.2, max(2.4, 1.2 + 0.36 * len(table)))
     bars, line = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
@@ -106,21 +114,21 @@ def plot_pareto(
     bars.hlines(at, table["lower"], table["upper"], color=INK, linewidth=1.2)
     bars.set_yticks(at, names)
     bars.invert_yaxis()
-    dress(bars, x=f"Excess {outcome}", grid="x")
+    dress(bars, x=f"{sentence(what)}{joined}{outcome}", grid="x")
     line.fill_betweenx(
         at, 100 * table["cumulative_lower"], 100 * table["cumulative_upper"], color=CONTRAST, alpha=0.18, linewidth=0
     )
     line.plot(100 * table["cumulative"], at, color=CONTRAST, linewidth=2, marker="o", markersize=3.5)
     line.set_xlim(0, max(102.0, 102 * float(table["cumulative_upper"].max())))
     line.tick_params(left=False)
-    dress(line, x="Cumulative share of the excess, %", grid="x")
-    title = f"Excess {outcome} by {dimension_label(dim)}"
+    dress(line, x=f"Cumulative share of the {what}, %", grid="x")
+    title = f"{sentence(what)}{joined}{outcome} by {dimension_label(dim)}"
     bars.set_title(plain(title), loc="left", fontsize=11, color=INK)
     first = table.iloc[0]
     caption = (
-        f"{sentence(names[0])} alone holds {100 * first['cumulative']:.0f}% of the excess "
-        f"({100 * first['cumulative_lower']:.0f} to {100 * first['cumulative_upper']:.0f}%). Excess over the rate of "
-        f"{reference}. Lines and band: {100 * prob:.0f}% credible intervals. Direction: lower is better. An excess "
-        "describes a difference; it does not say what would remove it."
+        f"{sentence(names[0])} alone holds {100 * first['cumulative']:.0f}% of the {what} "
+        f"({100 * first['cumulative_lower']:.0f} to {100 * first['cumulative_upper']:.0f}%). {sentence(what)} against "
+        f"the rate of {reference}. Lines and band: {100 * prob:.0f}% credible intervals. Direction: "
+        f"{direction(polarity)}. {one} describes a difference; it does not say what would remove it."
     )
     return Chart(figure, title, caption, f"Bars with a cumulative line. {title}. {caption}", table)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bayesineq.decisions.distributional import ImpactPlane
+from bayesineq.decisions.distributional import UNCHANGED, ImpactPlane
+from bayesineq.decisions.interventions import event_of
 from bayesineq.decisions.plans import PlanComparison
 from bayesineq.dims import AREA, INTERVENTION, QUINTILE
 from bayesineq.report.labels import Labels, dimension_label, level_labels
 from bayesineq.report.numbers import PLAIN, estimate, percent, write
 from bayesineq.report.parts import Row, Table
+from bayesineq.report.plan_consequences import need_in_words
+from bayesineq.report.style import direction
 from bayesineq.report.words import sentence
 from bayesineq.tables.disclosure import SUPPRESSED, Rule, is_small, shown_count
+from bayesineq.uplift.polarity import EVENTS
 from bayesineq.uplift.published import Quantity, Share
+
+NONE: Final = "\N{EN DASH}"
+"""Printed where there is nothing to share."""
 
 
 def sources_table(compared: PlanComparison) -> Table:
@@ -33,12 +42,14 @@ def sources_table(compared: PlanComparison) -> Table:
     """
     rows = []
     for plan in compared.plans:
-        acts = "on the event modelled"
+        good = compared.benefit.more_is[plan.name]
+        acts = f"on {event_of(compared.benefit.baseline)}, as modelled; {direction(good)}"
         if plan.event_ratio is not None:
-            acts = f"on {plan.event} ({_number(plan.event_ratio)} for one event modelled)"
-        worth = [f"{_number(plan.qaly_per_event)} QALY per event averted"] if plan.qaly_per_event else []
+            acts = f"on {plan.event} ({_number(plan.event_ratio)} for one event modelled); {direction(good)}"
+        event = EVENTS[good].replace("events", "event")
+        worth = [f"{_number(plan.qaly_per_event)} QALY per {event}"] if plan.qaly_per_event else []
         worth += [f"{_number(plan.qaly_per_treated)} QALY per person treated"] if plan.qaly_per_treated else []
-        worth += [f"saves £{_number(plan.saving_per_event)} per event"] if plan.saving_per_event else []
+        worth += [f"saves £{_number(plan.saving_per_event)} per {event}"] if plan.saving_per_event else []
         rows.append(
             (
                 plan.name,
@@ -175,47 +186,46 @@ def areas_table(compared: PlanComparison, rule: Rule) -> Table:
     return Table("The allocation, area by area", header, rows)
 
 
-def shares_table(table: pd.DataFrame, by: str, labels: Labels | None, rule: Rule, level: str) -> Table:
+def shares_table(compared: PlanComparison, by: str, labels: Labels | None, rule: Rule) -> Table:
     """
     Shares of places, money and benefit by group; groups with small counts are withheld.
 
     Parameters
     ----------
-    table : DataFrame
-        `shares_by`.
+    compared : PlanComparison
+        Plans compared.
     by : str
         Group.
     labels : mapping of str to mapping or None
         By dimension, names of codes.
     rule : Rule
         How small counts are treated.
-    level : str
-        Probability of the intervals, in words.
 
     Returns
     -------
     Table
         A row a group.
     """
+    table, level = compared.tables[f"shares_{by}"], f"{100 * compared.comparison.prob:.0f}%"
     names = level_labels(by, table[by].tolist(), labels)
     rows: list[Row] = []
     small = is_small(table["people"], rule) | is_small(table["treated"], rule)
     withheld = alone(small, table["treated"])
     for name, row, hide in zip(names, table.to_dict("records"), withheld, strict=True):
         cells = (
-            f"{100 * row['people_share']:.0f}%",
-            f"{100 * row['need_share']:.0f}%",
-            f"{100 * row['treated_share']:.0f}%",
-            f"{100 * row['spend_share']:.0f}%",
-            f"{100 * row['benefit_share']:.0f}% ({100 * row['lower']:.0f} to {100 * row['upper']:.0f})",
-            write(row["treated_to_need"], 2),
+            _percent(row["people_share"]),
+            _percent(row["need_share"]),
+            _percent(row["treated_share"]),
+            _percent(row["spend_share"]),
+            _percent(row["benefit_share"], row["lower"], row["upper"]),
+            NONE if pd.isna(row["treated_to_need"]) else write(row["treated_to_need"], 2),
         )
         rows.append((name, shown_count(row["people"], rule), *((SUPPRESSED,) * len(cells) if hide else cells)))
     header = (
         sentence(dimension_label(by)),
         "Eligible people",
         "Share of people",
-        "Share of need (events expected)",
+        f"Share of need ({need_in_words(compared)})",
         "Share of places",
         "Share of spend",
         f"Share of benefit ({level} interval)",
@@ -242,14 +252,15 @@ def slopes_table(table: pd.DataFrame, level: str) -> Table:
     """
     rows = tuple(
         (
-            str(row["event"]),
+            f"{row['event']} ({direction(row['more_is'])})",
             str(row["when"]),
             estimate(1000 * row["mean"], 1000 * row["lower"], 1000 * row["upper"], PLAIN, places=2),
         )
         for row in table.to_dict("records")
     )
     header = ("Event", "When", f"Slope index, events per 1,000 ({level} interval)")
-    return Table("Slope index of inequality in risk, before and after the allocation", header, rows)
+    caption = "Slope index of inequality in risk (least deprived less most deprived), before and after the allocation"
+    return Table(caption, header, rows)
 
 
 def distribution_table(table: pd.DataFrame, labels: Labels | None, rule: Rule, level: str) -> Table:
@@ -310,7 +321,8 @@ def quadrants_table(plane: ImpactPlane) -> Table:
     Table
         A row a plan.
     """
-    quadrants = [str(name) for name in plane.table.columns if str(name).startswith("P(")]
+    chances = plane.table.filter(like="P(")
+    quadrants = [str(name) for name in chances if name != f"P({UNCHANGED})" or chances[name].any()]
     count = len(plane.points) // max(len(plane.table), 1)
     rows = tuple(
         (str(row[INTERVENTION]), *(percent(float(row[name]), count) for name in quadrants))
@@ -318,6 +330,14 @@ def quadrants_table(plane: ImpactPlane) -> Table:
     )
     caption = f"Probability of each part of the plane, at an aversion of {plane.aversion:g} ({plane.family})"
     return Table(caption, ("Plan", *(sentence(name[2:-1]) for name in quadrants)), rows)
+
+
+def _percent(share: float, lower: float | None = None, upper: float | None = None) -> str:
+    """A share that is there, with its interval; a dash where there is nothing to share."""
+    if pd.isna(share):
+        return NONE
+    shown = f"{100 * share:.0f}%"
+    return shown if lower is None or upper is None else f"{shown} ({100 * lower:.0f} to {100 * upper:.0f})"
 
 
 def _number(quantity: Quantity | None) -> str:

@@ -20,6 +20,7 @@ from bayesineq.report.choices import plot_acceptability, plot_frontier, plot_pla
 from bayesineq.report.labels import Labels
 from bayesineq.report.numbers import PLAIN, Unit, estimate, percent, write
 from bayesineq.report.parts import Row, Section, Table
+from bayesineq.report.plan_consequences import consequences_table, unit_in_words
 from bayesineq.report.plan_tables import (
     alone,
     areas_table,
@@ -179,7 +180,7 @@ def write_comparison(
     with replacing(written[-1]) as beside:
         beside.write_text("\n".join(compared.words) + "\n", encoding="utf-8")
     charts = {"acceptability": plot_acceptability(compared.comparison, benefit=f"one {unit_in_words(compared)}")}
-    if "frontier" in compared.tables:
+    if "frontier" in compared.tables and compared.allocation.treated > 0:
         charts["frontier"] = _frontier(compared)
     written += [save_chart(chart, folder / f"{name}.svg") for name, chart in charts.items()]
     stale = {*(f"{name}.csv" for name in _OPTIONAL), "frontier.svg"} - {path.name for path in written}
@@ -287,7 +288,7 @@ def _chosen(compared: PlanComparison) -> Section:
     said = (*compared.said["choice"], within)
     charts = (plot_acceptability(comparison, benefit=f"one {unit}"),) if len(comparison.curve) else ()
     told = "Where each number of the plans comes from, and which are assumed, stands in the last table of this part."
-    parts = (options, information, sources_table(compared))
+    parts = (consequences_table(compared), options, information, sources_table(compared))
     return Section("Which plan is worth most", tuple(map(_said, (*said, told))), parts, charts)
 
 
@@ -318,13 +319,16 @@ def _given(compared: PlanComparison, areas: gpd.GeoDataFrame | None, rule: Rule)
     if "areas" in tables:
         ranked = tables["areas"]
         held = ranked["tier"].value_counts()
+        nowhere = "In no area is a plan worth its cost: none is ranked above another."
         said.append(
             f"Of {len(ranked):,} areas, {held.get('sure in', 0):,} surely belong to the {_first(compared)} with the "
             "highest net benefit per eligible person (probability 90% or more), "
             f"{held.get('sure out', 0):,} surely do not, and {held.get('marginal', 0):,} cannot be told."
+            if (ranked["mean"] > 0).any()
+            else nowhere
         )
         made += [ranked_table(ranked), areas_table(compared, rule)]
-        if areas is not None:
+        if areas is not None and len(table):
             decided = [str(code) for code in allocation.share[AREA].values]
             charts += [map_allocation(table, areas, decided=decided), map_served(ranked, areas, first=_first(compared))]
     return Section("Who gets what within the budget", tuple(map(_said, said)), tuple(made), tuple(charts))
@@ -343,10 +347,10 @@ def _shared(
     charts: list[Chart] = []
     for by in (QUINTILE, ETHNICITY):
         if f"shares_{by}" in tables:
-            made.append(shares_table(tables[f"shares_{by}"], by, labels, rule, level))
+            made.append(shares_table(compared, by, labels, rule))
     if "slope" in tables:
         made.append(slopes_table(tables["slope"], level))
-    if "frontier" in tables:
+    if "frontier" in tables and compared.allocation.treated > 0:
         charts.append(_frontier(compared))
     if "distribution" in tables:
         made.append(distribution_table(tables["distribution"], labels, rule, level))
@@ -376,23 +380,6 @@ def _frontier(compared: PlanComparison) -> Chart:
         benefit=f"Benefit ({allocation.scale})",
         threshold=allocation.threshold,
     )
-
-
-def unit_in_words(compared: PlanComparison) -> str:
-    """
-    What is bought, in words.
-
-    Parameters
-    ----------
-    compared : PlanComparison
-        Plans compared.
-
-    Returns
-    -------
-    str
-        "QALY" or "event averted".
-    """
-    return "QALY" if compared.comparison.scale == "QALY" else "event averted"
 
 
 def _said(text: str) -> Statement:

@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Final, Literal
 
+from bayesineq.dims import MoreIs as MoreIs
 from bayesineq.errors import BayesineqError
 from bayesineq.replacing import replacing
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-MoreIs = Literal["worse", "better"]
 
 INK: Final = "#212b32"
 QUIET: Final = "#4c6272"

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from bayesineq.dims import PERSON
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.benefit import Scale, from_effects
+from bayesineq.uplift.polarity import EVENTS, SIGN, scale_of_outcome
 
 
 def from_econml(
@@ -21,6 +22,7 @@ def from_econml(
     scale: Scale,
     units: Sequence[object],
     interventions: Sequence[str],
+    adverse: bool | None = None,
     control: object = 0,
     treatments: Sequence[object] = (1,),
     unit: str = PERSON,
@@ -37,8 +39,11 @@ def from_econml(
         A fitted estimator of effects that gives standard errors (LinearDRLearner, CausalForestDML and others).
     features : array, shape (unit, feature)
         Effect modifiers of the units.
-    scale : {"events averted", "QALY", "net pounds"}
-        What one unit of its outcome is worth; the outcome must be such that more is better.
+    scale : {"events averted", "events gained", "QALY", "net pounds"}
+        What one unit of benefit is: events averted of an adverse outcome, events gained of a good one.
+    adverse : bool, optional
+        Whether the outcome of that model is bad, so that its effects change sign to become a benefit. Needed where
+        events are counted; without it more of the outcome (QALYs, net pounds) is better.
     units, interventions : sequences
         Codes of the rows and names of the treatments.
     control : object
@@ -63,8 +68,10 @@ def from_econml(
     Raises
     ------
     DecisionError
-        If the estimator gives no inference, or treatments and interventions do not pair.
+        If the estimator gives no inference, treatments and interventions do not pair, or it is not said whether the
+        events that are counted are bad.
     """
+    sign = _sign(adverse, scale)
     if len(treatments) != len(interventions):
         raise DecisionError(f"{len(interventions)} interventions but {len(treatments)} treatments: name one for each.")
     if not hasattr(estimator, "effect_inference"):
@@ -74,7 +81,8 @@ def from_econml(
     rows = np.asarray(features)
     results = [estimator.effect_inference(rows, T0=control, T1=treatment) for treatment in treatments]
     benefit = from_effects(
-        mean=np.column_stack([np.asarray(result.point_estimate, float).reshape(len(rows)) for result in results]),
+        mean=sign
+        * np.column_stack([np.asarray(result.point_estimate, float).reshape(len(rows)) for result in results]),
         standard_error=np.column_stack([np.asarray(result.stderr, float).reshape(len(rows)) for result in results]),
         scale=scale,
         interventions=interventions,
@@ -93,6 +101,7 @@ def from_stochtree(
     scale: Scale,
     units: Sequence[object],
     interventions: Sequence[str],
+    adverse: bool | None = None,
     unit: str = PERSON,
 ) -> xr.DataArray:
     """
@@ -102,8 +111,11 @@ def from_stochtree(
     ----------
     effect_draws : array, shape (unit, draw) or (unit, intervention, draw)
         Effects as stochtree's BCF model returns them (`predict(..., terms="tau")` or `tau_hat_train`), draws last.
-    scale : {"events averted", "QALY", "net pounds"}
-        What one unit of its outcome is worth; the outcome must be such that more is better.
+    scale : {"events averted", "events gained", "QALY", "net pounds"}
+        What one unit of benefit is: events averted of an adverse outcome, events gained of a good one.
+    adverse : bool, optional
+        Whether the outcome of that model is bad, so that its effects change sign to become a benefit. Needed where
+        events are counted; without it more of the outcome (QALYs, net pounds) is better.
     units, interventions : sequences
         Codes of the rows and names of the treatments.
     unit : str
@@ -117,8 +129,9 @@ def from_stochtree(
     Raises
     ------
     DecisionError
-        If the array has another shape.
+        If the array has another shape, or it is not said whether the events that are counted are bad.
     """
+    sign = _sign(adverse, scale)
     values = np.asarray(effect_draws, dtype=np.float64)
     values = values[:, np.newaxis, :] if values.ndim == 2 else values
     if values.ndim != 3 or values.shape[:2] != (len(units), len(interventions)):
@@ -126,5 +139,19 @@ def from_stochtree(
             f"Effect draws have shape {np.shape(effect_draws)}; needed are ({len(units)} units, draws) for one "
             f"intervention or ({len(units)} units, {len(interventions)} interventions, draws)."
         )
-    benefit = from_effects(np.moveaxis(values, -1, 0), scale=scale, interventions=interventions, units=units, unit=unit)
+    turned = sign * np.moveaxis(values, -1, 0)
+    benefit = from_effects(turned, scale=scale, interventions=interventions, units=units, unit=unit)
     return benefit.assign_attrs(source="Bayesian causal forest draws")
+
+
+def _sign(adverse: bool | None, scale: Scale) -> float:
+    """What an effect on the outcome is multiplied by to be a benefit."""
+    if adverse is None:
+        if scale in EVENTS.values():
+            raise DecisionError(
+                f"The benefit is in {scale}: say adverse=True if the model's outcome is bad (an admission: its effects "
+                "then change sign), or adverse=False if it is good."
+            )
+        return SIGN["better"]
+    scale_of_outcome(adverse, scale)
+    return SIGN["worse" if adverse else "better"]

@@ -3,7 +3,8 @@ The currency of every decision: draws of benefit, whoever estimated them.
 
 A benefit is an `xarray.DataArray` with dimensions `chain, draw, UNIT..., intervention`, where the units are people,
 areas or groups named by their real codes (none at all for one whole population). Values are benefit **per eligible
-person**; a positive value is a benefit. `attrs["scale"]` says in what: events averted, QALY or net pounds.
+person**; a positive value means that people are better off, whatever the outcome. `attrs["scale"]` says in what: events
+averted (of an outcome of which more is worse), events gained (of one of which more is better), QALY or net pounds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayesineq.dims import CHAIN, DRAW, INTERVENTION, PERSON, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
 
-Scale = Literal["events averted", "QALY", "net pounds"]
+Scale = Literal["events averted", "events gained", "QALY", "net pounds"]
 SCALES: Final[tuple[Scale, ...]] = get_args(Scale)
 
 
@@ -105,7 +106,7 @@ def from_effects(
     ----------
     draws : array, shape (draw, unit, intervention) or (chain, draw, unit, intervention), optional
         Posterior draws of benefit per person. Give these, or `mean` and `standard_error`.
-    scale : {"events averted", "QALY", "net pounds"}
+    scale : {"events averted", "events gained", "QALY", "net pounds"}
         What one unit of benefit is.
     interventions, units : sequences
         Codes along the last two axes.
@@ -250,15 +251,15 @@ def combine(benefits: Sequence[xr.DataArray]) -> xr.DataArray:
 
 def rescale(benefit: xr.DataArray, factor: float | Mapping[str, float] | xr.DataArray, *, scale: Scale) -> xr.DataArray:
     """
-    Bring a benefit to another scale, for example QALY gained per event averted.
+    Bring a benefit to another scale, for example QALY gained for an event averted, or for one gained.
 
     Parameters
     ----------
     benefit : DataArray
         A benefit.
     factor : float, mapping from intervention to float, or DataArray
-        Units of the new scale for one unit of the old; a DataArray may carry draws.
-    scale : {"events averted", "QALY", "net pounds"}
+        Units of the new scale for one unit of the old, zero or more on average; a DataArray may carry draws.
+    scale : {"events averted", "events gained", "QALY", "net pounds"}
         New scale.
 
     Returns
@@ -269,7 +270,7 @@ def rescale(benefit: xr.DataArray, factor: float | Mapping[str, float] | xr.Data
     Raises
     ------
     DecisionError
-        If an intervention has no factor.
+        If an intervention has no factor, or one below 0, which would turn benefit into harm.
     """
     old = check_benefit(benefit)
     if isinstance(factor, Mapping):
@@ -279,6 +280,13 @@ def rescale(benefit: xr.DataArray, factor: float | Mapping[str, float] | xr.Data
             raise DecisionError(f"No factor from {old.attrs['scale']} to {scale} for {', '.join(absent)}.")
         factor = xr.DataArray(
             [float(factor[name]) for name in names], dims=INTERVENTION, coords={INTERVENTION: old[INTERVENTION].values}
+        )
+    typical = factor.mean([d for d in SAMPLE_DIMS if d in factor.dims]) if isinstance(factor, xr.DataArray) else factor
+    if not float(np.min(typical)) >= 0:
+        raise DecisionError(
+            f"A factor from {old.attrs['scale']} to {scale} is {float(np.min(typical)):g}, below 0: it would turn "
+            "benefit into harm. A benefit is above 0 where people are better off: give what one unit of it is worth, "
+            "zero or more."
         )
     return check_benefit((old * factor).assign_attrs({**old.attrs, "scale": scale}))
 

@@ -10,8 +10,10 @@ import xarray as xr
 from bayesineq.dims import INTERVENTION
 from bayesineq.errors import DecisionError
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.population import card_of
 from bayesineq.posterior.population import population as people_of
 from bayesineq.uplift.benefit import Scale, check_benefit
+from bayesineq.uplift.polarity import scale_of_outcome
 
 
 def benefit_from_posterior(
@@ -20,9 +22,9 @@ def benefit_from_posterior(
     by: str | Sequence[str],
     treated: str = "treated",
     intervention: str = "intervention",
-    adverse: bool = True,
+    adverse: bool | None = None,
     population: pd.DataFrame | None = None,
-    scale: Scale = "events averted",
+    scale: Scale | None = None,
 ) -> xr.DataArray:
     """
     Benefit of an intervention, from a posterior whose card has it as a covariate (`models/impactability.toml`).
@@ -37,12 +39,12 @@ def benefit_from_posterior(
         Covariate of the card: 0 without the intervention, 1 with it.
     intervention : str
         Its name.
-    adverse : bool
-        Whether less of the outcome is a benefit.
+    adverse : bool, optional
+        Whether less of the outcome is a benefit; default as the card says (`more_is`), which it must agree with.
     population : DataFrame, optional
         Whom to average over; default those that were fitted.
-    scale : {"events averted", "QALY", "net pounds"}
-        What one unit of the outcome is.
+    scale : {"events averted", "events gained", "QALY", "net pounds"}, optional
+        What one unit of the outcome is; default events averted where more of it is worse, else events gained.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def benefit_from_posterior(
     Raises
     ------
     DecisionError
-        If the posterior has no such covariate.
+        If the posterior has no such covariate, or `adverse` or `scale` contradicts its card.
     """
     people = people_of(post) if population is None else population
     if treated not in people.columns:
@@ -61,7 +63,19 @@ def benefit_from_posterior(
         )
     without = expected(post, people.assign(**{treated: 0}), by=by)
     given = expected(post, people.assign(**{treated: 1}), by=by)
-    difference = without - given if adverse else given - without
+    outcome = card_of(post).outcome
+    bad = outcome.more_is == "worse"
+    if adverse is not None and adverse != bad:
+        raise DecisionError(
+            f"adverse={adverse}, but the card of this posterior says that more {outcome.name} is {outcome.more_is}: "
+            "leave adverse out, or correct more_is on the card."
+        )
+    counted = scale_of_outcome(bad, scale)
+    difference = without - given if bad else given - without
     benefit = difference.expand_dims({INTERVENTION: [intervention]}, axis=-1)
-    benefit.attrs = {"scale": scale, "source": "posterior of counts by cell", "correlation": "none (one intervention)"}
+    benefit.attrs = {
+        "scale": counted,
+        "source": "posterior of counts by cell",
+        "correlation": "none (one intervention)",
+    }
     return check_benefit(benefit.rename("benefit"))

@@ -31,8 +31,8 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
     ----------
     adverse : bool
         Whether the outcome is bad, so that less of it is a benefit.
-    scale : {"events averted", "QALY", "net pounds"}
-        What one unit of the outcome is.
+    scale : {"events averted", "events gained", "QALY", "net pounds"}, optional
+        What one unit of the outcome is; default events averted where it is adverse, events gained where it is not.
     control : optional
         Arm compared with; default the lowest.
     propensity : mapping from arm to probability, optional
@@ -58,7 +58,7 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
         self,
         *,
         adverse: bool = True,
-        scale: Scale = "events averted",
+        scale: Scale | None = None,
         control: object | None = None,
         propensity: Mapping[object, float] | None = None,
         folds: int = 5,

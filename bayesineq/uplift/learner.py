@@ -15,6 +15,7 @@ from bayesineq.errors import DecisionError
 from bayesineq.uplift.basis import BLOCK, Basis, make_basis, precision_weights, sums_by_area
 from bayesineq.uplift.benefit import Scale, check_benefit
 from bayesineq.uplift.evidence import Evidence, gather
+from bayesineq.uplift.polarity import scale_of_outcome
 from bayesineq.uplift.scores import Scores, average_effect, doubly_robust_scores
 from bayesineq.uplift.second_stage import SecondStage, sample
 
@@ -70,7 +71,7 @@ def uplift(
     area: str | None = None,
     groups: str | None = None,
     need: str | None = None,
-    scale: Scale = "events averted",
+    scale: Scale | None = None,
     control: object | None = None,
     propensity: Mapping[object, float] | ArrayLike | None = None,
     folds: int = 5,
@@ -101,8 +102,8 @@ def uplift(
         Column of practices or areas that folds and resamples keep whole; default the area.
     need : str, optional
         Column by which targeting by need would rank (higher is more need), such as a deprivation score.
-    scale : {"events averted", "QALY", "net pounds"}
-        What one unit of the outcome is.
+    scale : {"events averted", "events gained", "QALY", "net pounds"}, optional
+        What one unit of the outcome is; default events averted where it is adverse, events gained where it is not.
     control : optional
         Arm compared with; default the lowest.
     propensity : mapping or array, optional
@@ -169,7 +170,7 @@ def estimate(
     area: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     need: ArrayLike | None = None,
-    scale: Scale = "events averted",
+    scale: Scale | None = None,
     control: object | None = None,
     propensity: Mapping[object, float] | ArrayLike | None = None,
     folds: int = 5,
@@ -208,6 +209,7 @@ def estimate(
     x = x[:, np.newaxis] if x.ndim == 1 else x
     z = x if modifiers is None else np.asarray(modifiers, np.float32)
     labels = tuple(names) if names is not None else tuple(f"modifier {j + 1}" for j in range(z.shape[1]))
+    counted = scale_of_outcome(adverse, scale)
     sign = -1.0 if adverse else 1.0
     y = sign * np.asarray(outcome, np.float64).ravel()
     streams = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]
@@ -234,7 +236,11 @@ def estimate(
             POPULATION: (AREA, sums.count),
         },
         name="benefit",
-        attrs={"scale": scale, "source": "doubly robust scores, hierarchical second stage", "correlation": "as drawn"},
+        attrs={
+            "scale": counted,
+            "source": "doubly robust scores, hierarchical second stage",
+            "correlation": "as drawn",
+        },
     )
     cluster = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
     effect = _person_means(stage, basis, scores.predicted, z, where) * spread

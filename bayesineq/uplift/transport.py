@@ -2,8 +2,9 @@
 Transported effects: a published relative effect times local baseline risk is a local absolute benefit.
 
 Most users have no trial of their own. They have a paper, with a relative risk and its interval, and a posterior of
-local risk by area and group. The product answers where and for whom the intervention averts most, provided that the
-relative effect carries over: that is an assumption, which modifiers relax and no local data here can test.
+local risk by area and group. The product answers where and for whom the intervention does most good, provided that the
+relative effect carries over: that is an assumption, which modifiers relax and no local data here can test. Good is what
+the outcome's polarity says: fewer of an event of which more is worse, more of one of which more is better.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayesineq.dims import CHAIN, DRAW, INTERVENTION, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import CHAIN, DRAW, INTERVENTION, POPULATION, SAMPLE_DIMS, MoreIs
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.benefit import check_benefit, correlation_matrix
+from bayesineq.uplift.polarity import EVENTS, SIGN, polarity
 from bayesineq.uplift.published import EVERYONE, PublishedEffect, Share, draw_quantity, lookup, share_in
 
 
@@ -25,6 +27,7 @@ def transport(
     effects: Mapping[str, PublishedEffect],
     *,
     treated: xr.DataArray | None = None,
+    more_is: MoreIs | None = None,
     correlation: float | ArrayLike = 0.0,
     seed: int | None = None,
 ) -> xr.DataArray:
@@ -40,6 +43,9 @@ def transport(
         Published effects with their intervals.
     treated : DataArray, dims among (chain, draw, unit..., intervention), optional
         Share of eligible people treated: `coverage` makes it from reach and uptake. Default: everyone.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, where the baseline does not carry it (the attribute `more_is`, as `expected` gives
+        it); "worse" where neither says.
     correlation : float or array, shape (intervention, intervention)
         Correlation of the errors of the published effects on their scale; 0 for separate studies.
     seed : int, optional
@@ -48,18 +54,21 @@ def transport(
     Returns
     -------
     DataArray, dims (chain, draw, unit..., intervention)
-        Events averted per eligible person.
+        Events averted per eligible person where more of the outcome is worse, events gained where more is better:
+        above 0 where people are better off. `attrs["scale"]` says which.
 
     Raises
     ------
     DecisionError
-        If the baseline is no risk, or groupings of modifiers are not carried by it.
+        If the baseline is no risk, groupings of modifiers are not carried by it, or it has the other polarity.
 
     Notes
     -----
-    With baseline risk p, treated share s and an effect drawn on its own scale, the benefit is s (p - p'), where
-    p' = min(p RR, 1); or odds(p') = OR odds(p); or p' = p + RD held between 0 and 1. Where a bound is met, the share
-    of such cells stands in `attrs["held_at_bound"]`. Effects, and the baseline, are drawn independently.
+    With baseline risk p, treated share s and an effect drawn on its own scale, the benefit is s (p - p') where more of
+    the outcome is worse and s (p' - p) where more is better; p' = min(p RR, 1), or odds(p') = OR odds(p), or
+    p' = p + RD held between 0 and 1. A rate ratio is held at 1 where the baseline says that it is a proportion. Where
+    a bound is met, the share of such cells stands in `attrs["held_at_bound"]`, and as numbers in `attrs["held_share"]`.
+    Effects, and the baseline, are drawn independently.
 
     References
     ----------
@@ -67,7 +76,7 @@ def transport(
     Internal Medicine 172(1): 35-45. doi:10.7326/M18-3667
     """
     drawn = published_draws(effects, like=baseline, correlation=correlation, seed=seed)
-    return apply_published(baseline, effects, drawn, treated=treated)
+    return apply_published(baseline, effects, drawn, treated=treated, more_is=more_is)
 
 
 def coverage(
@@ -193,6 +202,7 @@ def apply_published(
     drawn: xr.Dataset,
     *,
     treated: xr.DataArray | None = None,
+    more_is: MoreIs | None = None,
 ) -> xr.DataArray:
     """
     Apply drawn effects to baseline risks.
@@ -207,12 +217,15 @@ def apply_published(
         Draws of `published_draws`.
     treated : DataArray, optional
         Share of eligible people treated; default everyone.
+    more_is : {"worse", "better"}, optional
+        Polarity, as in `transport`.
 
     Returns
     -------
     DataArray, dims (chain, draw, unit..., intervention)
-        Events averted per eligible person, as `transport` gives them.
+        Events averted or gained per eligible person, as `transport` gives them.
     """
+    good = polarity(baseline, more_is)
     held: dict[str, float] = {}
     columns = []
     for name, effect in effects.items():
@@ -225,26 +238,27 @@ def apply_published(
         after, bound = _risk_after(baseline, size, effect)
         held[name] = bound
         share = 1.0 if treated is None else treated.sel({INTERVENTION: name}, drop=True)
-        columns.append((baseline - after) * share)
+        columns.append(SIGN[good] * (after - baseline) * share)
     benefit = xr.concat(columns, dim=INTERVENTION, join="exact").assign_coords({INTERVENTION: list(effects)})
     if POPULATION in baseline.coords:
         benefit = benefit.assign_coords({POPULATION: baseline.coords[POPULATION]})
     benefit.attrs = {
-        "scale": "events averted",
+        "scale": EVENTS[good],
         "source": "transported from published effects",
         "correlation": drawn.attrs.get("correlation", "as in the draws"),
         "held_at_bound": ", ".join(f"{name} {share:.4f}" for name, share in held.items()),
+        "held_share": list(held.values()),
     }
     return check_benefit(benefit.rename("benefit"))
 
 
 def _risk_after(baseline: xr.DataArray, size: xr.DataArray, effect: PublishedEffect) -> tuple[xr.DataArray, float]:
-    if effect.measure == "rate ratio":
-        return baseline * xr.apply_ufunc(np.exp, size), 0.0
     if effect.measure == "odds ratio":
         ratio = xr.apply_ufunc(np.exp, size)
         return ratio * baseline / (1 - baseline + ratio * baseline), 0.0
-    free = baseline * xr.apply_ufunc(np.exp, size) if effect.measure == "risk ratio" else baseline + size
+    free = baseline * xr.apply_ufunc(np.exp, size) if effect.is_ratio else baseline + size
+    if effect.measure == "rate ratio" and baseline.attrs.get("scale") != "proportion":
+        return free, 0.0
     return free.clip(0.0, 1.0), float(((free < 0) | (free > 1)).mean())
 
 
@@ -253,6 +267,11 @@ def _check_risk(baseline: xr.DataArray, effects: Mapping[str, PublishedEffect]) 
     if missing:
         raise DecisionError(
             f"The baseline has no dimension {', '.join(missing)}: give draws, for example of `expected`."
+        )
+    if baseline.attrs.get("scale") == "rate ratio":
+        raise DecisionError(
+            f"The baseline of {baseline.attrs.get('outcome', 'this outcome')} is a ratio to expected counts: they are "
+            "not people, so nobody can be treated. Fit the counts with at_risk or exposure, and give that posterior."
         )
     if not effects:
         raise DecisionError("No published effect given: name at least one intervention.")

@@ -95,7 +95,8 @@ def test_econml_effects_come_in_with_their_errors():
     benefit = from_econml(
         Forest(),
         features,
-        scale="events averted",
+        scale="events gained",
+        adverse=False,
         units=list("xyz"),
         interventions=["low", "high"],
         treatments=[1, 2],
