@@ -75,6 +75,7 @@ _HOME: Final = {
     "standardised": "bayesineq.posterior.standardise",
     "summarise": "bayesineq.posterior.summarise",
     "due_to_imputation": "bayesineq.posterior.imputation",
+    "verdict": "bayesineq.posterior.verdict",
     # measures
     "difference": "bayesineq.measures.simple",
     "gini": "bayesineq.measures.welfare",
@@ -198,6 +199,7 @@ if TYPE_CHECKING:
     from bayesineq.posterior.ranks import rank_intervals, ranks
     from bayesineq.posterior.standardise import standardised
     from bayesineq.posterior.summarise import intervals, summarise
+    from bayesineq.posterior.verdict import verdict
     from bayesineq.report.caterpillar import plot_caterpillar
     from bayesineq.report.checks import plot_calibration, plot_predictive, plot_prior_posterior
     from bayesineq.report.choices import plot_acceptability, plot_frontier, plot_plane

@@ -135,6 +135,7 @@ def fit(
     from bayesineq.inference.fit import fit as fit_design
     from bayesineq.posterior.diagnose import diagnose
     from bayesineq.posterior.files import save
+    from bayesineq.posterior.verdict import verdict
     from bayesineq.tables.check import check as check_table
 
     model = read_card(card)
@@ -169,6 +170,8 @@ def fit(
         diagnose(posterior).raise_if_failed()
     except ConvergenceError as error:
         err.print(f"[bold yellow]Warning[/]: {error}", highlight=False, soft_wrap=True)
+    else:
+        out.print(str(verdict(posterior)), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -16,8 +16,8 @@ from bayesineq.design.matrix import design
 from bayesineq.design.read_card import read_card
 from bayesineq.dims import AREA, DECILE, ETHNICITY, QUINTILE
 from bayesineq.inference.fit import fit
-from bayesineq.posterior.diagnose import diagnose
 from bayesineq.posterior.files import save
+from bayesineq.posterior.verdict import verdict
 from bayesineq.replacing import replacing
 from bayesineq.report.page import write_report
 from bayesineq.report.parts import Section
@@ -73,7 +73,7 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     tell(f"2/5 fitting the card 'prevalence' to {len(study):,} cells")
     posterior = fit(study, seed=seed)
     save(posterior, folder / "prevalence.nc")
-    tell("    this fit can be trusted" if diagnose(posterior).passed else "    this fit failed a check: see the report")
+    tell(f"    {verdict(posterior)}")
 
     tell("3/5 measuring inequality by deprivation and ethnicity")
     for by in (DECILE, ETHNICITY):
@@ -98,7 +98,7 @@ def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], N
         copyfile(shipped("models") / "plans" / "diabetes.toml", beside)
     posterior = fit(design(system.outcome_counts, read_card("outcomes"), adjacency=system.adjacency), seed=seed)
     save(posterior, folder / "outcomes.nc")
-    tell("    this fit can be trusted" if diagnose(posterior).passed else "    this fit failed a check")
+    tell(f"    {verdict(posterior)}")
     risk, audit = released_detail(posterior, [AREA])
     compared = compare_plans(
         read_plans(plans), risk, budget=BUDGET, threshold=THRESHOLD, decide_by=[AREA], top=SERVED_FIRST, seed=seed

@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayesineq.dims import SAMPLE_DIMS
 from bayesineq.errors import CardError, PosteriorError
+from bayesineq.posterior.calibration import CALIBRATION, calibration
 from bayesineq.posterior.population import card_of
 
 _COMPRESSED_FROM: Final = 10_000
@@ -43,8 +44,8 @@ def save(post: xr.DataTree, path: str | Path) -> Path:
     Notes
     -----
     The file holds no observed count. Checks of single rows, from which one could be worked out, are kept to two digits
-    and in rising order, so that none belongs to a row. It still holds how many people each row has: it is a working
-    file, and says so (attribute `release`).
+    and in rising order, so that none belongs to a row; where held-out rows fell is kept as a histogram. It still holds
+    how many people each row has: it is a working file, and says so (attribute `release`).
     """
     target = Path(path)
     card_of(post)
@@ -83,6 +84,9 @@ def _unlinked(post: xr.DataTree) -> xr.DataTree:
         return post
     kept = post.copy()
     checks = {}
+    if "pit" in post["checks"].data_vars and np.isfinite(post["checks"]["pit"].to_numpy()).any():
+        # How a row fell is told by two of its checks together, which are torn apart: their histogram is kept.
+        kept[CALIBRATION] = xr.Dataset({"share": ("bin", calibration(post)["share"].to_numpy())})
     for name, check in post["checks"].data_vars.items():
         value = np.sort(check.to_numpy().astype(np.float64))
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -13,6 +13,7 @@ from scipy import stats
 from bayesineq.design.card import ModelCard, Prior
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
+from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
 from bayesineq.posterior.population import card_of
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import Labels, dimension_label, level_labels
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _POINTS: Final = 200
-_BINS: Final = 20
-_COUNTED: Final = frozenset({"binomial", "bernoulli", "beta_binomial", "poisson", "negative_binomial"})
 
 
 def prior_density(prior: Prior, at: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -159,66 +158,7 @@ def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
     return Chart(figure, title, caption, f"Density plots. {title}. {parts}.", summary)
 
 
-def calibration_data(
-    pit: NDArray[np.float64],
-    *,
-    mass: NDArray[np.float64] | None = None,
-    bins: int = _BINS,
-    prob: float = CI_PROB,
-) -> pd.DataFrame:
-    """
-    Share of held-out rows by where they fell in their own prediction.
-
-    Parameters
-    ----------
-    pit : ndarray, shape (row,)
-        Probability integral transform of each row under the prediction made without it, half of its own probability
-        included where the outcome is a count; NaN is left out.
-    mass : ndarray, shape (row,), optional
-        Probability of each row's own outcome where that is a count; by default none has any, as with continuous ones.
-    bins : int
-        Number of bins.
-    prob : float
-        Probability of the band in which each bar of a calibrated model lies.
-
-    Returns
-    -------
-    DataFrame
-        A row a bin: `start`, `end`, `share`, `lower`, `upper` (binomial band around 1 / bins; with counts it holds more
-        than `prob`, because a spread row varies less than a point).
-
-    Raises
-    ------
-    MeasureError
-        If no row has a finite value.
-
-    Notes
-    -----
-    A count leaves a range between P(Y < y) and P(Y <= y): the row is spread evenly over it, so that bars are flat
-    where the model is right however small the counts are.
-
-    References
-    ----------
-    Czado C, Gneiting T, Held L. Predictive model assessment for count data. Biometrics 2009; 65: 1254-1261.
-    doi:10.1111/j.1541-0420.2009.01191.x
-    """
-    middle = np.asarray(pit, dtype=np.float64)
-    own = np.zeros(len(middle)) if mass is None else np.asarray(mass, dtype=np.float64)
-    known = np.isfinite(middle) & np.isfinite(own)
-    if not known.any():
-        raise MeasureError("no row has a finite check, so calibration cannot be drawn")
-    low = np.clip(middle - own / 2.0, 0.0, 1.0)[known]
-    high = np.clip(middle + own / 2.0, 0.0, 1.0)[known]
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    wide = np.maximum(high - low, np.finfo(float).eps)
-    below = [float(np.clip((edge - low) / wide, 0.0, 1.0).mean()) for edge in edges[1:-1]]
-    tail = (1.0 - prob) / 2.0
-    least, most = stats.binom(len(low), 1.0 / bins).ppf([tail, 1.0 - tail]) / len(low)
-    share = np.diff([0.0, *below, 1.0])
-    return pd.DataFrame({"start": edges[:-1], "end": edges[1:], "share": share, "lower": least, "upper": most})
-
-
-def plot_calibration(post: xr.DataTree, *, bins: int = _BINS, prob: float = CI_PROB) -> Chart:
+def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB) -> Chart:
     """
     Draw whether rows that were held out fell where the model expected them.
 
@@ -241,12 +181,7 @@ def plot_calibration(post: xr.DataTree, *, bins: int = _BINS, prob: float = CI_P
     MeasureError
         If the posterior holds no such checks.
     """
-    if "checks" not in post.children or "pit" not in post["checks"].data_vars:
-        raise MeasureError("this posterior holds no checks of held-out rows; fit with engine='laplace' to have them")
-    checks, likelihood = post["checks"], card_of(post).outcome.likelihood
-    # The check of a count holds half of the probability of its own value, which is then the held-out density.
-    mass = checks["cpo"].to_numpy() if likelihood in _COUNTED and "cpo" in checks.data_vars else None
-    data = calibration_data(checks["pit"].to_numpy(), mass=mass, bins=bins, prob=prob)
+    data = calibration(post, bins=bins, prob=prob)
     figure = new_figure(7.2, 3.0)
     axes = figure.add_subplot()
     axes.axhspan(data["lower"].iloc[0], data["upper"].iloc[0], color=GRID, alpha=0.9, linewidth=0)
@@ -256,12 +191,12 @@ def plot_calibration(post: xr.DataTree, *, bins: int = _BINS, prob: float = CI_P
         axes, x="Where a held-out row fell in its own prediction (0 lowest, 1 highest)", y="share of rows", grid="none"
     )
     axes.set_xlim(0, 1)
-    outside = int(((data["share"] < data["lower"]) | (data["share"] > data["upper"])).sum())
+    outside, most = outside_band(data), most_by_chance(bins, prob)
     title = "Calibration of held-out rows"
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     caption = (
         f"Flat is calibrated: {100 * prob:.0f}% of bars or more lie in the grey band. Here {outside} of {bins} lie "
-        "outside. "
+        f"outside, {'no more than' if outside <= most else 'more than the'} {most} that chance may leave there. "
         "A hump in the middle says that predictions are too wide, two peaks at the ends that they are too narrow."
     )
     return Chart(figure, title, caption, f"Histogram. {title}. {outside} of {bins} bars lie outside the band.", data)

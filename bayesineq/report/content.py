@@ -15,6 +15,7 @@ from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
 from bayesineq.posterior.population import card_of, population, provenance
+from bayesineq.posterior.verdict import Verdict, verdict
 from bayesineq.report.alike import alike
 from bayesineq.report.checks import plot_calibration, plot_prior_posterior
 from bayesineq.report.disclosed import Cover
@@ -55,7 +56,9 @@ class Content:
     card : ModelCard
         The model.
     diagnosis : Diagnosis
-        Whether the fit can be trusted.
+        Checks of the fit, one by one.
+    verdict : Verdict
+        Whether the fit can be trusted, by all of them together.
     answer : tuple of Statement
         The findings, most important first.
     inequality : Table or None
@@ -86,6 +89,7 @@ class Content:
 
     card: ModelCard
     diagnosis: Diagnosis
+    verdict: Verdict
     answer: tuple[Statement, ...]
     inequality: Table | None
     sections: tuple[Section, ...]
@@ -195,6 +199,7 @@ def gather(
     return Content(
         card=card,
         diagnosis=diagnose(post),
+        verdict=verdict(post),
         answer=tuple(answer),
         inequality=measures,
         sections=tuple(sections),

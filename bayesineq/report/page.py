@@ -156,7 +156,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    card, failed = content.card, content.diagnosis.table["passed"].eq(False).sum()
+    card = content.card
     sections = [
         {
             "anchor": f"part-{number}",
@@ -201,8 +201,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "level": f"{100 * prob:.0f}%",
         "inequality": content.inequality,
         "sections": sections,
-        "trusted": content.diagnosis.passed,
-        "failed": int(failed),
+        "verdict": content.verdict,
         "checks": _checks(content.diagnosis),
         "graph": content.diagnosis.graph,
         "quality": content.quality,

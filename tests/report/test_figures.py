@@ -16,10 +16,10 @@ from bayesineq.decisions.distributional import ImpactPlane
 from bayesineq.design.card import Prior
 from bayesineq.errors import DecisionError, DisclosureError, MeasureError
 from bayesineq.measures.concentration import relative_concentration_index
+from bayesineq.posterior.calibration import calibration_data
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.predictive import predictive
 from bayesineq.report.checks import (
-    calibration_data,
     plot_calibration,
     plot_predictive,
     plot_prior_posterior,

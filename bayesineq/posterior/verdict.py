@@ -1,0 +1,140 @@
+"""One verdict on a fit: whether the computation worked and whether rows fell where the model expects them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import CI_PROB
+from bayesineq.errors import MeasureError
+from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
+from bayesineq.posterior.diagnose import Diagnosis, diagnose
+from bayesineq.posterior.population import card_of
+
+Level = Literal["sound", "caution", "failed"]
+
+_SPREAD: Final = {"binomial": "beta_binomial", "poisson": "negative_binomial"}
+_HELD: Final = 0.90
+_NEAR: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What to make of a fit.
+
+    Parameters
+    ----------
+    level : {"sound", "caution", "failed"}
+        Whether every check was passed, rows fell elsewhere than chance allows, or a check of the computation failed.
+    text : str
+        The verdict in one or two sentences.
+    advice : str
+        What to do about it.
+    """
+
+    level: Level
+    text: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.advice}"
+
+
+def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
+    """
+    Judge a fit by all its checks together.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    prob : float
+        Probability of the band in which each bar of the calibration histogram lies.
+
+    Returns
+    -------
+    Verdict
+        "failed" where a check of `diagnose` failed; else "caution" where more bars of `calibration` lie outside their
+        band than chance leaves there in 99 of 100 calibrated models; else "sound".
+
+    Raises
+    ------
+    PosteriorError
+        If `post` is no posterior.
+    """
+    diagnosis = diagnose(post)
+    if not diagnosis.passed:
+        return _failed(diagnosis)
+    number = len(diagnosis.table)
+    passed = f"The fit passed {f'all {number} checks' if number > 1 else 'the one check'} of its computation"
+    try:
+        data = calibration(post, prob=prob)
+    except MeasureError:
+        return Verdict(
+            "sound",
+            f"{passed}. Whether the model predicts rows that it has not seen was not checked.",
+            "The computation worked; that says nothing of whether the model and the data are right.",
+        )
+    outside, most, held = outside_band(data), most_by_chance(BINS, prob), _share_held(data)
+    bars = f"{outside} of {BINS} bars of the calibration figure lie outside the band"
+    if outside <= most:
+        return Verdict(
+            "sound",
+            f"{passed}, and rows that were held out fell where the model expects them ({bars}; chance may leave {most} "
+            "there).",
+            "That does not say that the data are right, nor that the model holds where there are none.",
+        )
+    return Verdict(
+        "caution",
+        f"{passed}, but not the check of its predictions: rows that were held out fell elsewhere than the model "
+        f"expects, in {bars}, where chance leaves {most} at most. Its {100 * _HELD:.0f}% predictions of single rows "
+        f"held {100 * held:.1f}% of them.",
+        _advice(data, held, card_of(post).outcome.likelihood),
+    )
+
+
+def _failed(diagnosis: Diagnosis) -> Verdict:
+    failed = diagnosis.table[~diagnosis.table["passed"]]
+    named = "; ".join(f"{row.check}: {row.advice}" for row in failed.itertuples())
+    return Verdict(
+        "failed",
+        f"The fit failed {len(failed)} of {len(diagnosis.table)} checks, so every number of it may be wrong.",
+        f"Do not act on it yet. {named[:1].upper()}{named[1:]}.",
+    )
+
+
+def _share_held(data: pd.DataFrame) -> float:
+    """Share of rows in the middle nine tenths of their own predictions."""
+    edge = (1.0 - _HELD) / 2.0
+    inside = (data["start"] > edge - 1e-9) & (data["end"] < 1.0 - edge + 1e-9)
+    return float(data.loc[inside, "share"].sum())
+
+
+def _advice(data: pd.DataFrame, held: float, likelihood: str) -> str:
+    middle = float((data["share"] * (data["start"] + data["end"]) / 2).sum()) - 0.5
+    if abs(held - _HELD) <= _NEAR and abs(middle) <= _NEAR:
+        return (
+            "The misfit is seen because there are many rows, and is small: averages of groups and areas are hardly "
+            "touched; do not use the model to predict single rows."
+        )
+    if abs(middle) > abs(held - _HELD):
+        side = "higher" if middle > 0 else "lower"
+        return (
+            f"Rows lie {side} than predicted on the whole, so read levels with care: look for a term that is missing, "
+            "or for outcomes of another shape than the likelihood has."
+        )
+    if held < _HELD:
+        other = _SPREAD.get(likelihood)
+        remedy = f"fit with likelihood = {other!r}, or add" if other else "add"
+        return (
+            "Predictions are too narrow, and intervals of groups and areas may be too: act on differences that are "
+            f"large against their intervals only, and {remedy} the term that is missing."
+        )
+    return (
+        "Predictions are too wide: intervals are cautious, and a difference that this report does not claim may be "
+        "there. Try a likelihood with less spread, or fewer terms."
+    )
