@@ -204,7 +204,8 @@ class ModelCard:
     terms : tuple of Term
         Contributions to the linear predictor, beside the intercept.
     priors : mapping of str to Prior
-        By parameter: `intercept`, `TERM`, `TERM.sigma`, `TERM.precision`, `outcome.sigma`, ...
+        What the card states, by parameter: `intercept`, `TERM`, `TERM.sigma`, `TERM.precision`, `outcome.sigma`, ...
+        Where it is silent, defaults follow from the table (`bayesineq.design.priors`).
     limits : mapping of str to float
         What a fit must reach to be trusted: `rhat`, `ess_bulk`.
     intended, not_for : str
@@ -264,42 +265,6 @@ class ModelCard:
                 return term
         raise CardError(f"card {self.name!r} has no term {name!r}; it has {[t.name for t in self.terms]}")
 
-    def prior(self, parameter: str) -> Prior:
-        """
-        Prior of a parameter: the card's, or the documented default.
-
-        Parameters
-        ----------
-        parameter : str
-            `intercept`, `TERM`, `TERM.sigma`, `TERM.phi`, `TERM.rho`, `TERM.trend`, `outcome.NAME`.
-            A card may state `X.precision` in place of `X.sigma`; ask `states_precision` first.
-
-        Returns
-        -------
-        Prior
-            Its distribution.
-        """
-        if parameter in self.priors:
-            return self.priors[parameter]
-        kind = parameter.rpartition(".")[2] if "." in parameter else parameter
-        return DEFAULT_PRIORS.get(kind, DEFAULT_PRIORS["coefficient"])
-
-    def states_precision(self, owner: str) -> bool:
-        """
-        Whether the card's prior is on the precision 1/sigma^2 of a term or outcome, not on its sigma.
-
-        Parameters
-        ----------
-        owner : str
-            Name of a term, or "outcome".
-
-        Returns
-        -------
-        bool
-            True where `OWNER.precision` stands among the card's priors.
-        """
-        return f"{owner}.precision" in self.priors
-
     def variable(self, term: str) -> str:
         """
         Name of a term's effect in a posterior.
@@ -339,19 +304,6 @@ class ModelCard:
         """Every covariate column, each once."""
         return tuple(dict.fromkeys(t.covariate for t in self.terms if t.covariate is not None))
 
-
-DEFAULT_PRIORS: Final[Mapping[str, Prior]] = {
-    "intercept": Prior("Normal", {"mean": 0.0, "sd": 5.0}),
-    "coefficient": Prior("Normal", {"mean": 0.0, "sd": 1.0}),
-    "sigma": Prior("PC", {"above": 1.0, "probability": 0.01}),
-    "phi": Prior("Beta", {"a": 1.0, "b": 1.0}),
-    "rho": Prior("Uniform", {"lower": 0.0, "upper": 1.0}),
-    "trend": Prior("Normal", {"mean": 0.0, "sd": 1.0}),
-    "size": Prior("Gamma", {"shape": 2.0, "rate": 0.1}),
-    "concentration": Prior("Gamma", {"shape": 2.0, "rate": 0.01}),
-    "shape": Prior("Gamma", {"shape": 2.0, "rate": 0.1}),
-}
-"""Priors of parameters on which a card is silent; `coefficient` serves fixed and linear terms."""
 
 LIKELIHOODS: Final = get_args(Likelihood)
 KINDS: Final = get_args(Kind)

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard, Outcome, Term
+from bayesineq.design.card import ModelCard, Outcome, Prior, Term
 from bayesineq.design.order import is_declared
+from bayesineq.design.priors import Priors, pivoted, resolve
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.space.adjacency import Adjacency
@@ -111,6 +112,8 @@ class Design:
         each row when rows are averaged (at risk, expected, exposure, or 1).
     sha256 : str
         Digest of the columns that the card reads.
+    priors : Priors
+        The priors in force: the card's, and defaults for this table where it is silent.
     ordered : frozenset of str
         Dimensions whose order was declared (`bayesineq.design.order.is_declared`).
     """
@@ -121,6 +124,7 @@ class Design:
     adjacency: Adjacency | None
     population: pd.DataFrame
     sha256: str
+    priors: Priors
     ordered: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
@@ -129,6 +133,22 @@ class Design:
     def __repr__(self) -> str:
         terms = ", ".join(f"{b.term.name}: {b.term.kind}{list(b.shape)}" for b in self.blocks)
         return f"Design({self.card.name}: {len(self)} rows; {terms})"
+
+    def prior(self, parameter: str) -> Prior:
+        """
+        Prior in force of a parameter.
+
+        Parameters
+        ----------
+        parameter : str
+            Its name, as in `Priors`.
+
+        Returns
+        -------
+        Prior
+            The card's, or the default for this table; that of an intercept holds at covariates' means, `priors.centre`.
+        """
+        return self.priors[parameter]
 
 
 def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None = None) -> Design:
@@ -177,7 +197,7 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     if wrong:
         raise DesignError(_message(card, wrong))
     codes = {dim: _codes(table[dim], dim, levels[dim], wrong) for dim in card.dims}
-    blocks = tuple(_block(table, term, levels, codes, wrong) for term in card.terms)
+    blocks = tuple(pivoted(_block(table, term, levels, codes, wrong), card) for term in card.terms)
     if wrong:
         raise DesignError(_message(card, wrong))
     return Design(
@@ -187,6 +207,7 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
         adjacency=adjacency if any(t.is_spatial for t in card.terms) else None,
         population=_population(table, card, levels, codes),
         sha256=_digest(table[list(card.columns)]),
+        priors=resolve(card, response, blocks),
         ordered=frozenset(dim for dim in card.dims if is_declared(card, dim, table[dim])),
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import Design, Response, design
+from bayesineq.design.priors import resolve
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.space.adjacency import Adjacency
@@ -148,6 +149,7 @@ def mixture(
     expected = replace(
         seen,
         card=card,
+        priors=resolve(card, by_row, seen.blocks),
         population=seen.population.assign(**{POPULATION: seen.population[POPULATION] * mean}),
         response=Response(
             outcome=response.outcome,

@@ -10,8 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bayesineq.design.card import OUTCOME_PARAMETERS, ModelCard, Prior
+from bayesineq.design.card import OUTCOME_PARAMETERS, Prior
 from bayesineq.design.matrix import Block, Design
+from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
 from bayesineq.inference.pc_phi import END, phi_prior
 from bayesineq.inference.tree import posterior_tree
@@ -31,7 +32,7 @@ def prior_draws(design: Design, *, draws: int = 1000, seed: int | None = None) -
     Parameters
     ----------
     design : Design
-        A table seen through a card; its counts are not looked at.
+        A table seen through a card. Outcomes matter through defaults only, which take their scale.
     draws : int
         Independent draws.
     seed : int, optional
@@ -44,17 +45,20 @@ def prior_draws(design: Design, *, draws: int = 1000, seed: int | None = None) -
     """
     stream = np.random.default_rng(seed)
     card = design.card
-    values: dict[str, Float] = {"intercept": _hyperparameter(card.prior("intercept"), draws, stream)}
+    values: dict[str, Float] = {"intercept": _hyperparameter(design.prior("intercept"), draws, stream)}
     for block in design.blocks:
         drawn = _KINDS[block.term.kind](block, design, draws, stream)
         effect = drawn.pop(block.term.name)
         values[block.term.name] = effect.reshape(draws, *block.shape)
         values |= drawn
+        if block.term.name in design.priors.centre:
+            # The prior in force stands where the covariate has its mean.
+            values["intercept"] = values["intercept"] - design.priors.centre[block.term.name] * effect[:, 0]
     for name in OUTCOME_PARAMETERS[card.outcome.likelihood]:
         if name == "sigma":
-            values["outcome.sigma"] = _standard_deviation(card, "outcome", draws, stream)
+            values["outcome.sigma"] = _standard_deviation(design.priors, "outcome", draws, stream)
         else:
-            values[f"outcome.{name}"] = _hyperparameter(card.prior(f"outcome.{name}"), draws, stream)
+            values[f"outcome.{name}"] = _hyperparameter(design.prior(f"outcome.{name}"), draws, stream)
     return posterior_tree(design, {k: v[None] for k, v in values.items()}, engine="prior", seed=seed)
 
 
@@ -127,14 +131,14 @@ def _hyperparameter(prior: Prior, draws: int, stream: np.random.Generator) -> Fl
             return stream.exponential(-prior["above"] / np.log(prior["probability"]), draws)
 
 
-def _standard_deviation(card: ModelCard, owner: str, draws: int, stream: np.random.Generator) -> Float:
-    if card.states_precision(owner):
-        return 1 / np.sqrt(_hyperparameter(card.prior(f"{owner}.precision"), draws, stream))
-    return _hyperparameter(card.prior(f"{owner}.sigma"), draws, stream)
+def _standard_deviation(priors: Priors, owner: str, draws: int, stream: np.random.Generator) -> Float:
+    if priors.states_precision(owner):
+        return 1 / np.sqrt(_hyperparameter(priors[f"{owner}.precision"], draws, stream))
+    return _hyperparameter(priors[f"{owner}.sigma"], draws, stream)
 
 
 def _coefficients(block: Block, design: Design, draws: int, stream: np.random.Generator) -> dict[str, Float]:
-    prior = design.card.prior(block.term.name)
+    prior = design.prior(block.term.name)
     effect = stream.normal(prior["mean"], prior["sd"], (draws, block.size))
     if block.reference is not None:
         effect[:, block.reference] = 0.0
@@ -150,13 +154,13 @@ def _random_walk(block: Block, design: Design, draws: int, stream: np.random.Gen
     basis = walk_basis(block.size, order, scale=block.term.scale)
     drawn = _scaled(block, design, stream.standard_normal((draws, block.size - order)) @ basis.T, stream)
     if order == 2:
-        slope = _hyperparameter(design.card.prior(f"{name}.trend"), draws, stream)
+        slope = _hyperparameter(design.prior(f"{name}.trend"), draws, stream)
         drawn[name] = drawn[name] + slope[:, None] * linear_trend(block.size)
     return drawn
 
 
 def _ar1(block: Block, design: Design, draws: int, stream: np.random.Generator) -> dict[str, Float]:
-    rho = _hyperparameter(design.card.prior(f"{block.term.name}.rho"), draws, stream)
+    rho = _hyperparameter(design.prior(f"{block.term.name}.rho"), draws, stream)
     unit = stream.standard_normal((draws, block.size))
     for t in range(1, block.size):
         unit[:, t] = rho * unit[:, t - 1] + np.sqrt(1 - rho**2) * unit[:, t]
@@ -170,7 +174,7 @@ def _icar(block: Block, design: Design, draws: int, stream: np.random.Generator)
 
 def _bym2(block: Block, design: Design, draws: int, stream: np.random.Generator) -> dict[str, Float]:
     graph, name = _graph(block, design), block.term.name
-    prior, scale = design.card.prior(f"{name}.phi"), _scale(block, graph)
+    prior, scale = design.prior(f"{name}.phi"), _scale(block, graph)
     if prior.distribution == "PC":
         grid = np.linspace(-END, END, 20_001)
         mass = np.cumsum(np.exp(phi_prior(prior, graph, scale).log_density(grid)))
@@ -185,14 +189,14 @@ def _bym2(block: Block, design: Design, draws: int, stream: np.random.Generator)
 
 def _leroux(block: Block, design: Design, draws: int, stream: np.random.Generator) -> dict[str, Float]:
     graph, name = _graph(block, design), block.term.name
-    rho = _hyperparameter(design.card.prior(f"{name}.rho"), draws, stream)
+    rho = _hyperparameter(design.prior(f"{name}.rho"), draws, stream)
     degree, n_edge = _degree(graph), len(graph.edges)
     unit = [_regular_draws(graph, r * degree + 1 - r, np.full(n_edge, -r), 1, stream)[0] for r in rho]
     return _scaled(block, design, np.array(unit), stream) | {f"{name}.rho": rho}
 
 
 def _scaled(block: Block, design: Design, unit: Float, stream: np.random.Generator) -> dict[str, Float]:
-    sigma = _standard_deviation(design.card, block.term.name, len(unit), stream)
+    sigma = _standard_deviation(design.priors, block.term.name, len(unit), stream)
     return {block.term.name: sigma[:, None] * unit, f"{block.term.name}.sigma": sigma}
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bayesineq.design.events import FEW_EVENTS, few_events
 from bayesineq.design.matrix import Design
 from bayesineq.design.order import order_attributes
+from bayesineq.design.priors import write_priors
 from bayesineq.dims import ROW, SAMPLE_DIMS
 
 WORKING: Final = (
@@ -84,6 +85,7 @@ def posterior_tree(
     tree.attrs |= {
         "card": card.source,
         "card_name": card.name,
+        "priors": write_priors(design.priors),
         "engine": engine,
         "seed": "none" if seed is None else seed,
         "data_sha256": design.sha256,

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.card import ModelCard
+from bayesineq.design.priors import Priors, read_priors
 from bayesineq.design.read_card import parse_card
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError, PosteriorError
@@ -49,6 +50,31 @@ def card_of(post: xr.DataTree) -> ModelCard:
             "bayesineq.load"
         )
     return _parse(source, str(post.attrs.get("card_name", "card")))
+
+
+def priors_of(post: xr.DataTree) -> Priors:
+    """
+    Priors with which a posterior was fitted: those of the card, and defaults for its table.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+
+    Returns
+    -------
+    Priors
+        Every prior in force; of a posterior of an earlier version, which has no record of defaults, the card's.
+
+    Raises
+    ------
+    PosteriorError
+        If the tree is no posterior, or its record cannot be read.
+    """
+    stated = card_of(post).priors
+    if "priors" not in post.attrs:
+        return Priors(stated, frozenset(stated), 0.0, 1.0, {}, {})
+    return read_priors(str(post.attrs["priors"]))
 
 
 def provenance(post: xr.DataTree) -> dict[str, str | int | float]:

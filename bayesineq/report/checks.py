@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from bayesineq.design.card import ModelCard, Prior
+from bayesineq.design.card import Prior
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
-from bayesineq.posterior.population import card_of
+from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import Labels, dimension_label, level_labels
 from bayesineq.report.numbers import write
@@ -86,10 +86,9 @@ def prior_posterior_data(post: xr.DataTree, *, prob: float = CI_PROB) -> dict[st
         By parameter: `value`, `prior`, `posterior` (densities), and in attrs `mean`, `lower`, `upper`.
         Parameters whose prior is on another scale (a precision), or has no closed density, are left out.
     """
-    card, draws = card_of(post), post["posterior"].to_dataset()
-    found = {}
-    for name, prior in _scalars(card, draws):
-        sample = flat(draws[name])
+    draws, found = post["posterior"].to_dataset(), {}
+    for name, prior in _scalars(post, draws):
+        sample = _sample(post, name)
         spread = float(sample.std())
         if spread == 0.0:
             continue
@@ -286,10 +285,17 @@ def plot_predictive(
     return Chart(figure, title, caption, f"Dot plot. {title}. {caption}", table)
 
 
-def _scalars(card: ModelCard, draws: xr.Dataset) -> list[tuple[str, Prior]]:
+def _scalars(post: xr.DataTree, draws: xr.Dataset) -> list[tuple[str, Prior]]:
+    priors = priors_of(post)
     names = [str(name) for name, array in draws.data_vars.items() if set(array.dims) <= {"chain", "draw"}]
-    return [
-        (name, card.prior(name))
-        for name in names
-        if not (name.endswith(".sigma") and card.states_precision(name.removesuffix(".sigma")))
-    ]
+    return [(name, priors[name]) for name in names if name in priors.force]
+
+
+def _sample(post: xr.DataTree, name: str) -> NDArray[np.float64]:
+    """Draws of a scalar parameter where its prior applies: the intercept's default stands at covariates' means."""
+    card, draws = card_of(post), post["posterior"].to_dataset()
+    sample = flat(draws[name])
+    if name == "intercept":
+        for term, centre in priors_of(post).centre.items():
+            sample = sample + centre * flat(draws[card.variable(term)])
+    return sample

@@ -11,10 +11,11 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.design.card import ModelCard
+from bayesineq.design.priors import Priors
 from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
-from bayesineq.posterior.population import card_of, population, provenance
+from bayesineq.posterior.population import card_of, population, priors_of, provenance
 from bayesineq.posterior.verdict import Verdict, verdict
 from bayesineq.report.alike import alike
 from bayesineq.report.checks import plot_calibration, plot_prior_posterior
@@ -85,6 +86,8 @@ class Content:
         The explorer, where it was asked for.
     audit : DataFrame or None
         What was withheld and why, without a count: `table`, `cell`, `column`, `reason`.
+    priors : Priors or None
+        The priors in force.
     """
 
     card: ModelCard
@@ -103,6 +106,7 @@ class Content:
     withheld: tuple[str, ...] = ()
     explorer: Explorer | None = None
     audit: pd.DataFrame | None = None
+    priors: Priors | None = None
 
 
 def gather(
@@ -213,6 +217,7 @@ def gather(
         withheld=tuple(said.text for dim in card.dims if (said := withheld_words(cover, dim)) is not None),
         explorer=found,
         audit=cover.audit,
+        priors=priors_of(post),
     )
 
 

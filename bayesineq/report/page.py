@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from bayesineq.design.card import ModelCard
+from bayesineq.design.priors import Priors
 from bayesineq.dims import CI_PROB
 from bayesineq.posterior.diagnose import Diagnosis
 from bayesineq.replacing import replacing
@@ -205,7 +206,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "checks": _checks(content.diagnosis),
         "graph": content.diagnosis.graph,
         "quality": content.quality,
-        "terms": _terms(card),
+        "terms": _terms(card, content.priors),
         "words": _words(),
         "provenance": _provenance(content),
         "rule": str(content.rule),
@@ -277,16 +278,14 @@ def _checks(diagnosis: Diagnosis) -> Table:
     return Table("Checks of the fit", ("Check", "Worst parameter", "Value", "Limit", "Result", "What to do"), rows)
 
 
-def _terms(card: ModelCard) -> Table:
-    rows = [("intercept", "overall level", "", str(card.prior("intercept")))]
+def _terms(card: ModelCard, priors: Priors | None) -> Table:
+    known = {} if priors is None else {name: priors.said(name) for name in priors.force}
+    rows = [("intercept", "overall level", "", known.get("intercept", ""))]
     for term in card.terms:
         by = ", ".join(term.by).replace("_", " ")
-        names = {"fixed": [term.name], "linear": [term.name]}.get(term.kind, [f"{term.name}.sigma"])
-        names += [f"{term.name}.{extra}" for extra in ("phi", "rho") if f"{term.name}.{extra}" in card.priors]
-        if card.states_precision(term.name):
-            names[0] = f"{term.name}.precision"
-        priors = "; ".join(f"{name.removeprefix(f'{term.name}.')}: {card.prior(name)}" for name in names)
-        rows.append((term.name, term.kind.replace("_", " "), by, priors))
+        names = [term.name, *(f"{term.name}.{of}" for of in ("sigma", "precision", "phi", "rho", "trend"))]
+        said = "; ".join(f"{n.removeprefix(f'{term.name}.')}: {known[n]}" for n in names if n in known)
+        rows.append((term.name, term.kind.replace("_", " "), by, said))
     return Table("Parts of the model and their priors", ("Term", "Kind", "By", "Prior"), tuple(rows))
 
 

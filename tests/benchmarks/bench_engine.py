@@ -28,6 +28,7 @@ import qdldl
 from scipy.sparse import csc_matrix
 
 from bayesineq.design.matrix import Design
+from bayesineq.inference.inner import inner
 from bayesineq.inference.laplace import hyper, newton
 from bayesineq.inference.laplace.arrow import Pattern
 from bayesineq.inference.laplace.engine import build, sample, worker_threads
@@ -68,7 +69,7 @@ def agreement(study: Design, theirs: pd.DataFrame) -> dict[str, float]:
     R-INLA corrects; from the means themselves, since means over 1,000 draws have an error of 0.03 of their own.
     """
     with worker_threads(2) as pool:
-        model, start = build(study, "variational")
+        model, start = build(inner(study), "variational")
         mode = find_mode(model, start, pool, lambda text: None)
     found = mode.found
     full, _ = effects(model.latent, found.prior, found.large, found.small)
@@ -137,7 +138,7 @@ def run(case: str) -> dict[str, float | str]:
     assert tree is not None
     busy = (time.process_time() - busy) / len(times)
     part = {name: float(np.median([t[name] for t in times])) for name in times[0]}
-    second = unit(latent_field(study).pattern)
+    second = unit(latent_field(inner(study).design).pattern)
     fit = float(np.median([t["pattern"] + t["hyperparameters"] + t["checks"] for t in times]))
     report: dict[str, float | str] = {
         "case": case,

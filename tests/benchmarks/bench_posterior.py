@@ -18,6 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.design.matrix import Block, Design, Response
+from bayesineq.design.priors import resolve
 from bayesineq.design.read_card import parse_card
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.posterior.expected import expected
@@ -67,7 +68,8 @@ def tree(terms: str, frame: pd.DataFrame) -> xr.DataTree:
     if "air" in terms:
         people["air"] = rng.normal(size=len(frame))
     zeros = np.zeros(len(frame))
-    study = Design(card, Response(card.outcome, zeros, zeros, zeros, None, None), tuple(blocks), None, people, "0")
+    response = Response(card.outcome, zeros, zeros, zeros, None, None)
+    study = Design(card, response, tuple(blocks), None, people, "0", resolve(card, response, blocks))
     return posterior_tree(study, values, engine="laplace", seed=1)
 
 

@@ -38,20 +38,12 @@ def test_a_card_is_read_as_written() -> None:
     assert card.outcome.link == "logit"
     assert card.term("sex").reference == ("F",)
     assert card.term("walk").order == 2
-    assert card.prior("score")["sd"] == 0.5
-    assert card.prior("slope.precision").distribution == "Gamma"
-    assert card.states_precision("slope")
-    assert not card.states_precision("walk")
+    assert card.priors["score"]["sd"] == 0.5
+    assert card.priors["slope.precision"].distribution == "Gamma"
     assert card.limits == {"rhat": 1.01, "ess_bulk": 400.0}
     assert card.columns == ("cases", "population", "sex", "score", "area", "imd_decile")
     assert card.dims == ("sex", "area", "imd_decile")
     assert card.covariates == ("score",)
-
-
-def test_silence_means_the_documented_default() -> None:
-    card = parse_card(CARD)
-    assert str(card.prior("sex")) == "Normal(mean=0, sd=1)"
-    assert str(card.prior("walk.sigma")) == "PC(above=1, probability=0.01)"
 
 
 def test_a_term_that_shares_a_dimension_s_name_is_stored_under_another() -> None:

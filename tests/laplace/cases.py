@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesineq.design.matrix import Design, design
 from bayesineq.design.read_card import parse_card
+from bayesineq.inference.inner import Inner
 from bayesineq.space.adjacency import Adjacency, from_edges
 
 
@@ -23,6 +24,11 @@ def card_text(outcome: str, terms: str, priors: str) -> str:
 def make(table: pd.DataFrame, outcome: str, terms: str, priors: str, graph: Adjacency | None = None) -> Design:
     """Design of a table seen through a card given in parts."""
     return design(table, parse_card(card_text(outcome, terms, priors)), adjacency=graph)
+
+
+def as_given(made: Design) -> Inner:
+    """A design solved in the units of its card, so that what the engine does can be set beside a formula."""
+    return Inner(made, made, np.zeros(len(made)))
 
 
 def numbered(edges: np.ndarray, n: int) -> Adjacency:

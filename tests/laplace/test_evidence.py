@@ -12,7 +12,7 @@ from bayesineq.inference.laplace.engine import build, worker_threads
 from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import Model, find_mode, prior_at, start_near
 from bayesineq.inference.laplace.newton import Posterior, posterior
-from tests.laplace.cases import make, ring
+from tests.laplace.cases import as_given, make, ring
 
 N = 60
 OUTCOME = {
@@ -63,7 +63,7 @@ def test_gap_is_that_of_importance_sampling(likelihood: str) -> None:
     study = make(small_counts(likelihood), OUTCOME[likelihood], terms, "", ring(N))
     gaps = []
     with worker_threads(1) as pool:
-        model, start = build(study, "variational")
+        model, start = build(as_given(study), "variational")
         mode = find_mode(model, start, pool, lambda text: None)
         for move in np.log([0.5, 1.0, 2.0]):
             x = mode.x + np.array([move, 0.0])

@@ -26,7 +26,7 @@ from bayesineq.inference.laplace.passes import predict
 from bayesineq.inference.laplace.slopes import bound_slope
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
-from tests.laplace.cases import make, numbered
+from tests.laplace.cases import as_given, make, numbered
 
 # A component of five, one of four and a singleton.
 GRAPH = numbered(np.array([(1, 2), (2, 3), (3, 4), (4, 5), (5, 1), (2, 5), (6, 7), (7, 8), (8, 9), (6, 9)]), 10)
@@ -173,7 +173,7 @@ def test_posterior_and_evidence_are_exact(name: str, large: bool, monkeypatch: p
     # Once with exchangeable terms in the dense border, once in the sparse block.
     monkeypatch.setattr("bayesineq.inference.laplace.terms._SMALL", 0 if large else 400)
     design = study(CASES[name])
-    model, start = build(design, "variational")
+    model, start = build(as_given(design), "variational")
     of = position(design)
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
     found = posterior(model.latent, model.data, prior_at(model, x), start)
@@ -197,7 +197,7 @@ def test_slopes_of_the_evidence_are_those_of_differences(
 ) -> None:
     monkeypatch.setattr("bayesineq.inference.laplace.terms._SMALL", 0 if large else 400)
     design = study(CASES[name])
-    model, start = build(design, "variational")
+    model, start = build(as_given(design), "variational")
     of = position(design)
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
     at = posterior(model.latent, model.data, prior_at(model, x), start)
@@ -213,7 +213,7 @@ def test_slopes_of_the_evidence_are_those_of_differences(
 
 def test_draws_have_the_covariance_of_the_field() -> None:
     design = study(CASES["everything"])
-    model, start = build(design, "variational")
+    model, start = build(as_given(design), "variational")
     of = position(design)
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
     found = posterior(model.latent, model.data, prior_at(model, x), start)
@@ -232,7 +232,7 @@ def test_draws_have_the_covariance_of_the_field() -> None:
 @pytest.mark.parametrize("name", ["bym2", "leroux", "everything"])
 def test_leaving_a_group_out_is_conditioning_on_the_others(name: str) -> None:
     design = study(CASES[name])
-    model, start = build(design, "variational")
+    model, start = build(as_given(design), "variational")
     of = position(design)
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
     found = posterior(model.latent, model.data, prior_at(model, x), start)

@@ -92,7 +92,7 @@ def test_a_few_groups_share_a_level_as_wide_as_the_tail_of_their_scale() -> None
     )
     terms = 'group = {kind = "exchangeable", by = "group"}'
     study = make(table, 'value = "y"\nlikelihood = "gaussian"', terms, priors)
-    rate = -np.log(study.card.prior("group.sigma")["probability"]) / study.card.prior("group.sigma")["above"]
+    rate = -np.log(study.prior("group.sigma")["probability"]) / study.prior("group.sigma")["above"]
     post = sample(study, draws=20_000, seed=1, progress=False, threads=2, correction="variational")
     member = (group[:, None] == np.array(["a", "b", "c"])).astype(float)
     log_sigma, log_noise = np.linspace(-9.0, 3.5, 160), np.linspace(-0.4, 0.4, 40)

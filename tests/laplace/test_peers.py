@@ -22,7 +22,7 @@ from bayesineq.inference.laplace.field import effects
 from bayesineq.inference.laplace.hyper import find_mode
 from bayesineq.inference.laplace.newton import warm
 from bayesineq.space.adjacency import from_edges
-from tests.laplace.cases import make
+from tests.laplace.cases import as_given, make
 from tests.laplace.restricted import restricted_effects
 
 PRIORS = """intercept = {dist = "Normal", mean = 0.0, sd = 1000.0}
@@ -41,7 +41,7 @@ def test_area_effects_are_those_of_r_inla(shared: Path, case: str) -> None:
     outcome = 'count = "y"\nexpected = "E"\nlikelihood = "poisson"'
     study = make(table.assign(area=codes)[["area", "y", "E", "x"]], outcome, terms, PRIORS, graph)
     with worker_threads(1) as pool:
-        model, start = build(study, "variational")
+        model, start = build(as_given(study), "variational")
         mode = find_mode(model, start, pool, lambda text: None)
     found = mode.found
     full, _ = effects(model.latent, found.prior, found.large, found.small)

@@ -19,6 +19,7 @@ from bayesineq.inference.laplace.hyper import Model, prior_at
 from bayesineq.inference.laplace.newton import posterior
 from bayesineq.inference.laplace.passes import predict
 from bayesineq.inference.laplace.rescale import directions
+from tests.laplace.cases import as_given
 from tests.laplace.test_gaussian import CASES, dense_answer, position, study
 
 ELSEWHERE = {"sigma": 1.7, "phi": 0.8, "rho": 0.25}
@@ -27,7 +28,7 @@ ELSEWHERE = {"sigma": 1.7, "phi": 0.8, "rho": 0.25}
 def moved(name: str) -> tuple[Model, np.ndarray, np.ndarray, float]:
     """Model, moments of the linear predictor and variance of the intercept, from a field found elsewhere."""
     design = study(CASES[name])
-    model, start = build(design, "variational")
+    model, start = build(as_given(design), "variational")
     latent, of = model.latent, position(design)
     values = np.array([of(p.name) for p in latent.parameters])
     there = [
@@ -74,7 +75,7 @@ def test_of_a_long_term_the_level_rescales(name: str, monkeypatch: pytest.Monkey
     model, _, _, intercept = moved(name)
     of = position(study(CASES[name]))
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
-    _, start = build(study(CASES[name]), "variational")
+    _, start = build(as_given(study(CASES[name])), "variational")
     exact = float(posterior(model.latent, model.data, prior_at(model, x), start).system.inner[0, 0])
     monkeypatch.setattr(rescale, "_unit", lambda rows: rows[:0])
     _, _, _, without = moved(name)

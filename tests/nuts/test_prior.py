@@ -103,7 +103,7 @@ def test_pc_prior_of_phi_is_drawn_from_its_table(study: Callable[..., Design], g
     term, prior = "t = { kind = 'bym2', by = 'area' }", "t.phi = { dist = 'PC', below = 0.5, probability = 0.7 }"
     design = study(OUTCOME, term, prior)
     phi = prior_draws(design, draws=5000, seed=2)["posterior"].dataset["t.phi"].to_numpy()[0]
-    table = phi_prior(design.card.prior("t.phi"), graph, scale_factors(graph))
+    table = phi_prior(design.prior("t.phi"), graph, scale_factors(graph))
     for bound in (0.1, 0.5, 0.9):
         grid = np.linspace(-12, logit(bound), 20_001)
         expected = np.trapezoid(np.exp(table.log_density(grid)), grid)

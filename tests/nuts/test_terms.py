@@ -314,7 +314,7 @@ def test_pc_prior_of_phi_is_its_table(silent: Callable[..., Design], graph: Adja
     made = silent(
         "t = { kind = 'bym2', by = 'area' }", SIGMA + "\nt.phi = { dist = 'PC', below = 0.5, probability = 0.66 }"
     )
-    table = phi_prior(made.card.prior("t.phi"), graph, scale_factors(graph))
+    table = phi_prior(made.prior("t.phi"), graph, scale_factors(graph))
     at = np.array([-2.0, 0.13, 3.4])
     share = (at + 12) / 24
     settings = [{"t.sigma_log__": 0.0, "t.phi.logit_interval__": logit(s)} for s in share]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bayesineq.design.matrix import Design
+from bayesineq.inference.inner import Inner, inner, outer_values
 from bayesineq.inference.laplace.checks import pointwise_checks
 from bayesineq.inference.laplace.draws import joint_draws
 from bayesineq.inference.laplace.explore import Explored, explore
@@ -76,9 +77,9 @@ def sample(
     """
     n_thread = threads if threads is not None else min(os.cpu_count() or 1, _MOST_THREADS)
     refuse_separation(design)
-    clock = _Clock()
+    clock, solved = _Clock(), inner(design)
     with worker_threads(n_thread) as pool, reporter(progress) as report:
-        model, start = build(design, correction)
+        model, start = build(solved, correction)
         clock.lap("pattern")
         explored = explore(model, start, pool, report)
         clock.lap("hyperparameters")
@@ -90,7 +91,7 @@ def sample(
         clock.lap("draws")
     return posterior_tree(
         design,
-        named_draws(design, model.latent, values, large, small),
+        outer_values(solved, named_draws(solved.design, model.latent, values, large, small)),
         engine="laplace",
         seed=seed,
         checks=checks,
@@ -146,14 +147,14 @@ def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def build(design: Design, correction: str) -> tuple[Model, Start]:
+def build(solved: Inner, correction: str) -> tuple[Model, Start]:
     """
     Everything that depends on the design alone.
 
     Parameters
     ----------
-    design : Design
-        A table seen through a card.
+    solved : Inner
+        A design in units of its own.
     correction : str
         "variational" or "none".
 
@@ -162,8 +163,8 @@ def build(design: Design, correction: str) -> tuple[Model, Start]:
     (Model, Start)
         The model, and where its latent field begins.
     """
-    latent, data = latent_field(design), observed(design)
-    start = Start(np.zeros(latent.n_large), np.zeros(latent.n_small), np.zeros(len(design)))
+    latent, data = latent_field(solved.design), observed(solved)
+    start = Start(np.zeros(latent.n_large), np.zeros(latent.n_small), np.zeros(len(data.offset)))
     start.small[0] = _typical(data)
     return Model(latent, data, constant_log_determinant(latent), correction == "variational"), start
 
@@ -177,7 +178,7 @@ def _typical(data: Observed) -> float:
         return float(np.log((value.sum() + none) / np.exp(data.offset).sum()))
     if data.family in (1, 3):
         share = (value.sum() + 0.5) / (data.trials.sum() + 1.0)
-        return float(np.log(share) - np.log1p(-share))
+        return float(np.log(share) - np.log1p(-share) - data.offset.mean())
     return float((value - data.offset).mean())
 
 

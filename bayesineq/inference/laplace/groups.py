@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.design.matrix import Design
 from bayesineq.errors import DesignError
+from bayesineq.inference.inner import inner
 from bayesineq.inference.laplace.arrow import arrow_solve
 from bayesineq.inference.laplace.checks import log_predictive
 from bayesineq.inference.laplace.engine import build, worker_threads
@@ -62,7 +63,7 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
         )
     density, failed = np.empty(len(design)), np.zeros(len(design))
     with worker_threads(min(os.cpu_count() or 1, 4)) as pool:
-        model, start = build(design, "variational")
+        model, start = build(inner(design), "variational")
         found = find_mode(model, start, pool, lambda text: None).found
 
         def work(rows: Int) -> None:

@@ -40,7 +40,7 @@ def refuse_separation(design: Design) -> None:
         return
     wrong = []
     for block in design.blocks:
-        vague = block.term.kind == "fixed" and design.card.prior(block.term.name)["sd"] > _VAGUE
+        vague = block.term.kind == "fixed" and design.prior(block.term.name)["sd"] > _VAGUE
         if vague and block.index is not None and block.weight is None:
             wrong += _separated(design, block)
     if wrong:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, logit
 
-from bayesineq.design.card import ModelCard, Prior
+from bayesineq.design.card import Prior
+from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
 from bayesineq.inference.pc_phi import phi_prior
 from bayesineq.space.adjacency import Adjacency
@@ -76,14 +77,14 @@ class Parameter:
         return (self.log_density(x + _STEP) - self.log_density(x - _STEP)) / (2.0 * _STEP)
 
 
-def parameter(card: ModelCard, owner: str, kind: str, start: float, adjacency: Adjacency | None = None) -> Parameter:
+def parameter(priors: Priors, owner: str, kind: str, start: float, adjacency: Adjacency | None = None) -> Parameter:
     """
-    Hyperparameter of a term or of the outcome, with the card's prior.
+    Hyperparameter of a term or of the outcome, with its prior.
 
     Parameters
     ----------
-    card : ModelCard
-        The model.
+    priors : Priors
+        The priors in force.
     owner : str
         Name of the term, or "outcome".
     kind : str
@@ -104,15 +105,15 @@ def parameter(card: ModelCard, owner: str, kind: str, start: float, adjacency: A
         If the prior has a distribution that this parameter cannot have.
     """
     name = f"{owner}.{kind}"
-    if kind == "sigma" and card.states_precision(owner):
-        precision = card.prior(f"{owner}.precision")
+    if kind == "sigma" and priors.states_precision(owner):
+        precision = priors[f"{owner}.precision"]
         shape, rate = precision["shape"], precision["rate"]
         constant = shape * math.log(rate) - float(gammaln(shape)) + math.log(2.0)
         # tau ~ Gamma, sigma = tau^-1/2: density of sigma is that of tau times 2 sigma^-3.
         return Parameter(
             name, 0.0, math.inf, start, lambda s: constant - (2.0 * shape + 1.0) * math.log(s) - rate / (s * s)
         )
-    prior = card.prior(name)
+    prior = priors[name]
     lower, upper = 0.0, (1.0 if kind in {"phi", "rho"} else math.inf)
     if prior.distribution == "Uniform":
         lower, upper = prior["lower"], prior["upper"]

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.design.matrix import Design
+from bayesineq.inference.inner import Inner
 from bayesineq.inference.laplace.field import Field
 from bayesineq.inference.laplace.likelihoods import BINOMIAL, FAMILY, NODES, POISSON, WEIGHTS, expectations, fixed_total
 from bayesineq.inference.laplace.parts import Latent
@@ -37,7 +37,7 @@ class Observed:
         What of the log likelihood of all rows nothing changes: the log Jacobian of a transformed outcome, and
         factorials of counts whose likelihood has no parameter of its own.
     log_value : ndarray, shape (n_row,)
-        Minus that of each row: the logarithm of a log-normal outcome, zero elsewhere.
+        Minus that Jacobian of each row: what makes densities those of the table's own outcome.
     """
 
     family: int
@@ -49,24 +49,25 @@ class Observed:
     log_value: Float
 
 
-def observed(design: Design) -> Observed:
+def observed(solved: Inner) -> Observed:
     """
     The response of a design as arrays.
 
     Parameters
     ----------
-    design : Design
-        A table seen through a card.
+    solved : Inner
+        A design in units of its own.
 
     Returns
     -------
     Observed
         Arrays for the kernels.
     """
-    response, name = design.response, design.card.outcome.likelihood
-    value, log_value = response.value, np.zeros(len(response.value))
+    response, name = solved.design.response, solved.design.card.outcome.likelihood
+    value, log_value = response.value, -solved.log_jacobian
     if name == "log_normal":
-        value = log_value = np.log(value)
+        value = np.log(value)
+        log_value = log_value + value
     lower = value if response.lower is None else response.lower
     upper = value if response.upper is None else response.upper
     trials = np.ones(len(value)) if response.trials is None else response.trials

@@ -26,6 +26,7 @@ Int = NDArray[np.int64]
 _SMALL: Final = 400
 _SMALL_AT_MOST: Final = 3000
 _START_SIGMA: Final = 0.4
+_OWN_START: Final = {"sigma": 0.5}
 _NONE: Final = -1
 
 
@@ -52,7 +53,7 @@ def latent_field(design: Design) -> Latent:
     small_parts: list[SmallPart] = []
     large_blocks: list[Block] = []
     small_blocks: list[tuple[NDArray[np.int32] | None, Float | None, int]] = [(None, None, 1)]
-    prior = design.card.prior("intercept")
+    prior = design.prior("intercept")
     small_parts.append(_plain("intercept", 0, 0, np.ones((1, 1)), prior["mean"], prior["sd"]))
     effect_at = latent_at = 1
     random = [False]
@@ -74,7 +75,7 @@ def latent_field(design: Design) -> Latent:
     n_large = sum(p.latent.stop - p.latent.start for p in parts)
     own = OUTCOME_PARAMETERS[design.card.outcome.likelihood]
     if own:
-        parameters.append(parameter(design.card, "outcome", own[0], _own_start(design)))
+        parameters.append(parameter(design.priors, "outcome", own[0], _OWN_START.get(own[0], 10.0)))
     return Latent(
         parameters=tuple(parameters),
         own=len(parameters) - 1 if own else _NONE,
@@ -103,14 +104,6 @@ def _is_large(block: Block) -> bool:
     return False
 
 
-def _own_start(design: Design) -> float:
-    if design.card.outcome.likelihood in {"gaussian", "log_normal"}:
-        value = design.response.value
-        spread = np.std(np.log(value) if design.card.outcome.likelihood == "log_normal" else value)
-        return float(max(0.5 * spread, 1e-6))
-    return 10.0
-
-
 def _plain(term: str, effect: int, latent: int, basis: Float, mean: float, sd: float) -> SmallPart:
     n = basis.shape[1]
     return SmallPart(
@@ -126,20 +119,20 @@ def _plain(term: str, effect: int, latent: int, basis: Float, mean: float, sd: f
 
 
 def _small(design: Design, block: Block, effect: int, latent: int, parameters: list[Parameter]) -> list[SmallPart]:
-    card, term, size = design.card, block.term, block.size
+    priors, term, size = design.priors, block.term, block.size
     if term.kind in {"fixed", "linear"}:
-        prior = card.prior(term.name)
+        prior = priors[term.name]
         basis = np.eye(size)
         if block.reference is not None:
             basis = np.delete(basis, block.reference, axis=1)
         return [_plain(term.name, effect, latent, basis, prior["mean"], prior["sd"])]
-    sigma = _add(parameters, parameter(card, term.name, "sigma", _START_SIGMA))
+    sigma = _add(parameters, parameter(priors, term.name, "sigma", _START_SIGMA))
     rho = _NONE
     basis = np.eye(size)
     if term.kind == "random_walk":
         basis = walk_basis(size, term.order, scale=term.scale)
     elif term.kind == "ar1":
-        rho = _add(parameters, parameter(card, term.name, "rho", 0.5))
+        rho = _add(parameters, parameter(priors, term.name, "rho", 0.5))
     n = basis.shape[1]
     part = SmallPart(
         term=term.name,
@@ -152,7 +145,7 @@ def _small(design: Design, block: Block, effect: int, latent: int, parameters: l
         rho=rho,
     )
     if term.kind == "random_walk" and term.order == 2:
-        prior = card.prior(f"{term.name}.trend")
+        prior = priors[f"{term.name}.trend"]
         trend = _plain(term.name, effect, latent + n, linear_trend(size)[:, None], prior["mean"], prior["sd"])
         return [part, trend]
     return [part]
@@ -180,13 +173,13 @@ def _large(design: Design, blocks: list[Block], parameters: list[Parameter]) -> 
     drafts: list[_Draft] = []
     effect = 0
     for position, block in enumerate(blocks):
-        card, term = design.card, block.term
-        sigma = _add(parameters, parameter(card, term.name, "sigma", _START_SIGMA))
+        priors, term = design.priors, block.term
+        sigma = _add(parameters, parameter(priors, term.name, "sigma", _START_SIGMA))
         phi = rho = _NONE
         if term.kind == "bym2":
-            phi = _add(parameters, parameter(card, term.name, "phi", 0.5, design.adjacency))
+            phi = _add(parameters, parameter(priors, term.name, "phi", 0.5, design.adjacency))
         elif term.kind == "leroux":
-            rho = _add(parameters, parameter(card, term.name, "rho", 0.5))
+            rho = _add(parameters, parameter(priors, term.name, "rho", 0.5))
         if term.kind in {"icar", "bym2"}:
             structure = _intrinsic(_graph(design), term.scale)
             drafts.append(_Draft(term.name, position, block.size, effect, structure, True, sigma, phi, rho))

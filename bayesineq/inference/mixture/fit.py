@@ -193,7 +193,7 @@ def _move(mixture: Mixture, point: _Point, posterior: xr.Dataset, stream: np.ran
     point.effects = {b.term.name: values[b.term.name][0].mean(axis=0) for b in mixture.design.blocks}
     for block in _exchangeable(mixture):
         one = values[block.term.name][0, int(stream.integers(n_draw))]
-        point.sigma[block.term.name] = draw_sigma(mixture.design.card, block.term.name, one, stream)
+        point.sigma[block.term.name] = draw_sigma(mixture.design.priors, block.term.name, one, stream)
 
 
 def _values(mixture: Mixture, point: _Point, posterior: xr.Dataset, n_draw: int) -> dict[str, NDArray[Any]]:

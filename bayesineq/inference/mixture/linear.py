@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from bayesineq.design.card import ModelCard, Prior, Term
+from bayesineq.design.card import Prior, Term
 from bayesineq.design.matrix import Block, Design
 from bayesineq.design.mixture import Mixture
 from bayesineq.dims import POPULATION
@@ -116,23 +116,24 @@ def linearised(
         centre, slope = logit(mean), weight * p * (1 - p) / (mean * (1 - mean))[row]
     total = np.bincount(row, slope, minlength=n_row)
     offset = centre - np.bincount(row, slope * plain, minlength=n_row) + (total - 1) * intercept
-    blocks, priors = [], dict(members.card.priors)
+    blocks, force = [], dict(members.priors.force)
     first = np.searchsorted(row, np.arange(n_row))
     for block in members.blocks:
         scaled = slope if block.weight is None else slope * block.weight
         if mixture.latent in block.dims:
-            for new, prior in _split(mixture, block, scaled, members.card, sigma):
+            for new, prior in _split(mixture, block, scaled, sigma):
                 blocks.append(new)
-                priors[new.term.name] = prior
+                force[new.term.name] = prior
         else:
             index = None if block.index is None else block.index[first]
             blocks.append(replace(block, index=index, weight=np.bincount(row, scaled, minlength=n_row)))
-    card = replace(members.card, latent={}, terms=tuple(b.term for b in blocks), priors=priors)
+    card = replace(members.card, latent={}, terms=tuple(b.term for b in blocks))
     return replace(
         members,
         card=card,
         response=replace(mixture.response, offset=offset),
         blocks=tuple(blocks),
+        priors=replace(members.priors, force=force),
         population=pd.DataFrame({POPULATION: np.ones(n_row)}),
     )
 
@@ -156,18 +157,17 @@ def part_name(term: str, level: object) -> str:
     return f"{term}[{level}]"
 
 
-def _split(
-    mixture: Mixture, block: Block, slope: Float, card: ModelCard, sigma: Mapping[str, float]
-) -> list[tuple[Block, Prior]]:
+def _split(mixture: Mixture, block: Block, slope: Float, sigma: Mapping[str, float]) -> list[tuple[Block, Prior]]:
     axis = block.dims.index(mixture.latent)
     rest = tuple(k for k in range(len(block.dims)) if k != axis)
     position = np.unravel_index(np.asarray(block.index), block.shape)
     held = None if block.reference is None else np.unravel_index(block.reference, block.shape)
     kept_shape = tuple(block.shape[k] for k in rest)
     name, parts, n_row = block.term.name, [], len(mixture)
-    prior = card.prior(name)
     if block.term.kind == "exchangeable":
         prior = Prior("Normal", {"mean": 0.0, "sd": sigma[name]})
+    else:
+        prior = mixture.design.prior(name)
     for k, level in enumerate(block.levels[axis]):
         at = np.flatnonzero(position[axis] == k)
         weight = np.zeros(n_row)

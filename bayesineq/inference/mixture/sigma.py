@@ -7,21 +7,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard, Prior
+from bayesineq.design.card import Prior
+from bayesineq.design.priors import Priors
 
 _GRID: Final = np.exp(np.linspace(np.log(1e-3), np.log(20.0), 2_000))
 
 type Float = NDArray[np.float64]
 
 
-def draw_sigma(card: ModelCard, term: str, effect: Float, stream: np.random.Generator) -> float:
+def draw_sigma(priors: Priors, term: str, effect: Float, stream: np.random.Generator) -> float:
     """
     Draw the standard deviation of independent normal effects from its conditional distribution.
 
     Parameters
     ----------
-    card : ModelCard
-        Holds the prior.
+    priors : Priors
+        The priors in force.
     term : str
         Name of the exchangeable term.
     effect : ndarray
@@ -32,15 +33,15 @@ def draw_sigma(card: ModelCard, term: str, effect: Float, stream: np.random.Gene
     Returns
     -------
     float
-        A draw, by inverting the distribution on a grid of two thousand values from 0.001 to 20.
+        A draw, by inverting the distribution on a grid of two thousand values from 0.001 to 20 units.
     """
-    precise = card.states_precision(term)
-    prior = card.prior(f"{term}.precision" if precise else f"{term}.sigma")
-    log_prior = _log_density(prior, _GRID**-2.0) - 2 * np.log(_GRID) if precise else _log_density(prior, _GRID)
+    precise, grid = priors.states_precision(term), _GRID * priors.scale(term)
+    prior = priors[f"{term}.precision" if precise else f"{term}.sigma"]
+    log_prior = _log_density(prior, grid**-2.0) - 2 * np.log(grid) if precise else _log_density(prior, grid)
     # On the grid of log sigma the density takes one more power of sigma.
-    log_density = log_prior + np.log(_GRID) - effect.size * np.log(_GRID) - 0.5 * np.sum(effect**2) / _GRID**2
+    log_density = log_prior + np.log(grid) - effect.size * np.log(grid) - 0.5 * np.sum(effect**2) / grid**2
     mass = np.cumsum(np.exp(log_density - log_density.max()))
-    return float(np.exp(np.interp(stream.uniform() * mass[-1], mass, np.log(_GRID))))
+    return float(np.exp(np.interp(stream.uniform() * mass[-1], mass, np.log(grid))))
 
 
 def _log_density(prior: Prior, value: Float) -> Float:

@@ -14,6 +14,9 @@ from bayesineq.inference.nuts.likelihoods import CONSTANTS
 
 MAX_COUNTS: Final = 20_000_000
 
+PRIOR: Final = "prior."
+"""Before the name of a parameter: the arguments of its prior."""
+
 
 def model_data(design: Design) -> dict[str, NDArray[Any]]:
     """
@@ -30,7 +33,8 @@ def model_data(design: Design) -> dict[str, NDArray[Any]]:
         `offset` (row); `value`, `trials`, `constant` (row, or known row where some counts are intervals); for
         intervals `known`, `censored` (row numbers) and `interval.value`, `interval.trials`,
         `interval.constant` (censored row, count); for each term `TERM.index`, `TERM.weight` (row) and
-        `TERM.centre` (level): the average of its contribution as a weighting of its effects.
+        `TERM.centre` (level): the average of its contribution as a weighting of its effects; for each parameter
+        `prior.PARAMETER`: the arguments of its prior.
 
     Raises
     ------
@@ -41,6 +45,8 @@ def model_data(design: Design) -> dict[str, NDArray[Any]]:
     information = crude(design).information
     share = information / information.sum() if information.sum() > 0 else np.full(len(design), 1 / len(design))
     data: dict[str, NDArray[Any]] = {"offset": response.offset}
+    for name, prior in design.priors.force.items():
+        data[PRIOR + name] = np.array(list(prior.parameters.values()))
     for block in design.blocks:
         data |= _block_data(block, share)
     rows = np.arange(len(design))
@@ -93,6 +99,7 @@ def crude(design: Design) -> Crude:
     response = design.response
     if response.outcome.likelihood in {"gaussian", "log_normal", "gamma"}:
         value = response.value if response.outcome.likelihood == "gaussian" else np.log(response.value)
+        value = value - response.offset
         level, variance = float(value.mean()), float(value.var())
         return Crude(level, np.full(len(value), 1 / variance if variance > 0 else 1.0), value - level)
     weight = response.trials if response.trials is not None else np.exp(response.offset)

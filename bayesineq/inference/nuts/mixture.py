@@ -15,6 +15,7 @@ import xarray as xr
 from bayesineq.design.mixture import Mixture
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
+from bayesineq.inference.inner import inner, outer_values
 from bayesineq.inference.mixture.recording import Recording, missingness
 from bayesineq.inference.nuts.sample import TARGET_ACCEPT, contributions
 from bayesineq.inference.tree import posterior_tree
@@ -75,7 +76,8 @@ def sample_mixture(
         raise DesignError("mixture and recording are of different tables, or of one in another order; build both anew")
     if (recording.delta_sd > 0).any():
         raise DesignError("the joint model takes a stated delta without spread: set delta_sd=0 and move delta instead")
-    model = joint_model(mixture, recording)
+    solved = inner(mixture.design)
+    model = joint_model(replace(mixture, design=solved.design), recording)
     stream = np.random.default_rng(seed)
     program = nutpie.compile_pymc_model(model, var_names=[*saved(mixture.design, model), CONFUSION])
     trace = nutpie.sample(
@@ -88,11 +90,11 @@ def sample_mixture(
         save_warmup=False,
         target_accept=TARGET_ACCEPT,
     )
-    values = contributions(mixture.design, trace["posterior"].dataset, stream)
+    values = contributions(solved.design, trace["posterior"].dataset, stream)
     diverging = trace["sample_stats"]["diverging"].to_numpy()
     return posterior_tree(
         mixture.design,
-        values,
+        outer_values(solved, values),
         engine="nuts",
         seed=seed,
         sample_stats={"diverging": diverging},
@@ -107,7 +109,7 @@ def joint_model(mixture: Mixture, recording: Recording) -> Any:
     Parameters
     ----------
     mixture : Mixture
-        A table seen through a card with a latent column.
+        A table seen through a card with a latent column, its design in units of its own.
     recording : Recording
         How the same table was recorded.
 
@@ -146,6 +148,6 @@ def joint_model(mixture: Mixture, recording: Recording) -> Any:
         else:
             mean = by_row(weight * pt.sigmoid(eta + mixture.shift))
             link = pt.log(mean) - pt.log1p(-mean)
-        observe_rows(design.card, link, observed)
+        observe_rows(design, link, observed)
 
     return build(design, observe)

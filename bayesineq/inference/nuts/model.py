@@ -12,11 +12,11 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesineq.design.card import OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard
+from bayesineq.design.card import OUTCOME_PARAMETERS, TERM_PARAMETERS
 from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
-from bayesineq.inference.nuts.priors import positive, standard_deviation
+from bayesineq.inference.nuts.priors import arguments, positive, standard_deviation
 from bayesineq.inference.nuts.rough import Hint, rough, sequence
 from bayesineq.inference.nuts.spectral import Said
 from bayesineq.inference.nuts.terms import plan
@@ -43,7 +43,7 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
     Parameters
     ----------
     design : Design
-        A table seen through a card.
+        A table seen through a card, in units of its own as `inner` makes it.
     observe : callable, optional
         Adds the likelihood of what was observed: takes the linear predictor of the design's rows. By default that of
         the card's outcome, row by row.
@@ -54,13 +54,12 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
         With deterministic variables `level`, each term's deviations under its name, their
         `TERM.mean_variance`, and hyperparameters.
     """
-    card = design.card
     with pm.Model() as model:
         data = {name: pm.Data(name, value) for name, value in model_data(design).items()}
-        prior = card.prior("intercept")
-        mean, variance = pt.constant(prior["mean"]), pt.constant(prior["sd"] ** 2)
+        prior = arguments("intercept", design.prior("intercept"))
+        mean, variance = prior["mean"], prior["sd"] ** 2
         eta = data["offset"]
-        plans = [plan(block, card, design.adjacency) for block in design.blocks]
+        plans = [plan(block, design.priors, design.adjacency) for block in design.blocks]
         coordinates = [p.coordinates for p in plans]
         hints = rough(design, coordinates)
         sampled: dict[int, Tensor] = {}
@@ -80,7 +79,7 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
         centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(crude(design).level))
         pm.Deterministic(LEVEL, centre - (mean - prior["mean"]))
         if observe is None:
-            observe_rows(card, eta + centre, data)
+            observe_rows(design, eta + centre, data)
         else:
             observe(eta + centre)
     return model
@@ -118,24 +117,24 @@ def saved(design: Design, model: pm.Model) -> list[str]:
     return [*names, *(f"outcome.{p}" for p in OUTCOME_PARAMETERS[design.card.outcome.likelihood])]
 
 
-def observe_rows(card: ModelCard, eta: Tensor, data: Mapping[str, Tensor]) -> None:
+def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor]) -> None:
     """
     Add the likelihood of counts or values, known or as intervals, to the model that is being built.
 
     Parameters
     ----------
-    card : ModelCard
-        The model.
+    design : Design
+        The same design.
     eta : tensor, shape (n_row,)
         Linear predictor.
     data : Mapping of str to tensor
         From `model_data`.
     """
-    likelihood = card.outcome.likelihood
+    likelihood, priors = design.card.outcome.likelihood, design.priors
     parameters = {
-        name: standard_deviation(card, "outcome")
+        name: standard_deviation(priors, "outcome")
         if name == "sigma"
-        else positive(f"outcome.{name}", card.prior(f"outcome.{name}"))
+        else positive(f"outcome.{name}", priors[f"outcome.{name}"])
         for name in OUTCOME_PARAMETERS[likelihood]
     }
     known = eta[data["known"]] if "known" in data else eta

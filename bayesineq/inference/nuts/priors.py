@@ -8,17 +8,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesineq.design.card import ModelCard, Prior
+from bayesineq.design.card import Prior
+from bayesineq.design.priors import Priors
+from bayesineq.inference.nuts.data import PRIOR
 from bayesineq.inference.pc_phi import PhiPrior
 
 type Tensor = Any
 
 
-def normal(name: str, prior: Prior, size: int | None = None) -> Tensor:
+def arguments(parameter: str, prior: Prior) -> dict[str, Tensor]:
+    """
+    Arguments of a prior as data of the model on the context stack, so that a compiled model takes those of new data.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter that the prior is of.
+    prior : Prior
+        Its prior.
+
+    Returns
+    -------
+    dict of str to tensor
+        By the argument's name.
+    """
+    data = pm.modelcontext(None)[PRIOR + parameter]
+    return {name: data[i] for i, name in enumerate(prior.parameters)}
+
+
+def normal(name: str, parameter: str, prior: Prior, size: int | None = None) -> Tensor:
     """
     Add coefficients with independent normal priors.
 
@@ -26,6 +47,8 @@ def normal(name: str, prior: Prior, size: int | None = None) -> Tensor:
     ----------
     name : str
         Name of the variable.
+    parameter : str
+        Name of the parameter.
     prior : Prior
         Normal(mean, sd).
     size : int, optional
@@ -36,7 +59,8 @@ def normal(name: str, prior: Prior, size: int | None = None) -> Tensor:
     tensor, scalar or shape (size,)
         The coefficients.
     """
-    return pm.Normal(name, prior["mean"], prior["sd"], shape=() if size is None else (size,))
+    said = arguments(parameter, prior)
+    return pm.Normal(name, said["mean"], said["sd"], shape=() if size is None else (size,))
 
 
 def positive(name: str, prior: Prior) -> Tensor:
@@ -56,24 +80,25 @@ def positive(name: str, prior: Prior) -> Tensor:
     tensor, scalar
         The hyperparameter.
     """
+    said = arguments(name, prior)
     if prior.distribution == "HalfNormal":
-        return pm.HalfNormal(name, prior["sd"])
+        return pm.HalfNormal(name, said["sd"])
     if prior.distribution == "Gamma":
-        return pm.Gamma(name, prior["shape"], prior["rate"])
+        return pm.Gamma(name, said["shape"], said["rate"])
     if prior.distribution == "Uniform":
-        return pm.Uniform(name, prior["lower"], prior["upper"])
-    rate = prior["rate"] if prior.distribution == "Exponential" else -np.log(prior["probability"]) / prior["above"]
+        return pm.Uniform(name, said["lower"], said["upper"])
+    rate = said["rate"] if prior.distribution == "Exponential" else -pt.log(said["probability"]) / said["above"]
     return pm.Exponential(name, rate)
 
 
-def standard_deviation(card: ModelCard, owner: str) -> Tensor:
+def standard_deviation(priors: Priors, owner: str) -> Tensor:
     """
     Add the standard deviation of a term or outcome, whose prior may stand on its precision.
 
     Parameters
     ----------
-    card : ModelCard
-        The model.
+    priors : Priors
+        The priors in force.
     owner : str
         Name of a term, or "outcome".
 
@@ -82,10 +107,10 @@ def standard_deviation(card: ModelCard, owner: str) -> Tensor:
     tensor, scalar
         The standard deviation, recorded as `OWNER.sigma`.
     """
-    if card.states_precision(owner):
-        precision = positive(f"{owner}.precision", card.prior(f"{owner}.precision"))
+    if priors.states_precision(owner):
+        precision = positive(f"{owner}.precision", priors[f"{owner}.precision"])
         return pm.Deterministic(f"{owner}.sigma", 1 / pt.sqrt(precision))
-    return positive(f"{owner}.sigma", card.prior(f"{owner}.sigma"))
+    return positive(f"{owner}.sigma", priors[f"{owner}.sigma"])
 
 
 def proportion(name: str, prior: Prior, complexity: Callable[[], PhiPrior] | None = None) -> Tensor:
@@ -107,9 +132,11 @@ def proportion(name: str, prior: Prior, complexity: Callable[[], PhiPrior] | Non
         The proportion.
     """
     if prior.distribution == "Beta":
-        return pm.Beta(name, prior["a"], prior["b"])
+        said = arguments(name, prior)
+        return pm.Beta(name, said["a"], said["b"])
     if prior.distribution == "Uniform":
-        return pm.Uniform(name, prior["lower"], prior["upper"])
+        said = arguments(name, prior)
+        return pm.Uniform(name, said["lower"], said["upper"])
     if complexity is None:
         raise ValueError(f"{name}: a PC prior on a proportion needs its table")
     table = complexity()

@@ -119,7 +119,7 @@ def rough(design: Design, coordinates: Sequence[Coordinates]) -> list[Hint]:
     kept = [j for j, t in zip(order, total, strict=True) if t <= MOST_COORDINATES]
     row = [_rows(b, n_row) for b in design.blocks]
     slices = _slices([1, *(len(coordinates[j].size) for j in kept)])
-    size = np.concatenate([[design.card.prior("intercept")["sd"]], *(coordinates[j].size for j in kept)])
+    size = np.concatenate([[design.prior("intercept")["sd"]], *(coordinates[j].size for j in kept)])
     least, first, most = np.array(_SIGMA) * _unit(design, pooled)
     sigma = np.ones(len(size))
     for j, at in zip(kept, slices[1:], strict=True):

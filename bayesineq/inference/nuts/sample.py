@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError, DesignError
+from bayesineq.inference.inner import inner, outer_values
 from bayesineq.inference.tree import posterior_tree
 
 TARGET_ACCEPT: Final = 0.9
@@ -125,7 +126,8 @@ def compile_once(design: Design) -> Compiled:
         )
     from bayesineq.inference.nuts.model import build, saved
 
-    model = build(design)
+    solved = inner(design).design
+    model = build(solved)
     if find_spec("nutpie") is None:
         warnings.warn(
             "nutpie is not installed, so PyMC's own sampler is used: the same posterior, several times slower; "
@@ -136,7 +138,7 @@ def compile_once(design: Design) -> Compiled:
         return Compiled(design, model, None)
     import nutpie
 
-    return Compiled(design, model, nutpie.compile_pymc_model(model, var_names=saved(design, model)))
+    return Compiled(design, model, nutpie.compile_pymc_model(model, var_names=saved(solved, model)))
 
 
 def sample_compiled(
@@ -157,7 +159,7 @@ def sample_compiled(
     compiled : Compiled
         From `compile_once`.
     design : Design
-        Its card, levels and graph must be those that were compiled; its rows and counts may be others.
+        Its card, levels and graph must be those that were compiled; its rows, counts and scales may be others.
     draws, tune, chains : int
         As for `sample`.
     seed : int, optional
@@ -180,15 +182,17 @@ def sample_compiled(
     _check_same(compiled.design, design)
     stream = np.random.default_rng(seed)
     sampler_seed = int(stream.integers(2**31))
-    data = model_data(design)
+    solved = inner(design)
+    data = model_data(solved.design)
     if compiled.program is None:
         trace, sampler = _with_pymc(compiled, data, draws, tune, chains, sampler_seed, progress), "pymc"
     else:
         trace, sampler = _with_nutpie(compiled, data, draws, tune, chains, sampler_seed, progress), "nutpie"
-    values = contributions(design, trace["posterior"].dataset, stream)
+    drawn = contributions(solved.design, trace["posterior"].dataset, stream)
     record = trace["sample_stats"].dataset
     statistics = {ours: record[theirs].to_numpy() for theirs, ours in _STATISTICS.items() if theirs in record}
     attributes: dict[str, str | int | float] = {"sampler": sampler, "tune": tune}
+    values = outer_values(solved, drawn)
     return posterior_tree(design, values, engine="nuts", seed=seed, sample_stats=statistics, attributes=attributes)
 
 
@@ -271,7 +275,7 @@ def contributions(design: Design, posterior: xr.Dataset, stream: np.random.Gener
     Parameters
     ----------
     design : Design
-        What was sampled.
+        What was sampled, in units of its own.
     posterior : Dataset
         The sampler's variables.
     stream : Generator
@@ -291,7 +295,7 @@ def contributions(design: Design, posterior: xr.Dataset, stream: np.random.Gener
         if name in wanted or str(name).endswith((MEAN_VARIANCE, *_HYPERPARAMETERS))
     }
     level = values.pop(LEVEL)
-    prior = design.card.prior("intercept")
+    prior = design.prior("intercept")
     variances = {"intercept": np.full(level.shape, prior["sd"] ** 2)}
     for block in design.blocks:
         if block.term.name + MEAN_VARIANCE in values:

@@ -14,8 +14,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import Block
+from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
 from bayesineq.inference.nuts.icar import unit_icar, unit_leroux, zero_sum
 from bayesineq.inference.nuts.priors import normal, proportion, standard_deviation
@@ -77,7 +77,7 @@ class Plan:
     add: Callable[[Said], Effect]
 
 
-def plan(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+def plan(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     """
     Add a term's hyperparameters to the model on the context stack.
 
@@ -85,8 +85,8 @@ def plan(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     ----------
     block : Block
         The term seen through the table.
-    card : ModelCard
-        Its priors.
+    priors : Priors
+        The priors in force.
     adjacency : Adjacency, optional
         Graph of spatial terms.
 
@@ -95,33 +95,33 @@ def plan(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     Plan
         How to add its effect: one value a level, in flat order.
     """
-    return _KINDS[block.term.kind](block, card, adjacency)
+    return _KINDS[block.term.kind](block, priors, adjacency)
 
 
-def _fixed(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
-    prior = card.prior(block.term.name)
+def _fixed(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
+    prior = priors[block.term.name]
     others = np.flatnonzero(np.arange(block.size) != block.reference)
 
     def add(said: Said) -> Effect:
-        free = normal(f"{block.term.name}.free", prior, block.size - 1)
+        free = normal(f"{block.term.name}.free", block.term.name, prior, block.size - 1)
         return Effect(pt.set_subtensor(pt.zeros(block.size)[others], free), coordinates=free)
 
     return Plan(Coordinates(np.eye(block.size)[:, others], np.full(len(others), prior["sd"]), has_sigma=False), add)
 
 
-def _linear(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
-    prior = card.prior(block.term.name)
+def _linear(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
+    prior = priors[block.term.name]
     coordinates = Coordinates(None, np.array([prior["sd"]]), has_sigma=False)
 
     def add(said: Said) -> Effect:
-        free = normal(f"{block.term.name}.free", prior, 1)
+        free = normal(f"{block.term.name}.free", block.term.name, prior, 1)
         return Effect(free, coordinates=free)
 
     return Plan(coordinates, add)
 
 
-def _exchangeable(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
-    sigma, name = standard_deviation(card, block.term.name), f"{block.term.name}.free"
+def _exchangeable(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
+    sigma, name = standard_deviation(priors, block.term.name), f"{block.term.name}.free"
     one = np.ones(block.size)
     if block.weight is not None or block.size == 1:
 
@@ -148,25 +148,25 @@ def _exchangeable(block: Block, card: ModelCard, adjacency: Adjacency | None) ->
     return Plan(Coordinates(None, one, has_sigma=True, is_sampled=False), by_number)
 
 
-def _random_walk(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+def _random_walk(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     name, order = block.term.name, block.term.order
-    sigma = standard_deviation(card, name)
+    sigma = standard_deviation(priors, name)
     basis = walk_basis(block.size, order, scale=block.term.scale)
     size = np.linalg.norm(basis, axis=0)
 
     def add(said: Said) -> Effect:
         walk, coordinates = modal(f"{name}.free", basis / size, sigma * size, said)
         if order == 2:
-            walk = walk + linear_trend(block.size) * normal(f"{name}.trend", card.prior(f"{name}.trend"))
+            walk = walk + linear_trend(block.size) * normal(f"{name}.trend", f"{name}.trend", priors[f"{name}.trend"])
         return Effect(walk, coordinates=coordinates)
 
     return Plan(Coordinates(basis / size, size, has_sigma=True), add)
 
 
-def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+def _ar1(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     name = block.term.name
-    sigma = standard_deviation(card, name)
-    rho = proportion(f"{name}.rho", card.prior(f"{name}.rho"))
+    sigma = standard_deviation(priors, name)
+    rho = proportion(f"{name}.rho", priors[f"{name}.rho"])
 
     def add(said: Said) -> Effect:
         unit = pm.Flat(f"{name}.free", shape=block.size)
@@ -181,9 +181,9 @@ def _ar1(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     return Plan(Coordinates(None, np.ones(block.size), has_sigma=True, is_sampled=False), add)
 
 
-def _icar(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+def _icar(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
-    sigma, scale = standard_deviation(card, name), _scale(block, graph)
+    sigma, scale = standard_deviation(priors, name), _scale(block, graph)
     if len(graph) > SPECTRAL:
         return _by_edges(graph, lambda: Effect(sigma * unit_icar(f"{name}.structured", graph, scale)))
     modes, variance = intrinsic_modes(graph, scale)
@@ -194,10 +194,10 @@ def _icar(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     )
 
 
-def _bym2(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+def _bym2(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
-    sigma, scale = standard_deviation(card, name), _scale(block, graph)
-    prior = card.prior(f"{name}.phi")
+    sigma, scale = standard_deviation(priors, name), _scale(block, graph)
+    prior = priors[f"{name}.phi"]
     phi = proportion(f"{name}.phi", prior, lambda: phi_prior(prior, graph, scale))
     if len(graph) > SPECTRAL:
 
@@ -215,10 +215,10 @@ def _bym2(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
     )
 
 
-def _leroux(block: Block, card: ModelCard, adjacency: Adjacency | None) -> Plan:
+def _leroux(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
-    sigma = standard_deviation(card, name)
-    rho = proportion(f"{name}.rho", card.prior(f"{name}.rho"))
+    sigma = standard_deviation(priors, name)
+    rho = proportion(f"{name}.rho", priors[f"{name}.rho"])
     if len(graph) > SPECTRAL:
 
         def by_edges() -> Effect:
@@ -255,7 +255,7 @@ def _scale(block: Block, adjacency: Adjacency) -> NDArray[np.float64]:
     return scale_factors(adjacency) if block.term.scale else np.ones(len(adjacency.component_sizes))
 
 
-_KINDS: Final[Mapping[str, Callable[[Block, ModelCard, Adjacency | None], Plan]]] = {
+_KINDS: Final[Mapping[str, Callable[[Block, Priors, Adjacency | None], Plan]]] = {
     "fixed": _fixed,
     "linear": _linear,
     "exchangeable": _exchangeable,

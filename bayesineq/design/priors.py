@@ -1,0 +1,333 @@
+"""
+The priors in force: what the card states, and defaults that know the scale of the table where it is silent.
+
+A default is stated in units. On the identity link the unit is the standard deviation of the outcome (of its logarithm
+for a log-normal one), on the log and logit links it is one. The intercept's default lies at the outcome's mean on its
+link's scale, where every covariate is at its mean. A coefficient is the change of the linear predictor with one spread
+of its covariate, and the standard deviation of a term with `times` likewise. What a card states holds as it stands:
+its intercept where covariates are zero, its coefficients a unit of the covariate as the card has it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesineq.design.card import OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard, Prior, Term
+from bayesineq.errors import DesignError, PosteriorError
+
+if TYPE_CHECKING:
+    from bayesineq.design.matrix import Block, Response
+
+Float = NDArray[np.float64]
+
+INTERCEPT_SD: Final = 5.0
+"""Of the intercept's default about the outcome's mean, in units: wide, since reference levels may be far from it."""
+
+COEFFICIENT_SD: Final = 2.5
+"""Of a coefficient's default, in units a spread of its covariate (Gelman, Jakulin, Pittau and Su 2008)."""
+
+SIGMA_ABOVE: Final[Mapping[str, float]] = {"identity": 3.0, "log": 1.0, "logit": 1.0}
+"""Units that a default standard deviation exceeds with probability 0.01 (Simpson et al. 2017), by link."""
+
+_FREE: Final[Mapping[str, Prior]] = {
+    "phi": Prior("Beta", {"a": 1.0, "b": 1.0}),
+    "rho": Prior("Uniform", {"lower": 0.0, "upper": 1.0}),
+    "size": Prior("Gamma", {"shape": 2.0, "rate": 0.1}),
+    "concentration": Prior("Gamma", {"shape": 2.0, "rate": 0.01}),
+    "shape": Prior("Gamma", {"shape": 2.0, "rate": 0.1}),
+}
+"""Defaults of parameters that have no unit."""
+
+_NONE: Final = 1e-9
+"""A spread below this share of the values themselves is rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """
+    Every prior of a model, and the scale of the table that the defaults among them were made for.
+
+    Parameters
+    ----------
+    force : mapping of str to Prior
+        By parameter: `intercept`, `TERM` (fixed and linear), `TERM.sigma` or `TERM.precision`, `TERM.phi`,
+        `TERM.rho`, `TERM.trend`, `outcome.NAME`.
+    stated : frozenset of str
+        Those that stand on the card; the others are defaults.
+    level : float
+        Mean of the outcome on the scale of its link.
+    unit : float
+        Unit of the linear predictor: standard deviation of a Gaussian outcome, or of the logarithm of a log-normal
+        one; one elsewhere.
+    centre : mapping of str to float
+        Linear terms to the mean of their covariate, in the block's own units: where the intercept's prior applies.
+        Empty where the card states it: it then applies where covariates are zero.
+    spread : mapping of str to float
+        Terms with a covariate to its spread, in the block's own units: the difference of its values if there are two,
+        else the standard deviation.
+    """
+
+    force: Mapping[str, Prior]
+    stated: frozenset[str]
+    level: float
+    unit: float
+    centre: Mapping[str, float]
+    spread: Mapping[str, float]
+
+    def __getitem__(self, parameter: str) -> Prior:
+        if parameter not in self.force:
+            raise DesignError(f"this model has no parameter {parameter!r}; it has {sorted(self.force)}")
+        return self.force[parameter]
+
+    def states_precision(self, owner: str) -> bool:
+        """Whether the prior of a term, or of "outcome", stands on the precision 1/sigma^2 in place of sigma."""
+        return f"{owner}.precision" in self.force
+
+    def said(self, parameter: str) -> str:
+        """A prior in words: whether it is a default, and where that of the intercept applies."""
+        prior = self.force[parameter]
+        if parameter in self.stated:
+            return str(prior)
+        # Three digits, since those of the intercept come from the outcomes of everybody.
+        arguments = ", ".join(f"{k}={v:.3g}" for k, v in prior.parameters.items())
+        at = ", covariates at their means" if parameter == "intercept" and self.centre else ""
+        return f"{prior.distribution}({arguments}) (default{at})"
+
+    def scale(self, term: str) -> float:
+        """Size that an effect of a term has when it changes the linear predictor by a unit at a spread."""
+        return self.unit / self.spread.get(term, 1.0)
+
+
+def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Priors:
+    """
+    Priors in force for a table.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The model.
+    response : Response
+        What was observed; rows without an outcome are not looked at.
+    blocks : sequence of Block
+        The card's terms seen through the table.
+
+    Returns
+    -------
+    Priors
+        One for every parameter of the model.
+
+    References
+    ----------
+    Gelman A, Jakulin A, Pittau MG, Su YS. A weakly informative default prior distribution for logistic and other
+    regression models. Annals of Applied Statistics 2008. https://doi.org/10.1214/08-AOAS191
+    """
+    level, unit = outcome_scale(response)
+    spread = {b.term.name: covariate_spread(b.weight) for b in blocks if b.weight is not None}
+    linear = {b.term.name: float(b.weight.mean()) for b in blocks if b.term.kind == "linear" and b.weight is not None}
+    force = {"intercept": _normal(level, INTERCEPT_SD * unit)}
+    sigma = SIGMA_ABOVE[card.outcome.link] * unit
+    for block in blocks:
+        name, by = block.term.name, spread.get(block.term.name, 1.0)
+        if block.term.kind in {"fixed", "linear"}:
+            force[name] = _normal(0.0, COEFFICIENT_SD * unit / by)
+        for parameter in TERM_PARAMETERS[block.term.kind]:
+            force[f"{name}.{parameter}"] = _FREE.get(parameter) or _complexity(sigma / by)
+        if block.term.kind == "random_walk" and block.term.order == 2:
+            force[f"{name}.trend"] = _normal(0.0, COEFFICIENT_SD * unit / by)
+    for parameter in OUTCOME_PARAMETERS[card.outcome.likelihood]:
+        force[f"outcome.{parameter}"] = _FREE.get(parameter) or _complexity(sigma)
+    for parameter, prior in card.priors.items():
+        if parameter.endswith(".precision"):
+            force.pop(f"{parameter.removesuffix('.precision')}.sigma", None)
+        force[parameter] = prior
+    stated = frozenset(card.priors)
+    return Priors(force, stated, level, unit, {} if "intercept" in stated else linear, spread)
+
+
+def outcome_scale(response: Response) -> tuple[float, float]:
+    """
+    Mean of an outcome on the scale of its link, and the unit there.
+
+    Parameters
+    ----------
+    response : Response
+        What was observed.
+
+    Returns
+    -------
+    (float, float)
+        Log of all events an expected event or unit of exposure, logit of the pooled proportion (half an event keeps
+        tables without events, or with nothing else, finite), mean, or mean logarithm; and the unit.
+    """
+    outcome = response.outcome
+    seen = np.isfinite(response.value)
+    value, offset = response.value[seen], response.offset[seen]
+    if not len(value):
+        return 0.0, 1.0
+    if outcome.likelihood in {"gaussian", "log_normal"}:
+        measured = np.log(value) if outcome.likelihood == "log_normal" else value
+        level = float(measured.mean())
+        unit = _deviation(measured) * np.sqrt(len(measured) / max(len(measured) - 1, 1))
+        if not unit > _NONE * abs(level):
+            # Without spread the outcome's size is the only unit there is; a logarithm has one of its own.
+            unit = abs(level) if outcome.likelihood == "gaussian" and level != 0.0 else 1.0
+        return level, unit
+    if outcome.likelihood == "gamma":
+        return float(np.log(value.mean() / np.exp(offset).mean())), 1.0
+    if outcome.link == "log":
+        return float(np.log(value.sum() + 0.5) - np.log(np.exp(offset).sum())), 1.0
+    trials = np.ones(len(value)) if response.trials is None else response.trials[seen]
+    return float(np.log(value.sum() + 0.5) - np.log(trials.sum() - value.sum() + 0.5)), 1.0
+
+
+def covariate_spread(weight: Float) -> float:
+    """
+    Spread of a covariate: what a default prior takes as one step of it.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (n_row,)
+        Covariate of each row.
+
+    Returns
+    -------
+    float
+        The difference of its values if there are two (a factor coded 0 and 1 is a factor), else the standard
+        deviation; never zero.
+    """
+    low, high = float(weight.min()), float(weight.max())
+    spread = high - low if _is_binary(weight) else _deviation(weight)
+    return spread if spread > _NONE * max(abs(low), abs(high)) else max(abs(low), abs(high)) or 1.0
+
+
+def _deviation(value: Float) -> float:
+    """Standard deviation, of numbers whose squares have no room as well."""
+    top = float(np.abs(value).max())
+    return float((value / top).std()) * top if top > 0.0 else 0.0
+
+
+def _is_binary(weight: Float) -> bool:
+    return bool(np.isin(weight, (weight.min(), weight.max())).all())
+
+
+def pivoted(block: Block, card: ModelCard) -> Block:
+    """
+    Let the slopes of a term with `times`, on whose priors the card is silent, cross where the covariate has its mean.
+
+    Slopes that cross where a covariate is zero give levels that lie far apart where its values are, by the distance
+    from zero: for a calendar year, two thousand slopes. A covariate of two values, such as treated or not, has its
+    effect on top of the lower one. Where the card states the term's prior, or standardises, nothing is changed.
+
+    Parameters
+    ----------
+    block : Block
+        A term seen through the table.
+    card : ModelCard
+        The model.
+
+    Returns
+    -------
+    Block
+        With the pivot in its centre.
+    """
+    if block.weight is None or block.term.kind == "linear" or block.term.standardise or _states(card, block.term):
+        return block
+    pivot = float(block.weight.min() if _is_binary(block.weight) else block.weight.mean())
+    return replace(block, weight=block.weight - pivot, centre=block.centre + pivot * block.spread)
+
+
+def _states(card: ModelCard, term: Term) -> bool:
+    own = term.name if term.kind == "fixed" else f"{term.name}.sigma"
+    return own in card.priors or f"{term.name}.precision" in card.priors
+
+
+def scaled(prior: Prior, by: float) -> Prior:
+    """
+    Prior of a parameter in another unit.
+
+    Parameters
+    ----------
+    prior : Prior
+        Prior of a coefficient or a standard deviation.
+    by : float
+        What the parameter is multiplied by.
+
+    Returns
+    -------
+    Prior
+        That of the product.
+    """
+    return Prior(prior.distribution, {k: _in_unit(k, v, by) for k, v in prior.parameters.items()})
+
+
+def _in_unit(name: str, value: float, by: float) -> float:
+    if name in {"mean", "sd", "lower", "upper", "above"}:
+        return value * by
+    return value / by if name == "rate" else value
+
+
+def _normal(mean: float, sd: float) -> Prior:
+    return Prior("Normal", {"mean": mean, "sd": sd})
+
+
+def _complexity(above: float) -> Prior:
+    return Prior("PC", {"above": above, "probability": 0.01})
+
+
+def write_priors(priors: Priors) -> str:
+    """
+    Text of the priors in force, as a posterior keeps it in `attrs["priors"]`.
+
+    Parameters
+    ----------
+    priors : Priors
+        The priors.
+
+    Returns
+    -------
+    str
+        JSON.
+    """
+    force = {
+        name: {"dist": prior.distribution, **prior.parameters, "stated": name in priors.stated}
+        for name, prior in priors.force.items()
+    }
+    scale = {"level": priors.level, "unit": priors.unit, "centre": dict(priors.centre), "spread": dict(priors.spread)}
+    return json.dumps({"force": force, **scale})
+
+
+def read_priors(text: str) -> Priors:
+    """
+    Priors in force from what a posterior keeps.
+
+    Parameters
+    ----------
+    text : str
+        From `write_priors`.
+
+    Returns
+    -------
+    Priors
+        The priors.
+
+    Raises
+    ------
+    PosteriorError
+        If the text is not of that form.
+    """
+    try:
+        raw = json.loads(text)
+        force = {name: dict(spec) for name, spec in raw["force"].items()}
+        stated = frozenset(name for name, spec in force.items() if spec.pop("stated"))
+        found = {name: Prior(spec.pop("dist"), spec) for name, spec in force.items()}
+        return Priors(found, stated, float(raw["level"]), float(raw["unit"]), raw["centre"], raw["spread"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PosteriorError(
+            f"the record of priors cannot be read ({error!r}); the file was altered or was not written by bayesineq"
+        ) from None

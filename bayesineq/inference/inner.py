@@ -1,0 +1,143 @@
+"""
+The design that engines solve: every quantity in units of its own, so that no engine meets the units of a table.
+
+The linear predictor is measured from the outcome's mean in units of its spread, and covariates in units of theirs;
+linear ones from their mean where the intercept's prior applies there. Priors are those in force, in these units, and
+defaults become constants. What a posterior says in them is turned back to the units of the card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesineq.design.card import TERM_PARAMETERS
+from bayesineq.design.matrix import Block, Design, Response
+from bayesineq.design.priors import Priors, scaled
+
+Float = NDArray[np.float64]
+
+_OF_OUTCOME: Final = ("outcome.sigma", "outcome.precision")
+_FREE: Final = (".phi", ".rho", ".size", ".concentration", ".shape")
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """
+    A design in units of its own.
+
+    Parameters
+    ----------
+    design : Design
+        What engines solve.
+    outer : Design
+        What it was made from.
+    log_jacobian : ndarray, shape (n_row,)
+        Log derivative of each row's outcome in these units by that of the table: adding it to a log density of the
+        former gives that of the latter.
+    """
+
+    design: Design
+    outer: Design
+    log_jacobian: Float
+
+
+def inner(design: Design) -> Inner:
+    """
+    Measure a design in units of its own.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+
+    Returns
+    -------
+    Inner
+        The same model.
+    """
+    priors = design.priors
+    response, log_jacobian = _response(design.response, priors)
+    force = {}
+    for name, prior in priors.force.items():
+        if name == "intercept":
+            shifted = replace(prior, parameters={**prior.parameters, "mean": prior["mean"] - priors.level})
+            force[name] = scaled(shifted, 1.0 / priors.unit)
+        elif name.endswith(_FREE):
+            force[name] = prior
+        else:
+            by = 1.0 / (priors.unit if name in _OF_OUTCOME else priors.scale(_owner(name, design)))
+            # A precision is measured in the inverse square of what its standard deviation is.
+            force[name] = scaled(prior, by**-2.0 if name.endswith(".precision") else by)
+    solved = replace(
+        design,
+        response=response,
+        blocks=tuple(_block(block, priors) for block in design.blocks),
+        priors=Priors(force, priors.stated, 0.0, 1.0, {}, {}),
+    )
+    return Inner(solved, design, log_jacobian)
+
+
+def _owner(parameter: str, design: Design) -> str:
+    """Term that a parameter belongs to: terms' names may hold dots where a mixture splits them."""
+    names = {block.term.name for block in design.blocks}
+    return parameter if parameter in names else parameter.rpartition(".")[0]
+
+
+def _response(response: Response, priors: Priors) -> tuple[Response, Float]:
+    likelihood, value = response.outcome.likelihood, response.value
+    if likelihood == "gaussian":
+        measured = (value - priors.level) / priors.unit
+        return replace(response, value=measured, offset=response.offset / priors.unit), np.full(
+            len(value), -np.log(priors.unit)
+        )
+    if likelihood == "log_normal":
+        logarithm = np.log(value)
+        inside = (logarithm - priors.level) / priors.unit
+        return replace(response, value=np.exp(inside), offset=response.offset / priors.unit), (
+            inside - logarithm - np.log(priors.unit)
+        )
+    return replace(response, offset=response.offset + priors.level), np.zeros(len(value))
+
+
+def _block(block: Block, priors: Priors) -> Block:
+    if block.weight is None:
+        return block
+    name = block.term.name
+    weight = (block.weight - priors.centre.get(name, 0.0)) / priors.spread.get(name, 1.0)
+    return replace(block, weight=weight)
+
+
+def outer_values(solved: Inner, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """
+    Draws in the units of the card.
+
+    Parameters
+    ----------
+    solved : Inner
+        A design in units of its own.
+    values : mapping of str to ndarray, shape (chain, draw, *levels)
+        `intercept`, each term's effect, and hyperparameters, in those units.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The same, each effect at one unit of its covariate and the intercept where covariates are zero.
+    """
+    priors, out = solved.outer.priors, dict(values)
+    intercept = priors.level + priors.unit * np.asarray(values["intercept"], dtype=np.float64)
+    for block in solved.outer.blocks:
+        name = block.term.name
+        by = priors.scale(name)
+        for of in (name, f"{name}.sigma") if "sigma" in TERM_PARAMETERS[block.term.kind] else (name,):
+            if by != 1.0 and of in out:
+                out[of] = (out[of] * np.asarray(by, dtype=out[of].dtype)).astype(out[of].dtype, copy=False)
+        if name in priors.centre:
+            intercept = intercept - priors.centre[name] * np.asarray(out[name], dtype=np.float64)
+    if "outcome.sigma" in out:
+        out["outcome.sigma"] = out["outcome.sigma"] * priors.unit
+    return {**out, "intercept": intercept}
