@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesineq.tables.blanks import SPACE, is_blank
 from bayesineq.tables.files import BOM, read_table, suffix
 from bayesineq.tables.findings import Finding, failing, raise_findings
 from bayesineq.tables.schema import Field, TableSchema, read_schema
@@ -22,8 +23,11 @@ SUM_TOLERANCE = 1e-6
 
 IN_THE_FILE = "as in the file: the header is row 1"
 
-SUPPRESSED = ("*", "c", "C")
-"""What publishers print in place of a small count."""
+ABSENT = "missing value"
+"""The problem of a value that is required and not there."""
+
+SUPPRESSED = ("*", "c", "C", "[c]", "-", "..", ":", "x", "[x]", "[z]", "~", "[low]")
+"""What publishers print in place of a count."""
 
 
 def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str | Path | None = None) -> pd.DataFrame:
@@ -74,7 +78,7 @@ def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str |
     typed: dict[str, pd.Series] = {}
     for field in rules.fields:
         if field.name in given.columns and not any(f.column == field.name for f in findings):
-            column, problems = _column(given[field.name], field, rules.missing)
+            column, problems = column_findings(given[field.name], field, rules.missing)
             findings += problems
             if column is not None:
                 typed[field.name] = column
@@ -104,15 +108,29 @@ def _columns(table: pd.DataFrame, schema: TableSchema) -> list[Finding]:
     return findings
 
 
-def _column(series: pd.Series, field: Field, missing: Sequence[str]) -> tuple[pd.Series | None, list[Finding]]:
-    """Typed column, or None where its type is wrong and nothing more can be said of it."""
-    absent = series.isna().to_numpy()
-    if series.dtype == object or isinstance(series.dtype, pd.StringDtype):
-        absent = absent | series.isin(list(missing)).to_numpy()
+def column_findings(series: pd.Series, field: Field, missing: Sequence[str]) -> tuple[pd.Series | None, list[Finding]]:
+    """
+    A column against its field.
+
+    Parameters
+    ----------
+    series : Series
+        The column; its index labels the rows.
+    field : Field
+        What it must be.
+    missing : sequence of str
+        Texts that stand for a missing value.
+
+    Returns
+    -------
+    (Series or None, list of Finding)
+        Typed column, or None where its type is wrong and nothing more can be said of it; what is wrong.
+    """
+    absent = is_blank(series, missing)
     typed, findings = (_text if field.type == "string" else _number)(series, absent, field)
     if field.constraints.get("required"):
         remedy = "Give a value, or take the row out and say so; nothing is filled in."
-        findings += failing(series.where(~absent), absent, "missing value", remedy)
+        findings += failing(series.where(~absent), absent, ABSENT, remedy)
     if typed is None:
         return None, findings
     return typed, findings + _constraints(typed, field)
@@ -127,7 +145,7 @@ def _text(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | No
         if wrong.any():
             return None, failing(series, wrong, "not text", "Give codes as text.")
     typed = series.astype("str").where(~absent)
-    padded = ~absent & (typed != typed.str.strip()).to_numpy(dtype=bool, na_value=False)
+    padded = ~absent & (typed != typed.str.strip(SPACE)).to_numpy(dtype=bool, na_value=False)
     remedy = "Remove the spaces: codes are compared letter by letter."
     return typed, failing(series, padded, "spaces around the value", remedy)
 
@@ -139,7 +157,7 @@ def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series, l
     unreadable = np.isnan(values) & ~absent
     remedy = "Give digits alone: no text, no thousands separator."
     if series[unreadable].astype(str).str.strip().isin(SUPPRESSED).any():
-        remedy = "Give the counts as they were before suppression."
+        remedy = "Give the counts as they were before suppression, or read what each sign means: `with_intervals`."
     findings = failing(series, unreadable, f"not a {'whole ' if whole else ''}number", remedy)
     findings += failing(series, np.isinf(values), "infinite", "Give a finite number.")
     if whole:

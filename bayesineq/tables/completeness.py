@@ -4,80 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from bayesineq.errors import SchemaError
-from bayesineq.tables.resolution import CODE, NOT_KNOWN, NOT_STATED, PERSON_ID, RECORDED_ON, SOURCE
+from bayesineq.tables.blanks import blanked, is_blank, trimmed
+from bayesineq.tables.dates import read_dates
+from bayesineq.tables.ethnicity import Scheme, known_codes, read_ethnicity
+from bayesineq.tables.findings import Finding, failing, raise_findings
+from bayesineq.tables.recorded import CODE, PERSON_ID, RECORDED_ON, ROLES, SOURCE, rarest_first
 
 LINKED: Final = "all sources"
 """Name of the row that counts people with a known category in any source."""
 
+NO_OTHER_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
-def latest_by_source(records: pd.DataFrame, *, columns: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
+
+def latest_by_source(
+    records: pd.DataFrame, *, columns: Mapping[str, str] = NO_OTHER_NAMES, scheme: Scheme = "gdppr"
+) -> pd.DataFrame:
     """
     Latest category of each person in each source, known ones before unknown ones.
 
     Parameters
     ----------
     records : DataFrame
-        One row a record: `person_id`, `source`, `recorded_on` (sortable; missing is earliest), `ethnicity`.
+        One row a record: `person_id`, `source`, `recorded_on` (as of `read_dates`; missing is earliest), `ethnicity`
+        (codes as recorded, read by `read_ethnicity`).
     columns : Mapping of str to str, optional
         What the table calls these four columns, where it has other names.
+    scheme : Scheme, optional
+        The scheme in which the categories are recorded; its code list says which of them are known.
 
     Returns
     -------
     DataFrame
-        `person_id`, `source`, `recorded_on`, `ethnicity`; one row a person and source.
+        `person_id`, `source`, `recorded_on` (datetime64), `ethnicity` (codes of the scheme); one row a person and
+        source. Of several categories on the latest day the commonest in England, Census 2021, is kept.
 
     Raises
     ------
     SchemaError
-        A column is missing.
+        A column is missing; a person or source is missing in a row; dates that cannot be read, or mean two days; codes
+        that the scheme does not have.
     """
-    names = [columns.get(role, role) for role in (PERSON_ID, SOURCE, RECORDED_ON, CODE)]
-    if absent := [name for name in names if name not in records.columns]:
-        raise SchemaError(f"The records of ethnicity have no column {absent}; they have {list(records.columns)}.")
-    given = records[names].set_axis([PERSON_ID, SOURCE, RECORDED_ON, CODE], axis=1)
-    ordered = given.assign(known=_known(given[CODE])).sort_values(
-        ["known", RECORDED_ON, CODE], na_position="first", kind="stable"
-    )
-    kept = ordered.drop_duplicates([PERSON_ID, SOURCE], keep="last").drop(columns="known")
-    return kept.sort_values([PERSON_ID, SOURCE], ignore_index=True)
+    return _latest(_read(records, columns, scheme), scheme)
 
 
-def completeness(latest: pd.DataFrame, people: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+def completeness(
+    latest: pd.DataFrame, people: pd.DataFrame, by: Sequence[str] = (), *, scheme: Scheme = "gdppr"
+) -> pd.DataFrame:
     """
     Share of people with a known category, in each source and in all together.
 
     Parameters
     ----------
     latest : DataFrame
-        From `latest_by_source`.
+        Records of ethnicity, or what `latest_by_source` made of them.
     people : DataFrame
         Everybody who should have a record: `person_id` and the columns of `by`.
     by : sequence of str
         Columns of `people`, such as age_band, sex, imd_decile.
+    scheme : Scheme, optional
+        As of `latest_by_source`.
 
     Returns
     -------
     DataFrame
-        `source` (the last is "all sources"), `by`, `people`, `known`, `share`.
+        `source` (the last is "all sources"), `by`, `people`, `known`, `share`. People without a value in a column of
+        `by` have a row of their own, in which it is missing: in each source the rows add up to everybody.
 
     Raises
     ------
     SchemaError
-        A column is missing, a person stands twice, or a record is of nobody in `people`.
+        As of `latest_by_source`; a column is missing, a person stands twice or is missing, or a record is of nobody
+        in `people`.
     """
-    everybody = _people(people, by, latest)
-    known = latest[_known(latest[CODE])]
-    parts = [(str(name), part) for name, part in known.groupby(SOURCE)] + [(LINKED, known)]
-    # A source in which nobody is known is complete for nobody, and is listed all the same.
-    parts += [(str(name), known.iloc[:0]) for name in sorted(set(latest[SOURCE]) - set(known[SOURCE]))]
-    tables = [_share(everybody, set(part[PERSON_ID]), by).assign(**{SOURCE: name}) for name, part in parts]
-    return pd.concat(tables, ignore_index=True)[[SOURCE, *by, "people", "known", "share"]]
+    read = latest_by_source(latest, scheme=scheme)
+    known = read[known_codes(read[CODE], scheme)]
+    return _by_source(known, sorted(read[SOURCE].unique()), _people(people, by, read), by)
 
 
 def completeness_by_year(
@@ -86,14 +93,15 @@ def completeness_by_year(
     years: Sequence[int],
     by: Sequence[str] = (),
     *,
-    columns: Mapping[str, str] = MappingProxyType({}),
+    columns: Mapping[str, str] = NO_OTHER_NAMES,
+    scheme: Scheme = "gdppr",
 ) -> pd.DataFrame:
     """
     Completeness as it stood at the end of each year.
 
     Parameters
     ----------
-    records, columns
+    records, columns, scheme
         As of `latest_by_source`; records without a date count from the first year.
     people, by
         As of `completeness`.
@@ -103,30 +111,32 @@ def completeness_by_year(
     Returns
     -------
     DataFrame
-        As from `completeness`, with a column `year` first.
+        As from `completeness`, with a column `year` first; a source that has no record yet is there, with nobody
+        known.
 
     Raises
     ------
     SchemaError
         As of `completeness`.
     """
-    day = records[columns.get(RECORDED_ON, RECORDED_ON)]
-    year = pd.to_numeric(day.astype("str").str[:4], errors="coerce").fillna(-np.inf)
-    tables = []
-    for last in years:
-        latest = latest_by_source(records[year <= last], columns=columns)
-        tables.append(completeness(latest, people, by).assign(year=last))
+    read = _read(records, columns, scheme)
+    everybody = _people(people, by, read)
+    known, sources = read[known_codes(read[CODE], scheme)], sorted(read[SOURCE].unique())
+    year = known[RECORDED_ON].dt.year.fillna(-np.inf)
+    tables = [_by_source(known[year <= last], sources, everybody, by).assign(year=last) for last in years]
     whole = pd.concat(tables, ignore_index=True)
     return whole[["year", *[name for name in whole.columns if name != "year"]]]
 
 
-def agreement(latest: pd.DataFrame, people: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+def agreement(
+    latest: pd.DataFrame, people: pd.DataFrame, by: Sequence[str] = (), *, scheme: Scheme = "gdppr"
+) -> pd.DataFrame:
     """
     Share of people known in two sources whose categories agree, for each pair of sources.
 
     Parameters
     ----------
-    latest, people, by
+    latest, people, by, scheme
         As of `completeness`.
 
     Returns
@@ -139,28 +149,29 @@ def agreement(latest: pd.DataFrame, people: pd.DataFrame, by: Sequence[str] = ()
     SchemaError
         As of `completeness`.
     """
-    everybody = _people(people, by, latest)
-    wide = _wide(latest).reindex(pd.Index(everybody[PERSON_ID]))
+    read = latest_by_source(latest, scheme=scheme)
+    everybody = _people(people, by, read)
+    wide = _wide(read, scheme).reindex(pd.Index(everybody[PERSON_ID]))
     columns = everybody[list(by)].set_axis(wide.index)
     tables = []
     for k, first in enumerate(wide.columns):
         for second in wide.columns[k + 1 :]:
             both = wide[first].notna() & wide[second].notna()
             pairs = columns[both].assign(people=1, agree=(wide[first] == wide[second])[both].astype("int64"))
-            total = pairs.groupby(list(by), as_index=False, observed=True).sum() if by else pairs.sum().to_frame().T
+            total = _added(pairs, by)
             tables.append(total.assign(first=first, second=second, share=total["agree"] / total["people"]))
     empty = pd.DataFrame(columns=["first", "second", *by, "people", "agree", "share"])
     return pd.concat(tables, ignore_index=True)[list(empty.columns)] if tables else empty
 
 
-def conflicts(latest: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+def conflicts(latest: pd.DataFrame, first: str, second: str, *, scheme: Scheme = "gdppr") -> pd.DataFrame:
     """
     People by category in one source and in another, where both are known.
 
     Parameters
     ----------
-    latest : DataFrame
-        From `latest_by_source`.
+    latest, scheme
+        As of `completeness`.
     first, second : str
         Two sources.
 
@@ -172,36 +183,82 @@ def conflicts(latest: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     Raises
     ------
     SchemaError
-        There is no such source.
+        As of `latest_by_source`, or there is no such source.
     """
-    wide = _wide(latest)
+    wide = _wide(latest_by_source(latest, scheme=scheme), scheme)
     if absent := [name for name in (first, second) if name not in wide.columns]:
         raise SchemaError(f"No source {absent} has a known category; there are {list(wide.columns)}.")
     both = wide[[first, second]].dropna()
     return pd.crosstab(both[first], both[second])
 
 
-def _known(code: pd.Series) -> pd.Series:
-    return code.notna() & ~code.isin([NOT_STATED, NOT_KNOWN])
+def _read(records: pd.DataFrame, columns: Mapping[str, str], scheme: Scheme) -> pd.DataFrame:
+    """Records under their own names, dates as days and categories as codes; everything that is wrong at once."""
+    names = [columns.get(role, role) for role in ROLES]
+    if absent := [name for name in names if name not in records.columns]:
+        raise SchemaError(f"The records of ethnicity have no column {absent}; they have {list(records.columns)}.")
+    given = records[names].set_axis(list(ROLES), axis=1)
+    days, findings = read_dates(given[RECORDED_ON])
+    for role, remedy in ((PERSON_ID, "Every record is somebody's."), (SOURCE, "Say where every record is from.")):
+        findings += failing(given[role], is_blank(given[role]), "missing value", remedy, shown=[None] * len(given))
+    sources = given[SOURCE].map(trimmed)
+    if (sources == LINKED).any():
+        findings.append(Finding(SOURCE, f"a source is called {LINKED!r}", "That is the name of all together."))
+    raise_findings(findings, "The records of ethnicity cannot be counted (rows are index labels):")
+    return given.assign(**{SOURCE: sources, RECORDED_ON: days, CODE: read_ethnicity(given[CODE], scheme)})
 
 
-def _wide(latest: pd.DataFrame) -> pd.DataFrame:
-    return latest[_known(latest[CODE])].pivot_table(index=PERSON_ID, columns=SOURCE, values=CODE, aggfunc="first")
+def _latest(read: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
+    order = {code: place for place, code in enumerate(rarest_first(scheme))}
+    known, place = known_codes(read[CODE], scheme), read[CODE].map(order)
+    ordered = read.assign(known=known, place=place).sort_values(
+        ["known", RECORDED_ON, "place"], na_position="first", kind="stable"
+    )
+    kept = ordered.drop_duplicates([PERSON_ID, SOURCE], keep="last")[list(ROLES)]
+    return kept.sort_values([PERSON_ID, SOURCE], ignore_index=True)
+
+
+def _by_source(known: pd.DataFrame, sources: Sequence[str], everybody: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """One block a source, in which somebody is known or not, then all sources together."""
+    parts = [(name, known[known[SOURCE] == name]) for name in sources] + [(LINKED, known)]
+    tables = [_share(everybody, set(part[PERSON_ID]), by).assign(**{SOURCE: name}) for name, part in parts]
+    return pd.concat(tables, ignore_index=True)[[SOURCE, *by, "people", "known", "share"]]
+
+
+def _wide(latest: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
+    known = latest[known_codes(latest[CODE], scheme)]
+    return known.set_index([PERSON_ID, SOURCE])[CODE].unstack(SOURCE)  # noqa: PD010
 
 
 def _people(people: pd.DataFrame, by: Sequence[str], latest: pd.DataFrame) -> pd.DataFrame:
     if absent := [name for name in (PERSON_ID, *by) if name not in people.columns]:
         raise SchemaError(f"The table of people has no column {absent}; it has {list(people.columns)}.")
+    if clash := sorted({*by} & {SOURCE, "people", "known", "share", "agree", "first", "second", "year", PERSON_ID}):
+        raise SchemaError(f"`by` names {clash}, which the result uses for something else. Rename the column of people.")
+    if nobody := int(is_blank(people[PERSON_ID]).sum()):
+        raise SchemaError(f"{nobody:,} rows of people have no person_id: every row is somebody.")
     if twice := int(people[PERSON_ID].duplicated().sum()):
         raise SchemaError(f"{twice:,} rows of people repeat a person_id: give one row a person.")
-    if strangers := int((~latest[PERSON_ID].isin(people[PERSON_ID])).sum()):
+    strange = ~latest[PERSON_ID].isin(people[PERSON_ID])
+    if strangers := int(strange.sum()):
+        kinds: list[Any] = [type(ids.iloc[0]).__name__ for ids in (latest.loc[strange, PERSON_ID], people[PERSON_ID])
+                            if len(ids)]  # fmt: skip
+        differ = f" Its person_id are {kinds[1]} there and {kinds[0]} here." if len(set(kinds)) > 1 else ""
         raise SchemaError(
             f"{strangers:,} records are of nobody in the table of people: give everybody, or leave these records out."
+            + differ
         )
-    return people[[PERSON_ID, *by]]
+    return blanked(people[[PERSON_ID, *by]])
+
+
+def _added(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Sums by group; a missing value is a group, so that nobody is left out."""
+    if not by:
+        return table.sum().to_frame().T
+    return table.groupby(list(by), as_index=False, observed=True, dropna=False).sum()
 
 
 def _share(people: pd.DataFrame, known: set[object], by: Sequence[str]) -> pd.DataFrame:
     counted = people[list(by)].assign(people=1, known=people[PERSON_ID].isin(known).astype("int64"))
-    total = counted.groupby(list(by), as_index=False, observed=True).sum() if by else counted.sum().to_frame().T
+    total = _added(counted, by)
     return total.assign(share=total["known"] / total["people"])

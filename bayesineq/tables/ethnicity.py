@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from bayesineq.errors import SchemaError
+from bayesineq.tables.blanks import MISSING, trimmed
 from bayesineq.tables.codes import code_list
 from bayesineq.tables.findings import Finding, raise_findings
 
@@ -82,14 +83,10 @@ def read_ethnicity(column: pd.Series, scheme: Scheme = "nhs") -> pd.Series:
     ['4', '16', '10']
     """
     codes = scheme_codes(scheme)
-    spelling = {code.upper(): code for code in codes.index}
-    listed = code_list("ethnicity_spellings")
-    listed = listed[listed["scheme"] == scheme]
-    spelling |= dict(zip(listed["given"], listed["code"], strict=True))
     # Millions of records hold few spellings: each is read once.
     place, given = pd.factorize(column.astype("object"), use_na_sentinel=False)
-    texts = ["" if pd.isna(value) else str(value).strip().upper() for value in given]
-    unknown = [k for k, text in enumerate(texts) if text not in spelling]
+    images = spelt(list(given), scheme)
+    unknown = [k for k, image in enumerate(images) if image is None]
     if unknown:
         counts = np.bincount(place, minlength=len(given))
         values = [given[k] for k in sorted(unknown, key=lambda k: -counts[k])]
@@ -100,8 +97,53 @@ def read_ethnicity(column: pd.Series, scheme: Scheme = "nhs") -> pd.Series:
             str(column.name), f"codes that the scheme does not have, in {records:,} records", remedy, (), values
         )
         raise_findings([finding], f"Ethnic categories cannot be read as {scheme!r}:")
-    read = np.array([spelling[text] for text in texts], dtype=object)[place]
+    read = np.array(images, dtype=object)[place]
     return pd.Series(read, index=column.index, name=column.name, dtype="str")
+
+
+def spelt(given: Sequence[object], scheme: Scheme) -> list[str | None]:
+    """
+    Codes that texts stand for.
+
+    Parameters
+    ----------
+    given : sequence
+        Codes as recorded, each once; a missing value is a blank.
+    scheme : Scheme
+        The scheme that they are written in.
+
+    Returns
+    -------
+    list of str or None
+        Codes of the scheme, None where it has none such.
+    """
+    spelling = {code.upper(): code for code in scheme_codes(scheme).index}
+    listed = code_list("ethnicity_spellings")
+    listed = listed[listed["scheme"] == scheme]
+    spelling |= dict(zip(listed["given"], listed["code"], strict=True))
+    texts = [" ".join(trimmed(value).upper().split()) for value in given]
+    blank = {text.upper() for text in MISSING}
+    return [spelling.get(text, spelling.get("") if text in blank else None) for text in texts]
+
+
+def known_codes(codes: pd.Series, scheme: Scheme = "gdppr") -> pd.Series:
+    """
+    Which codes name a group, by the code list; the others say that nobody asked, or that it was not told.
+
+    Parameters
+    ----------
+    codes : Series of str
+        Codes of the scheme, from `read_ethnicity`.
+    scheme : Scheme
+        The scheme.
+
+    Returns
+    -------
+    Series of bool
+        Same index; False for a code that the scheme does not have, and for a missing value.
+    """
+    known = scheme_codes(scheme)["known"]
+    return codes.isin(known.index[known])
 
 
 def crosswalk(source: Scheme, target: Scheme, margin: pd.Series | Mapping[str, float] | None = None) -> pd.DataFrame:

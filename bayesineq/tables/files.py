@@ -6,19 +6,17 @@ import csv
 import gzip
 import warnings
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
 from bayesineq.errors import SchemaError
+from bayesineq.tables.blanks import MISSING, blanked, trimmed
 
 HEADER_ROWS: Final = 1
 """Rows above the first row of data in a csv file, so that row numbers are those of a spreadsheet."""
-
-MISSING: Final = ("", "NA", "NaN", "NULL")
-"""Texts that stand for a missing value where no schema says otherwise."""
 
 BOM: Final = "\ufeff"
 
@@ -88,21 +86,51 @@ def header(path: Path) -> list[str]:
     Returns
     -------
     list of str
-        The names; the same name twice where the file has it twice.
+        The names.
+
+    Raises
+    ------
+    SchemaError
+        The file is not separated by commas, or has a name twice.
     """
     opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
-        return next(csv.reader(lines), [])
+        names = next(csv.reader(lines), [])
+    other = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
+    if other:
+        raise SchemaError(f"The file {path} is separated by {other[0]!r}, not by commas. Save it as 'CSV UTF-8'.")
+    refuse_twice(names, f"The file {path}")
+    return names
+
+
+def refuse_twice(names: Sequence[object], what: str, *, any_case: bool = False) -> None:
+    """
+    Refuse a column that stands twice: whichever were taken, the other would be lost.
+
+    Parameters
+    ----------
+    names : sequence
+        Names of columns; spaces around them make no other name.
+    what : str
+        What has the columns, for the message.
+    any_case : bool, optional
+        Whether names that differ in capitals alone are one, as they are to engines of SQL.
+
+    Raises
+    ------
+    SchemaError
+        A name stands twice.
+    """
+    alike: dict[str, list[str]] = {}
+    for name in map(trimmed, names):
+        alike.setdefault(name.casefold() if any_case else name, []).append(name)
+    twice = [" and ".join(map(repr, dict.fromkeys(same))) for same in alike.values() if len(same) > 1]
+    if twice:
+        raise SchemaError(f"{what} has more than one column named {', '.join(twice)}. Rename them, or keep one.")
 
 
 def _read_csv(path: Path, text: Collection[str], missing: Collection[str]) -> pd.DataFrame:
     names = header(path)
-    other = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
-    if other:
-        raise SchemaError(f"The file {path} is separated by {other[0]!r}, not by commas. Save it as 'CSV UTF-8'.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SchemaError(f"The file {path} has more than one column named {', '.join(map(repr, twice))}. Rename them.")
     with warnings.catch_warnings():
         # Rows longer than the header would lose their last fields with no more than a warning.
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -134,7 +162,7 @@ def read_table(path: str | Path, text: Collection[str] = (), missing: Collection
     text : Collection of str, optional
         Columns of a csv to read as text, so that codes keep their leading zeros.
     missing : Collection of str, optional
-        Texts of a csv that stand for a missing value.
+        Texts that stand for a missing value, in any kind of file; spaces around them do not matter.
 
     Returns
     -------
@@ -174,4 +202,5 @@ def read_table(path: str | Path, text: Collection[str] = (), missing: Collection
     except (OSError, ValueError) as error:
         raise SchemaError(f"The file {path} cannot be read: {error}. Fetch or export it again.") from error
     table.columns = pd.Index([str(name).removeprefix(BOM) for name in table.columns])
-    return table
+    refuse_twice(list(table.columns), f"The file {path}")
+    return blanked(table, missing)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -11,15 +13,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.errors import SchemaError
+from bayesineq.tables.blanks import MISSING, trimmed
 from bayesineq.tables.findings import Finding, failing, raise_findings
 
-SYMBOLS: Final = ("*", "c", "[c]", "s", "[s]", "-", "--", "~", "suppressed")
+CONFIDENTIAL: Final = ("*", "c", "[c]")
+"""Signs of UK official statistics for a count that was suppressed."""
+
+NIL: Final = ("-",)
+"""Sign of UK official statistics for nobody."""
+
+type Ends = tuple[int, int]
+
 LOWER: Final = "_lower"
 UPPER: Final = "_upper"
 
-_NUMBER: Final = re.compile(r"\d{1,3}(?:,\d{3})+|\d+")
-_RANGE: Final = re.compile(r"(\d+)\s*(?:-|–|to)\s*(\d+)", re.IGNORECASE)
-_BELOW: Final = re.compile(r"(<=|≤|<|under|fewer than|less than)\s*(\d+)", re.IGNORECASE)
+_DIGITS: Final = r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
+_NUMBER: Final = re.compile(_DIGITS + r"(?:\.0+)?")
+_RANGE: Final = re.compile(_DIGITS + r"\s*(?:-|–|—|to)\s*" + _DIGITS, re.IGNORECASE)
+_BELOW: Final = re.compile(r"(?:<|under|below|fewer than|less than)\s*" + _DIGITS, re.IGNORECASE)
+_UP_TO: Final = re.compile(r"(?:<=|≤|⩽|up to|at most|no more than)\s*" + _DIGITS, re.IGNORECASE)
+_OR_FEWER: Final = re.compile(_DIGITS + r"\s+(?:or|and)\s+(?:fewer|less|under|below)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +43,76 @@ class Publication:
     Parameters
     ----------
     suppressed : (int, int)
-        Counts that a symbol may stand for, both included. Where others are suppressed too so that small ones cannot
-        be worked out (secondary suppression), give the largest that it may hide.
+        Counts that a sign of suppression may stand for, both included. Where others are suppressed too so that small
+        ones cannot be worked out (secondary suppression), give the largest that it may hide.
     base : int
         Counts shown are rounded to a multiple of this; 1 means that they are exact.
     rounded_zero : bool
         Whether 0 is a rounded count too (Nomis), or nobody (Hospital Episode Statistics).
-    symbols : tuple of str
-        What is printed in place of a suppressed count, in lower case.
+    signs : Mapping of str to (int, int) or None
+        What this publisher prints in place of a count, and the least and most that it stands for; None where it says
+        nothing of the count, such as "not available". Added to, and in place of, those of UK official statistics:
+        `*`, `c` and `[c]` for `suppressed` and `-` for nobody, (0, 0). A sign that is in neither is refused: the same
+        one means fewer than five to one publisher and not applicable to another. Capitals do not matter.
 
     Raises
     ------
     SchemaError
         The interval or base makes no sense.
+
+    Examples
+    --------
+    >>> Publication((1, 4), base=5, signs={"~": (0, 2), "x": None}).meaning("~")
+    (0, 2)
     """
 
-    suppressed: tuple[int, int] = (1, 7)
+    suppressed: Ends = (1, 7)
     base: int = 5
     rounded_zero: bool = False
-    symbols: tuple[str, ...] = SYMBOLS
+    signs: Mapping[str, Ends | None] = MappingProxyType({})
 
     def __post_init__(self) -> None:
-        least, most = self.suppressed
-        if not 0 <= least <= most or self.base < 1:
+        wrong = [
+            f"{name}={ends}" for name, ends in (("suppressed", self.suppressed), *self.signs.items())
+            if ends is not None and not (len(ends) == 2 and 0 <= ends[0] <= ends[1])
+        ]  # fmt: skip
+        if wrong or self.base < 1:
             raise SchemaError(
-                f"suppressed={self.suppressed}, base={self.base}: give the least and the most that a symbol stands "
+                f"{', '.join(wrong) or 'base'}, base={self.base}: give the least and the most that a sign stands "
                 "for, and a base of 1 or more"
             )
 
+    @property
+    def stated(self) -> dict[str, Ends | None]:
+        """Every sign with a stated meaning, in lower case."""
+        common: dict[str, Ends | None] = dict.fromkeys(CONFIDENTIAL, self.suppressed)
+        common |= dict.fromkeys(NIL, (0, 0))
+        return common | {trimmed(sign).lower(): ends for sign, ends in self.signs.items()}
+
+    def meaning(self, sign: str) -> Ends | None:
+        """
+        Least and most that a sign stands for.
+
+        Parameters
+        ----------
+        sign : str
+            What is printed.
+
+        Returns
+        -------
+        (int, int) or None
+            Both ends included; None where the sign has no stated meaning, or says nothing of the count.
+        """
+        return self.stated.get(trimmed(sign).lower())
+
 
 HES: Final = Publication()
-"""Hospital Episode Statistics: 1 to 7 suppressed, others rounded to the nearest 5, zeros kept."""
+"""Hospital Episode Statistics: 1 to 7 suppressed (`*`), others rounded to the nearest 5, zeros kept."""
 
-NOMIS: Final = Publication(suppressed=(0, 2), rounded_zero=True)
-"""Nomis: every count rounded to the nearest 5, so that 0 stands for 0 to 2."""
+NOMIS: Final = Publication(
+    suppressed=(0, 2), rounded_zero=True, signs=MappingProxyType({"-": None, "#": None, "!": None, "~": None})
+)
+"""Nomis: every count rounded to the nearest 5, so that 0 stands for 0 to 2; `-` is a figure that is missing."""
 
 
 def read_intervals(
@@ -75,8 +124,8 @@ def read_intervals(
     Parameters
     ----------
     column : Series
-        Numbers, or text: "1,230", a symbol of suppression, a range ("1-7", "1 to 7"), a bound ("<8", "under 5").
-        A missing value is an error: it is not the same as a suppressed one.
+        Numbers, or text: "1,230", a sign that `publication` states, a range ("1-7", "1 to 7"), a bound ("<8",
+        "under 5", "5 or fewer"). A missing value is an error: it is not the same as a suppressed one.
     publication : Publication
         How the publisher treated its counts. Ranges and bounds that are printed are taken as they are.
     at_most : Series, optional
@@ -107,9 +156,13 @@ def read_intervals(
     place, given = pd.factorize(column.astype("object"), use_na_sentinel=False)
     ends = [_ends(value, publication) for value in given]
     unread = np.array([end is None for end in ends], dtype=bool)[place]
-    symbols = ", ".join(publication.symbols)
-    remedy = f"Give a whole number, a range, a bound, or a symbol of suppression ({symbols})."
-    findings = failing(column, unread, "cannot be read as a published count", remedy)
+    sign = np.array([_is_sign(value) for value in given], dtype=bool)[place]
+    stated = ", ".join(f"{mark} {_words(ends)}" for mark, ends in publication.stated.items())
+    remedy = f"Stated: {stated}. State each from the notes of the publication: Publication(signs={{'..': (0, 4)}}), " \
+        "or take these rows out and say so."  # fmt: skip
+    findings = failing(column, unread & sign, "signs that stand for no stated count", remedy)
+    remedy = "Give a whole number, a range, a bound, or a sign whose meaning is stated."
+    findings += failing(column, unread & ~sign, "cannot be read as a published count", remedy)
     off = np.array([_off_base(value, publication) for value in given], dtype=bool)[place]
     remedy = f"Is the base of rounding {publication.base} right? Publication(base=1) is for exact counts."
     findings += failing(column, off, f"not a multiple of {publication.base}", remedy)
@@ -166,23 +219,40 @@ def _ends(value: object, publication: Publication) -> tuple[int, int] | None:
     number = _whole(value)
     if number is not None:
         return _rounded_from(number, publication)
-    text = "" if pd.isna(value) else str(value).strip()  # type: ignore[call-overload]
-    if text.lower() in publication.symbols:
-        return publication.suppressed
+    text = trimmed(value)
+    if text.lower() in publication.stated:
+        return publication.meaning(text)
     if found := _RANGE.fullmatch(text):
-        first, last = int(found[1]), int(found[2])
+        first, last = _plain(found[1]), _plain(found[2])
         return (first, last) if first <= last else None
     if found := _BELOW.fullmatch(text):
-        last = int(found[2]) - (found[1].lower() not in ("<=", "≤"))
-        return (0, last) if last >= 0 else None
+        return (0, _plain(found[1]) - 1) if _plain(found[1]) > 0 else None
+    if found := _UP_TO.fullmatch(text) or _OR_FEWER.fullmatch(text):
+        return 0, _plain(found[1])
     return None
+
+
+def _is_sign(value: object) -> bool:
+    """Whether a cell holds a mark, such as '..' or '[x]', rather than an attempt at a number or nothing."""
+    text = trimmed(value)
+    return text not in MISSING and not any(letter.isdigit() for letter in text)
+
+
+def _words(ends: Ends | None) -> str:
+    if ends is None:
+        return "says nothing"
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def _plain(digits: str) -> int:
+    return int(digits.replace(",", ""))
 
 
 def _whole(value: object) -> int | None:
     if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         return int(value) if np.isfinite(value) and value >= 0 and value == np.floor(value) else None
-    text = str(value).strip()
-    return int(text.replace(",", "")) if _NUMBER.fullmatch(text) else None
+    found = _NUMBER.fullmatch(trimmed(value))
+    return _plain(found[1]) if found else None
 
 
 def _rounded_from(number: int, publication: Publication) -> tuple[int, int]:

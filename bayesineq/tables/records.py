@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
-import re
-import warnings
-import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from bayesineq.dims import AGE, AREA, DECILE, POPULATION
 from bayesineq.errors import SchemaError
-from bayesineq.tables.files import MISSING, existing, header, suffix
-from bayesineq.tables.findings import Finding, raise_findings
-from bayesineq.tables.schema import read_schema
+from bayesineq.tables.blanks import SPACE, blanked
+from bayesineq.tables.check import ABSENT, column_findings
+from bayesineq.tables.engines import connect, reading
+from bayesineq.tables.findings import Finding, failing, raise_findings
+from bayesineq.tables.schema import TableSchema, read_schema
+from bayesineq.tables.vintage import mixed_areas
 
 if TYPE_CHECKING:
     import ibis
 
 OPEN_BAND: Final = "+"
-NULLS: Final = "_missing_"
-"""Prefix of the helper columns that count what is missing among the columns to add up."""
+AGE_YEARS: Final = "age"
+FAULT: Final = "_fault_"
+"""Prefix of the helper columns that count, by cell, the records with a value that cannot be."""
 
 
 def band_labels(starts: Sequence[int]) -> list[str]:
@@ -88,75 +88,61 @@ def age_bands(age: ibis.Value, starts: Sequence[int]) -> ibis.Value:
     return ibis.cases(*branches)
 
 
-def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[str] | None = None) -> ibis.Table:
+@dataclass(frozen=True, slots=True)
+class Fault:
     """
-    See records as an Ibis table: files and data frames through DuckDB, a table of any other engine as it is.
+    A kind of value that cannot be counted.
 
     Parameters
     ----------
-    records : DataFrame, Ibis table, str or Path
-        The records, or a csv, csv.gz or parquet file of them.
-    text : collection of str, optional
-        Columns of a csv to read as text, so that codes keep leading zeros; without it those that the schema `people`
-        has as text.
-
-    Returns
-    -------
-    ibis.Table
-        A table expression; nothing is computed yet.
-
-    Raises
-    ------
-    SchemaError
-        The file is missing, of another kind, or cannot be read.
+    column, problem, remedy : str
+        The column, what is wrong with it, and what to do.
+    holds : ibis boolean column
+        The records that hold it.
     """
-    import ibis
 
-    if isinstance(records, pd.DataFrame):
-        return ibis.memtable(_arrow(records))
-    if not isinstance(records, (str, Path)):
-        return records if isinstance(records, ibis.Table) else ibis.memtable(records)
-    path = existing(records)
-    kind = suffix(path)
-    if kind not in ("csv", "parquet"):
-        raise SchemaError(f"The file {path} ends in {path.suffix!r}; records are read from .csv, .csv.gz and .parquet.")
-    with _engine(path):
-        engine = ibis.duckdb.connect()
-        if kind == "parquet":
-            return engine.read_parquet(path)
-        names = header(path)
-        if text is None:
-            text = [field.name for field in read_schema("people").fields if field.type == "string"]
-        types = {name: "string" for name in text if name in names}
-        return engine.read_csv(path, types=types, nullstr=list(MISSING), header=True)
+    column: str
+    problem: str
+    remedy: str
+    holds: ibis.Value
 
 
-@contextmanager
-def _engine(source: Any) -> Iterator[None]:
-    """Turn failures of the embedded engine into one error that names the file and shows no person's line of it."""
-    try:
-        with warnings.catch_warnings():
-            # Ibis still calls a function of DuckDB under its former name.
-            warnings.filterwarnings("ignore", message="fetch_arrow_table", category=DeprecationWarning)
-            yield
-    except Exception as error:
-        of_engine = type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb")
-        if not of_engine and not isinstance(error, (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)):
-            raise
-        where = f"The file {source}" if isinstance(source, (str, Path)) else "The table of records"
-        first_line = re.sub(r"(['\"]).*?\1", "(a value)", str(error).partition("\n")[0])
-        raise SchemaError(f"{where} cannot be read: {first_line} Is it whole? Fetch or export it again.") from None
+def _faults(records: ibis.Table, count: Mapping[str, str], bands: Sequence[int] | None) -> list[Fault]:
+    """What is looked for on the engine, because the cells no longer tell."""
+    found = []
+    for column in dict.fromkeys(count.values()):
+        value = records[column]
+        remedy = "Complete it: a missing value is neither yes nor no."
+        found.append(Fault(column, "missing", remedy, _absent(value)))
+        if value.type().is_numeric():
+            remedy = "Counts and times are 0 or more; a code such as -9 for unknown is a missing value."
+            found.append(Fault(column, "negative", remedy, _present(value) & (value < 0)))
+        if value.type().is_floating():
+            found.append(Fault(column, "infinite", "Give finite numbers.", value.isinf()))
+    if bands is not None:
+        age, limits = records[AGE_YEARS], _age_limits()
+        there, remedy = _present(age), f"Give completed years from {limits[0]} to {limits[1]}."
+        found.append(Fault(AGE_YEARS, "missing", "Complete the ages.", _absent(age)))
+        found.append(Fault(AGE_YEARS, f"below {limits[0]}", remedy, there & (age < limits[0])))
+        found.append(Fault(AGE_YEARS, f"above {limits[1]}", remedy, there & (age > limits[1])))
+        if not age.type().is_integer():
+            found.append(Fault(AGE_YEARS, "not a whole number", remedy, there & (age != age.floor())))
+    return found
 
 
-def _arrow(records: pd.DataFrame) -> pa.Table:
-    plain = {name: object for name in records.columns if records[name].dtype == "category"}
-    try:
-        return pa.Table.from_pandas(records.astype(plain), preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        # The first argument of the error quotes a value, which belongs to a person; the last names the column.
-        raise SchemaError(
-            f"A column of the records is of mixed types: {error.args[-1]}. Give it one type, such as text for codes."
-        ) from None
+def _absent(value: ibis.Value) -> ibis.Value:
+    """Null, or what is no number, which engines hold to be larger than any."""
+    missing = value.isnull()  # noqa: PD003
+    return missing | value.isnan().fill_null(True) if value.type().is_floating() else missing
+
+
+def _present(value: ibis.Value) -> ibis.Value:
+    return ~_absent(value)
+
+
+def _age_limits() -> tuple[int, int]:
+    limits = next(field.constraints for field in read_schema("people").fields if field.name == AGE_YEARS)
+    return int(limits["minimum"]), int(limits["maximum"])
 
 
 def cells(
@@ -166,8 +152,7 @@ def cells(
     *,
     total: str = POPULATION,
     bands: Sequence[int] | None = None,
-    missing: Mapping[str, str | int] = MappingProxyType({}),
-) -> ibis.Table:
+) -> tuple[ibis.Table, list[Fault]]:
     """
     The expression behind `tabulate`: one row a cell, not yet computed.
 
@@ -183,42 +168,48 @@ def cells(
         Name for the number of records in a cell.
     bands : sequence of int, optional
         First ages of bands.
-    missing : Mapping of str to str or int, optional
-        What stands for a missing value in a column of `by`.
 
     Returns
     -------
-    ibis.Table
-        `by`, `total`, the columns of `count`, and for each of these how many records had no value.
+    (ibis.Table, list of Fault)
+        `by`, `total`, the columns of `count`, and for each fault how many records of the cell have it.
 
     Raises
     ------
     SchemaError
-        A column is not there, or a name is used twice.
+        A column is not there or is of a type that cannot be added up, or a name is used twice.
     """
+    columns = list(records.columns)
     if bands is not None:
-        if "age" not in records.columns:
-            raise SchemaError(f"Age bands need a column 'age'; the records have {', '.join(records.columns)}.")
-        if not records["age"].type().is_numeric():
-            raise SchemaError(f"Column 'age' is of type {records['age'].type()}. Give completed years as numbers.")
-        records = records.mutate(**{AGE: age_bands(records["age"], bands)})
+        if AGE_YEARS not in columns:
+            raise SchemaError(f"Age bands need a column 'age'; the records have {', '.join(columns)}.")
+        if not records[AGE_YEARS].type().is_numeric():
+            raise SchemaError(f"Column 'age' is of type {records[AGE_YEARS].type()}. Give completed years as numbers.")
+        columns.append(AGE)
     names = [*by, total, *count]
     twice = sorted({name for name in names if names.count(name) > 1})
-    absent = [name for name in dict.fromkeys([*by, *count.values(), *missing]) if name not in records.columns]
+    absent = [name for name in dict.fromkeys([*by, *count.values()]) if name not in columns]
     if twice or absent or not by:
         wrong = [f"used twice: {', '.join(twice)}"] if twice else []
         wrong += [f"not in the records: {', '.join(absent)}"] if absent else []
         wrong += ["`by` is empty"] if not by else []
-        raise SchemaError(f"Cannot tabulate ({'; '.join(wrong)}). The records have {', '.join(records.columns)}.")
-    for name, value in missing.items():
-        if records[name].type().is_string() != isinstance(value, str):
+        raise SchemaError(f"Cannot tabulate ({'; '.join(wrong)}). The records have {', '.join(columns)}.")
+    for name, column in count.items():
+        kind = records[column].type()
+        if not (kind.is_numeric() or kind.is_boolean()):
             raise SchemaError(
-                f"{value!r} cannot stand for what is missing in {name!r}, of type {records[name].type()}."
+                f"Column {column!r}, to be added up as {name!r}, is of type {kind}. Give numbers or true and false."
             )
-    records = records.mutate(**{name: records[name].fill_null(value) for name, value in missing.items()})
-    sums = {name: records[column].cast("int64").sum() for name, column in count.items()}
-    nulls = {NULLS + name: records[column].isnull().cast("int64").sum() for name, column in count.items()}  # noqa: PD003
-    return records.group_by(list(by)).aggregate(**{total: records.count()}, **sums, **nulls).order_by(list(by))
+    if bands is not None:
+        records = records.mutate(**{AGE: age_bands(records[AGE_YEARS], bands)})
+    faults = _faults(records, count, bands)
+    sums = {name: records[column].cast(_adds_up(records[column].type())).sum() for name, column in count.items()}
+    found = {f"{FAULT}{k}": fault.holds.cast("int64").sum() for k, fault in enumerate(faults)}
+    return records.group_by(list(by)).aggregate(**{total: records.count()}, **sums, **found).order_by(list(by)), faults
+
+
+def _adds_up(kind: Any) -> str:
+    return "int64" if kind.is_integer() or kind.is_boolean() else "float64"
 
 
 def tabulate(
@@ -231,6 +222,7 @@ def tabulate(
     missing: Mapping[str, str | int] = MappingProxyType({}),
     full: bool = False,
     carried: Mapping[str, str] = MappingProxyType({DECILE: AREA}),
+    schema: str | Path = "people",
 ) -> pd.DataFrame:
     """
     Count people by cell.
@@ -238,69 +230,122 @@ def tabulate(
     Parameters
     ----------
     records : DataFrame, Ibis table, str or Path
-        One row a person: a csv, csv.gz or parquet file, a data frame, or a table of any engine that Ibis knows. The
-        counting runs where the records are; for files and data frames that is DuckDB, inside this process.
+        One row a person: a csv, csv.gz or parquet file, a data frame, or a table of DuckDB, Polars or Spark by Ibis.
+        The counting runs where the records are; for files and data frames that is DuckDB, inside this process.
     by : sequence of str
-        Columns that make a cell, such as area, imd_decile, ethnicity, age_band, sex.
+        Columns that make a cell, such as area, imd_decile, ethnicity, age_band, sex. Values of a column that `schema`
+        names must be what it allows, as in `check`.
     count : Mapping of str to str, optional
         Column to add up by the name that its sum is to have: `{"cases": "diabetes"}` with 0 and 1 (or false and
-        true), `{"missed": "missed", "appointments": "appointments"}` with whole numbers.
+        true), `{"missed": "missed", "appointments": "appointments"}` with whole numbers, `{"person_years": "years"}`
+        with fractions.
     total : str, optional
         Name for the number of records in a cell.
     bands : sequence of int, optional
-        First ages of bands: makes `age_band` from the column `age`, for use in `by`.
+        First ages of bands: makes `age_band` from the column `age`, completed years from 0 to 120, for use in `by`.
     missing : Mapping of str to str or int, optional
         What stands for a missing value in a column of `by`: `{"ethnicity": "unknown"}`. A missing value in a column
-        that is not named is an error, never a row left out.
+        that is not named is an error, never a row left out. A text such as "NULL", "NA" or a space alone, listed in
+        the schema's `missingValues`, is a missing value, from a file as from a data frame.
     full : bool, optional
         Whether cells in which nobody is are listed too, with zeros: the cross of all values that occur. They say
         nothing about rates, and there can be very many; ask for them to show a whole grid, or to total by hand.
     carried : Mapping of str to str, optional
         For `full`: columns that another one decides, and so are not crossed with it; an area has one decile.
+    schema : str or Path, optional
+        Schema of the records, as of `check`; give one of your own where codes differ from those of `people`.
 
     Returns
     -------
     DataFrame
-        `by`, then `count`, then `total` (int64), sorted by `by`.
+        `by`, then `count`, then `total`, sorted by `by`: whole numbers (int64), and float64 where fractions were added.
 
     Raises
     ------
     SchemaError
-        A column is not there, a value is missing, or a column to add up is not of whole numbers.
+        A column is not there, a value is missing or outside the schema, or a column to add up holds negative or
+        infinite numbers or none at all.
     """
-    table = connect(records)
-    expression = cells(table, by, count, total=total, bands=bands, missing=missing)
-    for name, column in count.items():
-        kind = table.schema()[column]
-        if not (kind.is_integer() or kind.is_boolean()):
-            raise SchemaError(
-                f"Column {column!r}, to be added up as {name!r}, is of type {kind}. "
-                "Give whole numbers or true and false."
-            )
-    with _engine(records):
-        result = expression.to_pyarrow().to_pandas()
+    rules = read_schema(schema)
+    table = connect(records, text=[field.name for field in rules.fields if field.type == "string"])
+    _refuse_fill(table, missing, [*table.columns, *([AGE] if bands is not None else [])])
+    expression, faults = cells(table, by, count, total=total, bands=bands)
+    with reading(records):
+        result: pd.DataFrame = expression.to_pyarrow().to_pandas()
     if result.empty:
         raise SchemaError("There are no records: the table is empty. Check the export, or the filter that made it.")
-    _refuse_missing(result, by, count, total)
-    result = result.astype(dict.fromkeys([total, *count], np.int64))[[*by, *count, total]]
+    result = blanked(result, rules.missing)
+    people = result[total].to_numpy(dtype=np.int64)
+    findings = _missing(result, by, missing, people)
+    for k, fault in enumerate(faults):
+        lacking = int(result[f"{FAULT}{k}"].fillna(0).sum())
+        findings += _told(fault.column, fault.problem, fault.remedy, lacking, people)
+    findings += _outside(result, by, rules, people)
+    raise_findings(findings, "The records cannot be tabulated as they are:")
+    result = _filled(result[[*by, *count, total]], by, missing)
+    types = {name: np.float64 if table[column].type().is_floating() or table[column].type().is_decimal() else np.int64
+             for name, column in count.items()}  # fmt: skip
+    result = result.astype({total: np.int64, **types})
     return _full(result, list(by), [*count, total], carried) if full else result
 
 
-def _refuse_missing(result: pd.DataFrame, by: Sequence[str], count: Mapping[str, str], total: str) -> None:
+def _refuse_fill(table: ibis.Table, missing: Mapping[str, str | int], columns: Sequence[str]) -> None:
+    if absent := [name for name in missing if name not in columns]:
+        raise SchemaError(
+            f"Cannot tabulate (not in the records: {', '.join(absent)}). The records have {', '.join(columns)}."
+        )
+    for name, value in missing.items():
+        text = name == AGE or table[name].type().is_string()
+        if text != isinstance(value, str):
+            kind = "string" if name == AGE else table[name].type()
+            raise SchemaError(f"{value!r} cannot stand for what is missing in {name!r}, of type {kind}.")
+
+
+def _told(column: str, problem: str, remedy: str, lacking: int, people: NDArray[np.int64]) -> list[Finding]:
+    return [Finding(column, f"{problem} in {lacking:,} of {people.sum():,} records", remedy)] if lacking else []
+
+
+def _missing(
+    result: pd.DataFrame, by: Sequence[str], missing: Mapping[str, str | int], people: NDArray[np.int64]
+) -> list[Finding]:
     findings = []
     for name in by:
-        people = int(result.loc[result[name].isna(), total].sum())
-        if people:
+        if name not in missing:
             remedy = f'Complete it, or give it a level of its own: missing={{"{name}": "unknown"}}.'
             if name == AGE:
                 remedy = "Complete the ages; an age below the first band is missing too."
-            findings.append(Finding(name, f"missing in {people:,} of {int(result[total].sum()):,} records", remedy))
-    for name, column in count.items():
-        people = int(result[NULLS + name].sum())
-        if people:
-            remedy = "Complete it: a missing value is neither yes nor no."
-            findings.append(Finding(column, f"missing in {people:,} of {int(result[total].sum()):,} records", remedy))
-    raise_findings(findings, "The records cannot be tabulated without leaving people out:")
+            findings += _told(name, "missing", remedy, int(people[result[name].isna()].sum()), people)
+    return findings
+
+
+def _outside(result: pd.DataFrame, by: Sequence[str], rules: TableSchema, people: NDArray[np.int64]) -> list[Finding]:
+    """What `check` would refuse in the columns of a cell, in records; values are withheld, as of people."""
+    findings: list[Finding] = []
+    fields = {field.name: field for field in rules.fields}
+    for name in by:
+        given = result[name]
+        found: list[Finding] = []
+        if name in fields:
+            typed, found = column_findings(given, fields[name], rules.missing)
+            if fields[name].areas and typed is not None and not found:
+                found = mixed_areas(typed)
+        elif pd.api.types.is_string_dtype(given.dtype):
+            padded = given.notna() & (given != given.str.strip(SPACE))
+            found = failing(given, padded, "spaces around the value", "Remove the spaces: they make another cell.")
+        for finding in found:
+            if finding.problem != ABSENT:
+                lacking = int(people[result.index.isin(finding.rows)].sum()) if len(finding.rows) else people.sum()
+                findings += _told(name, finding.problem, finding.remedy, int(lacking), people)
+    return findings
+
+
+def _filled(result: pd.DataFrame, by: Sequence[str], missing: Mapping[str, str | int]) -> pd.DataFrame:
+    """Cells whose missing values have a level: cells that become one are added up."""
+    holed = [name for name in by if name in missing and result[name].isna().any()]
+    if not holed:
+        return result
+    filled = result.assign(**{name: result[name].fillna(missing[name]) for name in holed})
+    return filled.groupby(list(by), as_index=False, observed=True, dropna=False).sum()
 
 
 def _full(cells: pd.DataFrame, by: list[str], counts: list[str], carried: Mapping[str, str]) -> pd.DataFrame:
@@ -317,6 +362,6 @@ def _full(cells: pd.DataFrame, by: list[str], counts: list[str], carried: Mappin
     for name, pairs in decided.items():
         whole = whole.merge(pairs, on=follows[name], how="left", validate="many_to_one")
     whole = whole.merge(cells, on=by, how="left", validate="one_to_one")
-    whole[counts] = whole[counts].fillna(0).astype(np.int64)
+    whole[counts] = whole[counts].fillna(0).astype(dict(cells.dtypes[counts]))
     result: pd.DataFrame = whole[[*by, *counts]].sort_values(by, ignore_index=True)
     return result

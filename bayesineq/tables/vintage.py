@@ -1,4 +1,4 @@
-"""Area codes of 2011 and of 2021 look alike: tell them apart, and never join one to the other unseen."""
+"""Area codes of several years look alike: tell them apart, and never join one to the other unseen."""
 
 from __future__ import annotations
 
@@ -18,39 +18,66 @@ KIND_LENGTH = 3
 
 ONS_CODE = "[A-Z][0-9]{8}"
 
+NUMBERS = {2: "two", 3: "three"}
+
 CONVERT = "Use tables of one vintage, or carry counts over with the ONS look-up (`carry_counts`)."
+
+
+LOWER_TIER = frozenset({"E06", "E07", "E08", "E09"})
+"""English local authorities: unitary, district, metropolitan, London. One geography under four letters."""
+
+UPPER_TIER = frozenset({"E06", "E08", "E09", "E10"})
+"""Counties and unitary authorities: with E10 in place of the districts that it holds."""
+
+VINTAGED = {"E01": "LSOA", "W01": "LSOA", "E02": "MSOA", "S01": "data zone", "S02": "intermediate zone"}
+
+SCOTLAND = {"S01": ((6_505, "2001"), (13_481, "2011")), "S02": ((1_235, "2001"), (2_514, "2011"))}
+"""Last number of the data zones and intermediate zones of each vintage; Scotland numbers them on. Higher is 2022."""
 
 
 @cache
 def _only_in() -> dict[str, str]:
-    """Vintage of every LSOA code of England and Wales that exists in one vintage alone."""
-    codes = pd.read_csv(folder("data_schema") / "codes" / "lsoa_single_vintage.csv", dtype=str)
+    """Vintage of every LSOA code of England and Wales, and MSOA code of England, that exists in one vintage alone."""
+    lists = [folder("data_schema") / "codes" / f"{name}_single_vintage.csv" for name in ("lsoa", "msoa")]
+    codes = pd.concat([pd.read_csv(path, dtype=str) for path in lists])
     return dict(zip(codes["code"], codes["vintage"], strict=True))
+
+
+def _vintage_of(code: str) -> str | None:
+    """Vintage that a code alone decides, with the kind of area."""
+    kind = code[:KIND_LENGTH]
+    if kind in SCOTLAND and code[KIND_LENGTH:].isdigit():
+        number = int(code[KIND_LENGTH:])
+        year = next((year for last, year in SCOTLAND[kind] if number <= last), "2022")
+    else:
+        year = _only_in().get(code, "")
+    return f"{VINTAGED[kind]} {year}" if year and kind in VINTAGED else None
 
 
 def vintage(codes: Iterable[str], lists: Mapping[str, Collection[str]] | None = None) -> str | None:
     """
-    Vintage to which a set of LSOA codes belongs.
+    Vintage to which a set of codes of LSOAs, MSOAs, data zones or intermediate zones belongs.
 
-    Most LSOAs kept their code in 2021, so that a code alone often says nothing: the 1,106 codes of England and Wales
-    that were retired in 2021 and the 2,025 that were new decide, unless complete lists are given.
+    Most LSOAs and MSOAs kept their code in 2021, so that a code alone often says nothing: the 1,106 LSOAs of England
+    and Wales and 114 MSOAs of England that were retired in 2021 and the 2,025 and 179 that were new decide, unless
+    complete lists are given. (MSOAs of Wales are not told apart.) Scotland gave new numbers to every zone.
 
     Parameters
     ----------
     codes : iterable of str
-        LSOA codes; repeated codes count once.
+        Codes of one kind of area; repeated codes count once.
     lists : Mapping of str to Collection of str, optional
         Complete code lists by the name of their vintage, which then decide instead.
 
     Returns
     -------
     str or None
-        "2011", "2021" or a name of `lists`; None where every code exists in both vintages, or in neither.
+        "2001", "2011", "2021", "2022" or a name of `lists`; None where every code exists in several, or in none.
 
     Raises
     ------
     SchemaError
-        The codes are of two vintages, or some are on none of the given lists.
+        The codes are of several vintages, or some are on none of the given lists.
     """
     distinct = dict.fromkeys(codes)
     if lists is not None:
@@ -63,22 +90,24 @@ def vintage(codes: Iterable[str], lists: Mapping[str, Collection[str]] | None = 
                 f"without {len(strangers):,} of them: {', '.join(strangers[:10])}. {CONVERT}"
             )
         return fitting[0] if len(fitting) == 1 else None
-    single = _only_in()
     members: dict[str, list[str]] = {}
     for code in distinct:
-        if code in single:
-            members.setdefault(single[code], []).append(code)
+        if found := _vintage_of(str(code)):
+            members.setdefault(found, []).append(str(code))
     if len(members) > 1:
         detail = "; ".join(
             f"{len(found):,} only in {name}, such as {', '.join(found[:3])}" for name, found in sorted(members.items())
         )
-        raise SchemaError(f"The codes are of two LSOA vintages: {detail}. {CONVERT}")
-    return next(iter(members), None)
+        raise SchemaError(f"The codes are of {NUMBERS.get(len(members), len(members))} vintages: {detail}. {CONVERT}")
+    return next((name.rpartition(" ")[2] for name in members), None)
 
 
 def mixed_areas(codes: pd.Series) -> list[Finding]:
     """
-    What is wrong with a column of area codes as a set: several kinds of area, or LSOAs of two vintages.
+    What is wrong with a column of area codes as a set: several kinds of area, or several vintages of one.
+
+    English local authorities of four kinds (E06 to E09) are one geography, and so are counties and unitary authorities
+    (E10 with E06, E08 and E09); districts and the counties that hold them are not.
 
     Parameters
     ----------
@@ -93,9 +122,15 @@ def mixed_areas(codes: pd.Series) -> list[Finding]:
     findings = []
     distinct = pd.Series(codes.dropna().unique(), dtype=object)
     distinct = distinct[distinct.str.fullmatch(ONS_CODE)]
-    kinds = ("kind of area", distinct.str[:KIND_LENGTH], "Keep one kind of area of one nation in a table.")
-    vintages = ("LSOA vintage", distinct.map(_only_in()), CONVERT)
-    for what, by_code, remedy in (kinds, vintages):
+    kinds = distinct.str[:KIND_LENGTH]
+    one = any(set(kinds) <= tier for tier in (LOWER_TIER, UPPER_TIER))
+    checks = [] if one else [("kind of area", kinds, "Keep one kind of area of one nation in a table.")]
+    of_each = kinds.map(VINTAGED)
+    for name in of_each.dropna().unique():
+        decided = distinct[of_each == name].map(_vintage_of).dropna()
+        years = decided.str.rpartition(" ")[2].reindex(distinct.index) if len(decided) else decided
+        checks.append((f"{name} vintage", years, CONVERT))
+    for what, by_code, remedy in checks:
         counts = by_code.value_counts()
         minority = distinct[by_code.notna() & (by_code != counts.index[0])] if len(counts) > 1 else distinct[:0]
         others = ", ".join(f"{name} (areas: {count:,})" for name, count in counts.iloc[1:].items())
@@ -108,12 +143,14 @@ def _vintage_findings(left: pd.Series, right: pd.Series, names: tuple[str, str])
     findings = []
     found = []
     for side, name in ((left, names[0]), (right, names[1])):
+        codes = side.dropna().astype(str)
         try:
-            found.append(vintage(side.dropna().astype(str)))
+            vintage(codes)
         except SchemaError as error:
             findings.append(Finding(str(left.name), f"{name} table: {error}", ""))
-    if len(found) == 2 and None not in found and found[0] != found[1]:
-        problem = f"LSOA {found[0]} codes in the {names[0]} table, LSOA {found[1]} codes in the {names[1]} table"
+        found.append(next(filter(None, map(_vintage_of, codes.unique())), None))
+    if not findings and None not in found and found[0] != found[1]:
+        problem = f"{found[0]} codes in the {names[0]} table, {found[1]} codes in the {names[1]} table"
         findings.append(Finding(str(left.name), problem, CONVERT))
     return findings
 
@@ -152,7 +189,7 @@ def join(
     Raises
     ------
     SchemaError
-        The column is missing, its codes are of two LSOA vintages, a code is missing, stands twice, or has no partner.
+        The column is missing, its codes are of several vintages, a code is missing, stands twice, or has no partner.
     """
     heading = f"The {names[0]} and {names[1]} tables do not join by {on!r} (rows are index labels):"
     sides = tuple(zip((left, right), names, strict=True))

@@ -25,7 +25,7 @@ def test_codes_of_one_vintage_decide() -> None:
     assert vintage([SAME, NEW]) == "2021"
     assert vintage([SAME]) is None
     assert vintage(["E01900000"]) is None
-    with pytest.raises(SchemaError, match=r"two LSOA vintages.*E01000010.*E01033769"):
+    with pytest.raises(SchemaError, match=r"two vintages: 1 only in LSOA 2011.*E01000010.*E01033769"):
         vintage([SAME, RETIRED, NEW])
 
 

@@ -1,0 +1,117 @@
+"""Records as a table of an engine: files and data frames through DuckDB, tables of other engines as they are."""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bayesineq.errors import SchemaError
+from bayesineq.tables.blanks import MISSING
+from bayesineq.tables.files import existing, header, refuse_twice, suffix
+from bayesineq.tables.schema import read_schema
+
+if TYPE_CHECKING:
+    import ibis
+
+
+def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[str] | None = None) -> ibis.Table:
+    """
+    See records as an Ibis table: files and data frames through DuckDB, a table of another engine as it is.
+
+    Parameters
+    ----------
+    records : DataFrame, Ibis table, str or Path
+        The records, or a csv, csv.gz or parquet file of them.
+    text : collection of str, optional
+        Columns of a csv to read as text, so that codes keep leading zeros; without it those that the schema `people`
+        has as text.
+
+    Returns
+    -------
+    ibis.Table
+        A table expression; nothing is computed yet.
+
+    Raises
+    ------
+    SchemaError
+        The file is missing, of another kind, cannot be read, or has a column twice.
+    """
+    import ibis
+
+    if isinstance(records, pd.DataFrame):
+        refuse_twice(list(records.columns), "The table of records", any_case=True)
+        return ibis.memtable(_arrow(records))
+    if not isinstance(records, (str, Path)):
+        return records if isinstance(records, ibis.Table) else ibis.memtable(records)
+    path = existing(records)
+    kind = suffix(path)
+    if kind not in ("csv", "parquet"):
+        raise SchemaError(f"The file {path} ends in {path.suffix!r}; records are read from .csv, .csv.gz and .parquet.")
+    with reading(path):
+        engine = ibis.duckdb.connect()
+        # The day of a time with a zone must not depend on where the machine stands.
+        engine.raw_sql("SET TimeZone = 'UTC'")
+        names = header(path) if kind == "csv" else pq.read_schema(path).names
+        refuse_twice(names, f"The file {path}", any_case=True)
+        if kind == "parquet":
+            return engine.read_parquet(path)
+        if text is None:
+            text = [field.name for field in read_schema("people").fields if field.type == "string"]
+        types = {name: "string" for name in text if name in names}
+        return engine.read_csv(path, types=types, nullstr=list(MISSING), header=True)
+
+
+@contextmanager
+def reading(source: Any) -> Iterator[None]:
+    """
+    Turn failures of the engine into one error that names the file and shows no person's line of it.
+
+    Parameters
+    ----------
+    source : object
+        What is read: a path, or a table.
+
+    Raises
+    ------
+    SchemaError
+        The engine cannot read it.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Ibis still calls a function of DuckDB under its former name.
+            warnings.filterwarnings("ignore", message="fetch_arrow_table", category=DeprecationWarning)
+            yield
+    except Exception as error:
+        of_engine = type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb", "pyarrow")
+        if not of_engine and not isinstance(error, (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)):
+            raise
+        where = f"The file {source}" if isinstance(source, (str, Path)) else "The table of records"
+        first_line = re.sub(r"(['\"]).*?\1", "(a value)", str(error).partition("\n")[0])
+        raise SchemaError(f"{where} cannot be read: {first_line} Is it whole? Fetch or export it again.") from None
+
+
+def _arrow(records: pd.DataFrame) -> pa.Table:
+    plain = {name: object for name in records.columns if records[name].dtype == "category"}
+    # A time with a zone keeps the day on which it was written.
+    zoned = {
+        name: records[name].dt.tz_localize(None)
+        for name in records.columns
+        if isinstance(records[name].dtype, pd.DatetimeTZDtype)
+    }
+    try:
+        return pa.Table.from_pandas(records.astype(plain).assign(**zoned), preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        # The first argument of the error quotes a value, which belongs to a person; the last names the column.
+        raise SchemaError(
+            f"A column of the records is of mixed types: {error.args[-1]}. Give it one type, such as text for codes."
+        ) from None
