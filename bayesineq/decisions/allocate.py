@@ -121,6 +121,7 @@ def allocate(
         Most people that can be treated.
     floors : mapping from group to mapping from level to share, optional
         Least share of all treated people who belong to a level: {"imd_quintile": {1: 0.3}}. Needs method "exact".
+        Nobody is given an intervention that is expected to do harm for the sake of a floor.
     population : DataArray, dims (unit...), optional
         Eligible people; else the coordinate `population`, else one a unit.
     weight : DataArray, dims (unit...), optional

@@ -136,7 +136,7 @@ def linear(problem: Problem, limits: Limits) -> tuple[Array, pd.DataFrame]:
         -problem.value.ravel(),
         A_ub=vstack([one, joint], format="csr"),
         b_ub=np.concatenate([np.ones(one.shape[0]), bounds]),
-        bounds=(0, 1),
+        bounds=[(0.0, most) for most in _most(problem).tolist()],
         method="highs",
     )
     if not result.success or result.x is None:
@@ -172,12 +172,18 @@ def whole_units(problem: Problem, limits: Limits) -> Array:
         -problem.value.ravel(),
         constraints=[LinearConstraint(one, ub=np.ones(one.shape[0])), LinearConstraint(joint, ub=bounds)],
         integrality=np.ones(problem.value.size, np.int64),
-        bounds=Bounds(0, 1),
+        bounds=Bounds(0, _most(problem)),
         options={"mip_rel_gap": GAP, "time_limit": TIME_LIMIT},
     )
     if result.x is None:
         raise DecisionError(f"No allocation of whole units keeps all limits: {result.message} Allow divisible=True.")
     return np.round(result.x.reshape(problem.value.shape))
+
+
+def _most(problem: Problem) -> Array:
+    """Largest share of each unit and arm: none where it harms and is worth less than nothing, as only a floor asks."""
+    harms = (problem.value <= 0) & (problem.health < 0) if problem.health.size else np.zeros(problem.value.shape, bool)
+    return np.where(harms, 0.0, 1.0).ravel()
 
 
 def _constraints(problem: Problem, limits: Limits) -> tuple[csr_array, csr_array, Array, list[str]]:

@@ -15,7 +15,7 @@ from bayesineq.errors import DecisionError
 from bayesineq.uplift.benefit import check_benefit, people_in, unit_dims
 from bayesineq.uplift.polarity import polarity
 from bayesineq.uplift.published import Quantity, draw_positive
-from bayesineq.uplift.transport import apply_published, coverage, published_draws
+from bayesineq.uplift.transport import acts_on_rates, apply_published, coverage, published_draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ def plan_benefit(
     saving = _draw_each([plan.saving_per_event or zero for plan in plans], names, local, rng)
     qaly = _draw_each([plan.qaly_per_event or zero for plan in plans], names, local, rng)
     ratio = _draw_each([plan.event_ratio or Quantity(1.0) for plan in plans], names, local, rng)
+    ratio = ratio.sel({INTERVENTION: _first_on_event(plans)}).assign_coords({INTERVENTION: names})
     itself = _draw_each([plan.qaly_per_treated or zero for plan in plans], names, local, rng)
     drawn = published_draws(effects, like=local, correlation=correlation, seed=streams[0])
     reach, uptake = {p.name: p.reach for p in plans}, {p.name: p.uptake for p in plans}
@@ -121,8 +122,8 @@ def plan_benefit(
     held: dict[str, float] = {}
     for plan in plans:
         own = local * ratio.sel({INTERVENTION: plan.name}, drop=True) if plan.event_ratio else local
-        _check_own(plan, own)
         own = own.transpose(*local.dims).assign_attrs({**local.attrs, "more_is": good[plan.name]})
+        _check_own(plan, own)
         each.append(apply_published(own, {plan.name: plan.effect}, drawn, treated=treated))
         held[plan.name] = each[-1].attrs["held_share"][0]
     events = xr.concat(each, INTERVENTION, join="exact", combine_attrs="drop_conflicts")
@@ -259,10 +260,23 @@ def _check_scales(plans: Sequence[Intervention]) -> None:
         )
 
 
+def _first_on_event(plans: Sequence[Intervention]) -> list[str]:
+    """The first plan on each plan's own event: one event is as frequent for all plans that act on it."""
+    first: dict[str, Intervention] = {}
+    faults = []
+    for plan in plans:
+        one = first.setdefault(plan.event or plan.name, plan)
+        if one.event_ratio != plan.event_ratio:
+            faults.append(f"{one.name} and {plan.name} act on {plan.event}, but with another event_ratio")
+    if faults:
+        raise DecisionError("; ".join(faults) + ": one event is as frequent whoever acts on it, so give the same.")
+    return [first[plan.event or plan.name].name for plan in plans]
+
+
 def _check_own(plan: Intervention, risk: xr.DataArray) -> None:
     """Refuse an event of a plan's own that would be more frequent than possible."""
     high = float(risk.max())
-    if plan.event_ratio is not None and plan.effect.measure != "rate ratio" and high > 1:
+    if plan.event_ratio is not None and high > 1 and not acts_on_rates(risk, plan.effect):
         raise DecisionError(
             f"{plan.name}: with event_ratio {plan.event_ratio.value:g} the local risk of {plan.event} reaches "
             f"{high:.3g}; a {plan.effect.measure} acts on a risk, 0 to 1. Lower event_ratio, or state a rate ratio."

@@ -17,6 +17,7 @@ from bayesineq.decisions.distributional import net_health_by, nice_table
 from bayesineq.decisions.equity import given_to_all, shares_by, slope_change
 from bayesineq.decisions.events import events_table, need_of
 from bayesineq.decisions.frontier import frontier
+from bayesineq.decisions.groups import people_by
 from bayesineq.decisions.information import evppi, evsi, value_of_stratification
 from bayesineq.decisions.interventions import Intervention, event_of
 from bayesineq.decisions.net_benefit import NOTHING, decide, net_benefit, with_comparator
@@ -27,6 +28,9 @@ from bayesineq.decisions.words import in_words
 from bayesineq.dims import AREA, CI_PROB, ETHNICITY, INTERVENTION, QUINTILE, SAMPLE_DIMS, MoreIs
 from bayesineq.uplift.benefit import check_benefit, unit_dims
 from bayesineq.uplift.polarity import EVENTS, polarity
+
+FEWEST: Final = 3
+"""Fifths of deprivation that a slope needs: a line through two fits whatever they are."""
 
 ALLOCATION: Final = "this allocation"
 """Name of the allocation where it stands beside the plans."""
@@ -202,7 +206,8 @@ def compare_plans(
         )
     health: xr.Dataset | None = None
     if QUINTILE in benefit.coords:
-        tables["slope"] = _slopes(plans, allocation, seen, prob)
+        if int((people_by(seen.baseline, QUINTILE) > 0).sum()) >= FEWEST:
+            tables["slope"] = _slopes(plans, allocation, seen, prob)
         tables["frontier"] = frontier(
             benefit,
             _certain(seen.spend),

@@ -61,6 +61,8 @@ def in_words(
     other = [f"{plan.name} acts on {plan.event}" for plan in plans if plan.event_ratio is not None]
     if "slope" in tables:
         said += [slope_in_words(str(event), rows) for event, rows in tables["slope"].groupby("event", sort=False)]
+    elif "frontier" in tables:
+        said.append("No slope index: people live in fewer than three fifths of deprivation.")
     if other:
         said.append(
             f"{'; '.join(other)}: the local risk of that is taken to follow the risk that was modelled, in proportion."

@@ -61,7 +61,8 @@ class PublishedEffect:
     Parameters
     ----------
     measure : {"risk ratio", "odds ratio", "rate ratio", "risk difference"}
-        What the number is. A ratio below 1, or a difference below 0, averts events.
+        What the number is, of the event as the posterior counts it: a ratio below 1, or a difference below 0, makes
+        fewer of them. Whether that is a benefit is for the polarity of the outcome to say.
     size : Quantity
         Estimate with its 95% interval.
     modifiers : mapping from grouping to mapping from level to Quantity

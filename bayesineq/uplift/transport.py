@@ -253,13 +253,35 @@ def apply_published(
 
 
 def _risk_after(baseline: xr.DataArray, size: xr.DataArray, effect: PublishedEffect) -> tuple[xr.DataArray, float]:
-    if effect.measure == "odds ratio":
+    if effect.measure == "risk difference":
+        free = baseline + size
+    else:
         ratio = xr.apply_ufunc(np.exp, size)
-        return ratio * baseline / (1 - baseline + ratio * baseline), 0.0
-    free = baseline * xr.apply_ufunc(np.exp, size) if effect.is_ratio else baseline + size
-    if effect.measure == "rate ratio" and baseline.attrs.get("scale") != "proportion":
-        return free, 0.0
+        if effect.measure == "odds ratio":
+            return ratio * baseline / (1 - baseline + ratio * baseline), 0.0
+        free = baseline * ratio
+        if acts_on_rates(baseline, effect):
+            return free, 0.0
     return free.clip(0.0, 1.0), float(((free < 0) | (free > 1)).mean())
+
+
+def acts_on_rates(baseline: xr.DataArray, effect: PublishedEffect) -> bool:
+    """
+    Whether an effect multiplies a rate, which has no upper bound, and no risk.
+
+    Parameters
+    ----------
+    baseline : DataArray
+        Local risk or rate; the attribute `scale` says which, as `expected` writes it.
+    effect : PublishedEffect
+        Effect.
+
+    Returns
+    -------
+    bool
+        True for a rate ratio unless the baseline is a proportion.
+    """
+    return effect.measure == "rate ratio" and baseline.attrs.get("scale") != "proportion"
 
 
 def _check_risk(baseline: xr.DataArray, effects: Mapping[str, PublishedEffect]) -> None:
@@ -276,7 +298,7 @@ def _check_risk(baseline: xr.DataArray, effects: Mapping[str, PublishedEffect]) 
     if not effects:
         raise DecisionError("No published effect given: name at least one intervention.")
     low, high = float(baseline.min()), float(baseline.max())
-    risks = [name for name, effect in effects.items() if effect.measure != "rate ratio"]
+    risks = [name for name, effect in effects.items() if not acts_on_rates(baseline, effect)]
     if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or (risks and high > 1):
         raise DecisionError(
             f"The baseline runs from {low:.4g} to {high:.4g}; a risk lies between 0 and 1. "

@@ -93,11 +93,12 @@ def test_shares_of_places_pounds_and_benefit_by_hand():
 
 def test_slope_before_and_after_by_hand():
     benefit = two_quintiles([[[0.1], [0.1], [0.0]]], scale="events averted")
+    benefit = benefit.assign_coords(imd_quintile=("area", [1, 3, 5]), population=("area", [100.0, 100.0, 100.0]))
     share = xr.DataArray(np.ones((3, 1)), dims=("area", "intervention"), coords={"area": AREAS, "intervention": ["a"]})
     baseline = benefit.isel(intervention=0, drop=True).copy(data=np.array([[[0.3, 0.3, 0.1]]]))
     table = slope_change(baseline, given_to_all(share, benefit), by="imd_quintile").set_index("when")
-    # two halves at ranks .25 and .75: the slope is the difference over one half
-    np.testing.assert_allclose(table["mean"], [-0.4, -0.2, 0.2])
+    # three thirds at ranks 1/6, 1/2, 5/6: the slope is the difference of the ends over two thirds
+    np.testing.assert_allclose(table["mean"], [-0.3, -0.15, 0.15])
     assert (table["p_narrower"] == 1).all()
     with pytest.raises(DecisionError, match="same units"):
         given_to_all(share.assign_coords(area=["x", "y", "z"]), benefit)

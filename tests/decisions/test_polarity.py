@@ -193,6 +193,7 @@ def test_an_effect_beyond_what_is_possible_is_held_and_said():
     np.testing.assert_allclose(transport(baseline("better"), ratio).isel(draw=0).values.ravel(), after - RISK)
     rate = transport(baseline("better", 2 * RISK, "rate"), ratio)
     np.testing.assert_allclose(rate.isel(draw=0).values.ravel(), 2 * RISK)
+    np.testing.assert_allclose(transport(baseline("worse", 2 * RISK, "rate"), ratio), -rate)
     often = plan("odds ratio", 0.5, event="falls", event_ratio=Quantity(3.0), qaly_per_event=Quantity(1.0))
     with pytest.raises(DecisionError, match=r"the local risk of falls reaches 1\.95"):
         plan_benefit([often], baseline("worse"))
@@ -283,3 +284,31 @@ def test_a_budget_of_nothing_buys_no_harm_and_says_why_it_buys_no_good():
         allocate(-benefit, {"a": 1.0}, budget=0.0)
     full = compare_plans([plan(value=1.2, capacity=0.0)], baseline("better"), budget=1e4, threshold=1e3)
     assert "treats nobody: the limits leave no place" in " ".join(full.words)
+
+
+def test_nobody_is_harmed_for_the_sake_of_a_floor():
+    benefit = from_effects(
+        [[[-0.1], [0.2]]], scale="events averted", interventions=["a"], units=["x", "y"], unit="area"
+    ).assign_coords(imd_quintile=("area", [1, 5]), population=("area", [100.0, 100.0]))
+    for divisible in (True, False):
+        free = allocate(benefit, {"a": 1.0}, budget=200.0, divisible=divisible)
+        assert free.table["area"].tolist() == ["y"]
+        kept = allocate(benefit, {"a": 1.0}, budget=200.0, floors={"imd_quintile": {1: 0.5}}, divisible=divisible)
+        assert kept.treated == 0
+
+
+def test_one_event_is_as_frequent_for_every_plan_that_acts_on_it():
+    stated = {"event": "deaths", "qaly_per_event": Quantity(5.0)}
+    both = [plan(value=0.9, name=name, event_ratio=Quantity(0.1, 0.08, 0.12), **stated) for name in ("a", "b")]
+    seen = plan_benefit(both, baseline("worse"), seed=1)
+    assert float(seen.ratio.std()) > 0
+    np.testing.assert_array_equal(seen.benefit.sel(intervention="a"), seen.benefit.sel(intervention="b"))
+    with pytest.raises(DecisionError, match="a and c act on deaths, but with another event_ratio"):
+        plan_benefit([both[0], plan(name="c", event_ratio=Quantity(0.2), **stated)], baseline("worse"))
+
+
+def test_two_fifths_of_deprivation_have_no_slope_and_it_is_said():
+    two = baseline("better").isel(area=slice(0, 4))
+    found = compare_plans([plan(value=1.1)], two, budget=1e4, threshold=1e3, top=1)
+    assert "slope" not in found.tables
+    assert "No slope index: people live in fewer than three fifths" in " ".join(found.words)

@@ -8,6 +8,7 @@ import pytest
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.adapters import from_econml, from_stochtree
 from bayesineq.uplift.benefit import check_benefit, combine, from_effects, rescale, tidy, total
+from bayesineq.uplift.learner import estimate
 
 
 def test_draws_from_estimates_have_their_moments_and_correlation():
@@ -137,3 +138,17 @@ def test_a_fitted_bayesian_causal_forest_is_read_draw_by_draw():
     np.testing.assert_array_equal(benefit.isel(chain=0, intervention=0).values, tau.T)
     # every row of the effect is near the planted one half
     assert float(benefit.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_outcome_turned_round_has_the_same_benefit_under_the_other_name():
+    rng = np.random.default_rng(4)
+    x, arm = rng.normal(size=(400, 2)), rng.integers(0, 2, 400)
+    admitted = rng.binomial(1, 0.5 - 0.2 * arm)
+    settings = {"propensity": {0: 0.5, 1: 0.5}, "folds": 2, "draws": 20, "resamples": 20, "seed": 1}
+    bad = estimate(x, admitted, arm, adverse=True, **settings).benefit
+    good = estimate(x, 1 - admitted, arm, adverse=False, **settings).benefit
+    np.testing.assert_allclose(good, bad)
+    assert float(bad.mean()) == pytest.approx(0.2, abs=0.15)
+    assert (bad.attrs["scale"], good.attrs["scale"]) == ("events averted", "events gained")
+    with pytest.raises(DecisionError, match="a benefit is then events gained"):
+        estimate(x, 1 - admitted, arm, adverse=False, scale="events averted", **settings)

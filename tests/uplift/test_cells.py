@@ -15,8 +15,7 @@ from bayesineq.uplift.cells import benefit_from_posterior
 AREAS = ["E01000001", "E01000002", "E01000003"]
 
 
-@pytest.fixture(scope="module")
-def post():
+def drawn(card):
     rows = [
         {"area": area, "imd_decile": decile, "age_band": age, "sex": "female", "treated": t, "events": 0, "people": n}
         for area, decile in zip(AREAS, (1, 1, 9), strict=True)
@@ -24,7 +23,12 @@ def post():
         for t in (0, 1)
     ]
     graph = from_edges([(AREAS[0], AREAS[1]), (AREAS[1], AREAS[2])], areas=AREAS)
-    return prior_draws(design(pd.DataFrame(rows), read_card("impactability"), adjacency=graph), draws=20, seed=1)
+    return prior_draws(design(pd.DataFrame(rows), card, adjacency=graph), draws=20, seed=1)
+
+
+@pytest.fixture(scope="module")
+def post():
+    return drawn(read_card("impactability"))
 
 
 def test_benefit_by_area_is_the_difference_of_two_chances(post):
@@ -51,3 +55,16 @@ def test_a_posterior_without_the_intervention_is_refused(post):
     with pytest.raises(DecisionError, match="No covariate 'invited' behind this posterior; it has"):
         benefit_from_posterior(post, by="area", treated="invited")
     assert parse_card(read_card("impactability").source).term("effect_place").times == "treated"
+
+
+def test_the_card_says_which_way_is_better_and_is_not_overruled(post):
+    averted = benefit_from_posterior(post, by="area")
+    source = read_card("impactability").source.replace('more_is    = "worse"', 'more_is    = "better"')
+    good = drawn(parse_card(source))
+    gained = benefit_from_posterior(good, by="area")
+    np.testing.assert_allclose(gained, -averted)
+    assert gained.attrs["scale"] == "events gained"
+    with pytest.raises(DecisionError, match="adverse=True, but the card of this posterior says that more"):
+        benefit_from_posterior(good, by="area", adverse=True)
+    with pytest.raises(DecisionError, match="a benefit is then events averted"):
+        benefit_from_posterior(post, by="area", scale="events gained")
