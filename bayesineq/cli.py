@@ -195,13 +195,15 @@ def measure(
     small_count: SmallOption = 7,
     round_to: RoundOption = 5,
 ) -> None:
-    """Outcome by group and the inequality between groups, absolute and relative, with 95% intervals."""
+    """Outcome by group and the inequality between groups, absolute and relative, adjusted and crude, with intervals."""
     from bayesineq.posterior.files import load
     from bayesineq.report.released import released_measures
 
     rule = _rule(small_count, round_to)
     table, audit = released_measures(load(posterior), by, rule)
     _show(table, csv, audit, rule)
+    for line in table.attrs["words"]:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
     if said := table.attrs.get("without_slope"):
         out.print(said, markup=False, highlight=False, soft_wrap=True)
 

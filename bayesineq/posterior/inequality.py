@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesineq.design.order import GRADIENT, NO_GRADIENT, ORDERED
-from bayesineq.dims import CI_PROB
+from bayesineq.dims import CI_PROB, DECILE, MOST_DEPRIVED, QUINTILE
+from bayesineq.errors import MeasureError
 from bayesineq.measures.entropy import theil
 from bayesineq.measures.simple import difference, range_difference, range_ratio, ratio
 from bayesineq.measures.slope import rii, sii
 from bayesineq.measures.undefined import UndefinedDraws
+from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
-from bayesineq.posterior.lift import over_draws
+from bayesineq.posterior.lift import in_rank_order, over_draws
 from bayesineq.posterior.summarise import intervals
 
 _FEWEST: Final = 3
@@ -29,10 +32,27 @@ _UNORDERED: Final[Measured] = {
     "range_ratio": (range_ratio, 1.0),
     "theil": (theil, 0.0),
 }
+_NUMBERS: Final = ["parameter", "mean", "sd", "median", "lower", "upper", "p_above"]
+_CRUDE: Final = {"mean": "crude_mean", "lower": "crude_lower", "upper": "crude_upper"}
+_LEAST_DEPRIVED: Final = {DECILE: 10, QUINTILE: 5}
+_COMPARED: Final = {
+    "difference": "{last} less {first}",
+    "ratio": "{last} over {first}",
+    "sii": "slope: end of the line at {last} less its end at {first}",
+    "rii": "slope: end of the line at {last} over its end at {first}",
+    "range_difference": "highest group less lowest group",
+    "range_ratio": "highest group over lowest group",
+    "theil": "all groups with their average",
+}
 
 
 def inequality(
-    post: xr.DataTree, by: str, population: pd.DataFrame | None = None, prob: float = CI_PROB
+    post: xr.DataTree,
+    by: str,
+    population: pd.DataFrame | None = None,
+    prob: float = CI_PROB,
+    *,
+    adjust: bool = True,
 ) -> pd.DataFrame:
     """
     Outcome by group, and absolute and relative inequality between groups.
@@ -47,19 +67,26 @@ def inequality(
         Whom to average over; by default the population that was fitted.
     prob : float
         Probability of the intervals.
+    adjust : bool
+        Whether groups are compared at the same age, sex or whatever adjusts on the card, see `adjusted`; False takes
+        them as they are.
 
     Returns
     -------
     DataFrame
-        `parameter`, `mean`, `sd`, `median`, `lower`, `upper`, and `p_above`: the probability of being above
-        equality (0 for absolute, 1 for relative measures; missing for the groups' own rows). First a row
-        `BY[level]` for each group, then the measures. Declared ordered: `difference` and `ratio` (last level against
-        first: least deprived against most deprived) and, unless the order is of time or age, which are no social
-        ranking, `sii`, `rii` (Kunst and Mackenbach); differences are positive and ratios above 1 where the outcome
-        rises with advantage. Not declared ordered, numbers or not: `range_difference` and `range_ratio` (highest
-        against lowest group, found anew in every draw) and `theil`, none of which can fall below equality: read their
-        size, not their sign. Attributes of the table: `without_slope`, why there is no slope index, where there is
-        none; `not_defined`, by measure why its row is missing, such as a ratio of values below zero.
+        `parameter`; `mean`, `sd`, `median`, `lower`, `upper`, and `p_above`: the probability of being above equality
+        (0 for absolute, 1 for relative measures; missing for the groups' own rows), all of the adjusted values;
+        `crude_mean`, `crude_lower`, `crude_upper`: the same of the groups as they are; `adjusted_for`: columns held
+        equal, or "nothing", where the two are the same; and `compared`: who is compared with whom.
+
+        First a row `BY[level]` for each group, then the measures. Declared ordered: `difference` and `ratio` (last
+        level against first: least deprived against most deprived) and, unless the order is of time or age, which are
+        no social ranking, `sii`, `rii` (Kunst and Mackenbach); differences are positive and ratios above 1 where the
+        outcome rises with advantage. Not declared ordered, numbers or not: `range_difference` and `range_ratio`
+        (highest against lowest group, found anew in every draw) and `theil`, none of which can fall below equality:
+        read their size, not their sign. A measure that does not exist, such as a ratio whose line reaches zero, is a
+        row without numbers. Attributes of the table: `without_slope`, why there is no slope index, where there is
+        none; `not_defined`, by measure, why it has no numbers; `left_out`, by measure, in how many draws it has none.
 
     Raises
     ------
@@ -73,21 +100,26 @@ def inequality(
     UndefinedDrawsWarning
         If a measure does not exist in some draws, which are left out of its row.
     """
-    return inequality_of(expected(post, population, by=by), by, prob)
+    crude = expected(post, population, by=by)
+    return inequality_of(adjusted(post, by, population) if adjust else crude, by, prob, crude=crude)
 
 
-def inequality_of(values: xr.DataArray, by: str, prob: float = CI_PROB) -> pd.DataFrame:
+def inequality_of(
+    values: xr.DataArray, by: str, prob: float = CI_PROB, *, crude: xr.DataArray | None = None
+) -> pd.DataFrame:
     """
     Outcome by group, and inequality between groups, of draws that are at hand.
 
     Parameters
     ----------
     values : DataArray, dims (chain, draw, by)
-        Outcome of each group with coordinate `population`, as `expected` gives it.
+        Outcome of each group with coordinate `population`, as `adjusted` or `expected` gives it.
     by : str
         Dimension of the groups.
     prob : float
         Probability of the intervals.
+    crude : DataArray, optional
+        Outcome of the groups as they are, to stand beside; by default the values themselves.
 
     Returns
     -------
@@ -99,29 +131,53 @@ def inequality_of(values: xr.DataArray, by: str, prob: float = CI_PROB) -> pd.Da
     MeasureError
         If there is one group only.
     """
+    table = _measured(values, by, prob)
+    beside = table if crude is None else _measured(crude, by, prob)
+    own = beside.set_index("parameter")[list(_CRUDE)].rename(columns=_CRUDE).reindex(table["parameter"])
+    both = pd.concat([table, own.reset_index(drop=True)], axis=1)
+    first, last = (_end(by, in_rank_order(values, by)[by].to_numpy()[k]) for k in (0, -1))
+    both["adjusted_for"] = values.attrs.get(ADJUSTED_FOR) or "nothing"
+    both["compared"] = [_COMPARED.get(name, "").format(first=first, last=last) for name in table["parameter"]]
+    both.attrs |= table.attrs
+    return both
+
+
+def _measured(values: xr.DataArray, by: str, prob: float) -> pd.DataFrame:
+    """Groups and measures of one set of draws."""
     attrs = values[by].attrs
     ordered = attrs.get(ORDERED, int(values[by].dtype.kind in "iuf")) == 1
     gradient = ordered and not without_slope(values, by)
     chosen = ({**_ENDS, **_SLOPES} if gradient else _ENDS) if ordered else _UNORDERED
+    if values.sizes[by] < 2:
+        raise MeasureError(f"there is one group of {by!r} only ({values[by].to_numpy().tolist()}): nothing to compare")
     tables = [intervals(values.rename(by), [prob]).assign(p_above=float("nan"))]
     not_defined: dict[str, str] = {}
+    left_out: dict[str, str] = {}
     for name, (measure, equality) in chosen.items():
         try:
             draws = over_draws(measure, values, by)
         except UndefinedDraws as refused:
             not_defined[name] = str(refused)
             draws = values.isel({by: 0}, drop=True) * float("nan")
+        if name not in not_defined and (missing := int(np.isnan(draws.to_numpy()).sum())):
+            left_out[name] = f"{missing:,} of {draws.size:,} draws have no such number and are left out."
         table = intervals(draws.rename(name), [prob], above=equality)
         tables.append(table if ordered else table.assign(p_above=float("nan")))
     table = pd.concat(tables, ignore_index=True)
     percent = f"{100 * prob:g}"
     renamed = table.rename(columns={f"lower_{percent}": "lower", f"upper_{percent}": "upper"})
-    kept = renamed[["parameter", "mean", "sd", "median", "lower", "upper", "p_above"]]
-    if not_defined:
-        kept.attrs["not_defined"] = not_defined
+    kept = renamed[_NUMBERS]
+    kept.attrs |= {key: said for key, said in (("not_defined", not_defined), ("left_out", left_out)) if said}
     if not gradient:
         kept.attrs["without_slope"] = without_slope(values, by)
     return kept
+
+
+def _end(by: str, level: object) -> str:
+    """A group in words, with what its number says where it is one of deprivation."""
+    named = {MOST_DEPRIVED: "most deprived", _LEAST_DEPRIVED.get(by): "least deprived"} if by in _LEAST_DEPRIVED else {}
+    said = next((words for number, words in named.items() if str(number) == str(level)), None)
+    return f"{by} {level}" + (f" ({said})" if said else "")
 
 
 def without_slope(values: xr.DataArray, by: str) -> str:

@@ -1,7 +1,8 @@
-"""Comparing like with like: groups as if all had the same mixture of ages and sexes."""
+"""Comparing like with like: what a report shows of groups and areas, adjusted and as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,33 +10,42 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.dims import AGE, POPULATION, SEX
-from bayesineq.posterior.population import card_of, population
-from bayesineq.posterior.standardise import standardised
+from bayesineq.design.card import ModelCard
+from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
+from bayesineq.posterior.population import card_of
 from bayesineq.report.disclosed import Cover
-from bayesineq.report.labels import dimension_label
+from bayesineq.report.labels import column_label, dimension_label
+from bayesineq.report.words import listed
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
     """
-    Values of groups that may be compared.
+    Values of groups that may be compared, and those of the groups as they are.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, dim)
-        Standardised where that is possible, as they are otherwise; a group that cannot be standardised is left out.
-    given : str
-        What was held equal, to follow the name of the outcome, such as " at the same age and sex"; empty for none.
+    values : DataArray, dims (chain, draw, *by)
+        At the same age, sex or whatever adjusts on the card; as the groups are where nothing does.
+    crude : DataArray, dims (chain, draw, *by)
+        As the groups are.
+    held : str
+        What was held equal, in words, such as "age and sex"; empty for nothing.
     """
 
     values: xr.DataArray
-    given: str
+    crude: xr.DataArray
+    held: str
 
     @property
-    def is_standardised(self) -> bool:
+    def is_adjusted(self) -> bool:
         """Whether anything was held equal."""
-        return bool(self.given)
+        return bool(self.held)
+
+    @property
+    def given(self) -> str:
+        """What was held equal, to follow the name of the outcome, such as " at the same age and sex"."""
+        return f" at the same {self.held}" if self.held else ""
 
     def position(self, dim: str, levels: list[object]) -> NDArray[np.int64]:
         """
@@ -56,47 +66,49 @@ class Alike:
         return np.asarray(self.values.get_index(dim).get_indexer(pd.Index(levels)), dtype=np.int64)
 
 
-def alike(post: xr.DataTree, crude: xr.DataArray, dim: str, *, cover: Cover | None = None) -> Alike:
+def alike(post: xr.DataTree, cover: Cover, by: str | Sequence[str]) -> Alike:
     """
-    Standardise groups directly for age and sex, as far as the card knows them.
+    Give groups everybody's age, sex or other adjusters, and keep beside what they are without.
 
     Parameters
     ----------
     post : DataTree
         A posterior.
-    crude : DataArray, dims (chain, draw, dim)
-        Values of the groups as they are.
-    dim : str
-        The dimension.
-    cover : Cover, optional
-        What may be shown; `crude` is of it. Without one, nothing is withheld.
+    cover : Cover
+        What may be shown of it.
+    by : str or sequence of str
+        Dimensions of the groups.
 
     Returns
     -------
     Alike
-        Weights are the people of every age and sex in all groups together. A group without anybody of some age and sex
-        has no standardised value and is left out; where fewer than two groups are left, values stay as they are.
+        See `bayesineq.posterior.adjusted`; withheld groups are withheld from both.
     """
-    card = card_of(post)
-    strata = [d for d in (AGE, SEX) if d in card.dims and d != dim]
-    if not strata or dim in strata or dim in (AGE, SEX):
-        return Alike(crude, "")
-    people = population(post)
-    standard = people.groupby(strata, observed=True)[POPULATION].sum()
-    standard = standard[standard > 0]
-    held = (
-        people[people[POPULATION] > 0]
-        .groupby(dim, observed=True)[strata]
-        .apply(lambda part: len(part.drop_duplicates()))
-    )
-    full = set(held.index[held == len(standard)])
-    if len(full) < 2:
-        return Alike(crude, "")
-    rows = people[people[dim].isin(full)]
-    values = standardised(post, dim, over=strata, weights=standard.to_xarray(), population=rows)
-    if cover is not None:
-        values = cover.apply(values, dim)
-        if values.sizes[dim] < 2:
-            return Alike(crude, "")
-    names = " and ".join(dimension_label(d).removesuffix(" group") for d in strata)
-    return Alike(values.assign_coords({dim: values[dim].assign_attrs(crude[dim].attrs)}), f" at the same {names}")
+    crude = cover.values(by)
+    values = adjusted(post, by)
+    if not values.attrs[ADJUSTED_FOR]:
+        return Alike(crude, crude, "")
+    return Alike(cover.apply(values), crude, held_in_words(card_of(post), values.attrs[ADJUSTED_FOR].split(", ")))
+
+
+def held_in_words(card: ModelCard, columns: Sequence[str]) -> str:
+    """
+    Name what was held equal.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+    columns : sequence of str
+        Columns that adjust.
+
+    Returns
+    -------
+    str
+        For example "age and sex".
+    """
+    names = [
+        dimension_label(name).removesuffix(" group") if name in card.dims else column_label(card.table, name)
+        for name in columns
+    ]
+    return listed(names) if names else ""

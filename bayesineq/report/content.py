@@ -15,9 +15,10 @@ from bayesineq.design.priors import Priors
 from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
+from bayesineq.posterior.inequality import inequality_of
 from bayesineq.posterior.population import card_of, population, priors_of, provenance
 from bayesineq.posterior.verdict import Verdict, verdict
-from bayesineq.report.alike import alike
+from bayesineq.report.alike import Alike, alike
 from bayesineq.report.checks import plot_calibration, plot_prior_posterior
 from bayesineq.report.disclosed import Cover
 from bayesineq.report.disclosed import cover as covered
@@ -162,25 +163,28 @@ def gather(
     sections: list[Section] = []
     measures: Table | None = None
     core20: Table | None = None
+    likes: dict[str, Alike] = {}
     for dim in sorted(
         (d for d in card.dims if d != place), key=lambda d: (d not in DEPRIVATION, d != ETHNICITY, card.dims.index(d))
     ):
-        crude = cover.values(dim)
-        like = alike(post, crude, dim, cover=cover)
+        like = alike(post, cover, dim)
         if dim in DEPRIVATION:
-            section = deprivation_section(frame, crude, like, dim)
-            if measures is None and like.values.sizes[dim] > 1:
-                measures = inequality_table(frame, like.values, dim, given=like.given)
-                core20 = core20_table(frame, like.values, dim, given=like.given)
+            measured = inequality_of(like.values, dim, prob, crude=like.crude) if like.values.sizes[dim] > 1 else None
+            section = deprivation_section(frame, like, dim, measured)
+            if measures is None and measured is not None:
+                measures = inequality_table(frame, like, dim, measured)
+                core20 = core20_table(frame, like, dim)
         else:
-            section = group_section(frame, crude, like, dim)
+            section = group_section(frame, like, dim)
+        likes[dim] = like
         sections.append(_with_withheld(section, cover, dim))
         # Older people are ill more often: that is no inequality, so age and sex keep to their own sections.
         if dim not in (AGE, SEX):
             answer.extend(section.statements)
     deprivation = next((d for d in DEPRIVATION if d in card.dims), None)
     if deprivation and ETHNICITY in card.dims:
-        sections.append(crossed_section(frame, ETHNICITY, deprivation))
+        like = alike(post, cover, [ETHNICITY, deprivation])
+        sections.append(crossed_section(frame, like, ETHNICITY, deprivation))
     if card.latent and has_imputations(post):
         sections.append(imputed_section(frame))
     if any(term.kind == "linear" for term in card.terms):
@@ -193,8 +197,9 @@ def gather(
     if place is not None and areas is not None:
         shapes = outline(areas, code=code)
         names = _names(areas, shapes)
-        section = map_section(frame, shapes, place, names)
-        found = explorer(frame, areas, names, code=code, parts=parts) if with_explorer else None
+        likes[place] = alike(post, cover, place)
+        section = map_section(frame, likes[place], shapes, place, names)
+        found = explorer(frame, likes, areas, names, code=code, parts=parts) if with_explorer else None
         unmapped = len(shapes) - len(post["posterior"][place])
         sections.append(_with_withheld(section, cover, place))
         answer.extend(section.statements)

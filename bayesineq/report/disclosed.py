@@ -91,10 +91,7 @@ class Cover:
             These groups were not covered.
         """
         wanted = (by,) if isinstance(by, str) else tuple(by)
-        found = next((level for level in self.draws if sorted(level) == sorted(wanted)), None)
-        if found is None:
-            raise PosteriorError(f"by={list(wanted)} is none of the tables that were covered: {list(self.draws)}")
-        return self.draws[found].transpose(*SAMPLE_DIMS, *wanted)
+        return self.draws[self._level(wanted)].transpose(*SAMPLE_DIMS, *wanted)
 
     def levels(self, dim: str) -> list[object]:
         """
@@ -113,26 +110,33 @@ class Cover:
         hidden = self.hidden[(dim,)]
         return list(hidden[dim].to_numpy()[hidden.to_numpy()])
 
-    def apply(self, values: xr.DataArray, dim: str) -> xr.DataArray:
+    def apply(self, values: xr.DataArray) -> xr.DataArray:
         """
-        Steady other draws of the groups of one dimension, such as rates at the same age.
+        Steady other draws of groups that were covered, such as rates at the same age.
 
         Parameters
         ----------
-        values : DataArray, dims (chain, draw, dim)
+        values : DataArray, dims (chain, draw, *by)
             Draws; levels may be fewer than those of the posterior.
-        dim : str
-            The dimension.
 
         Returns
         -------
         DataArray
-            Without levels that are withheld.
+            As `values` gives groups as they are: withheld groups are left out or missing alike. Over the rounded rate
+            of the group as it is they stand as the draws do over its rate, so that they tell of its count what that
+            tells, and no more.
         """
-        kept = ~self.hidden[(dim,)].sel({dim: values[dim]}).to_numpy()
-        people = self.people[(dim,)].sel({dim: values[dim]})
-        shown = _dressed(values, people, self.sizes[(dim,)].at(dim, values[dim]), self).isel({dim: kept})
-        return shown.assign_attrs(withheld=int((~kept).sum()))
+        wanted = tuple(str(dim) for dim in values.dims if dim not in SAMPLE_DIMS)
+        level, at = self._level(wanted), {dim: values[dim] for dim in wanted}
+        people, hidden = self.people[level].sel(at), self.hidden[level].sel(at).transpose(*wanted)
+        return _shown(_dressed(values, people, self.sizes[level].at(at), self, other=True), hidden, wanted)
+
+    def _level(self, wanted: Level) -> Level:
+        """The table that was covered with these dimensions, in whatever order."""
+        found = next((level for level in self.draws if sorted(level) == sorted(wanted)), None)
+        if found is None:
+            raise PosteriorError(f"by={list(wanted)} is none of the tables that were covered: {list(self.draws)}")
+        return found
 
 
 def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequence[str]] = ()) -> Cover:
@@ -195,16 +199,19 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
         hidden[level] = people[level].copy(data=mask.reshape(people[level].shape)).rename("hidden")
     whole = Cover(rule, outcome.weighs_people, counts, proportion, draws, people, sizes, hidden, audit)
     for level, values in given.items():
-        shown = _dressed(values, people[level], sizes[level], whole)
-        if len(level) == 1:
-            shown = shown.isel({level[0]: ~hidden[level].to_numpy()})
-        else:
-            shown = shown.where(~hidden[level])
-            # One stands for somebody: such a cell is drawn as withheld, and not as empty.
-            shown = shown.assign_coords({POPULATION: shown[POPULATION].where(~hidden[level], 1.0)})
-        shown.attrs["withheld"] = int(hidden[level].sum())
-        draws[level] = shown
+        draws[level] = _shown(_dressed(values, people[level], sizes[level], whole), hidden[level], level)
     return whole
+
+
+def _shown(values: xr.DataArray, hidden: xr.DataArray, level: Level) -> xr.DataArray:
+    """Leave out groups that are withheld; cells of a crossing are missing."""
+    if len(level) == 1:
+        shown = values.isel({level[0]: ~hidden.to_numpy()})
+    else:
+        shown = values.where(~hidden)
+        # One stands for somebody: such a cell is drawn as withheld, and not as empty.
+        shown = shown.assign_coords({POPULATION: shown[POPULATION].where(~hidden, 1.0)})
+    return shown.assign_attrs(withheld=int(hidden.sum()))
 
 
 _NOTHING: Final = pd.DataFrame(
@@ -255,9 +262,10 @@ def sizes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> Sizes:
     """
     outcome = card_of(post).outcome
     base = values[POPULATION].reset_coords(drop=True).astype(float)
+    own = (values.mean(SAMPLE_DIMS).drop_vars(POPULATION), values.std(SAMPLE_DIMS).drop_vars(POPULATION))
     offset = {"expected", "exposure"} & set(outcome.columns)
     if not offset or not outcome.counts_events:
-        return Sizes(base, True, None)
+        return Sizes(base, True, None, *own)
     if outcome.weighs_people:
         # Ratios are averaged over people here; events are ratios times what was expected, row by row.
         rows = population(post).assign(**{POPULATION: np.exp(post["constant_data"]["offset"].to_numpy())})
@@ -272,7 +280,7 @@ def sizes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> Sizes:
         if name is not None:
             known = classes[name].sel({dim: values[dim] for dim in level}).transpose(*level)
             known.attrs["threshold"] = classes.attrs["threshold"]
-    return Sizes(base, False, known)
+    return Sizes(base, False, known, *own)
 
 
 def few_of(known: NDArray[np.int8], events: NDArray[np.float64], kept: int, rule: Rule) -> Mask:
@@ -319,8 +327,10 @@ def _table(
     return pd.DataFrame(columns | counted, index=range(len(at))), at
 
 
-def _dressed(values: xr.DataArray, people: xr.DataArray, sizes: Sizes, whole: Cover) -> xr.DataArray:
-    """Steadied draws with rounded people."""
+def _dressed(
+    values: xr.DataArray, people: xr.DataArray, sizes: Sizes, whole: Cover, *, other: bool = False
+) -> xr.DataArray:
+    """Steadied draws, of groups as they are or of another rate of theirs, with rounded people."""
     dims = [str(dim) for dim in values.dims if dim not in SAMPLE_DIMS]
     ordered = values.transpose(*SAMPLE_DIMS, *dims)
     weight = people.transpose(*dims).to_numpy().astype(np.float64)
@@ -329,6 +339,7 @@ def _dressed(values: xr.DataArray, people: xr.DataArray, sizes: Sizes, whole: Co
         flat = ordered.to_numpy().reshape(-1, size.size).astype(np.float64)
         held = np.flatnonzero(np.isfinite(flat).all(axis=0))
         known = None if sizes.known is None else sizes.known.transpose(*dims).to_numpy().ravel()[held]
+        rate, spread = (array.transpose(*dims).to_numpy().ravel()[held] for array in (sizes.rate, sizes.spread))
         moved = flat.copy()
         moved[:, held] = steady(
             flat[:, held],
@@ -337,6 +348,7 @@ def _dressed(values: xr.DataArray, people: xr.DataArray, sizes: Sizes, whole: Co
             proportion=whole.proportion,
             are_people=sizes.are_people,
             known=known,
+            own=(rate, spread) if other else None,
         )
         ordered = ordered.copy(data=moved.reshape(ordered.shape))
     people_too = whole.rule.base > 1 and values.attrs.get("weights") not in {"expected", "exposure"}

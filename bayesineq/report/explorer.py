@@ -16,11 +16,11 @@ import xarray as xr
 from bayesineq.dims import AREA
 from bayesineq.errors import BayesineqError
 from bayesineq.posterior.population import population
-from bayesineq.report.alike import alike
+from bayesineq.report.alike import Alike
 from bayesineq.report.explorer_areas import Scale, part_shapes, part_values, shared_scale, view
-from bayesineq.report.groups import group_table
-from bayesineq.report.labels import DEPRIVATION, dimension_label
-from bayesineq.report.numbers import decimals, with_unit
+from bayesineq.report.explorer_groups import group_records
+from bayesineq.report.labels import DEPRIVATION
+from bayesineq.report.numbers import with_unit
 from bayesineq.report.outline import outline
 from bayesineq.report.parts import Frame
 from bayesineq.report.style import EXCEEDANCE, EXCEEDANCE_EDGES, INK, MISSING, PICKED, QUIET, SEQUENTIAL, direction
@@ -55,6 +55,8 @@ class Explorer:
         Threshold at which the explorer opens: the one nearest the average.
     legends : mapping of str to tuple of (str, str)
         By what is shown: colour and label of each class.
+    held : str
+        What is held equal between areas, in words; empty for nothing.
     """
 
     data: str
@@ -65,10 +67,12 @@ class Explorer:
     thresholds: tuple[str, ...]
     start: int
     legends: Mapping[str, tuple[tuple[str, str], ...]]
+    held: str = ""
 
 
 def explorer(
     frame: Frame,
+    likes: Mapping[str, Alike],
     areas: gpd.GeoDataFrame,
     names: Mapping[str, str],
     *,
@@ -82,6 +86,8 @@ def explorer(
     ----------
     frame : Frame
         The posterior and how it is shown; its card has areas.
+    likes : mapping of str to Alike
+        By dimension, areas among them: outcome of each group, as it is compared and as it is.
     areas : GeoDataFrame
         Boundaries keyed by code.
     names : mapping of str to str
@@ -104,8 +110,7 @@ def explorer(
     """
     if frame.place is None:
         raise BayesineqError(f"card {frame.card.name!r} has no areas, so there is nothing to explore on a map")
-    values = frame.cover.values(frame.place).rename({frame.place: AREA} if frame.place != AREA else {})
-    found = explorer_data(frame, values, areas, names, code=code, parts=parts)
+    found = explorer_data(frame, likes, areas, names, code=code, parts=parts)
     specs = {"map": map_spec(), "groups": group_spec()}
     text = json.dumps({**found, "specs": specs}, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     # Inside a page, these three could end the block that holds the data.
@@ -118,6 +123,7 @@ def explorer(
         dims=tuple({g["dim"]: g["named"] for g in found["groups"]}.items()),
         thresholds=tuple(found["thresholds"]),
         start=found["start"],
+        held=found["held"],
         legends={
             **{name: tuple(classes) for name, classes in found["legends"].items()},
             "probability": tuple(
@@ -129,7 +135,7 @@ def explorer(
 
 def explorer_data(
     frame: Frame,
-    values: xr.DataArray,
+    likes: Mapping[str, Alike],
     areas: gpd.GeoDataFrame,
     names: Mapping[str, str],
     *,
@@ -142,9 +148,9 @@ def explorer_data(
     Parameters
     ----------
     frame : Frame
-        The posterior and how it is shown.
-    values : DataArray, dims (chain, draw, area)
-        Outcome of each area, with `population`.
+        The posterior and how it is shown; its card has areas.
+    likes : mapping of str to Alike
+        As in `explorer`.
     areas : GeoDataFrame
         Boundaries keyed by code.
     names : mapping of str to str
@@ -164,8 +170,12 @@ def explorer_data(
     BayesineqError
         If a map would hold more than 8,000 areas, or the boundaries have no such column of parts.
     """
+    place = str(frame.place)
+    like, renamed = likes[place], {place: AREA} if place != AREA else {}
+    values = like.values.rename(renamed)
+    crude = like.crude.rename(renamed) if like.is_adjusted else None
     scale, unit, outcome = shared_scale(frame, values), frame.unit, frame.card.outcome
-    views, of_parts = _views(frame, scale, values, areas, names, code, parts)
+    views, of_parts = _views(frame, scale, (values, crude), areas, names, code, parts)
     legends = {"estimate": _legend(frame, scale)}
     if of_parts is not None:
         legends["parts"] = _legend(frame, of_parts)
@@ -175,7 +185,8 @@ def explorer_data(
         "start": scale.start,
         "places": scale.places,
         "suffix": unit.suffix,
-        "groups": _groups(frame),
+        "held": like.held,
+        "groups": group_records(frame, likes),
         "legends": legends,
         "palette": {
             **{name: [colour for colour, _ in classes] for name, classes in legends.items()},
@@ -194,18 +205,19 @@ def explorer_data(
 def _views(
     frame: Frame,
     scale: Scale,
-    values: xr.DataArray,
+    both: tuple[xr.DataArray, xr.DataArray | None],
     areas: gpd.GeoDataFrame,
     names: Mapping[str, str],
     code: str | None,
     parts: str | None,
 ) -> tuple[list[dict[str, Any]], Scale | None]:
     """Every map, and the classes of colour of the one of all parts: parts differ far less than areas."""
+    values, crude = both
     levels = _deprivation(frame)
     if parts is None:
         _check_size(len(areas), "all areas on one map")
         shapes = outline(areas, code=code)
-        return [view(frame, scale, values, shapes, name="", names=names, levels=levels)], None
+        return [view(frame, scale, values, crude, shapes, name="", names=names, levels=levels)], None
     if parts not in areas.columns:
         raise BayesineqError(
             f"parts={parts!r} is no column of the boundaries, which have {', '.join(map(str, areas.columns))}; join a "
@@ -215,16 +227,19 @@ def _views(
     part_of = areas[parts].set_axis(whole.codes)
     melted = part_shapes(whole, part_of)
     by_part = part_values(values, part_of)
+    crude_by_part = None if crude is None else part_values(crude, part_of)
     of_parts = replace(scale, edges=shared_scale(frame, by_part).edges)
-    made = [view(frame, of_parts, by_part, melted, name=f"all {len(melted)} parts", names={}, levels={})]
+    whole_name = f"all {len(melted)} parts"
+    made = [view(frame, of_parts, by_part, crude_by_part, melted, name=whole_name, names={}, levels={})]
     held = values[AREA].to_numpy().astype(str)
     for name in melted.codes.tolist():
         inside = (part_of == name).to_numpy()
         _check_size(int(inside.sum()), name)
         # Details that nobody sees on a map of everything are seen on a map of one part.
         shapes = outline(areas[inside], code=code)
-        own = values.isel({AREA: np.isin(held, shapes.codes)})
-        made.append(view(frame, scale, own, shapes, name=name, names=names, levels=levels))
+        mine = {AREA: np.isin(held, shapes.codes)}
+        own, beside = values.isel(mine), None if crude is None else crude.isel(mine)
+        made.append(view(frame, scale, own, beside, shapes, name=name, names=names, levels=levels))
     return made, of_parts
 
 
@@ -355,34 +370,3 @@ def _deprivation(frame: Frame) -> dict[str, str]:
     rows = population(frame.post)[[frame.place, dim]].drop_duplicates()
     single = rows[~rows[frame.place].duplicated(keep=False)]
     return {str(code): str(level) for code, level in zip(single[frame.place], single[dim], strict=True)}
-
-
-def _groups(frame: Frame) -> list[dict[str, Any]]:
-    records = []
-    dims = sorted((d for d in frame.card.dims if d != frame.place), key=lambda d: d not in DEPRIVATION)
-    for dim in dims:
-        like = alike(frame.post, frame.cover.values(dim), dim, cover=frame.cover)
-        if not like.values.sizes[dim]:
-            continue
-        table = group_table(
-            like.values, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts
-        )
-        kept = table[~table["hidden"]]
-        places = decimals([float(v) * frame.unit.factor for v in kept["upper"]])
-        for order, (level, label, mean, lower, upper) in enumerate(
-            zip(*(kept[c].tolist() for c in ("level", "label", "mean", "lower", "upper")), strict=True)
-        ):
-            words = [with_unit(v, frame.unit, places=places) for v in (mean, lower, upper)]
-            numbers = [float(f"{v * frame.unit.factor:.6g}") for v in (mean, lower, upper)]
-            records.append(
-                {
-                    "dim": dim,
-                    "named": f"{dimension_label(dim)}{like.given}",
-                    "level": str(level),
-                    "label": label,
-                    "order": order,
-                    **dict(zip(("mean", "lower", "upper"), numbers, strict=True)),
-                    "said": f"{words[0]} ({words[1]} to {words[2]})",
-                }
-            )
-    return records

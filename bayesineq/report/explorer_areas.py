@@ -76,6 +76,7 @@ def view(
     frame: Frame,
     scale: Scale,
     values: xr.DataArray,
+    crude: xr.DataArray | None,
     shapes: Outline,
     *,
     name: str,
@@ -92,7 +93,9 @@ def view(
     scale : Scale
         Thresholds and classes.
     values : DataArray, dims (chain, draw, area)
-        Outcome of each area, with `population`.
+        Outcome of each area as it is compared, with `population`.
+    crude : DataArray, dims (chain, draw, area), or None
+        Outcome of each area as it is, where that is another.
     shapes : Outline
         Boundaries of the view; an area without values has no estimate.
     name : str
@@ -104,14 +107,16 @@ def view(
     -------
     dict
         `name`, `code`, `named`, `level`, `estimate` (mean, lower and upper as they are printed; None where there is
-        no estimate or it may not be shown), `tone` (class of colour), `above` (per cent of draws above each
+        no estimate or it may not be shown), `crude` (the same of areas as they are, where that is another), `tone`
+        (class of colour), `above` (per cent of draws above each
         threshold) and `shape` (see `rings`): lists in the order of `shapes`.
     """
     table, shown = _summary(frame, values)
     draws = values.transpose(*SAMPLE_DIMS, AREA).to_numpy().reshape(-1, len(table))
     above = np.stack([(draws > cut).mean(axis=0) for cut in scale.cuts], axis=1)
     classes: Classes = fixed_classes(table["mean"].to_numpy(), scale.edges)
-    printed = (table[["mean", "lower", "upper"]].to_numpy() * frame.unit.factor).round(scale.places)
+    printed = _printed(frame, scale, table)
+    beside = None if crude is None else _printed(frame, scale, area_table(crude, prob=frame.prob).loc[table.index])
     position = {str(code): k for k, code in enumerate(table.index)}
     held = [position.get(code, -1) for code in shapes.codes.tolist()]
     held = [k if k >= 0 and shown[k] else -1 for k in held]
@@ -121,6 +126,7 @@ def view(
         "named": [names.get(code, code) for code in shapes.codes.tolist()],
         "level": [levels.get(code, "") for code in shapes.codes.tolist()],
         "estimate": [printed[k].tolist() if k >= 0 else None for k in held],
+        **({} if beside is None else {"crude": [beside[k].tolist() if k >= 0 else None for k in held]}),
         "tone": [int(classes.member[k]) if k >= 0 else -1 for k in held],
         "above": [np.rint(100 * above[k]).astype(int).tolist() if k >= 0 else None for k in held],
         "shape": rings(shapes.shapes),
@@ -239,6 +245,11 @@ def rings(shapes: NDArray[np.object_]) -> list[list[list[list[int]]]]:
         by_polygon[polygon].append(flat[begin : ends[line]])
         begin = ends[line]
     return found
+
+
+def _printed(frame: Frame, scale: Scale, table: pd.DataFrame) -> NDArray[np.float64]:
+    """Mean, lower and upper end of each area in digits as they are shown."""
+    return np.asarray((table[["mean", "lower", "upper"]].to_numpy() * frame.unit.factor).round(scale.places))
 
 
 def _summary(frame: Frame, values: xr.DataArray) -> tuple[pd.DataFrame, NDArray[np.bool_]]:

@@ -14,13 +14,18 @@ from numpy.typing import NDArray
 from bayesineq.decisions.local import local_risk
 from bayesineq.design.card import ModelCard
 from bayesineq.design.events import NO_EVENTS
-from bayesineq.dims import AREA, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import AREA, CHAIN, CI_PROB, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import DisclosureError, PosteriorError
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.inequality import inequality_of
+from bayesineq.posterior.lift import in_rank_order
 from bayesineq.posterior.population import card_of
 from bayesineq.posterior.summarise import draws_of, summarise, variables
+from bayesineq.report.alike import Alike, alike
+from bayesineq.report.contrasts import ends_compared
 from bayesineq.report.disclosed import cover, few_of, sizes_of
+from bayesineq.report.labels import ends_in_words, level_labels
+from bayesineq.report.numbers import unit_of
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
 from bayesineq.tables.suppression import AUDIT, SMALL
 
@@ -48,8 +53,8 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
     Returns
     -------
     (DataFrame, DataFrame)
-        As of `inequality`, with a row without numbers for each group that is withheld, and measures over the others;
-        and the audit.
+        As of `inequality`, adjusted and crude, with a row without numbers for each group that is withheld, and measures
+        over the others; and the audit. Attribute `words` of the table: what it says, a sentence each.
 
     Raises
     ------
@@ -61,15 +66,40 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
     if by not in card_of(post).dims:
         raise PosteriorError(f"by={by!r} is no dimension of the card; it has {list(card_of(post).dims)}")
     whole = cover(post, rule)
-    values = whole.values(by)
-    if values.sizes[by] < 2:
-        raise DisclosureError(f"{values.sizes[by]} groups of {by!r} may be shown under the rule: {rule}")
-    table = inequality_of(values, by)
+    like = alike(post, whole, by)
+    if like.values.sizes[by] < 2:
+        raise DisclosureError(f"{like.values.sizes[by]} groups of {by!r} may be shown under the rule: {rule}")
+    table = inequality_of(like.values, by, crude=like.crude)
+    table.attrs["words"] = _said(card_of(post), like, by, table)
     lost = pd.DataFrame({"parameter": [f"{by}[{level}]" for level in whole.levels(by)]})
     if len(lost):
         said, table = table.attrs, pd.concat([table, lost], ignore_index=True)
         table.attrs |= said
     return table, whole.audit
+
+
+def _said(card: ModelCard, like: Alike, by: str, table: pd.DataFrame) -> list[str]:
+    """What a table of measures says: what is held equal, and who is compared with whom."""
+    first = (
+        f"Adjusted (mean to p_above): every group with everybody's {like.held}. Crude (crude_...): groups as they are."
+        if like.is_adjusted
+        else f"Nothing is held equal: card {card.name!r} has nothing that adjusts beside {by!r}. Values are crude."
+    )
+    if "difference" not in set(table["parameter"]):
+        return [first]
+    levels = in_rank_order(like.values, by)[by].to_numpy()
+    start, end = ends_in_words(by, level_labels(by, [levels[0], *levels[1:]]))
+    said = ends_compared(
+        table,
+        first=start,
+        last=end,
+        outcome=f"{card.outcome.name}{like.given}",
+        unit=unit_of(card.outcome, float(like.values.mean())),
+        more_is=card.outcome.more_is,
+        level=f"{100 * CI_PROB:.0f}%",
+        n_draw=like.values.sizes[CHAIN] * like.values.sizes[DRAW],
+    )
+    return [first, *(statement.text for statement in said)]
 
 
 def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.dims import AGE, AREA, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import AGE, AREA, CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.posterior.expected import contribution
 from bayesineq.posterior.lift import in_rank_order
+from bayesineq.posterior.summarise import by_level
 from bayesineq.report.alike import Alike
 from bayesineq.report.areas import area_table
+from bayesineq.report.contrasts import ends_compared
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.forest import RATIO_NAMES, association_table, covariate_label, plot_associations, plot_forest
 from bayesineq.report.gradient import plot_gradient
@@ -22,17 +24,18 @@ from bayesineq.report.heat import plot_heat
 from bayesineq.report.hexagons import hexagons
 from bayesineq.report.labels import dimension_label, ends_in_words
 from bayesineq.report.maps import draw_map
+from bayesineq.report.measured import estimate_headers
 from bayesineq.report.numbers import PLAIN, Unit, decimals, estimate, percent, write
 from bayesineq.report.outline import Outline
 from bayesineq.report.parts import Frame, Row, Section, Table
-from bayesineq.report.words import SURE, Statement, association, compare, groups, places, relative, sentence
+from bayesineq.report.words import SURE, Statement, association, groups, places, sentence
 from bayesineq.tables.disclosure import SUPPRESSED
 
 _LISTED_AREAS: Final = 15
 _TABLED_AREAS: Final = 1_000
 
 
-def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> Section:
+def deprivation_section(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame | None) -> Section:
     """
     Groups in order of deprivation: words, table and gradient.
 
@@ -40,20 +43,20 @@ def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str
     ----------
     frame : Frame
         The posterior and how it is shown.
-    crude : DataArray, dims (chain, draw, dim)
-        Outcome of each group as it is.
     like : Alike
-        Outcome of each group as it is compared.
+        Outcome of each group, as it is compared and as it is.
     dim : str
         The dimension.
+    measured : DataFrame or None
+        As `inequality_of` gives it of these values; None where fewer than two groups may be shown.
 
     Returns
     -------
     Section
         With the difference and the ratio of the two ends.
     """
-    outcome, unit = frame.card.outcome, frame.unit
-    ordered = in_rank_order(crude, dim)
+    outcome = frame.card.outcome
+    ordered = in_rank_order(like.crude, dim)
     table = _groups(frame, ordered, dim)
     if not ordered.sizes[dim]:
         return _nothing(dim)
@@ -62,23 +65,20 @@ def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str
     shown = ~table["hidden"].to_numpy()
     if len(table) > 1 and not (shown[0] and shown[-1]):
         said = (Statement("The groups at the ends are too small to be compared.", False, 0.5),)
-    elif len(table) > 1:
+    elif measured is not None:
         first, last = ends_in_words(dim, list(table["label"]))
-        compared = in_rank_order(like.values, dim)
-        top, bottom = (compared.isel({dim: k}).drop_vars(dim) for k in (0, -1))
-        gap = compare(
-            top - bottom,
+        said = ends_compared(
+            measured,
             first=first,
-            second=last,
+            last=last,
             outcome=named,
-            unit=unit,
+            unit=frame.unit,
             more_is=outcome.more_is,
-            prob=frame.prob,
+            level=frame.level,
+            n_draw=like.values.sizes[CHAIN] * like.values.sizes[DRAW],
         )
-        said = (gap,)
-        if frame.counts:
-            said = (gap, relative(top / bottom, first=first, second=last, prob=frame.prob))
-    shown_as: dict[str, Any] = {"labels": frame.labels, "prob": frame.prob, "outcome": named, "unit": unit}
+        said = said if frame.counts else said[:1]
+    shown_as: dict[str, Any] = {"labels": frame.labels, "prob": frame.prob, "outcome": named, "unit": frame.unit}
     shown_as["more_is"] = outcome.more_is
     # Through fewer than three groups no line is drawn that says more than they do.
     chart = (
@@ -89,7 +89,7 @@ def deprivation_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str
     return Section(f"By {dimension_label(dim)}", said, (_printed(frame, ordered, like, dim, table),), (chart,))
 
 
-def group_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> Section:
+def group_section(frame: Frame, like: Alike, dim: str) -> Section:
     """
     Groups of people, ordered or not: words, table and forest plot.
 
@@ -97,10 +97,8 @@ def group_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> S
     ----------
     frame : Frame
         The posterior and how it is shown.
-    crude : DataArray, dims (chain, draw, dim)
-        Outcome of each group as it is.
     like : Alike
-        Outcome of each group as it is compared.
+        Outcome of each group, as it is compared and as it is.
     dim : str
         The dimension.
 
@@ -109,7 +107,7 @@ def group_section(frame: Frame, crude: xr.DataArray, like: Alike, dim: str) -> S
     Section
         A level that says "unknown" is shown and never compared.
     """
-    outcome = frame.card.outcome
+    outcome, crude = frame.card.outcome, like.crude
     table = _groups(frame, crude, dim)
     if not crude.sizes[dim]:
         return _nothing(dim)
@@ -156,7 +154,7 @@ def _nothing(dim: str) -> Section:
 
 
 def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd.DataFrame) -> Table:
-    """A row a group: size, estimate, the same held equal, difference and ratio to the average of known groups."""
+    """A row a group: size, adjusted and crude estimate, difference and ratio to the average of known groups."""
     place = like.position(dim, table["level"].tolist())
     flat_draws = like.values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, like.values.sizes[dim])
     known = ~table["unknown"].to_numpy() & (place >= 0)
@@ -170,18 +168,19 @@ def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd
     for k, (label, size, share, mean, lower, upper, hidden) in enumerate(
         zip(*(table[c] for c in ("label", POPULATION, "share", "mean", "lower", "upper", "hidden")), strict=True)
     ):
-        width = 7 if like.is_standardised else 6
+        width = 7 if like.is_adjusted else 6
         if hidden:
             rows.append((label, *[SUPPRESSED] * width))
             continue
         cells = [label, frame.size(size), f"{100 * share:.1f}%"]
-        cells.append(estimate(mean, lower, upper, unit, places=places))
+        crude_cell = estimate(mean, lower, upper, unit, places=places)
         if place[k] < 0:
-            rows.append((*cells, *["not defined"] * 4))
+            rows.append((*cells, *["not defined"] * (width - 2)))
             continue
         draws = flat_draws[:, place[k]]
-        if like.is_standardised:
+        if like.is_adjusted:
             cells.append(estimate(float(draws.mean()), *ends(draws, frame.prob), unit, places=places))
+        cells.append(crude_cell)
         if not known[k]:
             rows.append((*cells, *["not compared"] * 3))
             continue
@@ -197,11 +196,7 @@ def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd
         sentence(dimension_label(dim)),
         sentence(frame.size_name),
         "Share",
-        f"Estimate ({frame.level} interval)",
-    )
-    header = (*header, sentence(like.given.strip())) if like.is_standardised else header
-    header = (
-        *header,
+        *estimate_headers(frame, like),
         f"Difference from average{f', {words}' if words else ''}",
         "Ratio to average",
         "Probability of being above average",
@@ -209,7 +204,7 @@ def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd
     return Table(sentence(f"{frame.card.outcome.name} by {dimension_label(dim)}"), header, tuple(rows))
 
 
-def crossed_section(frame: Frame, rows: str, columns: str) -> Section:
+def crossed_section(frame: Frame, like: Alike, rows: str, columns: str) -> Section:
     """
     Two dimensions together: a heat table and its numbers.
 
@@ -217,6 +212,8 @@ def crossed_section(frame: Frame, rows: str, columns: str) -> Section:
     ----------
     frame : Frame
         The posterior and how it is shown.
+    like : Alike
+        Outcome of each cell, as it is compared and as it is.
     rows, columns : str
         The two dimensions.
 
@@ -225,31 +222,35 @@ def crossed_section(frame: Frame, rows: str, columns: str) -> Section:
     Section
         Without statements: so many cells would make a claim by chance.
     """
-    values = frame.cover.values([rows, columns])
     outcome, prob, unit = frame.card.outcome, frame.prob, frame.unit
+    named = f"{outcome.name}{like.given}"
     chart = plot_heat(
-        values,
+        like.values,
         rows,
         columns,
         labels=frame.labels,
         prob=prob,
         rule=frame.rule,
         counts=frame.counts,
-        outcome=outcome.name,
+        outcome=named,
         unit=unit,
         more_is=outcome.more_is,
     )
     cells = [chart.table[name].tolist() for name in ("row", "column", "mean", "lower", "upper")]
     places = decimals([v * unit.factor for v in cells[2]])
+    crude: list[Row] = [()] * len(cells[0])
+    if like.is_adjusted:
+        own = by_level(like.crude, prob).set_index([rows, columns])
+        own = own.loc[list(zip(chart.table[rows], chart.table[columns], strict=True))]
+        numbers = (own[name].tolist() for name in ("mean", "lower", "upper"))
+        crude = [(estimate(m, low, high, unit, places=places),) for m, low, high in zip(*numbers, strict=True)]
     printed = tuple(
-        (row, column, estimate(mean, lower, upper, unit, places=places))
-        for row, column, mean, lower, upper in zip(*cells, strict=True)
+        (row, column, estimate(mean, lower, upper, unit, places=places), *beside)
+        for row, column, mean, lower, upper, beside in zip(*cells, crude, strict=True)
     )
     title = f"{dimension_label(rows)} and {dimension_label(columns)}"
-    header = (sentence(dimension_label(rows)), sentence(dimension_label(columns)), f"Estimate ({frame.level} interval)")
-    return Section(
-        f"By {title} together", (), (Table(sentence(f"{outcome.name} by {title}"), header, printed),), (chart,)
-    )
+    header = (sentence(dimension_label(rows)), sentence(dimension_label(columns)), *estimate_headers(frame, like))
+    return Section(f"By {title} together", (), (Table(sentence(f"{named} by {title}"), header, printed),), (chart,))
 
 
 def association_section(frame: Frame) -> Section:
@@ -288,7 +289,7 @@ def association_section(frame: Frame) -> Section:
     return Section("Other characteristics", tuple(said), (Table(caption, header, tuple(rows)),), (chart,))
 
 
-def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, str]) -> Section:
+def map_section(frame: Frame, like: Alike, shapes: Outline, place: str, names: Mapping[str, str]) -> Section:
     """
     Areas: words, maps of the estimate, of exceedance and of uncertainty, and tables.
 
@@ -296,6 +297,8 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
     ----------
     frame : Frame
         The posterior and how it is shown.
+    like : Alike
+        Outcome of each area, as it is compared and as it is.
     shapes : Outline
         Boundaries.
     place : str
@@ -309,7 +312,8 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
         With the areas that are worse than the average with a probability of 95% or more.
     """
     card = frame.card
-    values = frame.cover.values(place).rename({place: AREA} if place != AREA else {})
+    renamed = {place: AREA} if place != AREA else {}
+    values, named = like.values.rename(renamed), f"{card.outcome.name}{like.given}"
     table = area_table(values, prob=frame.prob)
     withheld = len(frame.cover.levels(place))
     charts = tuple(
@@ -318,7 +322,7 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
             shapes,
             statistic=statistic,
             prob=frame.prob,
-            outcome=card.outcome.name,
+            outcome=named,
             unit=frame.unit,
             more_is=card.outcome.more_is,
             withheld=withheld,
@@ -330,7 +334,7 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
         hexagons(shapes),
         statistic="exceedance",
         prob=frame.prob,
-        outcome=card.outcome.name,
+        outcome=named,
         unit=frame.unit,
         more_is=card.outcome.more_is,
         withheld=withheld,
@@ -339,38 +343,46 @@ def map_section(frame: Frame, shapes: Outline, place: str, names: Mapping[str, s
     gone = pd.Index([str(code) for code in frame.cover.levels(place)], name=AREA)
     table = table.reindex(table.index.union(gone))
     table["hidden"] = table["hidden"].fillna(True).astype(bool)
-    said = (places(table["exceedance"], outcome=card.outcome.name, withheld=withheld),)
+    if like.is_adjusted:
+        own = area_table(like.crude.rename(renamed), prob=frame.prob)[["mean", "lower", "upper"]]
+        table = table.join(own.add_prefix("crude_"))
+    said = (places(table["exceedance"], outcome=named, withheld=withheld),)
     draws = values.sizes["chain"] * values.sizes["draw"]
-    return Section("Where", said, _area_tables(frame, table, names, draws), (*charts[:2], hexagonal, charts[2]))
+    return Section("Where", said, _area_tables(frame, like, table, names, draws), (*charts[:2], hexagonal, charts[2]))
 
 
-def _area_tables(frame: Frame, table: pd.DataFrame, names: Mapping[str, str], draws: int) -> tuple[Table, ...]:
+def _area_tables(
+    frame: Frame, like: Alike, table: pd.DataFrame, names: Mapping[str, str], draws: int
+) -> tuple[Table, ...]:
     more = frame.card.outcome.more_is == "worse"
     worst = table[(table["exceedance"] >= SURE) if more else (table["exceedance"] <= 1.0 - SURE)]
     worst = worst.sort_values("mean", ascending=not more).head(_LISTED_AREAS)
     header: Row = ("Area", "Name") if names else ("Area",)
-    header = (*header, f"Estimate ({frame.level} interval)", "Probability of being above average")
+    header = (*header, *estimate_headers(frame, like), "Probability of being above average")
     places = decimals([float(v) * frame.unit.factor for v in table["mean"].dropna()])
+    shown = ("", "crude_") if like.is_adjusted else ("",)
 
     def rows(part: pd.DataFrame) -> tuple[Row, ...]:
-        columns = (part[c].tolist() for c in ("mean", "lower", "upper", "exceedance", "hidden"))
         made = []
-        for code, mean, lower, upper, above, hidden in zip(part.index, *columns, strict=True):
-            named = (str(code), names.get(str(code), "")) if names else (str(code),)
-            value = (estimate(mean, lower, upper, frame.unit, places=places), percent(above, draws))
-            made.append((*named, *((SUPPRESSED, SUPPRESSED) if hidden else value)))
+        for code, row in zip(part.index, part.to_dict("records"), strict=True):
+            cells = [str(code), *((names.get(str(code), ""),) if names else ())]
+            for prefix in shown:
+                mean, lower, upper = (float(row[f"{prefix}{part}"]) for part in ("mean", "lower", "upper"))
+                shown_value = estimate(mean, lower, upper, frame.unit, places=places)
+                cells.append(SUPPRESSED if row["hidden"] else shown_value)
+            made.append((*cells, SUPPRESSED if row["hidden"] else percent(row["exceedance"], draws)))
         return tuple(made)
 
     made = []
     if len(worst):
         made.append(
             Table(
-                f"Areas that are worse than the average with a probability of 95% or more: the {len(worst)} with the "
-                f"{'highest' if more else 'lowest'} estimates",
+                f"Areas that are worse than the average{like.given} with a probability of 95% or more: the "
+                f"{len(worst)} with the {'highest' if more else 'lowest'} estimates",
                 header,
                 rows(worst),
             )
         )
     if len(table) <= _TABLED_AREAS:
-        made.append(Table("All areas", header, rows(table.sort_index())))
+        made.append(Table(f"All areas{',' if like.given else ''}{like.given}", header, rows(table.sort_index())))
     return tuple(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,16 +33,21 @@ class Sizes:
         Whether they count people, and so are rounded where they are shown.
     known : DataArray or None
         NO_EVENTS, SOME_EVENTS or MORE_EVENTS, as observed, see `few_events`; None where events follow from the rates.
+    rate, spread : DataArray
+        Mean and standard deviation of the draws of each group as it is, before any rounding; not for publication.
     """
 
     base: xr.DataArray
     are_people: bool
     known: xr.DataArray | None
+    rate: xr.DataArray
+    spread: xr.DataArray
 
-    def at(self, dim: str, levels: xr.DataArray) -> Sizes:
-        """Those of some levels of a dimension."""
-        known = None if self.known is None else self.known.sel({dim: levels})
-        return Sizes(self.base.sel({dim: levels}), self.are_people, known)
+    def at(self, levels: Mapping[str, xr.DataArray]) -> Sizes:
+        """Those of some levels of each dimension."""
+        known = None if self.known is None else self.known.sel(levels)
+        base, rate, spread = (array.sel(levels) for array in (self.base, self.rate, self.spread))
+        return Sizes(base, self.are_people, known, rate, spread)
 
 
 def steady(
@@ -52,6 +58,7 @@ def steady(
     proportion: bool,
     are_people: bool = True,
     known: NDArray[np.int8] | None = None,
+    own: tuple[Float, Float] | None = None,
 ) -> Float:
     r"""
     Draws of rates from which a count is told no closer than the rounded count tells it.
@@ -70,6 +77,9 @@ def steady(
         Whether denominators count people and are rounded too; expected events and exposure are not.
     known : ndarray of int8, shape (n_group,), optional
         NO_EVENTS or MORE_EVENTS, where that was observed.
+    own : (ndarray, ndarray), shape (n_group,), optional
+        Mean and standard deviation of the rate of each group as it is, where the draws are of another one, such as
+        that at everybody's age.
 
     Returns
     -------
@@ -88,22 +98,32 @@ def steady(
     Where it is known what was observed, y is rounded to a multiple of the base times c, to one part in ten upwards:
     under a gamma prior one event more moves y by c, so that the observed count is told no closer than its rounding.
     Where there were no events, which may be told, draws stay as they are.
+
+    Of a rate q that is not the group's own, y and c are those of its own rate r, and the mean becomes
+    :math:`(q/r)\,y'/N'`, with :math:`q/r` to a tenth of a step of the rounded count: one event more or less does less
+    to that quotient. Whoever knows the quotient finds the rounded count, and no more.
     """
     if rule.base == 1 or not draws.shape[1]:
         return draws
-    mean = draws.mean(axis=0)
-    flip = proportion & (mean > 0.5)
+    mean, spread = draws.mean(axis=0), draws.std(axis=0)
+    rate, width = (mean, spread) if own is None else own
+    flip = proportion & (rate > 0.5)
     side = np.where(flip, 1.0 - draws, draws)
-    middle, spread = np.where(flip, 1.0 - mean, mean), side.std(axis=0)
+    middle, base = np.where(flip, 1.0 - mean, mean), np.where(flip, 1.0 - rate, rate)
     # Draws that are all alike have no shape to keep, only the dust of arithmetic.
     spread = np.where(spread > 1e-9 * middle, spread, 0.0)
-    count = middle * people
+    width = np.where(width > 1e-9 * base, width, 0.0)
+    count = base * people
     with np.errstate(divide="ignore", invalid="ignore"):
-        noise = np.where((spread > 0) & (count > 0), (spread / middle) ** 2 * count, 1.0)
+        noise = np.where((width > 0) & (count > 0), (width / base) ** 2 * count, 1.0)
         pooled = 1.0 if known is None else _RATIO ** np.ceil(np.log(np.clip(noise, _LEAST, 1.0)) / np.log(_RATIO))
         unit = rule.base * pooled
         events = np.maximum(np.floor(count / unit + 0.5) * unit, unit)
         target = events / (np.maximum(rounded(people, rule), rule.base) if are_people else people)
+        if own is not None:
+            step = unit / 10.0 / events
+            target = target * np.exp(np.round(np.log(middle / base) / step) * step)
+            noise = np.where((spread > 0) & (count > 0), (spread / middle) ** 2 * count, 1.0)
         noise = _RATIO ** np.round(np.log(noise) / np.log(_RATIO))
         wide = target * np.sqrt(noise / events)
         z = np.where(spread > 0, (side - middle) / spread, 0.0)

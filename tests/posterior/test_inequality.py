@@ -8,12 +8,13 @@ import pytest
 from bayesineq.errors import DesignError
 from bayesineq.measures.simple import range_ratio
 from bayesineq.measures.slope import sii
+from bayesineq.posterior.adjusted import adjusted
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.inequality import inequality, inequality_of
 
 
 def test_ordered_groups(post):
-    table = inequality(post, "imd_decile", prob=0.8).set_index("parameter")
+    table = inequality(post, "imd_decile", prob=0.8, adjust=False).set_index("parameter")
     assert table.index.tolist() == [f"imd_decile[{d}]" for d in range(1, 6)] + ["difference", "ratio", "sii", "rii"]
     values = expected(post, by="imd_decile")
     slope = sii(values.to_numpy().reshape(10, 5), values["population"].to_numpy())
@@ -25,8 +26,45 @@ def test_ordered_groups(post):
     assert table.loc["imd_decile[2]", "mean"] == pytest.approx(float(values.sel(imd_decile=2).mean()), rel=1e-12)
 
 
+def test_adjusted_values_come_first_with_the_crude_beside(post):
+    table = inequality(post, "imd_decile").set_index("parameter")
+    held, crude = adjusted(post, "imd_decile"), expected(post, by="imd_decile")
+    for level in (1, 5):
+        row = table.loc[f"imd_decile[{level}]"]
+        assert row["mean"] == pytest.approx(float(held.sel(imd_decile=level).mean()), rel=1e-12)
+        assert row["crude_mean"] == pytest.approx(float(crude.sel(imd_decile=level).mean()), rel=1e-12)
+        assert abs(row["mean"] - row["crude_mean"]) > 1e-4
+    for values, prefix in ((held, ""), (crude, "crude_")):
+        gap = values.sel(imd_decile=5) - values.sel(imd_decile=1)
+        assert table.loc["difference", f"{prefix}mean"] == pytest.approx(float(gap.mean()), rel=1e-12)
+        assert table.loc["difference", f"{prefix}upper"] == pytest.approx(float(gap.quantile(0.975)), rel=1e-12)
+    assert table.loc["difference", "p_above"] == float((held.sel(imd_decile=5) > held.sel(imd_decile=1)).mean())
+    assert set(table["adjusted_for"]) == {"age_band, sex"}
+    as_is = inequality(post, "imd_decile", adjust=False).set_index("parameter")
+    assert set(as_is["adjusted_for"]) == {"nothing"}
+    assert as_is["mean"].tolist() == table["crude_mean"].tolist() == as_is["crude_mean"].tolist()
+
+
+def test_who_is_compared_with_whom_is_said(post):
+    said = inequality(post, "imd_decile").set_index("parameter")["compared"]
+    assert said["difference"] == "imd_decile 5 less imd_decile 1 (most deprived)"
+    assert said["ratio"] == "imd_decile 5 over imd_decile 1 (most deprived)"
+    assert said["sii"] == "slope: end of the line at imd_decile 5 less its end at imd_decile 1 (most deprived)"
+    assert said["imd_decile[1]"] == ""
+    assert inequality(post, "ethnicity").set_index("parameter").loc["range_ratio", "compared"].startswith("highest")
+
+
+def test_a_ratio_that_does_not_exist_leaves_the_other_measures(post):
+    values = expected(post, by="imd_decile") - 0.25
+    table = inequality_of(values, "imd_decile")
+    rows = table.set_index("parameter")
+    assert rows.loc[["ratio", "rii"], "mean"].isna().all()
+    assert np.isfinite(rows.loc["sii", "mean"])
+    assert set(table.attrs["not_defined"]) == {"ratio", "rii"}
+
+
 def test_groups_without_order(post):
-    table = inequality(post, "ethnicity").set_index("parameter")
+    table = inequality(post, "ethnicity", adjust=False).set_index("parameter")
     assert table.index.tolist()[3:] == ["range_difference", "range_ratio", "theil"]
     ratios = range_ratio(expected(post, by="ethnicity").to_numpy().reshape(10, 3))
     assert table.loc["range_ratio", "median"] == pytest.approx(np.median(ratios), rel=1e-12)

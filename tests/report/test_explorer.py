@@ -23,7 +23,7 @@ from shapely.geometry import MultiPolygon, Polygon, box
 from bayesineq.errors import BayesineqError
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of
-from bayesineq.report.alike import alike
+from bayesineq.report.alike import Alike, alike
 from bayesineq.report.content import gather
 from bayesineq.report.disclosed import cover
 from bayesineq.report.explorer import explorer, explorer_data
@@ -42,10 +42,17 @@ def frame_of(post: xr.DataTree) -> Frame:
     return Frame(post, card_of(post), PERCENT, None, 0.95, DEFAULT_RULE, cover(post))
 
 
+def likes_of(post: xr.DataTree, areas: xr.DataArray | None = None) -> dict[str, Alike]:
+    """What groups and areas show; of areas as they are where they are given."""
+    shown = cover(post)
+    found = {dim: alike(post, shown, dim) for dim in card_of(post).dims}
+    return found if areas is None else found | {"area": Alike(areas, areas, "")}
+
+
 @pytest.fixture(scope="module")
 def found(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> dict[str, Any]:
     values = expected(prevalence, by="area")
-    return explorer_data(frame_of(prevalence), values, squares, {"A00": "Ynys Môn"})
+    return explorer_data(frame_of(prevalence), likes_of(prevalence, values), squares, {"A00": "Ynys Môn"})
 
 
 def area_of(view: dict[str, Any], code: str) -> dict[str, Any]:
@@ -87,7 +94,7 @@ def test_parts_have_a_map_each_and_one_of_all(prevalence: xr.DataTree, squares: 
     values = expected(prevalence, by="area")
     parts = ["Suffolk" if k % 6 < 3 else "</script>" for k in range(len(squares))]
     named = squares.assign(board=parts)
-    found = explorer_data(frame_of(prevalence), values, named, {}, parts="board")
+    found = explorer_data(frame_of(prevalence), likes_of(prevalence, values), named, {}, parts="board")
     whole, *each = found["views"]
     assert [view["name"] for view in (whole, *each)] == ["all 2 parts", "</script>", "Suffolk"]
     assert sorted(whole["code"]) == ["</script>", "Suffolk"]
@@ -97,12 +104,12 @@ def test_parts_have_a_map_each_and_one_of_all(prevalence: xr.DataTree, squares: 
     mean = float((own * own["population"]).sum("area").mean() / own["population"].sum())
     assert area_of(whole, "Suffolk")["estimate"][0] == pytest.approx(100 * mean, abs=0.06)
     assert found == explorer_data(
-        frame_of(prevalence), values.isel(area=slice(None, None, -1)), named, {}, parts="board"
+        frame_of(prevalence), likes_of(prevalence, values.isel(area=slice(None, None, -1))), named, {}, parts="board"
     )
     # Squares that touch melt into one piece with four corners.
     assert len(area_of(whole, "Suffolk")["shape"]) == 1
     assert len(area_of(whole, "Suffolk")["shape"][0][0]) == 10
-    made = explorer(frame_of(prevalence), named, {}, parts="board")
+    made = explorer(frame_of(prevalence), likes_of(prevalence), named, {}, parts="board")
     assert made.views == ("all 2 parts", "</script>", "Suffolk")
     assert not set("<>&") & set(made.data)
 
@@ -110,10 +117,10 @@ def test_parts_have_a_map_each_and_one_of_all(prevalence: xr.DataTree, squares: 
 def test_parts_are_named_for_every_area(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
     values = expected(prevalence, by="area")
     with pytest.raises(BayesineqError, match="parts='icb' is no column of the boundaries, which have area, geometry"):
-        explorer_data(frame_of(prevalence), values, squares, {}, parts="icb")
+        explorer_data(frame_of(prevalence), likes_of(prevalence, values), squares, {}, parts="icb")
     lacking = squares.assign(icb=["a"] * 28 + [None] * 2)
     with pytest.raises(BayesineqError, match=r"2 of 30 areas lie in no part \(A28, A29\)"):
-        explorer_data(frame_of(prevalence), values, lacking, {}, parts="icb")
+        explorer_data(frame_of(prevalence), likes_of(prevalence, values), lacking, {}, parts="icb")
 
 
 def test_too_many_areas_for_one_map_are_refused(
@@ -122,16 +129,40 @@ def test_too_many_areas_for_one_map_are_refused(
     monkeypatch.setattr("bayesineq.report.explorer._MOST", 20)
     values, halves = expected(prevalence, by="area"), squares.assign(half=["a"] * 15 + ["b"] * 15)
     with pytest.raises(BayesineqError, match="at most 20 areas; all areas on one map would need 30: name a column"):
-        explorer_data(frame_of(prevalence), values, squares, {})
-    assert len(explorer_data(frame_of(prevalence), values, halves, {}, parts="half")["views"]) == 3
+        explorer_data(frame_of(prevalence), likes_of(prevalence, values), squares, {})
+    assert (
+        len(explorer_data(frame_of(prevalence), likes_of(prevalence, values), halves, {}, parts="half")["views"]) == 3
+    )
 
 
 def test_groups_are_those_that_are_compared(found: dict[str, Any], prevalence: xr.DataTree) -> None:
     shown = cover(prevalence)
-    like = alike(prevalence, shown.values("imd_decile"), "imd_decile", cover=shown)
+    like = alike(prevalence, shown, "imd_decile")
     decile = next(g for g in found["groups"] if g["dim"] == "imd_decile" and g["level"] == "1")
     assert decile["mean"] == pytest.approx(100 * float(like.values.sel(imd_decile=1).mean()), rel=1e-5)
     assert decile["named"] == "deprivation decile at the same age and sex"
+    crude = shown.values("imd_decile").sel(imd_decile=1)
+    assert decile["crude"].startswith(f"{100 * float(crude.mean()):.1f}% (")
+
+
+def test_areas_are_compared_at_the_same_age_with_the_crude_beside(
+    worlds: SimpleNamespace, squares: gpd.GeoDataFrame
+) -> None:
+    post = worlds.prevalence_posterior(older="K")
+    likes = likes_of(post)
+    data = explorer_data(frame_of(post), likes, squares, {})
+    area = area_of(data["views"][0], "A07")
+    assert data["held"] == "age and sex"
+    for name, values in (("estimate", likes["area"].values), ("crude", likes["area"].crude)):
+        draws = values.sel(area="A07").to_numpy().ravel()
+        ends = (draws.mean(), *np.quantile(draws, [0.025, 0.975]))
+        assert area[name] == [round(100 * float(v), data["places"]) for v in ends]
+    halves = squares.assign(half=["a"] * 15 + ["b"] * 15)
+    whole = explorer_data(frame_of(post), likes, halves, {}, parts="half")["views"][0]
+    assert len(whole["crude"]) == len(whole["estimate"]) == 2
+    nothing = explorer_data(frame_of(post), likes_of(post, likes["area"].crude), squares, {})
+    assert nothing["held"] == ""
+    assert "crude" not in nothing["views"][0]
 
 
 def test_small_areas_and_missing_ones_have_no_numbers(worlds: SimpleNamespace, squares: gpd.GeoDataFrame) -> None:
@@ -140,7 +171,7 @@ def test_small_areas_and_missing_ones_have_no_numbers(worlds: SimpleNamespace, s
     people = values["population"].to_numpy().copy()
     people[3] = 20.0
     values["population"] = ("area", people)
-    (view,) = explorer_data(frame_of(post), values, worlds.square_areas(6, 6), {})["views"]
+    (view,) = explorer_data(frame_of(post), likes_of(post, values), worlds.square_areas(6, 6), {})["views"]
     blank = [code for code, estimate in zip(view["code"], view["estimate"], strict=True) if estimate is None]
     assert blank == ["A03", "A30", "A31", "A32", "A33", "A34", "A35"]
     for code in blank:
@@ -150,24 +181,24 @@ def test_small_areas_and_missing_ones_have_no_numbers(worlds: SimpleNamespace, s
 
 def test_one_area_and_equal_values_have_one_class(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
     values = expected(prevalence, by="area")
-    one = explorer_data(frame_of(prevalence), values.isel(area=[4]), squares.iloc[[4]], {})
+    one = explorer_data(frame_of(prevalence), likes_of(prevalence, values.isel(area=[4])), squares.iloc[[4]], {})
     (view,) = one["views"]
     assert (view["code"], view["tone"]) == (["A04"], [0])
     assert len(one["legends"]["estimate"]) == 1
-    equal = explorer_data(frame_of(prevalence), values * 0 + 0.125, squares, {})
+    equal = explorer_data(frame_of(prevalence), likes_of(prevalence, values * 0 + 0.125), squares, {})
     (view,) = equal["views"]
     assert set(view["tone"]) == {0}
     assert equal["thresholds"] == ["12.5%"]
     assert view["estimate"][0] == [12.5, 12.5, 12.5]
     missing = values.copy()
     missing[..., 2] = np.nan
-    (view,) = explorer_data(frame_of(prevalence), missing, squares, {})["views"]
+    (view,) = explorer_data(frame_of(prevalence), likes_of(prevalence, missing), squares, {})["views"]
     assert [k for k, found in enumerate(view["estimate"]) if found is None] == [2]
 
 
 def test_no_name_can_end_the_block_of_data(prevalence: xr.DataTree, squares: gpd.GeoDataFrame) -> None:
     evil = "</script><script>alert(1)</script>"
-    made = explorer(frame_of(prevalence), squares, {"A00": evil})
+    made = explorer(frame_of(prevalence), likes_of(prevalence), squares, {"A00": evil})
     assert not set("<>&") & set(made.data)
     assert area_of(json.loads(made.data)["views"][0], "A00")["named"] == evil
     assert "</script" not in made.library
@@ -191,7 +222,7 @@ def test_an_explorer_needs_areas(worlds: SimpleNamespace, prevalence: xr.DataTre
         gather(prevalence, None, with_explorer=True)
     post = worlds.plain_posterior(["a", "b"], [1.0, 2.0])
     with pytest.raises(BayesineqError, match="card 'plain' has no areas"):
-        explorer(frame_of(post), worlds.square_areas(1, 1), {})
+        explorer(frame_of(post), {}, worlds.square_areas(1, 1), {})
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@
       const numbers = view.estimate[k];
       const [mean, lower, upper] = numbers || [null, null, null];
       const area = { code, name: view.named[k], level: view.level[k], mean, lower, upper, tone: view.tone[k], above: view.above[k] };
+      const own = view.crude ? view.crude[k] : null;
+      area.crude = own ? estimate({ mean: own[0], lower: own[1], upper: own[2] }) : "";
       const coordinates = view.shape[k].map((polygon) => polygon.map(ring));
       return { type: "Feature", geometry: { type: "MultiPolygon", coordinates }, ...area, said: estimate(area) };
     });
@@ -80,11 +82,13 @@
     }
     body.append(
       row("Area", full(area)),
-      row("Estimate (" + data.level + " interval)", estimate(area)),
+      row((data.held ? "Adjusted, at the same " + data.held : "Estimate") + " (" + data.level + " interval)", estimate(area)),
+      ...(area.crude ? [row("Crude (" + data.level + " interval)", area.crude)] : []),
       row("Probability of being above " + limit, chance(area.above[cut])),
     );
     const own = data.groups.find((group) => group.dim === data.linked && group.level === area.level);
-    if (own) body.append(row("Deprivation group of the area", own.label), row("Estimate of that group", own.said));
+    if (own) body.append(row("Deprivation group of the area", own.label), row((own.crude ? "Adjusted estimate" : "Estimate") + " of that group", own.said));
+    if (own && own.crude) body.append(row("Crude estimate of that group", own.crude));
   }
 
   async function draw() {
