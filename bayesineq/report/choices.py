@@ -132,7 +132,8 @@ def plot_plane(plane: ImpactPlane) -> Chart:
     parts = []
     for record in plane.table.to_dict("records"):
         chance, most = max((float(record[c]), str(c)[2:-1]) for c in quadrants)
-        parts.append(f"{record[INTERVENTION]}: most probably {most}, {100 * chance:.0f}%")
+        number = int((plane.points[INTERVENTION] == record[INTERVENTION]).sum())
+        parts.append(f"{record[INTERVENTION]}: most probably {most}, {percent(chance, number)}")
     return Chart(figure, title, caption, f"Scatter plot. {title}. {'; '.join(parts)}.", plane.table)
 
 

@@ -291,7 +291,8 @@ def _how_to_read(statistic: Statistic, more_is: MoreIs, prob: float) -> str:
     if statistic == "width":
         return f"The wider the {100 * prob:.0f}% credible interval, the less is known about an area."
     return (
-        f"Near 0% or 100% the areas are clearly below or above; between 20% and 80% the data do not tell. "
+        "Areas with 95% or more count as above, with 5% or less as below; between 20% and 80% the data say little "
+        f"either way. "
         f"Direction: {direction(more_is)}."
     )
 

@@ -321,9 +321,9 @@ def _given(compared: PlanComparison, areas: gpd.GeoDataFrame | None, rule: Rule)
         held = ranked["tier"].value_counts()
         nowhere = "In no area is a plan worth its cost: none is ranked above another."
         said.append(
-            f"Of {len(ranked):,} areas, {held.get('sure in', 0):,} surely belong to the {_first(compared)} with the "
-            "highest net benefit per eligible person (probability 90% or more), "
-            f"{held.get('sure out', 0):,} surely do not, and {held.get('marginal', 0):,} cannot be told."
+            f"Of {len(ranked):,} areas, {held.get('sure in', 0):,} belong to the {_first(compared)} with the highest "
+            "net benefit per eligible person with a probability of 90% or more, "
+            f"{held.get('sure out', 0):,} with 10% or less, and {held.get('marginal', 0):,} with one between."
             if (ranked["mean"] > 0).any()
             else nowhere
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _PLANS: Final = ("#005eb8", "#e8943a", "#1c8573", "#77579f", "#6b5b0e", "#a3195b", "#4c6272", "#8ab8e0")
 _NOTHING: Final = "#ececec"
 _TIERS: Final = {"sure in": "#1f5a94", "marginal": "#e9c46a", "sure out": "#ececec"}
+_PROBABILITIES: Final = {"sure in": "90% or more", "marginal": "10% to 90%", "sure out": "10% or less"}
 
 
 def map_allocation(
@@ -61,7 +62,7 @@ def map_allocation(
 
 def map_served(ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first: str) -> Chart:
     """
-    Draw which areas surely belong among those served first, which surely do not, and which cannot be told.
+    Draw with which probability areas belong among those served first.
 
     Parameters
     ----------
@@ -84,12 +85,11 @@ def map_served(ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first
     """
     shapes = areas if isinstance(areas, Outline) else outline(areas)
     rows = by_code(ranked.set_index(AREA)[["p_top", "tier"]], shapes)
-    title = f"Which areas surely belong to the {first} that gain most"
-    caption = (
-        "Sure in: a probability of 90% or more of belonging to them; sure out: 10% or less; marginal: between. "
-        f"{shapes.note}"
-    ).rstrip()
-    return _categories(rows["tier"].fillna(""), _TIERS, shapes, title, caption, "tier", rows.reset_index())
+    title = f"Which areas belong to the {first} that gain most"
+    caption = f"Probability of belonging to them. {shapes.note}".rstrip()
+    said = rows["tier"].map(_PROBABILITIES).fillna("")
+    colours = {_PROBABILITIES[tier]: colour for tier, colour in _TIERS.items()}
+    return _categories(said, colours, shapes, title, caption, "probability", rows.reset_index())
 
 
 def _categories(

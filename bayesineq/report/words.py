@@ -11,10 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
-from bayesineq.report.chance import chance, chance_and_number
+from bayesineq.report.chance import chance_and_number, each_at_least
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import dimension_label
-from bayesineq.report.numbers import Unit, decimals, interval, percent, with_unit, write
+from bayesineq.report.numbers import Unit, decimals, interval, with_unit, write
 from bayesineq.report.style import MoreIs, direction
 
 SURE: Final = 0.95
@@ -205,9 +205,7 @@ def groups(
         shown = _names(named)
         least = float(((gap > 0) if word == "higher" else (gap < 0)).mean(axis=0)[clear].min())
         verdict = "worse" if (word == "higher") == (more_is == "worse") else "better"
-        number = percent(least, n_draw)
-        each = f"for each {'' if number.startswith('more') else 'at least '}{number}: {chance(least)}"
-        sure = each if len(named) > 1 else chance_and_number(least, n_draw)
+        sure = (each_at_least if len(named) > 1 else chance_and_number)(least, n_draw)
         said.append(
             Statement(
                 f"{by}{outcome} is {word} than the average, which is {verdict}, in: {shown} ({sure}).", True, least
@@ -338,7 +336,7 @@ def places(
     verb = "is" if above == 1 else "are"
     return Statement(
         f"Of {total:,} {'areas shown' if withheld else 'areas'}, {above:,} {verb} above {limit} in {outcome} and "
-        f"{below:,} below it, each with a probability of 95% or more; for the other {open_:,} the data do not tell.",
+        f"{below:,} below it, each with a probability of 95% or more; that of the other {open_:,} lies between.",
         above + below > 0,
         float(np.maximum(known, 1.0 - known).mean()) if total else 0.5,
     )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesineq.errors import MeasureError
-from bayesineq.report.chance import CHANCES, chance, chance_and_number
+from bayesineq.report.chance import CHANCES, chance, chance_and_number, each_at_least
 from bayesineq.report.numbers import PERCENT
 from bayesineq.report.words import association, compare, groups, listed, places, relative
 
@@ -38,6 +38,33 @@ def test_every_word_comes_with_its_number() -> None:
     assert [limit for limit, _ in CHANCES] == sorted((limit for limit, _ in CHANCES), reverse=True)
     with pytest.raises(MeasureError, match="between 0 and 1"):
         chance(1.2)
+
+
+@pytest.mark.parametrize("draws", [2, 20, 50, 99, 100, 101, 150, 400, 1_000, 4_000])
+def test_words_and_numbers_of_every_share_of_draws_stand_in_one_row_of_the_table(draws: int) -> None:
+    limits = [limit for limit, _ in CHANCES]
+    row = {word: (100 * low, 100 * high) for (low, word), high in zip(CHANCES, [1.0, *limits[:-1]], strict=True)}
+    for hits in range(draws + 1):
+        word, number = chance_and_number(hits / draws, draws).split(", ")
+        low, high = row[word]
+        shown = float(re.sub("[^0-9.]", "", number))
+        assert low <= shown <= high, (hits, word, number)
+        # The upper end belongs to the next word, unless the number says that it lies on this side of it.
+        assert shown < high or high == 100 or number.startswith(("less", "more")), (hits, word, number)
+        # No number of draws makes a thing certain, and few draws do not make it almost certain.
+        assert number not in {"100%", "0%"}
+        if hits in {0, draws}:
+            assert number.startswith(("more", "less")) or draws < 3
+            assert word not in {"almost certain", "almost impossible"} or draws >= 100
+        least = each_at_least(hits / draws, draws)
+        bound = float(re.sub("[^0-9.]", "", least.split(", ")[1]))
+        assert "less" in least or bound <= 100 * hits / draws + 1e-6, (hits, least)
+
+
+def test_a_share_and_its_complement_have_mirrored_words() -> None:
+    for hits in range(1, 100):
+        lean = max(hits / 100, 1 - hits / 100)
+        assert chance(lean) == chance(max(hits, 100 - hits) / 100)
 
 
 def test_a_difference_is_claimed_with_its_size_and_interval() -> None:
@@ -123,10 +150,7 @@ def test_equal_groups_yield_no_claim() -> None:
 def test_places_are_counted_at_95_percent() -> None:
     statement = places(pd.Series([0.96, 0.95, 0.5, 0.05, 0.04, 0.94, np.nan]), outcome="smoking")
     assert statement.text.startswith("Of 6 areas, 2 are above")
-    assert (
-        "and 2 below it, each with a probability of 95% or more; for the other 2 the data do not tell."
-        in statement.text
-    )
+    assert "and 2 below it, each with a probability of 95% or more; that of the other 2 lies between." in statement.text
     assert not places(pd.Series([0.5]), outcome="smoking").is_claim
 
 
