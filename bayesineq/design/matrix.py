@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,14 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.design.card import ModelCard, Outcome, Prior, Term
-from bayesineq.design.order import is_declared
+from bayesineq.design.levels import find_levels, positions
 from bayesineq.design.priors import Priors, pivoted, resolve
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.space.adjacency import Adjacency
 
 _SHOWN: Final = 5
-_LEADING_NUMBER: Final = re.compile(r"^\D*(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +188,16 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     for column in card.columns:
         _check_missing(table[column], column, wrong)
     response = _response(table, card.outcome, wrong)
-    levels = {dim: _levels(table[dim], dim, card, adjacency, wrong) for dim in card.dims}
+    levels: dict[str, NDArray[np.generic]] = {}
+    ordered = set()
+    areas = {term.by[0] for term in card.terms if term.is_spatial}
+    for dim in card.dims:
+        if dim in areas and adjacency is not None:
+            _check_areas(table[dim], dim, adjacency, wrong)
+            levels[dim] = adjacency.areas
+            continue
+        levels[dim], known = find_levels(table[dim], dim, card, wrong)
+        ordered |= {dim} if known else set()
     if any(t.is_spatial for t in card.terms) and adjacency is None:
         names = [t.name for t in card.terms if t.is_spatial]
         wrong.append(f"terms {names} are spatial; pass adjacency= (bayesineq.contiguity, or an edge list)")
@@ -208,7 +215,7 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
         population=_population(table, card, levels, codes),
         sha256=_digest(table[list(card.columns)]),
         priors=resolve(card, response, blocks),
-        ordered=frozenset(dim for dim in card.dims if is_declared(card, dim, table[dim])),
+        ordered=frozenset(ordered),
     )
 
 
@@ -277,33 +284,6 @@ def _response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Respon
     return Response(outcome, value, trials, offset, lower, upper)
 
 
-def _levels(
-    column: pd.Series, dim: str, card: ModelCard, adjacency: Adjacency | None, wrong: list[str]
-) -> NDArray[np.generic]:
-    """Coordinate values of a dimension: the graph's areas, the card's levels, or what the table holds in order."""
-    users = [t for t in card.terms if dim in t.dims]
-    if any(t.is_spatial for t in users) and adjacency is not None:
-        _check_areas(column, dim, adjacency, wrong)
-        return adjacency.areas
-    if listed := next((t.levels for t in users if t.levels is not None), None):
-        return np.asarray(listed)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return np.asarray(column.cat.categories)
-    present = column.dropna().unique()
-    if pd.api.types.is_integer_dtype(column):
-        ordered = np.sort(np.asarray(present, dtype=np.int64))
-        stepped = any(t.kind in {"random_walk", "ar1"} for t in users)
-        # A walk steps over levels that this table happens not to hold, so that its steps stay equal.
-        return np.arange(ordered[0], ordered[-1] + 1) if stepped and len(ordered) else ordered
-    return np.asarray(sorted((str(p) for p in present), key=_natural))
-
-
-def _natural(label: str) -> tuple[float, str]:
-    """Sort key that puts "5-9" before "10-14"."""
-    found = _LEADING_NUMBER.match(label)
-    return (float(found[1]) if found else np.inf, label)
-
-
 def _check_areas(column: pd.Series, dim: str, adjacency: Adjacency, wrong: list[str]) -> None:
     in_table, in_graph = pd.Index(column.dropna().astype(str).unique()), pd.Index(adjacency.areas)
     for only, where, other, remedy in (
@@ -322,9 +302,7 @@ def _check_areas(column: pd.Series, dim: str, adjacency: Adjacency, wrong: list[
 
 
 def _codes(column: pd.Series, dim: str, levels: NDArray[np.generic], wrong: list[str]) -> NDArray[np.int32]:
-    textual = levels.dtype.kind in "UTO"
-    values = column.astype(str) if textual and not isinstance(column.dtype, pd.CategoricalDtype) else column
-    codes = pd.Categorical(values, categories=pd.Index(levels)).codes.astype(np.int32)
+    codes = positions(column, levels)
     if (bad := codes < 0).any():
         unknown = list(pd.unique(column[bad])[:_SHOWN])
         wrong.append(f"column {dim!r} holds {unknown} in {_rows(bad)}; its levels are {list(levels[:20])}")

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.card import Outcome
+from bayesineq.design.levels import told_order
 from bayesineq.design.order import ORDER_ATTRIBUTES, ORDERED, is_declared, order_attributes
 from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
@@ -306,7 +307,10 @@ def _with_order(value: xr.DataArray, post: xr.DataTree, dim: str, given: pd.Seri
     elif ORDERED in fitted:
         attrs = {key: fitted[key] for key in ORDER_ATTRIBUTES if key in fitted}
     else:
-        attrs = order_attributes(dim, levels, ordered=is_declared(card, dim, given))
+        told = told_order(levels) if dim not in card.dims and not category else np.arange(len(levels))
+        value = value if told is None else value.isel({dim: told})
+        ordered = told is not None and is_declared(card, dim, given)
+        attrs = order_attributes(dim, value[dim].to_numpy(), ordered=ordered)
     value[dim].attrs |= attrs
     return value
 

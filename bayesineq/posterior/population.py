@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.card import ModelCard
+from bayesineq.design.levels import positions
 from bayesineq.design.priors import Priors, read_priors
 from bayesineq.design.read_card import parse_card
 from bayesineq.dims import POPULATION
@@ -213,11 +214,7 @@ def _rows(mask: NDArray[np.bool_] | pd.Series) -> str:
 
 def _coded(column: pd.Series, dim: str, levels: pd.Index, wrong: list[str]) -> pd.Categorical:
     """Codes of a column in the levels of the posterior; labels are compared as labels, never by position."""
-    if _is_categorical(column):
-        lookup = levels.get_indexer(column.cat.categories)
-        codes = np.append(lookup, -1)[column.cat.codes.to_numpy()]
-    else:
-        codes = levels.get_indexer(pd.Index(column))
+    codes = positions(column, levels.to_numpy())
     if (bad := codes < 0).any():
         unknown = pd.unique(column[bad])
         shown = f"{len(unknown)} levels that the posterior does not know: {list(unknown[:_SHOWN])}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayesineq.design.levels import told_order
+from bayesineq.design.order import ORDER, ranked
 from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.summarise import by_level
@@ -78,17 +81,24 @@ def group_table(
     table["share"] = people / people.sum()
     table["hidden"] = small_groups(values, table["mean"].to_numpy(), people, rule, counts=counts)
     if len(withheld):
-        table = _with_withheld(table, dim, list(withheld), labels)
+        table = _with_withheld(table, dim, list(withheld), labels, values[dim].attrs)
     return table[list(GROUP_COLUMNS)]
 
 
-def _with_withheld(table: pd.DataFrame, dim: str, levels: list[object], labels: Labels | None) -> pd.DataFrame:
+def _with_withheld(
+    table: pd.DataFrame, dim: str, levels: list[object], labels: Labels | None, attrs: Mapping[Any, Any]
+) -> pd.DataFrame:
     rows = pd.DataFrame({"level": levels, "label": level_labels(dim, levels, labels)}, dtype=object)
     rows["unknown"] = unknown_levels(dim, levels, labels)
     rows["hidden"] = True
     both = pd.concat([table, rows], ignore_index=True)
     both[["unknown", "hidden"]] = both[["unknown", "hidden"]].astype(bool)
-    return both.sort_values("level", kind="stable", ignore_index=True)
+    if ORDER in attrs:
+        return both.iloc[ranked(both["level"].to_numpy(), attrs)].reset_index(drop=True)
+    place = told_order(both["level"].to_numpy())
+    if place is None:
+        return both.sort_values("level", kind="stable", ignore_index=True)
+    return both.iloc[place].reset_index(drop=True)
 
 
 def may_not_be_shown(values: xr.DataArray, dim: str, rule: Rule = DEFAULT_RULE) -> NDArray[np.bool_]:

@@ -93,6 +93,7 @@ def level_labels(dim: str, levels: Sequence[object], labels: Labels | None = Non
     if dim in DEPRIVATION:
         last = _PARTS[dim][0]
         own = {1: "1 (most deprived)", last: f"{last} (least deprived)"}
+        own |= {str(level): name for level, name in own.items()}
     elif dim == SEX:
         own = dict(_SEX)
     elif dim == ETHNICITY:

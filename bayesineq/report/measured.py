@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.design.levels import deprivation_rank
 from bayesineq.dims import DECILE, POPULATION, SAMPLE_DIMS
 from bayesineq.posterior.lift import in_rank_order
 from bayesineq.report.alike import Alike
@@ -101,7 +102,8 @@ def core20_table(frame: Frame, like: Alike, dim: str) -> Table | None:
     Returns
     -------
     Table or None
-        Both rates, their difference and their ratio; None where one of the two has nobody, or is too small to show.
+        Both rates, their difference and their ratio; None where one of the two has nobody or is too small to show,
+        or the levels hold no numbers.
     """
     both = [_sides(values, dim) for values in ((like.values, like.crude) if like.is_adjusted else (like.values,))]
     crude = _sides(like.crude, dim)
@@ -135,7 +137,10 @@ def _sides(
     values: xr.DataArray, dim: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
     """Draws of the most deprived fifth and of everyone else, and how many people they are; None without one side."""
-    most = values[dim].to_numpy().astype(np.float64) <= (2 if dim == DECILE else 1)
+    rank = deprivation_rank(values[dim].to_numpy(), dim)
+    if rank is None:
+        return None
+    most = rank <= (2 if dim == DECILE else 1)
     draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim]).astype(np.float64)
     people = values[POPULATION].to_numpy().astype(np.float64)
     sizes = np.array([people[most].sum(), people[~most].sum()])
