@@ -18,7 +18,14 @@ from bayesineq.posterior.summarise import convergence, draws_of, labels, variabl
 # the draws 92% are effective.
 _IMPORTANCE_SPREAD: Final = 0.3
 _FAILED_SHARE: Final = 0.01
+_MOVED: Final = 2.0
+"""Posterior standard deviations by which one row may move a hyperparameter: chance moves none of twenty rows so far."""
+
+TORN: Final = "torn"
+"""Mark of checks of which it is no longer known which row each is of."""
+
 _WORST: Final = 3
+_LISTED: Final = 10
 
 _COLUMNS: Final = ("check", "parameter", "value", "limit", "passed", "advice")
 
@@ -192,6 +199,8 @@ def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
                 advice=advice,
             )
         )
+    if "checks" in post.children and "moves" in post["checks"].data_vars:
+        checks.append(_moving_rows(post))
     if "hyperparameter_error" in post.attrs:
         error = float(post.attrs["hyperparameter_error"])
         advice = (
@@ -209,3 +218,20 @@ def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
             )
         )
     return checks
+
+
+def _moving_rows(post: xr.DataTree) -> dict[str, object]:
+    moves = post["checks"]["moves"].to_numpy()
+    far = np.flatnonzero(moves > _MOVED)
+    worst = far[np.argsort(-moves[far], kind="stable")][:_LISTED]
+    torn = TORN in post["checks"].attrs
+    rows = "" if torn else f", rows {', '.join(str(k) for k in worst)} of the table (counted from 0)"
+    more = f" and {len(far) - len(worst)} more" if len(far) > len(worst) and not torn else ""
+    name = str(post.attrs.get("moved_most", ""))
+    most = float(moves.max(initial=0.0))
+    advice = (
+        f"{len(far)} row{'s' if len(far) != 1 else ''}{rows}{more}: without the worst, {name} would lie {most:.1f} of "
+        "its standard deviations elsewhere, so that it says how odd the row is rather than how the others vary; look "
+        "at the rows for errors, and report what the fit says with and without them"
+    )
+    return _check("rows that move a hyperparameter", name, most, _MOVED, passed=not len(far), advice=advice)

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bayesineq.design.matrix import Design
 from bayesineq.inference.inner import Inner, inner, outer_values
-from bayesineq.inference.laplace.checks import pointwise_checks
+from bayesineq.inference.laplace.checks import pointwise_checks, row_checks
 from bayesineq.inference.laplace.draws import joint_draws
 from bayesineq.inference.laplace.explore import Explored, explore
 from bayesineq.inference.laplace.field import constant_log_determinant
@@ -81,10 +81,10 @@ def sample(
     with worker_threads(n_thread) as pool, reporter(progress) as report:
         model, start = build(solved, correction)
         clock.lap("pattern")
-        explored = explore(model, start, pool, report)
+        explored = explore(model, start, pool, report, row_checks(model))
         clock.lap("hyperparameters")
         refuse_unidentified(design, model.latent, explored.nodes[0].found)
-        checks = pointwise_checks(model, explored.nodes[0].found, pool)
+        checks, moved = pointwise_checks(model, explored, pool)
         explored = replace(explored, nodes=(slim(explored.nodes[0]), *explored.nodes[1:]))
         clock.lap("checks")
         values, large, small = joint_draws(model, explored, draws, seed, pool, report)
@@ -95,7 +95,7 @@ def sample(
         engine="laplace",
         seed=seed,
         checks=checks,
-        attributes={"correction": correction, **_attributes(explored), **clock.seconds},
+        attributes={"correction": correction, "moved_most": moved, **_attributes(explored), **clock.seconds},
     )
 
 

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.inference.laplace.hyper import Mode, Model, Node, find_mode, node, node_of, start_near
+from bayesineq.inference.laplace.hyper import Look, Mode, Model, Node, find_mode, node, node_of, start_near
 from bayesineq.inference.laplace.newton import Start
 from bayesineq.inference.laplace.surface import Surface, copula_surface, draw_scores, grid_surface, quadratic_surface
 
@@ -27,6 +27,7 @@ _RADIUS: Final = 1.1
 _STEP: Final = 1.0
 _LONGEST: Final = 0.8
 _DROP: Final = 6.0
+_FINE_DROP: Final = 20.0
 _FARTHEST: Final = 24
 _DISTANCES: Final = (1.2, 2.4, 3.8, 5.4, 7.4, 10.0, 13.0)
 _SECTION_DROP: Final = 6.0
@@ -38,6 +39,8 @@ _ROUNDS: Final = 4
 _CHEAP: Final = 400_000
 _FEWEST_FRESH: Final = 4
 _MOST_FRESH: Final = 32
+_LOOKED_AT: Final = 2_000_000
+"""Rows times nodes that are looked at: beyond it, the two nearest nodes on each axis tell enough of a row."""
 
 Solve = Callable[[Iterable[Float]], list[Node]]
 
@@ -72,7 +75,15 @@ class Explored:
     evaluations: int
 
 
-def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callable[[str], None]) -> Explored:
+def explore(
+    model: Model,
+    start: Start,
+    pool: ThreadPoolExecutor,
+    report: Callable[[str], None],
+    look: Look | None = None,
+    *,
+    fine: bool = False,
+) -> Explored:
     """
     Find the mode and lay nodes around it.
 
@@ -86,6 +97,12 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
         Where nodes are solved side by side.
     report : callable
         Told what is being done.
+    look : callable, optional
+        What to keep of the whole field of nodes as `Node.seen`: of all, or of the first ones around the mode where
+        tables are long.
+    fine : bool
+        Whether one or two hyperparameters get a grid even where their density is near enough to quadratic for draws:
+        what is averaged may lie far in a tail.
 
     Returns
     -------
@@ -100,12 +117,18 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
     mode = find_mode(model, start, pool, report)
     d, count = len(mode.x), mode.evaluations
     axes = np.empty((d, d))
+    most = max(2 * d, _LOOKED_AT // max(len(model.data.offset), 1))
+    left = most
 
     def attempt(points: Iterable[Float], floor: float) -> list[Node | None]:
-        nonlocal count
+        nonlocal count, left
         places = [mode.x + axes @ t for t in points]
-        jobs = [pool.submit(node, model, x, start_near(model, mode, x), floor) for x in places]
-        count += len(jobs)
+        looks = [look if k < left and floor < np.inf else None for k in range(len(places))]
+        jobs = [
+            pool.submit(node, model, x, start_near(model, mode, x), floor, own)
+            for x, own in zip(places, looks, strict=True)
+        ]
+        count, left = count + len(jobs), max(left - len(jobs), 0)
         report(f"integrating over hyperparameters: {count} fields")
         return [job.result() for job in jobs]
 
@@ -118,8 +141,11 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
         return replace(found, error=error, evaluations=count)
 
     centre = [node_of(model, mode.x, mode.found)]
+    if look is not None:
+        centre = [replace(centre[0], seen=look(mode.found))]
     # Draws come from nodes within a drop below the highest, which is at least as high as the mode.
-    floor = centre[0].log_density - _NEAR_ENOUGH
+    near, drop = (np.inf, _FINE_DROP / d) if fine and 0 < d <= 2 else (_NEAR_ENOUGH, _DROP)
+    floor = centre[0].log_density - near
     if d > 2:
         unit = 1.0 / np.sqrt(np.diag(mode.hessian))
         axes = np.diag(np.minimum(unit, _LONGEST))
@@ -129,11 +155,13 @@ def explore(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callab
     design = composite_design(d)
     nodes = centre + solve(design)
     between, misfit = quadratic_surface(nodes, axes)
-    if misfit > _QUADRATIC:
+    if fine or misfit > _QUADRATIC:
         axes = _rescaled(nodes, axes) if len(nodes) == 1 + len(design) else axes
-        nodes = _within(centre + _grid(solve, centre[0], axes))
+        # The nodes so far are let go of, and those of the grid are looked at in their place.
+        left = most
+        nodes = _within(centre + _grid(solve, centre[0], axes, drop), drop)
         between, misfit = grid_surface(nodes, axes), np.nan
-    return weighed(_kept(nodes, between, misfit))
+    return weighed(_kept(nodes, between, misfit, near))
 
 
 def _importance_error(found: Explored, attempt: Callable[[Iterable[Float]], list[Node | None]]) -> float:
@@ -190,10 +218,10 @@ def _misfit(found: Float, expected: Float) -> float:
     return float(np.sqrt(np.average((error - np.average(error, weights=weight)) ** 2, weights=weight)))
 
 
-def _kept(nodes: list[Node], between: Surface, misfit: float) -> Explored:
+def _kept(nodes: list[Node], between: Surface, misfit: float, near: float = _NEAR_ENOUGH) -> Explored:
     """Let go of fields so improbable that no draw needs them; the density between nodes keeps all."""
-    near = [k for k in range(len(nodes)) if k == 0 or between.y[k] > -_NEAR_ENOUGH]
-    return Explored(tuple(nodes[k] for k in near), between.t[near], between, misfit, np.nan, len(nodes))
+    kept = [k for k in range(len(nodes)) if k == 0 or between.y[k] > -near]
+    return Explored(tuple(nodes[k] for k in kept), between.t[kept], between, misfit, np.nan, len(nodes))
 
 
 def composite_design(d: int) -> list[Float]:
@@ -233,13 +261,13 @@ def _rescaled(nodes: list[Node], axes: Float) -> Float:
     return np.asarray(wide * np.minimum(1.0, _LONGEST / np.abs(wide).max(axis=0)))
 
 
-def _within(nodes: list[Node]) -> list[Node]:
+def _within(nodes: list[Node], drop: float) -> list[Node]:
     """Nodes that carry weight; the first, which is the mode, stays."""
     top = max(n.log_density for n in nodes)
-    return [n for k, n in enumerate(nodes) if k == 0 or n.log_density > top - 2.0 * _DROP]
+    return [n for k, n in enumerate(nodes) if k == 0 or n.log_density > top - 2.0 * drop]
 
 
-def _grid(solve: Solve, centre: Node, axes: Float) -> list[Node]:
+def _grid(solve: Solve, centre: Node, axes: Float, drop: float) -> list[Node]:
     """Grow a grid from the centre while its edge is within the drop."""
     d = axes.shape[0]
     edge = [(0,) * d]
@@ -256,7 +284,7 @@ def _grid(solve: Solve, centre: Node, axes: Float) -> list[Node]:
         found = solve([_STEP * np.array(at, dtype=float) for at in ring]) if ring else []
         top = max([top, *(n.log_density for n in found)])
         place = [tuple(np.rint(np.linalg.solve(axes, n.x - centre.x) / _STEP).astype(int)) for n in found]
-        edge = [at for at, n in zip(place, found, strict=True) if n.log_density > top - _DROP]
+        edge = [at for at, n in zip(place, found, strict=True) if n.log_density > top - drop]
         nodes += found
     return nodes
 

@@ -67,11 +67,14 @@ class Node:
         Their log posterior density in x, not normalised.
     found : Posterior
         The latent field there.
+    seen : ndarray or None
+        What a look at the whole field found, before its rows were let go of.
     """
 
     x: Float
     log_density: float
     found: Posterior
+    seen: NDArray[Any] | None = None
 
 
 def prior_at(model: Model, x: Float) -> Field:
@@ -98,7 +101,10 @@ def _log_prior(model: Model, x: Float) -> float:
     return sum(p.log_density(float(v)) for p, v in zip(model.latent.parameters, x, strict=True))
 
 
-def node(model: Model, x: Float, start: Start, floor: float = -np.inf) -> Node | None:
+Look = Callable[[Posterior], NDArray[Any]]
+
+
+def node(model: Model, x: Float, start: Start, floor: float = -np.inf, look: Look | None = None) -> Node | None:
     """
     Solve the latent field at one value of the hyperparameters.
 
@@ -112,6 +118,8 @@ def node(model: Model, x: Float, start: Start, floor: float = -np.inf) -> Node |
         Where to begin.
     floor : float
         Log density below which no draw will come from the node, so that its field is not kept.
+    look : callable, optional
+        What to keep of the whole field of a node that draws may come from.
 
     Returns
     -------
@@ -125,7 +133,8 @@ def node(model: Model, x: Float, start: Start, floor: float = -np.inf) -> Node |
     except (ConvergenceError, np.linalg.LinAlgError):
         return None
     whole = node_of(model, x, found)
-    return slim(whole, whole.log_density > floor)
+    drawn = whole.log_density > floor
+    return replace(slim(whole, drawn), seen=look(found) if look is not None and drawn else None)
 
 
 def slim(whole: Node, drawn: bool = True) -> Node:
