@@ -54,6 +54,11 @@ class Comparison:
     scale: str
     prob: float
 
+    @property
+    def draws(self) -> int:
+        """Number of draws, which bounds how sure anything can be."""
+        return int(self.net_benefit.sizes["chain"] * self.net_benefit.sizes["draw"])
+
 
 def compare(
     benefit: xr.DataArray,

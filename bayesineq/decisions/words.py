@@ -13,6 +13,7 @@ from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.net_benefit import NOTHING
 from bayesineq.decisions.rivals import CHOSEN, EVENLY
 from bayesineq.dims import INTERVENTION
+from bayesineq.posterior.certainty import percent
 
 
 def in_words(
@@ -60,7 +61,10 @@ def in_words(
     given, said = tuple(_budget(allocation, comparison.prob, tables)), []
     other = [f"{plan.name} acts on {plan.event}" for plan in plans if plan.event_ratio is not None]
     if "slope" in tables:
-        said += [slope_in_words(str(event), rows) for event, rows in tables["slope"].groupby("event", sort=False)]
+        said += [
+            slope_in_words(str(event), rows, comparison.draws)
+            for event, rows in tables["slope"].groupby("event", sort=False)
+        ]
     elif "frontier" in tables:
         said.append("No slope index: people live in fewer than three fifths of deprivation.")
     if other:
@@ -102,14 +106,15 @@ def _consequence(row: Mapping[Any, Any], comparison: Comparison) -> str:
     if benefit[0] == 0:
         return f"{said}; nobody is better or worse off."
     if benefit[0] > 0:
-        return f"{said}; people are better off in {_of_draws(float(row['p_better']))} of draws."
-    return f"{said}; people are worse off in {_of_draws(float(row['p_worse']))} of draws: this plan does harm."
+        return f"{said}; people are better off in {percent(float(row['p_better']), comparison.draws)} of draws."
+    worse = percent(float(row["p_worse"]), comparison.draws)
+    return f"{said}; people are worse off in {worse} of draws: this plan does harm."
 
 
 def _best(best: Mapping[Any, Any], comparison: Comparison) -> str:
     """Which option is worth most, doing nothing being one of them."""
     start = f"At {_write(comparison.threshold or 0.0)} pounds for one unit of benefit ({comparison.scale}), "
-    chance = _of_draws(float(best["p_best"]))
+    chance = percent(float(best["p_best"]), comparison.draws)
     if comparison.best == NOTHING:
         plans = [row for row in comparison.options.to_dict("records") if row[INTERVENTION] != NOTHING]
         next_best = max(plans, key=lambda row: float(row["net_benefit"]))
@@ -141,7 +146,7 @@ def _budget(allocation: Allocation, prob: float, tables: Mapping[str, pd.DataFra
     ]
 
 
-def slope_in_words(event: str, rows: pd.DataFrame) -> str:
+def slope_in_words(event: str, rows: pd.DataFrame, draws: int) -> str:
     """
     How far the allocation moves the slope of one event, and whether inequality falls or rises.
 
@@ -151,6 +156,8 @@ def slope_in_words(event: str, rows: pd.DataFrame) -> str:
         The event, in words.
     rows : DataFrame
         `slope_change`, with the polarity in `more_is`.
+    draws : int
+        Draws that they rest on.
 
     Returns
     -------
@@ -169,8 +176,10 @@ def slope_in_words(event: str, rows: pd.DataFrame) -> str:
         f"{start} goes from {_write(1000 * before['mean'], 2)} to {_write(1000 * after['mean'], 2)}: the {more} "
         f"deprived have more of it, so the {worse} deprived fare worse, and this inequality "
     )
-    said += f"falls in {_of_draws(falls)} of draws" if falls >= 0.5 else f"rises in {_of_draws(1 - falls)} of draws"
-    return said + ("; its direction turns round." if before["mean"] * after["mean"] < 0 else ".")
+    way, share = ("falls", falls) if falls >= 0.5 else ("rises", 1 - falls)
+    return f"{said}{way} in {percent(share, draws)} of draws" + (
+        "; its direction turns round." if before["mean"] * after["mean"] < 0 else "."
+    )
 
 
 def _held(row: Mapping[Any, Any]) -> str:
@@ -191,10 +200,6 @@ def _write(value: float, places: int = 0) -> str:
     text = f"{value:,.{places}f}"
     size = text.lstrip("-")
     return size if text == size or float(size.replace(",", "")) == 0 else f"\N{MINUS SIGN}{size}"
-
-
-def _of_draws(share: float) -> str:
-    return "more than 99%" if share > 0.99 else "less than 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def _targeting(rules: pd.DataFrame) -> list[str]:

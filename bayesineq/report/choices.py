@@ -73,7 +73,7 @@ def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of be
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
     title = "Which option is the best, at what price"
     axes.set_title(title, loc="left", fontsize=11, color=INK)
-    draws = int(comparison.net_benefit.sizes["chain"] * comparison.net_benefit.sizes["draw"])
+    draws = comparison.draws
     chosen = comparison.options.loc[comparison.options[INTERVENTION] == comparison.best, "p_best"].tolist()[0]
     caption = (
         "Lines: probability that each option has the highest net benefit (acceptability). Broad grey line: that of the "

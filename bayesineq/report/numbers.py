@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bayesineq.design.card import Outcome
+from bayesineq.posterior.certainty import percent as percent
 
 MINUS: Final = "\N{MINUS SIGN}"
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
@@ -210,27 +211,3 @@ def estimate(
     digits = decimals(shown) if places is None else places
     suffix = unit.difference if is_difference else unit.suffix
     return f"{write(shown[0], digits)}{suffix} ({write(shown[1], digits)} to {write(shown[2], digits)})"
-
-
-def percent(probability: float, draws: int) -> str:
-    """
-    Write a probability taken from draws, never more certain than the number of draws allows.
-
-    Parameters
-    ----------
-    probability : float
-        Share of draws, 0 to 1.
-    draws : int
-        Number of draws.
-
-    Returns
-    -------
-    str
-        For example "97%", "more than 99%", "less than 1%".
-    """
-    limit = max(0.01, 1.0 / max(draws, 1))
-    if probability > 1.0 - limit:
-        return f"more than {math.floor(100 * (1 - limit)):.0f}%"
-    if probability < limit:
-        return f"less than {math.ceil(100 * limit):.0f}%"
-    return f"{100 * probability:.0f}%"

@@ -26,7 +26,7 @@ def consequences_table(compared: PlanComparison) -> Table:
     """
     comparison = compared.comparison
     level = f"{100 * comparison.prob:.0f}%"
-    draws = int(comparison.net_benefit.sizes["chain"] * comparison.net_benefit.sizes["draw"])
+    draws = comparison.draws
     rows = tuple(
         (
             str(row[INTERVENTION]),

@@ -241,7 +241,7 @@ def _protected(table: pd.DataFrame, rule: Rule) -> pd.DataFrame:
 def _chosen(compared: PlanComparison) -> Section:
     comparison, tables = compared.comparison, compared.tables
     threshold, prob = comparison.threshold or 0.0, comparison.prob
-    draws = int(comparison.net_benefit.sizes["chain"] * comparison.net_benefit.sizes["draw"])
+    draws = comparison.draws
     level = f"{100 * prob:.0f}%"
     unit = unit_in_words(compared)
     rows: list[Row] = []

@@ -23,7 +23,7 @@ from bayesineq.inference.tree import posterior_tree
 from bayesineq.report.page import write_report
 from bayesineq.report.plans import plan_sections, released_detail
 
-PEOPLE, AREAS, DRAWS = 1000, 20, 40
+PEOPLE, AREAS, DRAWS = 1000, 20, 200
 COST, UPTAKE, QALY, SAVING, THRESHOLD, BUDGET = 10.0, 0.5, 0.3, 100.0, 20_000.0, 30_000.0
 NAMES = {"worse": "admissions", "better": "checks done"}
 COUNTED = {"worse": "events averted", "better": "events gained"}

@@ -13,6 +13,7 @@ from bayesineq.decisions.plan_benefit import plan_benefit
 from bayesineq.decisions.plans import compare_plans
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.errors import DecisionError
+from bayesineq.report.plans import plan_sections
 from bayesineq.uplift.adapters import from_econml, from_stochtree
 from bayesineq.uplift.benefit import combine, from_effects, rescale
 from bayesineq.uplift.polarity import polarity, scale_of_outcome
@@ -84,6 +85,8 @@ def test_a_plan_that_harms_everyone_is_never_chosen_whatever_is_paid(more_is, va
     assert set(found.tables["cases"]["best"]) == {"no intervention"}
     assert set(found.tables["strata_imd_quintile"]["best"]) == {"no intervention"}
     assert "treats nobody" in " ".join(found.said["allocation"])
+    # twenty draws cannot be surer than nineteen in twenty
+    assert "people are worse off in more than 95% of draws: this plan does harm" in " ".join(found.words)
     assert not (found.tables["areas"]["tier"] == "sure in").any()
 
 
@@ -312,3 +315,17 @@ def test_two_fifths_of_deprivation_have_no_slope_and_it_is_said():
     found = compare_plans([plan(value=1.1)], two, budget=1e4, threshold=1e3, top=1)
     assert "slope" not in found.tables
     assert "No slope index: people live in fewer than three fifths" in " ".join(found.words)
+
+
+@pytest.mark.parametrize(
+    ("more_is", "value", "one"), [("worse", 0.8, "event averted"), ("better", 1.2, "event gained")]
+)
+def test_without_qalys_the_report_counts_events_by_their_own_name(more_is, value, one):
+    found = compare_plans([plan(value=value)], baseline(more_is), budget=500, threshold=1_000, seed=1)
+    assert found.comparison.scale == COUNTED[more_is]
+    headers = [name for part in plan_sections(found) for table in part.tables for name in table.header]
+    assert f"Benefit, {COUNTED[more_is]} (95% interval)" in headers
+    assert f"Pounds for one more {one}" in headers
+    assert f"for one unit of benefit ({COUNTED[more_is]}), call has the highest" in " ".join(found.words)
+    # five hundred people of the highest risk: the last five areas, a fifth of their events
+    assert f"a benefit of {20 * RISK[-5:].sum():.1f}" in " ".join(found.words)
