@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import Design, Response, design
 from bayesineq.design.priors import resolve
+from bayesineq.design.unrecorded import Unrecorded
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.space.adjacency import Adjacency
@@ -37,12 +38,15 @@ class Membership:
         Columns that name a row of the table, such as area, age_band, sex and recorded; no two rows alike.
     weight : ndarray, shape (n_draw, n_key, n_level)
         Draws of the probability of each level; over levels they add up to 1.
+    unrecorded : Unrecorded, optional
+        How many people had no record, and what was assumed of them.
     """
 
     latent: str
     levels: NDArray[np.generic]
     keys: pd.DataFrame
     weight: Float
+    unrecorded: Unrecorded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Mixture:
     shift : ndarray, shape (n_member,)
         Added to each member's predictor where its record was made: how much likelier cases are than others to be
         recorded as the row is.
+    unrecorded : Unrecorded, optional
+        As of the membership.
     """
 
     design: Design
@@ -77,6 +83,7 @@ class Mixture:
     weight: Float
     response: Response
     shift: Float
+    unrecorded: Unrecorded | None = None
 
     def __len__(self) -> int:
         return len(self.response.value)
@@ -163,7 +170,7 @@ def mixture(
     moved = np.zeros(weight.shape[1:]) if shift is None else np.asarray(shift, dtype=np.float64)
     if moved.shape != weight.shape[1:] or not np.isfinite(moved).all():
         raise DesignError(f"`shift` is of shape {moved.shape}, or not finite; give {weight.shape[1:]}: rows by levels")
-    return Mixture(expected, dim, row.astype(np.int32), flat, by_row, moved[row, level])
+    return Mixture(expected, dim, row.astype(np.int32), flat, by_row, moved[row, level], membership.unrecorded)
 
 
 def _matched(table: pd.DataFrame, membership: Membership) -> NDArray[np.int64]:

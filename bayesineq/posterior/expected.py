@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayesineq.design.card import Outcome
 from bayesineq.design.levels import told_order
 from bayesineq.design.order import ORDER_ATTRIBUTES, ORDERED, is_declared, order_attributes
+from bayesineq.design.unrecorded import unrecorded_of
 from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.population import card_of, population, provenance, resolve
@@ -148,6 +149,9 @@ def as_values(
     )
     for dim in names:
         value = _with_order(value, post, dim, None if population is None else population[dim])
+        if dim in card_of(post).latent:
+            found = unrecorded_of(post.attrs)
+            value[dim].attrs["unrecorded"] = np.nan if found is None else found.share
     return _without_empty(value, names)
 
 

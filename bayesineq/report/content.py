@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayesineq.design.card import ModelCard
 from bayesineq.design.priors import Priors
+from bayesineq.design.unrecorded import unrecorded_of
 from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
@@ -24,7 +25,7 @@ from bayesineq.report.disclosed import Cover
 from bayesineq.report.disclosed import cover as covered
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.explorer import Explorer, explorer
-from bayesineq.report.imputed import has_imputations, imputed_section
+from bayesineq.report.imputed import has_imputations, imputed_section, unrecorded_words
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
 from bayesineq.report.measured import core20_table, inequality_table
 from bayesineq.report.numbers import estimate, unit_of
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 NONE_CODED: Final = "none is coded as unknown"
+NOT_KEPT: Final = "not kept with this posterior"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Content:
         The average of everyone, with its interval.
     rule : Rule
         How small counts were treated.
+    assumed : tuple of str
+        What was assumed of people without a record of a latent column; none where the card has no such column.
     withheld : tuple of str
         How many groups of each dimension are withheld, in words; none where all are shown.
     explorer : Explorer or None
@@ -104,6 +108,7 @@ class Content:
     provenance: Mapping[str, str]
     overall: str
     rule: Rule
+    assumed: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     explorer: Explorer | None = None
     audit: pd.DataFrame | None = None
@@ -219,6 +224,7 @@ def gather(
         provenance={key: str(value) for key, value in provenance(post).items()},
         overall=estimate(mean, lower, upper, unit),
         rule=rule,
+        assumed=unrecorded_words(frame) if card.latent else (),
         withheld=tuple(said.text for dim in card.dims if (said := withheld_words(cover, dim)) is not None),
         explorer=found,
         audit=cover.audit,
@@ -246,6 +252,11 @@ def _unknown(frame: Frame) -> dict[str, str]:
     said = {}
     for dim in frame.card.dims:
         if dim == frame.place:
+            continue
+        if dim in frame.card.latent:
+            found = unrecorded_of(frame.post.attrs)
+            kept = found is not None and shown_count(found.unknown, frame.rule) != SUPPRESSED
+            said[dim] = NOT_KEPT if found is None else f"{100 * found.share:.1f}%" if kept else SUPPRESSED
             continue
         held = frame.cover.values(dim)[POPULATION]
         unknown = np.array(unknown_levels(dim, list(held[dim].to_numpy()), frame.labels), dtype=bool)

@@ -98,7 +98,10 @@ def plot_forest(
     unknown = float(groups.loc[groups["unknown"], "share"].sum())
     unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))
     held = f"{100 * unknown:.1f}% have an unknown {dimension_label(dim)}."
-    if not groups["unknown"].any():
+    if (lost := values[dim].attrs.get("unrecorded")) is not None:
+        held = f"{100 * lost:.1f}% were recorded as unknown; their {dimension_label(dim)} is estimated."
+        held = held if np.isfinite(lost) else f"The {dimension_label(dim)} of people is estimated."
+    elif not groups["unknown"].any():
         held = "No group is coded as unknown."
     caption = (
         f"Posterior means with {100 * prob:.0f}% credible intervals; the dashed line is the average of these "

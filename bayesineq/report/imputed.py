@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesineq.design.unrecorded import unrecorded_of
 from bayesineq.dims import POPULATION
 from bayesineq.posterior.imputation import IMPUTATION, due_to_imputation
 from bayesineq.report.labels import dimension_label, level_labels
-from bayesineq.report.numbers import decimals, estimate
+from bayesineq.report.numbers import decimals, estimate, write
 from bayesineq.report.parts import Frame, Section, Table
-from bayesineq.report.words import Statement, sentence
+from bayesineq.report.words import Statement, listed, sentence
+from bayesineq.tables.disclosure import SUPPRESSED, shown_count
 
 
 def has_imputations(post: xr.DataTree) -> bool:
@@ -67,6 +69,54 @@ def imputation_table(frame: Frame, dim: str) -> pd.DataFrame:
     )
 
 
+def unrecorded_words(frame: Frame) -> tuple[str, ...]:
+    """
+    How many people had no record of the latent column, and what was assumed of them.
+
+    Parameters
+    ----------
+    frame : Frame
+        The posterior and how it is shown; its card has a latent column.
+
+    Returns
+    -------
+    tuple of str
+        One sentence a fact, with delta by group also where it is 0.
+    """
+    dim = next(iter(frame.card.latent))
+    named, found = dimension_label(dim), unrecorded_of(frame.post.attrs)
+    if found is None:
+        return (
+            f"How many people had no record of their {named}, and which delta was assumed of them, was not kept with "
+            "this posterior; fit it again to have them said.",
+        )
+    many, whole = shown_count(found.unknown, frame.rule), shown_count(found.people, frame.rule)
+    share = "" if many == SUPPRESSED else f" ({100 * found.share:.1f}%)"
+    said = (
+        f"The {named} of {many} of {whole} people{share} was recorded as unknown; which group they belong to is "
+        "estimated and in no case known."
+    )
+    groups = dict(zip(found.delta, level_labels(dim, list(found.delta), frame.labels), strict=True))
+    moved = {group: delta for group, delta in found.delta.items() if delta != 0}
+    start = "How likely each group is to have no record cannot be learnt from these records and was assumed: "
+    if not moved:
+        return (
+            said,
+            f"{start}delta is 0 for every group ({listed(list(groups.values()))}), so that among people who are alike "
+            "in all else that the model knows no group lacks a record more often than another. If one does, too few of "
+            "those without a record are counted as its people here; fit with another delta to see what that changes.",
+        )
+    stated = [f"{groups[group]}, {write(delta, 2)} (odds times {np.exp(delta):.2f})" for group, delta in moved.items()]
+    rest = [groups[group] for group in found.delta if group not in moved]
+    others = f"; 0 for {listed(rest)}" if rest else ""
+    sd = f" Each delta but 0 has a standard deviation of {write(found.delta_sd, 2)}." if found.delta_sd else ""
+    return (
+        said,
+        f"{start}delta, the log odds of a missing record against a group of 0, is for {'; '.join(stated)}{others}.{sd} "
+        "Other values give other answers; fit with another delta to see what that changes.",
+    )
+
+
 def imputed_section(frame: Frame) -> Section:
     """
     What not knowing a column costs: words and a table.
@@ -97,6 +147,7 @@ def imputed_section(frame: Frame) -> Section:
         False,
         0.5,
     )
+    assumed = tuple(Statement(text, False, 0.5) for text in unrecorded_words(frame))
     places = decimals([float(v) * frame.unit.factor for v in table["upper"]])
     rows = tuple(
         (
@@ -117,7 +168,7 @@ def imputed_section(frame: Frame) -> Section:
     )
     return Section(
         f"What is due to {named} that is not known",
-        (said,),
+        (*assumed, said),
         (Table(f"How much of the uncertainty in {frame.card.outcome.name} is due to {named}", header, rows),),
         (),
     )

@@ -216,9 +216,10 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
 
 def _unknown(content: Content) -> list[str]:
     """Whose group is unknown, and where none is said to be: the two are different things."""
-    dims = [dim for dim in content.unknown if dim not in DEPRIVATION]
+    dims = [dim for dim in content.unknown if dim not in DEPRIVATION and dim not in content.card.latent]
     shares = {dimension_label(dim): content.unknown[dim] for dim in dims}
-    said = [f"The {name} of {share} of people is unknown." for name, share in shares.items() if share != NONE_CODED]
+    said = [*content.assumed]
+    said += [f"The {name} of {share} of people is unknown." for name, share in shares.items() if share != NONE_CODED]
     if silent := [name for name, share in shares.items() if share == NONE_CODED]:
         said.append(
             f"Nobody is coded as unknown by {listed(silent)}; if anybody was, they were left out or given a group."

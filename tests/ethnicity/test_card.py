@@ -19,6 +19,7 @@ from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import load
 from bayesineq.posterior.imputation import due_to_imputation
 from bayesineq.report.content import gather
+from bayesineq.report.page import render
 from bayesineq.space.adjacency import from_edges
 from bayesineq.tables.agreement import confusion_of
 from bayesineq.tables.check import check
@@ -100,7 +101,20 @@ def test_from_recorded_counts_to_a_report_that_says_what_ethnicity_costs(
     assert share.sel(ethnicity="other") > share.sel(ethnicity="white")
     content = gather(post, None)
     section = next(s for s in content.sections if s.title.startswith("What is due to"))
-    assert re.search(r"would be \d+% narrower on average", section.statements[0].text)
+    assert re.search(r"would be \d+% narrower on average", section.statements[-1].text)
+    lost = table.loc[table["recorded"].eq(UNKNOWN), "population"].sum()
+    part = f"({100 * lost / table['population'].sum():.1f}%)"
+    page = render(content)
+    answer = page[page.index("What is not known") : page.index("Numbers in brackets")]
+    for said in (content.assumed, answer, " ".join(statement.text for statement in section.statements)):
+        assert part in str(said)
+        assert "Asian" in str(said)
+        assert "0.50 (odds times 1.65)" in str(said)
+        assert "0 for White" in str(said)
+    assert not re.search("Nobody is coded as unknown by[^.]*ethnic", page)
+    (own,) = (section for section in content.sections if section.title == "By ethnic group")
+    assert f"{part.strip('()')} were recorded as unknown; their ethnic group is estimated." in own.charts[0].caption
+    assert ("Unknown ethnic group", part.strip("()")) in content.quality.rows
     rows = {row[0]: row for row in section.tables[0].rows}
     shown = {name: float(row[2].rstrip("%")) / 100 for name, row in rows.items()}
     assert shown["Other ethnic group"] == pytest.approx(float(share.sel(ethnicity="other")), abs=0.02)

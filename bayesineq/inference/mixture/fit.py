@@ -122,7 +122,12 @@ def fit_mixture(
         engine="laplace",
         seed=seed,
         sample_stats={IMPUTATION: np.concatenate(imputation)[None]},
-        attributes={"correction": correction, "weights": CUT, "imputations": n_weight},
+        attributes={
+            "correction": correction,
+            "weights": CUT,
+            "imputations": n_weight,
+            **(mixture.unrecorded.attributes() if mixture.unrecorded else {}),
+        },
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
 from bayesineq.design.mixture import Membership
+from bayesineq.design.unrecorded import Unrecorded
 from bayesineq.errors import DesignError
 
 SWEEPS: Final = 10
@@ -214,7 +215,10 @@ def weights(model: Recording, *, draws: int = 20, seed: int | None = None) -> Me
             gamma = stream.gamma(counts)
             confusion = gamma / gamma.sum(axis=1, keepdims=True)
         out.append(bayes(model, confusion, missing))
-    return Membership(model.latent, model.levels, model.keys, np.stack(out))
+    named = dict(zip(map(str, model.levels), model.delta.tolist(), strict=True))
+    lost = int(model.people[model.recorded < 0].sum())
+    said = Unrecorded(lost, int(model.people.sum()), named, float(model.delta_sd.max(initial=0.0)))
+    return Membership(model.latent, model.levels, model.keys, np.stack(out), said)
 
 
 def bayes(model: Recording, confusion: Float, missing: Float) -> Float:

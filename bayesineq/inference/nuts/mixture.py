@@ -98,7 +98,12 @@ def sample_mixture(
         engine="nuts",
         seed=seed,
         sample_stats={"diverging": diverging},
-        attributes={"sampler": "nutpie", "tune": tune, "weights": "joint: sampled with the outcome"},
+        attributes={
+            "sampler": "nutpie",
+            "tune": tune,
+            "weights": "joint: sampled with the outcome",
+            **(mixture.unrecorded.attributes() if mixture.unrecorded else {}),
+        },
     )
 
 
