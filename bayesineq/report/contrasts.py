@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -52,35 +52,37 @@ def ends_compared(
         equal. A claim only where the interval excludes no difference.
     """
     rows: dict[Any, Any] = table.set_index("parameter").to_dict("index")
-    is_adjusted = bool((table["adjusted_for"] != "nothing").any())
-    said = [_difference(rows["difference"], first, last, outcome, unit, more_is, level, n_draw, is_adjusted)]
+    between = _Between(first, last, outcome, unit, more_is, level, bool((table["adjusted_for"] != "nothing").any()))
+    said = [_difference(rows["difference"], between, n_draw)]
     if "ratio" in rows and np.isfinite(rows["ratio"]["mean"]):
-        said.append(_ratio(rows["ratio"], first, last, level, is_adjusted))
+        said.append(_ratio(rows["ratio"], between))
     return tuple(said)
 
 
-def _difference(
-    row: Mapping[str, Any],
-    first: str,
-    last: str,
-    outcome: str,
-    unit: Unit,
-    more_is: MoreIs,
-    level: str,
-    n_draw: int,
-    is_adjusted: bool,
-) -> Statement:
+class _Between(NamedTuple):
+    """Who is compared with whom, in what, and how it is written."""
+
+    first: str
+    last: str
+    outcome: str
+    unit: Unit
+    more_is: MoreIs
+    level: str
+    is_adjusted: bool
+
+
+def _difference(row: Mapping[str, Any], between: _Between, n_draw: int) -> Statement:
+    first, last, outcome, unit, more_is, level, is_adjusted = between
     mean, lower, upper = (float(row[name]) for name in ("mean", "lower", "upper"))
     crude, share = float(row["crude_mean"]), float(row["p_above"])
     lean = max(share, 1.0 - share)
     places = decimals([v * unit.factor for v in (mean, lower, upper)])
     beside = f"; crude: {_size(crude, unit, places)} {_word(crude)}" if is_adjusted else ""
     if lower <= 0.0 <= upper:
+        ends = interval(lower, upper, unit, is_difference=True, places=places).replace(" to ", " and ", 1)
         return Statement(
             f"The data do not show whether {outcome} differs between {last} and {first}: the difference, the former "
-            f"less the latter, lies between "
-            f"{interval(lower, upper, unit, is_difference=True, places=places).replace(' to ', ' and ', 1)} "
-            f"({level} interval{beside}), which includes no difference.",
+            f"less the latter, lies between {ends} ({level} interval{beside}), which includes no difference.",
             False,
             lean,
         )
@@ -95,21 +97,22 @@ def _difference(
     )
 
 
-def _ratio(row: Mapping[str, Any], first: str, last: str, level: str, is_adjusted: bool) -> Statement:
+def _ratio(row: Mapping[str, Any], between: _Between) -> Statement:
+    first, last, level = between.first, between.last, between.level
     mean, lower, upper = (float(row[name]) for name in ("mean", "lower", "upper"))
-    share = float(row["p_above"])
+    lean = max(float(row["p_above"]), 1.0 - float(row["p_above"]))
     places = decimals([mean, lower, upper])
-    crude = f"; crude: {write(float(row['crude_mean']), places)}" if is_adjusted else ""
+    crude = f"; crude: {write(float(row['crude_mean']), places)}" if between.is_adjusted else ""
     ends = f"{level} interval {write(lower, places)} to {write(upper, places)}{crude}"
     if lower <= 1.0 <= upper:
         text = f"As a ratio, {last} to {first}, it is {write(mean, places)} ({ends}), which includes 1: no difference."
-        return Statement(text, False, max(share, 1.0 - share))
-    turned = f" (crude: {_times(row['crude_mean'])})" if is_adjusted else ""
+        return Statement(text, False, lean)
+    turned = f" (crude: {_times(row['crude_mean'])})" if between.is_adjusted else ""
     return Statement(
         f"As a ratio, {last} has {write(mean, places)} times the level of {first} ({ends}); turned round, {first} has "
         f"{_times(mean)} times the level of {last}{turned}.",
         True,
-        max(share, 1.0 - share),
+        lean,
     )
 
 

@@ -6,8 +6,11 @@ import math
 
 import xarray as xr
 
+from bayesineq.posterior.adjusted import ADJUSTED_FOR
+from bayesineq.report.labels import dimension_label
 from bayesineq.report.numbers import PERCENT, PLAIN, RELATIVE, Unit, rate_unit
 from bayesineq.report.style import MoreIs, direction
+from bayesineq.report.words import listed
 
 _RATE: str = "events per unit of "
 
@@ -21,7 +24,8 @@ def described(
     Parameters
     ----------
     values : DataArray
-        Draws, as `expected` gives them: with the attributes `outcome`, `scale`, `units` and `more_is`.
+        Draws, as `expected` or `adjusted` gives them: with the attributes `outcome`, `scale`, `units`, `more_is` and,
+        where something was held equal, `adjusted_for`.
     outcome : str or None
         Name in words, where it was given.
     unit : Unit or None
@@ -49,7 +53,9 @@ def described(
     attrs = values.attrs
     polarity: MoreIs = more_is or attrs.get("more_is", "worse")
     direction(polarity)
-    return outcome or str(attrs.get("outcome", "outcome")), unit or _unit(values), polarity
+    held = [dimension_label(name) for name in str(attrs.get(ADJUSTED_FOR, "")).split(", ") if name]
+    named = str(attrs.get("outcome", "outcome")) + (f" adjusted for {listed(held)}" if held else "")
+    return outcome or named, unit or _unit(values), polarity
 
 
 def _unit(values: xr.DataArray) -> Unit:

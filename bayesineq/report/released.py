@@ -70,7 +70,7 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
     if like.values.sizes[by] < 2:
         raise DisclosureError(f"{like.values.sizes[by]} groups of {by!r} may be shown under the rule: {rule}")
     table = inequality_of(like.values, by, crude=like.crude)
-    table.attrs["words"] = _said(card_of(post), like, by, table)
+    table.attrs["words"] = _said(card_of(post), like, by, table, float(whole.values().mean()))
     lost = pd.DataFrame({"parameter": [f"{by}[{level}]" for level in whole.levels(by)]})
     if len(lost):
         said, table = table.attrs, pd.concat([table, lost], ignore_index=True)
@@ -78,7 +78,7 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
     return table, whole.audit
 
 
-def _said(card: ModelCard, like: Alike, by: str, table: pd.DataFrame) -> list[str]:
+def _said(card: ModelCard, like: Alike, by: str, table: pd.DataFrame, average: float) -> list[str]:
     """What a table of measures says: what is held equal, and who is compared with whom."""
     first = (
         f"Adjusted (mean to p_above): every group with everybody's {like.held}. Crude (crude_...): groups as they are."
@@ -94,12 +94,13 @@ def _said(card: ModelCard, like: Alike, by: str, table: pd.DataFrame) -> list[st
         first=start,
         last=end,
         outcome=f"{card.outcome.name}{like.given}",
-        unit=unit_of(card.outcome, float(like.values.mean())),
+        unit=unit_of(card.outcome, average),
         more_is=card.outcome.more_is,
         level=f"{100 * CI_PROB:.0f}%",
         n_draw=like.values.sizes[CHAIN] * like.values.sizes[DRAW],
     )
-    return [first, *(statement.text for statement in said)]
+    counted = card.outcome.link in {"logit", "log"}
+    return [first, *(statement.text for statement in (said if counted else said[:1]))]
 
 
 def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:
