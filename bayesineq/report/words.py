@@ -14,8 +14,8 @@ from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.report.chance import chance_and_number, each_at_least
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import dimension_label
-from bayesineq.report.numbers import Unit, decimals, interval, with_unit, write
-from bayesineq.report.style import MoreIs, direction
+from bayesineq.report.numbers import Unit, decimals, with_unit, write
+from bayesineq.report.style import MoreIs
 
 SURE: Final = 0.95
 """Probability from which an area counts as above or below the average in sentences."""
@@ -44,109 +44,6 @@ class Statement:
 
     def __str__(self) -> str:
         return self.text
-
-
-def compare(
-    difference: xr.DataArray | NDArray[np.floating],
-    *,
-    first: str,
-    second: str,
-    outcome: str,
-    unit: Unit,
-    more_is: MoreIs = "worse",
-    prob: float = CI_PROB,
-) -> Statement:
-    """
-    Say how two groups differ.
-
-    Parameters
-    ----------
-    difference : DataArray or ndarray
-        Draws of the first group's value less the second's.
-    first, second : str
-        The groups in words.
-    outcome : str
-        The outcome in words.
-    unit : Unit
-        How differences are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
-    prob : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Statement
-        A claim only where the interval excludes zero; it is turned round when the signs of the draws are.
-    """
-    draws = flat(difference)
-    lower, upper = ends(draws, prob)
-    share = float((draws > 0).mean())
-    level = f"{100 * prob:.0f}% interval"
-    lean = max(share, 1.0 - share)
-    if lower <= 0.0 <= upper:
-        return Statement(
-            f"The data do not show whether {outcome} differs between {first} and {second}: the difference lies between "
-            f"{interval(lower, upper, unit, is_difference=True).replace(' to ', ' and ', 1)} ({level}), "
-            "which includes no difference.",
-            False,
-            lean,
-        )
-    higher, other = (first, second) if lower > 0 else (second, first)
-    verdict = "worse" if (more_is == "worse") else "better"
-    low, high = (lower, upper) if lower > 0 else (-upper, -lower)
-    size = abs(float(draws.mean())) * unit.factor
-    places = decimals([size, low * unit.factor, high * unit.factor])
-    sized = f"{with_unit(size / unit.factor, unit, is_difference=True, places=places)}"
-    sized += f" ({level} {write(low * unit.factor, places)} to {write(high * unit.factor, places)})"
-    return Statement(
-        f"{sentence(outcome)} is higher in {higher} than in {other}, by {sized}; that it is higher is "
-        f"{chance_and_number(lean, len(draws))}. Here {direction(more_is)}, so {higher} fares {verdict}.",
-        True,
-        lean,
-    )
-
-
-def relative(
-    ratio: xr.DataArray | NDArray[np.floating], *, first: str, second: str, prob: float = CI_PROB
-) -> Statement:
-    """
-    Say how many times as high one group is as another.
-
-    Parameters
-    ----------
-    ratio : DataArray or ndarray
-        Draws of the first group's value over the second's, above zero.
-    first, second : str
-        The groups in words.
-    prob : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Statement
-        A claim only where the interval excludes one; the higher group is named first.
-    """
-    draws = flat(ratio)
-    lower, upper = ends(draws, prob)
-    share = float((draws > 1).mean())
-    lean = max(share, 1.0 - share)
-    level = f"{100 * prob:.0f}% interval"
-    if lower <= 1.0 <= upper:
-        return Statement(
-            f"As a ratio, {first} to {second}, it lies between {write(lower, 2)} and {write(upper, 2)} ({level}), "
-            "which includes 1: no difference.",
-            False,
-            lean,
-        )
-    shown, one, other = (draws, first, second) if lower > 1 else (1.0 / draws, second, first)
-    low, high = ends(shown, prob)
-    return Statement(
-        f"As a ratio, {one} has {write(float(shown.mean()), 2)} times the level of {other} "
-        f"({level} {write(low, 2)} to {write(high, 2)}).",
-        True,
-        lean,
-    )
 
 
 def groups(

@@ -13,14 +13,36 @@ from hypothesis import strategies as st
 
 from bayesineq.errors import MeasureError
 from bayesineq.report.chance import CHANCES, chance, chance_and_number, each_at_least
+from bayesineq.report.contrasts import ends_compared
 from bayesineq.report.numbers import PERCENT
-from bayesineq.report.words import association, compare, groups, listed, places, relative
+from bayesineq.report.words import Statement, association, groups, listed, places
 
 NORMAL = np.random.default_rng(1).normal(size=2000)
 
 
+def contrasts(
+    draws: np.ndarray, more_is: str = "worse", prob: float = 0.95, crude: float | None = None
+) -> list[Statement]:
+    """Statements on groups that differ by these draws, the first of them B; the ratio is their exponential."""
+    tail = (1 - prob) / 2
+    rows = {
+        name: {
+            "mean": values.mean(),
+            "lower": np.quantile(values, tail),
+            "upper": np.quantile(values, 1 - tail),
+            "p_above": (values > equal).mean(),
+            "crude_mean": values.mean() if crude is None else crude,
+            "adjusted_for": "nothing" if crude is None else "age_band",
+        }
+        for name, values, equal in (("difference", draws, 0.0), ("ratio", np.exp(draws), 1.0))
+    }
+    table = pd.DataFrame(rows).T.infer_objects().rename_axis("parameter").reset_index()
+    names = {"first": "B", "last": "A", "outcome": "smoking", "level": f"{100 * prob:.0f}%"}
+    return list(ends_compared(table, **names, unit=PERCENT, more_is=more_is, n_draw=len(draws)))
+
+
 def said(draws: np.ndarray, more_is: str = "worse") -> str:
-    return compare(draws, first="A", second="B", outcome="smoking", unit=PERCENT, more_is=more_is).text
+    return contrasts(draws, more_is)[0].text
 
 
 @pytest.mark.parametrize(
@@ -68,7 +90,7 @@ def test_a_share_and_its_complement_have_mirrored_words() -> None:
 
 
 def test_a_difference_is_claimed_with_its_size_and_interval() -> None:
-    statement = compare(np.linspace(0.04, 0.06, 2001), first="A", second="B", outcome="smoking", unit=PERCENT)
+    statement = contrasts(np.linspace(0.04, 0.06, 2001))[0]
     assert statement.is_claim
     assert statement.text == (
         "Smoking is higher in A than in B, by 5.00 percentage points (95% interval 4.05 to 5.95); that it is higher is "
@@ -78,9 +100,17 @@ def test_a_difference_is_claimed_with_its_size_and_interval() -> None:
 
 def test_turning_the_data_turns_the_sentence() -> None:
     draws = 0.05 + 0.001 * NORMAL
-    swapped = said(draws).replace("A", "#").replace("B", "A").replace("#", "B")
-    assert said(-draws) == swapped
-    assert said(draws, "better").endswith("Here higher is better, so A fares better.")
+    turned = said(draws).replace("is higher", "is lower").replace("it is higher", "it is lower")
+    assert said(-draws) == turned.replace("so A fares", "so B fares")
+    assert said(draws, "better").endswith("Here higher is better, so B fares worse.")
+
+
+def test_the_crude_value_stands_beside_in_its_own_direction() -> None:
+    """Held equal, a gap may turn: the crude one keeps its own sign."""
+    gap, ratio = contrasts(0.05 + 0.001 * NORMAL, crude=-0.021)
+    assert "; crude: 2.10 percentage points lower); that it is higher" in gap.text
+    assert "; crude: " in ratio.text
+    assert "crude" not in said(0.05 + 0.001 * NORMAL)
 
 
 @given(
@@ -92,8 +122,7 @@ def test_an_interval_across_no_difference_never_yields_a_claim(shift: float, siz
     draws = size * (NORMAL + shift)
     lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2])
     statements = [
-        compare(draws, first="A", second="B", outcome="smoking", unit=PERCENT, prob=prob),
-        relative(np.exp(draws), first="A", second="B", prob=prob),
+        *contrasts(draws, prob=prob),
         association(draws, rise="a rise of 1 in age", outcome="smoking", scale="difference", prob=prob),
     ]
     for statement in statements:
@@ -102,10 +131,12 @@ def test_an_interval_across_no_difference_never_yields_a_claim(shift: float, siz
             assert not any(word in statement.text for word in ("higher", "lower in", "worse", "better", "certain"))
 
 
-def test_ratios_name_the_higher_group_first() -> None:
-    up, down = np.exp(0.7 + 0.01 * NORMAL), np.exp(-0.7 + 0.01 * NORMAL)
-    assert relative(up, first="A", second="B").text.startswith("As a ratio, A has 2.01 times the level of B")
-    assert relative(down, first="A", second="B").text.startswith("As a ratio, B has 2.01 times the level of A")
+def test_ratios_are_said_both_ways_round() -> None:
+    up, down = (contrasts(sign * 0.7 + 0.01 * NORMAL)[1].text for sign in (1, -1))
+    assert up.startswith("As a ratio, A has 2.01 times the level of B")
+    assert up.endswith("turned round, B has 0.497 times the level of A.")
+    assert down.startswith("As a ratio, A has 0.497 times the level of B")
+    assert down.endswith("turned round, B has 2.01 times the level of A.")
 
 
 def group_values(means: list[float], sd: float = 0.002) -> xr.DataArray:
@@ -163,4 +194,4 @@ def test_lists_of_names_with_commas_stay_readable() -> None:
 
 def test_draws_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(MeasureError, match="finite draws"):
-        said(np.array([0.1, np.nan]))
+        association(np.array([0.1, np.nan]), rise="a rise of 1 in age", outcome="smoking", scale="difference")
