@@ -54,9 +54,10 @@ def in_words(
         said.append("The choice is undetermined: no option is the best with a probability of 60% or more.")
     said.append(f"Knowing everything about this choice would be worth {_write(comparison.evpi)} pounds.")
     information = tables["information"]
-    if len(information) and information["evppi"].iloc[0] > 0:
+    if len(information) and information["evppi"].iloc[0] >= 0.5:
         first = information.iloc[0]
-        said.append(f"Most of that lies in the {first['parameter']} ({_write(first['evppi'])} pounds).")
+        part = "Most" if first["share"] > 0.5 else "The largest part"
+        said.append(f"{part} of that lies in the {first['parameter']} ({_write(first['evppi'])} pounds).")
     choice, said = tuple(said), []
     given, said = tuple(_budget(allocation, comparison.prob, tables)), []
     other = [f"{plan.name} acts on {plan.event}" for plan in plans if plan.event_ratio is not None]
@@ -72,6 +73,11 @@ def in_words(
             f"{'; '.join(other)}: the local risk of that is taken to follow the risk that was modelled, in proportion."
         )
     said += [_held(row) for row in tables["events"].to_dict("records") if row["held_at_bound"] > 0]
+    shares = [table for name, table in tables.items() if name.startswith("shares_")]
+    if shares and all(table["need_share"].isna().all() for table in shares):
+        said.append(
+            "Need by group is not shown: the outcome is a rate of which more is better, which nobody is simply without."
+        )
     said += [f"No table by {by}: the baseline risk does not carry it." for by in left_out]
     said.append("Effects are carried over from elsewhere: no data here can test that they hold locally.")
     return {"choice": choice, "allocation": given, "equity": tuple(said)}

@@ -277,7 +277,7 @@ def _chosen(compared: PlanComparison) -> Section:
     known += [(str(name), write(value, 0)) for name, value, _ in worth.to_numpy().tolist()]
     known += [
         (f"a study of the {first}, {times:g} times as telling as what is known", write(value, 0))
-        for times, value in tables["study"][["times_known", "evsi"]].to_numpy().tolist()
+        for times, value in tables["study"].query("evsi >= 0.5")[["times_known", "evsi"]].to_numpy().tolist()
     ]
     information = Table("What it would be worth to know, on this choice", ("What", "Pounds"), tuple(known))
     total = tables["allocation_total"].iloc[0]
@@ -315,17 +315,17 @@ def _given(compared: PlanComparison, areas: gpd.GeoDataFrame | None, rule: Rule)
     )
     limits = Table("What one more of each limit would gain", ("Limit", "One more", "Pounds of net benefit"), prices)
     said = [*compared.said["allocation"]]
-    made, charts = [plans, limits, rules_table(compared)], []
-    if "areas" in tables:
+    made: list[Table] = [plans, limits, rules_table(compared)] if allocation.treated > 0 else [plans, limits]
+    charts: list[Chart] = []
+    if "areas" in tables and not (tables["areas"]["mean"] > 0).any():
+        said.append("In no area is a plan worth its cost: none is ranked above another.")
+    elif "areas" in tables:
         ranked = tables["areas"]
         held = ranked["tier"].value_counts()
-        nowhere = "In no area is a plan worth its cost: none is ranked above another."
         said.append(
             f"Of {len(ranked):,} areas, {held.get('sure in', 0):,} belong to the {_first(compared)} with the highest "
             "net benefit per eligible person with a probability of 90% or more, "
             f"{held.get('sure out', 0):,} with 10% or less, and {held.get('marginal', 0):,} with one between."
-            if (ranked["mean"] > 0).any()
-            else nowhere
         )
         made += [ranked_table(ranked), areas_table(compared, rule)]
         if areas is not None and len(table):
