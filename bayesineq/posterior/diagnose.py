@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.dims import CHAIN
+from bayesineq.dims import CHAIN, DRAW
 from bayesineq.errors import ConvergenceError
-from bayesineq.posterior.population import card_of
+from bayesineq.posterior.conflict import conflicts, power_scaling, pulls
+from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.posterior.summarise import convergence, draws_of, labels, variables
 
 # Means over hyperparameters are off by at most this many posterior standard deviations, and mostly by far fewer; of
@@ -26,6 +27,8 @@ TORN: Final = "torn"
 
 _WORST: Final = 3
 _LISTED: Final = 10
+_PULLED: Final = 1.0
+_FEWEST_DRAWS: Final = 100
 
 _COLUMNS: Final = ("check", "parameter", "value", "limit", "passed", "advice")
 
@@ -89,7 +92,8 @@ def diagnose(post: xr.DataTree) -> Diagnosis:
     -------
     Diagnosis
         For chains: R-hat and bulk effective sample size of every parameter, and divergences. For the sparse engine:
-        its own checks, as far as the posterior holds them. For both: that every draw is a number.
+        its own checks, as far as the posterior holds them. For both: that every draw is a number; that no prior
+        contradicts the data; and that no prior moves a number by more than the width of its 95% interval.
 
     Raises
     ------
@@ -110,6 +114,7 @@ def diagnose(post: xr.DataTree) -> Diagnosis:
     if "sample_stats" in post.children and "diverging" in post["sample_stats"].data_vars:
         checks.append(_divergences(post))
     checks += _engine_checks(post)
+    checks += _prior_checks(post)
     graph = str(post.attrs.get("graph", ""))
     return Diagnosis(table=pd.DataFrame(checks, columns=list(_COLUMNS)), engine=engine, graph=graph)
 
@@ -235,3 +240,50 @@ def _moving_rows(post: xr.DataTree) -> dict[str, object]:
         "at the rows for errors, and report what the fit says with and without them"
     )
     return _check("rows that move a hyperparameter", name, most, _MOVED, passed=not len(far), advice=advice)
+
+
+def _prior_checks(post: xr.DataTree) -> list[dict[str, object]]:
+    """Which prior the data contradict, and which one moves a number, by how much."""
+    draws = post["posterior"].sizes
+    if draws[CHAIN] * draws[DRAW] < _FEWEST_DRAWS or not _finite(post)["passed"]:
+        return []
+    found, limit = conflicts(post)
+    if not found:
+        return []
+    priors = priors_of(post)
+    failed = [c for c in found if c.z > limit][:_WORST]
+    said = "; ".join(
+        f"the prior {priors.said(c.prior)} of {c.prior} and the data disagree (the data alone put {c.parameter} "
+        f"{c.data}, {c.z:.1f} sd of both from the prior{_sensitivity(post, c.prior)})"
+        for c in failed
+    )
+    remedy = "state priors that hold what is plausible in the units of the table, or leave them to the defaults"
+    checks = [
+        _check(
+            "distance of the data from a prior",
+            ", ".join(c.parameter for c in failed) or found[0].parameter,
+            found[0].z,
+            round(limit, 2),
+            passed=not failed,
+            advice=f"{said}; {remedy}",
+        )
+    ]
+    if moved := pulls(post):
+        worst = moved[0]
+        checks.append(
+            _check(
+                "move of a number by one prior, in widths of its interval",
+                f"{worst.number} by the prior of {worst.prior}",
+                worst.widths,
+                _PULLED,
+                passed=worst.widths <= _PULLED,
+                advice=f"the prior {priors.said(worst.prior)} of {worst.prior} moves {worst.number} by "
+                f"{worst.widths:.1f} widths of its 95% interval{_sensitivity(post, worst.prior)}; {remedy}",
+            )
+        )
+    return checks
+
+
+def _sensitivity(post: xr.DataTree, prior: str) -> str:
+    value = power_scaling(post, prior)
+    return f", power-scaling sensitivity {value:.2f} where 0.05 is much" if np.isfinite(value) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from bayesineq.design.card import Prior
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
+from bayesineq.posterior.conflict import law_of
 from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.labels import Labels, dimension_label, level_labels
@@ -48,25 +49,10 @@ def prior_density(prior: Prior, at: NDArray[np.float64]) -> NDArray[np.float64]:
     MeasureError
         If the distribution has no closed density here: PC(below, ...), which depends on the graph.
     """
-    p = prior.parameters
-    if prior.distribution == "PC" and "above" in p:
-        return np.asarray(stats.expon(scale=-p["above"] / np.log(p["probability"])).pdf(at))
-    match prior.distribution:
-        case "Normal":
-            found: Any = stats.norm(p["mean"], p["sd"])
-        case "HalfNormal":
-            found = stats.halfnorm(scale=p["sd"])
-        case "Exponential":
-            found = stats.expon(scale=1.0 / p["rate"])
-        case "Gamma":
-            found = stats.gamma(p["shape"], scale=1.0 / p["rate"])
-        case "Beta":
-            found = stats.beta(p["a"], p["b"])
-        case "Uniform":
-            found = stats.uniform(p["lower"], p["upper"] - p["lower"])
-        case _:
-            raise MeasureError(f"the prior {prior} has no density in closed form, so it cannot be drawn")
-    return np.asarray(found.pdf(at))
+    law = law_of(prior)
+    if law is None:
+        raise MeasureError(f"the prior {prior} has no density in closed form, so it cannot be drawn")
+    return np.asarray(law.pdf(at))
 
 
 def prior_posterior_data(post: xr.DataTree, *, prob: float = CI_PROB) -> dict[str, pd.DataFrame]:

@@ -26,7 +26,9 @@ def test_a_good_fit_passes(good):
     diagnosis = diagnose(good)
     assert diagnosis.passed
     diagnosis.raise_if_failed()
-    assert diagnosis.table["check"].tolist() == ["draws that are not numbers", "rhat", "ess_bulk", "divergences"]
+    computed = ["draws that are not numbers", "rhat", "ess_bulk", "divergences"]
+    of_priors = ["distance of the data from a prior", "move of a number by one prior, in widths of its interval"]
+    assert diagnosis.table["check"].tolist() == [*computed, *of_priors]
     assert (diagnosis.table["advice"] == "").all()
     posterior = good["posterior"].to_dataset()
     varying = posterior.drop_vars("age_sex")
@@ -45,7 +47,7 @@ def test_chains_that_disagree_are_named(good):
     with pytest.raises(ConvergenceError) as caught:
         diagnosis.raise_if_failed()
     message = str(caught.value)
-    assert "the nuts fit failed 2 of 4 checks" in message
+    assert "the nuts fit failed 2 of 6 checks" in message
     assert "rhat of ethnicity[H] is" in message
     assert "limit 1.01: chains disagree on 1 parameters; sample longer" in message
 

@@ -1,0 +1,365 @@
+"""
+Priors against data: which prior the data contradict, and which one moves a number that is reported.
+
+Both measures are read from the draws. Under a normal prior N(m0, s0^2) the posterior mean of a parameter has variance
+s0^2 - sp^2 over the data that the prior expects, with sp its posterior standard deviation, so that
+z = (mp - m0) / sqrt(s0^2 - sp^2) is standard normal where prior and data agree; it is the distance of the prior's mean
+from where the data alone put the parameter, in standard deviations of both together. Other priors are compared, on a
+scale without bounds, with what is left of a Gaussian posterior when they are divided out. Power-scaling asks by how
+much a number moves where a prior is raised to a power: at first order its posterior mean without the prior is lower by
+its covariance with the prior's log density.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from bayesineq.design.card import ModelCard, Prior
+from bayesineq.dims import CI_PROB, SAMPLE_DIMS
+from bayesineq.posterior.population import card_of, priors_of
+from bayesineq.posterior.rows import flat_draws
+from bayesineq.posterior.summarise import labels
+
+Float = NDArray[np.float64]
+
+CHANCE: Final = 0.002
+"""How often one fit in all may name a conflict where there is none."""
+
+_MOST_NUMBERS: Final = 200
+_FAR: Final = 40.0
+_EDGE: Final = 0.02
+_PILED: Final = 0.25
+_QUADRATURE: Final = 61
+_STEP: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """
+    One prior against the data.
+
+    Parameters
+    ----------
+    parameter : str
+        Whose prior; a level in brackets where it has several.
+    prior : str
+        Prior that has this parameter, as `Priors` names it.
+    z : float
+        Distance between prior and data in standard deviations of both together, above zero.
+    data : str
+        Where the data alone put the parameter, in words.
+    """
+
+    parameter: str
+    prior: str
+    z: float
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """
+    How far one prior moves one number.
+
+    Parameters
+    ----------
+    prior : str
+        Whose prior.
+    number : str
+        The number.
+    widths : float
+        By how much it moves, in widths of its 95% interval.
+    """
+
+    prior: str
+    number: str
+    widths: float
+
+
+def law_of(prior: Prior) -> Any | None:
+    """
+    Distribution of a prior.
+
+    Parameters
+    ----------
+    prior : Prior
+        Its name and arguments. PC(above, probability) is the exponential with P(sigma > above) = probability.
+
+    Returns
+    -------
+    scipy.stats distribution or None
+        None where it has no closed form: PC(below, ...), which depends on the graph.
+    """
+    p = prior.parameters
+    match prior.distribution:
+        case "PC" if "above" in p:
+            return stats.expon(scale=-p["above"] / np.log(p["probability"]))
+        case "Normal":
+            return stats.norm(p["mean"], p["sd"])
+        case "HalfNormal":
+            return stats.halfnorm(scale=p["sd"])
+        case "Exponential":
+            return stats.expon(scale=1.0 / p["rate"])
+        case "Gamma":
+            return stats.gamma(p["shape"], scale=1.0 / p["rate"])
+        case "Beta":
+            return stats.beta(p["a"], p["b"])
+        case "Uniform":
+            return stats.uniform(p["lower"], p["upper"] - p["lower"])
+    return None
+
+
+def conflicts(post: xr.DataTree) -> tuple[list[Conflict], float]:
+    """
+    Every prior against the data.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+
+    Returns
+    -------
+    (list of Conflict, float)
+        The worst level of each prior, the worst prior first; and the distance that chance exceeds in one of 500 fits.
+
+    References
+    ----------
+    Evans M, Moshonov H. Checking for prior-data conflict. Bayesian Anal 2006;1:893-914. Box GEP. Sampling and Bayes'
+    inference in scientific modelling and robustness. J R Stat Soc A 1980;143:383-430.
+    """
+    draws, card = post["posterior"].to_dataset(), card_of(post)
+    found, count = [], 0
+    for name, prior, values, names in _parameters(post):
+        count += values.shape[1]
+        bounded = name.endswith((".phi", ".rho"))
+        each = [_conflict(prior, values[:, k], bounded=bounded) for k in range(values.shape[1])]
+        worst = int(np.argmax([z for z, _ in each]))
+        found.append(Conflict(names[worst], name, *each[worst]))
+    for term in card.terms:
+        if term.kind == "exchangeable" and term.covariate is None and f"{term.name}.sigma" in draws:
+            count += 1
+            found.append(_on_one_side(draws, card, term.name, term.dims))
+    limit = float(stats.norm.isf(0.5 * CHANCE / max(count, 1)))
+    return sorted(found, key=lambda c: -c.z), limit
+
+
+def pulls(post: xr.DataTree) -> list[Pull]:
+    """
+    How far each prior moves the number that it moves most.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+
+    Returns
+    -------
+    list of Pull
+        A prior each, the farthest first. Numbers are parameters of up to 200 levels.
+
+    References
+    ----------
+    Kallioinen N, Paananen T, Buerkner PC, Vehtari A. Detecting and diagnosing prior and likelihood sensitivity with
+    power-scaling. Stat Comput 2024;34:57.
+    """
+    names, numbers = _numbers(post)
+    if not names:
+        return []
+    away = numbers - numbers.mean(axis=0)
+    sd = away.std(axis=0)
+    width = 2.0 * float(stats.norm.isf(0.5 * (1.0 - CI_PROB))) * np.where(sd > 0.0, sd, np.inf)
+    found = []
+    for name, log_prior in log_priors(post).items():
+        if not np.isfinite(log_prior).all():
+            continue
+        moved = np.abs(away.T @ (log_prior - log_prior.mean())) / len(log_prior) / width
+        worst = int(np.argmax(moved))
+        found.append(Pull(name, names[worst], float(moved[worst])))
+    return sorted(found, key=lambda p: -p.widths)
+
+
+def log_priors(post: xr.DataTree) -> dict[str, Float]:
+    """
+    Log density of each prior at each draw.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_draw,)
+        By the prior's parameter, levels added up; priors without a closed form are left out. As ArviZ's group
+        `log_prior` has them.
+    """
+    out = {}
+    for name, prior, values, _ in _parameters(post):
+        law = law_of(prior)
+        if law is not None:
+            out[name] = np.asarray(law.logpdf(values)).sum(axis=1)
+    return out
+
+
+def power_scaling(post: xr.DataTree, prior: str) -> float:
+    """
+    ArviZ's power-scaling sensitivity of the number that one prior moves most.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    prior : str
+        Whose prior.
+
+    Returns
+    -------
+    float
+        Cumulative Jensen-Shannon distance that a power of the prior moves it by, a doubling of the power; nan where
+        the prior has no closed form.
+    """
+    from arviz_stats.psense import psense
+
+    log_prior = log_priors(post).get(prior)
+    names, numbers = _numbers(post)
+    if log_prior is None or not names or not np.isfinite(log_prior).all() or np.ptp(log_prior) < 1e-9:
+        return float("nan")
+    moving = numbers[:, numbers.std(axis=0) > 0.0]
+    away = moving - moving.mean(axis=0)
+    most = int(np.argmax(np.abs(away.T @ (log_prior - log_prior.mean())) / moving.std(axis=0)))
+    tree = xr.DataTree.from_dict(
+        {
+            "/posterior": xr.Dataset({"number": (SAMPLE_DIMS, moving[None, :, most])}),
+            "/log_prior": xr.Dataset({prior: (SAMPLE_DIMS, log_prior[None])}),
+        }
+    )
+    return float(psense(tree, group="prior")["number"])  # type: ignore[no-untyped-call]
+
+
+def _parameters(post: xr.DataTree) -> Iterator[tuple[str, Prior, Float, list[str]]]:
+    """Name, prior, draws of shape (n_draw, n_level) on the scale of the prior, and names of levels."""
+    draws, card, priors = post["posterior"].to_dataset(), card_of(post), priors_of(post)
+    terms = {term.name for term in card.terms}
+    for name, prior in priors.force.items():
+        owner, _, kind = name.rpartition(".")
+        if name == "intercept":
+            yield name, prior, _intercept(post)[:, None], [name]
+        elif name in terms:
+            array = draws[card.variable(name)]
+            values = _flat(array)
+            moving = values.std(axis=0) > 0.0  # a reference level has no prior
+            if moving.any():
+                yield name, prior, values[:, moving], [n for n, m in zip(labels(array, name), moving, strict=True) if m]
+        elif kind == "precision" and f"{owner}.sigma" in draws:
+            yield name, prior, _flat(draws[f"{owner}.sigma"]) ** -2.0, [name]
+        elif name in draws:
+            yield name, prior, _flat(draws[name]), [name]
+
+
+def _intercept(post: xr.DataTree) -> Float:
+    """Where its prior applies: that of the default at the covariates' means."""
+    draws, card = post["posterior"].to_dataset(), card_of(post)
+    value = _flat(draws["intercept"])[:, 0]
+    for term, centre in priors_of(post).centre.items():
+        value = value + centre * _flat(draws[card.variable(term)])[:, 0]
+    return value
+
+
+def _flat(array: xr.DataArray) -> Float:
+    rest = [d for d in array.dims if d not in SAMPLE_DIMS]
+    value = array.transpose(*SAMPLE_DIMS, *rest).to_numpy().astype(np.float64)
+    return value.reshape(value.shape[0] * value.shape[1], -1)
+
+
+def _numbers(post: xr.DataTree) -> tuple[list[str], Float]:
+    draws = post["posterior"].to_dataset()
+    names, values = [], []
+    for name, array in draws.data_vars.items():
+        if array.size // (array.sizes["chain"] * array.sizes["draw"]) <= _MOST_NUMBERS:
+            names += labels(array, str(name))
+            values.append(_flat(array))
+    return names, np.hstack(values) if values else np.empty((0, 0))
+
+
+def _conflict(prior: Prior, value: Float, *, bounded: bool) -> tuple[float, str]:
+    """Distance, less what the number of draws leaves open, and where the data alone put the parameter."""
+    law = law_of(prior)
+    if law is None or not np.isfinite(value).all() or not value.std() > 0.0:
+        return 0.0, ""
+    mean, variance, noise = float(value.mean()), float(value.var()), float(np.sqrt(2.0 / len(value)))
+    if prior.distribution == "Normal":
+        away = max(abs(mean - prior["mean"]) - 2.0 * np.sqrt(variance / len(value)), 0.0)
+        whole = prior["sd"] ** 2
+        # Below the noise of the draws' variance nothing tells it from zero.
+        z = min(float(away / np.sqrt(max(whole - variance, noise * whole))), _FAR)
+        told = 1.0 / variance - 1.0 / whole
+        if told * variance < 2.0 * noise:
+            # Draws cannot tell how little the data say; that the posterior left the prior's mean they tell.
+            return z, f"far {'above' if mean > prior['mean'] else 'below'} it"
+        alone = (mean / variance - prior["mean"] / whole) / told
+        return z, _words(alone, told**-0.5)
+    if prior.distribution == "Uniform":
+        low, high = prior["lower"], prior["upper"]
+        upper = float((value > high - _EDGE * (high - low)).mean())
+        lower = float((value < low + _EDGE * (high - low)).mean()) if low > 0.0 else 0.0
+        piled = max(upper if high < 1.0 or not bounded else 0.0, lower) > _PILED
+        return (_FAR if piled else 0.0), "at the edge of the prior or beyond it"
+    return _against(prior, law, value, noise)
+
+
+def _against(prior: Prior, law: Any, value: Float, noise: float) -> tuple[float, str]:
+    """The same for a bounded parameter, on the scale of its logarithm or logit."""
+    share = prior.distribution == "Beta"
+    if share and max(prior["a"], prior["b"]) <= 1.0:
+        return 0.0, ""
+    back = special.expit if share else np.exp
+    x = special.logit(np.clip(value, 1e-12, 1 - 1e-12)) if share else np.log(np.maximum(value, 1e-300))
+    low, middle, high = np.quantile(x, [0.16, 0.5, 0.84])
+    spread = max(0.5 * float(high - low), 1e-9)
+
+    def log_prior(at: float) -> float:
+        theta = float(back(at))
+        return float(law.logpdf(theta)) + float(np.log(theta) + (np.log1p(-theta) if share else 0.0))
+
+    step = _STEP * spread
+    below, here, above = (log_prior(float(middle) + s) for s in (-step, 0.0, step))
+    slope, bend = (above - below) / (2.0 * step), (above - 2.0 * here + below) / step**2
+    told = (1.0 - 2.0 * noise) / spread**2 + bend
+    if not (np.isfinite(slope) and told > 0.0):
+        return 0.0, ""
+    alone, sd = float(middle) - slope / told, told**-0.5
+    node, weight = np.polynomial.hermite_e.hermegauss(_QUADRATURE)
+    theta = back(alone + sd * node)
+    over = float(weight @ law.sf(theta) / weight.sum())
+    under = float(weight @ law.cdf(theta) / weight.sum())
+    # A scale that is smaller than its prior says is no conflict where the prior is highest at zero.
+    falling = prior.distribution in ("PC", "Exponential", "HalfNormal")
+    z = float(stats.norm.isf(max(over if falling else min(over, under), 1e-300)))
+    return float(np.clip(z, 0.0, _FAR)), _words(float(back(alone)), float(0.5 * (back(alone + sd) - back(alone - sd))))
+
+
+def _on_one_side(draws: xr.Dataset, card: ModelCard, term: str, dims: tuple[str, ...]) -> Conflict:
+    """Effects that vary about zero do not lie to one side of it, unless they carry what an intercept is kept from."""
+    effect = flat_draws(draws, card.variable(term), dims)
+    sigma = _flat(draws[f"{term}.sigma"])[:, 0]
+    mean = effect.mean(axis=1, dtype=np.float64)
+    away = max(abs(float(mean.mean())) - 2.0 * float(mean.std()) / np.sqrt(len(mean)), 0.0)
+    z = float(min(away / float((sigma / np.sqrt(effect.shape[1])).mean()), _FAR))
+    return Conflict(
+        "intercept",
+        "intercept",
+        z,
+        f"{float(mean.mean()):.3g} away on average of the {effect.shape[1]} levels of {term}",
+    )
+
+
+def _words(value: float, sd: float) -> str:
+    return f"at {value:.3g} (sd {sd:.2g})"
