@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
@@ -34,7 +35,7 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
     scale : {"events averted", "events gained", "QALY", "net pounds"}, optional
         What one unit of the outcome is; default events averted where it is adverse, events gained where it is not.
     control : optional
-        Arm compared with; default the lowest.
+        Arm compared with; needed unless the arms are 0 and 1, or False and True.
     propensity : mapping from arm to probability, optional
         Known probabilities of the arms; else estimated.
     folds, repeats : int
@@ -81,7 +82,7 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
 
     def fit(
         self,
-        X: ArrayLike,
+        X: pd.DataFrame | ArrayLike,
         y: ArrayLike,
         *,
         treatment: ArrayLike,
@@ -93,8 +94,8 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array, shape (person, feature)
-            Covariates and modifiers.
+        X : DataFrame, or array, shape (person, feature)
+            Covariates and modifiers; the columns of a table are known by their names from then on.
         y : array, shape (person,)
             Outcome.
         treatment : array, shape (person,)
@@ -107,9 +108,8 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
         UpliftEstimator
             Itself.
         """
-        x = np.asarray(X, np.float32)
         self.uplift_: Uplift = estimate(
-            x,
+            X,
             y,
             treatment,
             adverse=self.adverse,
@@ -125,16 +125,16 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
             resamples=self.resamples,
             seed=self.seed,
         )
-        self.n_features_in_ = int(x.shape[1])
+        self.n_features_in_ = len(self.uplift_.columns.covariates)
         return self
 
-    def predict(self, X: ArrayLike, *, area: ArrayLike | None = None) -> Array:
+    def predict(self, X: pd.DataFrame | ArrayLike, *, area: ArrayLike | None = None) -> Array:
         """
         Expected benefit of people.
 
         Parameters
         ----------
-        X : array, shape (person, feature)
+        X : DataFrame, or array, shape (person, feature)
             Features.
         area : array, shape (person,), optional
             Areas.
@@ -151,10 +151,7 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "uplift_"):
             raise DecisionError("Nothing to predict from: call fit(X, y, treatment=...) first.")
-        x = np.asarray(X, np.float32)
-        if x.ndim != 2 or x.shape[1] != self.n_features_in_:
-            raise DecisionError(f"Features of shape {x.shape} given; the fit had {self.n_features_in_} columns.")
-        return predict(self.uplift_, x, area=area)
+        return predict(self.uplift_, X, area=area)
 
     def benefit(self) -> xr.DataArray:
         """

@@ -208,7 +208,7 @@ def _out_of_fold(scores: Scores, basis: Basis, modifiers: NDArray[np.float32]) -
     parts = [
         sums_by_area(
             basis, scores.predicted, modifiers, psi, one, 1, scale=1.0, weight=weight,
-            rows=np.flatnonzero(scores.fold == f),
+            rows=np.flatnonzero(scores.fold == f), lines=True,
         )
         for f in range(n_fold)
     ]  # fmt: skip
@@ -225,7 +225,7 @@ def _out_of_fold(scores: Scores, basis: Basis, modifiers: NDArray[np.float32]) -
         )
         for start in range(0, rows.size, BLOCK):
             here = rows[start : start + BLOCK]
-            out[here] = basis.columns(scores.predicted[here], modifiers[here]) @ coefficient
+            out[here] = basis.columns(scores.predicted[here], modifiers[here], lines=True) @ coefficient
     return out
 
 

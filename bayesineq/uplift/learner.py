@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,12 @@ from bayesineq.dims import AREA, CHAIN, DRAW, INTERVENTION, PERSON, POPULATION
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.basis import BLOCK, Basis, make_basis, precision_weights, sums_by_area
 from bayesineq.uplift.benefit import Scale, check_benefit
+from bayesineq.uplift.clusters import design_effect, mean_covariance, same_division
 from bayesineq.uplift.evidence import Evidence, gather
+from bayesineq.uplift.people import Columns, areas_of, arrays_of, check_records, new_people, numbers
 from bayesineq.uplift.polarity import scale_of_outcome
-from bayesineq.uplift.scores import Scores, average_effect, doubly_robust_scores
-from bayesineq.uplift.second_stage import SecondStage, sample
+from bayesineq.uplift.scores import Scores, average_table, doubly_robust_scores
+from bayesineq.uplift.second_stage import SecondStage, Sums, centred, sample
 
 Array = NDArray[np.float64]
 
@@ -47,6 +50,8 @@ class Uplift:
         Codes of the areas.
     scale_factor : float
         Standard deviation of the outcome.
+    columns : Columns
+        Names of the covariates, the modifiers and the area.
     """
 
     benefit: xr.DataArray
@@ -58,6 +63,7 @@ class Uplift:
     basis: Basis
     areas: NDArray[np.object_]
     scale_factor: float
+    columns: Columns
 
 
 def uplift(
@@ -105,7 +111,7 @@ def uplift(
     scale : {"events averted", "events gained", "QALY", "net pounds"}, optional
         What one unit of the outcome is; default events averted where it is adverse, events gained where it is not.
     control : optional
-        Arm compared with; default the lowest.
+        Arm compared with; needed unless the arms are 0 and 1, or False and True.
     propensity : mapping or array, optional
         Known probabilities of the arms; else estimated.
     folds, repeats : int
@@ -127,23 +133,18 @@ def uplift(
     Raises
     ------
     DecisionError
-        If columns are missing or not numeric, or the comparison cannot be made.
+        If columns are missing, there twice or not numeric, values are missing, the control is not named, or the
+        comparison cannot be made.
     """
-    wanted = [treated, outcome, *covariates, *(modifiers or []), *[c for c in (area, groups, need) if c]]
-    missing = sorted({column for column in wanted if column not in people.columns})
-    if missing:
-        raise DecisionError(f"No column {', '.join(missing)} in the records; they have {', '.join(people.columns)}.")
+    extra = [c for c in (area, groups, need) if c]
+    check_records(people, treated=treated, outcome=outcome, covariates=covariates, modifiers=modifiers, others=extra)
     chosen = list(covariates if modifiers is None else modifiers)
-    text = [c for c in {*covariates, *chosen} if not pd.api.types.is_numeric_dtype(people[c])]
-    if text:
-        raise DecisionError(f"Covariates must be numeric; code {', '.join(sorted(text))} as indicators first.")
-    return estimate(
-        people[list(covariates)].to_numpy(np.float32, na_value=np.nan),
+    found = estimate(
+        people[list(covariates)],
         people[outcome].to_numpy(np.float64, na_value=np.nan),
         people[treated].to_numpy(),
         adverse=adverse,
-        modifiers=people[chosen].to_numpy(np.float32, na_value=np.nan),
-        names=chosen,
+        modifiers=people[chosen],
         area=None if area is None else people[area].to_numpy(),
         groups=None if groups is None and area is None else people[groups or area].to_numpy(),
         need=None if need is None else people[need].to_numpy(np.float64),
@@ -157,15 +158,16 @@ def uplift(
         resamples=resamples,
         seed=seed,
     )
+    return replace(found, columns=replace(found.columns, area=area))
 
 
 def estimate(
-    features: ArrayLike,
+    features: pd.DataFrame | ArrayLike,
     outcome: ArrayLike,
     treatment: ArrayLike,
     *,
     adverse: bool,
-    modifiers: ArrayLike | None = None,
+    modifiers: pd.DataFrame | ArrayLike | None = None,
     names: Sequence[str] | None = None,
     area: ArrayLike | None = None,
     groups: ArrayLike | None = None,
@@ -185,13 +187,13 @@ def estimate(
 
     Parameters
     ----------
-    features : array, shape (person, feature)
-        Covariates.
+    features : DataFrame, or array, shape (person, feature)
+        Covariates; the names of a table are kept, and new people's columns taken by them.
     outcome, treatment : arrays, shape (person,)
         Outcome and arm.
     adverse : bool
         Whether less of the outcome is a benefit.
-    modifiers : array, shape (person, modifier), optional
+    modifiers : DataFrame, or array, shape (person, modifier), optional
         Columns by which the effect may differ; default the features.
     names : sequence of str, optional
         Names of the modifiers.
@@ -205,26 +207,32 @@ def estimate(
     Uplift
         Benefit draws, and the evidence.
     """
-    x = np.asarray(features, np.float32)
-    x = x[:, np.newaxis] if x.ndim == 1 else x
-    z = x if modifiers is None else np.asarray(modifiers, np.float32)
-    labels = tuple(names) if names is not None else tuple(f"modifier {j + 1}" for j in range(z.shape[1]))
+    from bayesineq.uplift.nuisance import predict_outcome
+
+    x, z, columns = arrays_of(features, modifiers, names)
     counted = scale_of_outcome(adverse, scale)
     sign = -1.0 if adverse else 1.0
-    y = sign * np.asarray(outcome, np.float64).ravel()
+    y = sign * numbers("outcome", outcome)
     streams = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]
     scores = doubly_robust_scores(
         x, y + (1.0 if adverse and np.isin(y, (0.0, -1.0)).all() else 0.0), treatment, control=control, area=area,
         groups=groups, propensity=propensity, folds=folds, repeats=repeats, clip=clip, seed=streams[0],
     )  # fmt: skip
-    codes, where = (np.array(["all"]), np.zeros(y.size, np.int64)) if area is None else _areas(area)
+    codes, where = (np.array(["all"]), np.zeros(y.size, np.int64)) if area is None else areas_of(area)
     spread = float(y.std())
-    basis = make_basis(scores.predicted, z, labels)
-    weight = precision_weights(scores.propensity, clip)
-    sums = sums_by_area(basis, scores.predicted, z, scores.effect, where, codes.size, scale=spread, weight=weight)
-    stage = sample(sums, draws=draws, warmup=max(200, draws // 2), seed=streams[1], areas=codes.size > 1)
+    if spread == 0:
+        raise DecisionError(f"The outcome is the same for everyone ({sign * y[0]:g}): there is no effect to estimate.")
+    cluster = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
+    basis, stage, sums = _second_stage(
+        scores, z, columns.modifiers, where, codes.size, cluster, spread, clip, draws, streams[1]
+    )
+    final = predict_outcome(scores.nuisances, x)
+    mean_basis = basis.with_predicted(sums.mean_basis, final, where)
+    explained = stage.area.mean(axis=0, dtype=np.float64)[where] * spread if codes.size > 1 else None
+    covariance = mean_covariance(scores.effect, cluster, explained) + np.diag(scores.repeat_sd**2)
+    stage = centred(stage, mean_basis, sums.count, scores.effect.mean(axis=0) / spread, covariance / spread**2)
     arms = [str(label) for label in scores.labels[1:]]
-    values = np.einsum("aq,sqk->sak", sums.mean_basis, stage.coefficient) + stage.area
+    values = np.einsum("aq,sqk->sak", mean_basis, stage.coefficient) + stage.area
     benefit = xr.DataArray(
         values[np.newaxis] * spread,
         dims=(CHAIN, DRAW, AREA, INTERVENTION),
@@ -242,41 +250,66 @@ def estimate(
             "correlation": "as drawn",
         },
     )
-    cluster = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
-    effect = _person_means(stage, basis, scores.predicted, z, where) * spread
-    average = average_effect(scores, groups=cluster)
+    average = average_table(scores, covariance)
     evidence = gather(
         scores, basis, z, need=None if need is None else np.asarray(need, np.float64), groups=cluster,
         average=average, resamples=resamples, seed=streams[2],
     )  # fmt: skip
-    return Uplift(check_benefit(benefit), average, effect, scores, evidence, stage, basis, codes, spread)
+    effect = _person_means(stage, basis, final, z, where) * spread
+    return Uplift(check_benefit(benefit), average, effect, scores, evidence, stage, basis, codes, spread, columns)
+
+
+def _second_stage(
+    scores: Scores, modifiers: NDArray[np.float32], names: tuple[str, ...], where: NDArray[np.int64], areas: int,
+    cluster: NDArray[np.int64] | None, spread: float, clip: float, draws: int, seed: int,
+) -> tuple[Basis, SecondStage, Sums]:  # fmt: skip
+    """Basis, draws and sums; clusters other than the areas count for what they are worth."""
+    basis = make_basis(scores.predicted, modifiers, names)
+    weight = precision_weights(scores.propensity, clip)
+    sums = sums_by_area(basis, scores.predicted, modifiers, scores.effect, where, areas, scale=spread, weight=weight)
+    draw = partial(sample, draws=draws, seed=seed, family=basis.family, share=basis.share, areas=areas > 1)
+    stage = draw(sums)
+    if cluster is not None and not (areas > 1 and same_division(cluster, where)):
+        residual = scores.effect / spread - _person_means(stage, basis, scores.predicted, modifiers, where)
+        stage = draw(sums.thinned(design_effect(residual, weight, cluster)))
+    return basis, stage, sums
 
 
 def predict(
-    found: Uplift, features: ArrayLike, *, modifiers: ArrayLike | None = None, area: ArrayLike | None = None
+    found: Uplift,
+    features: pd.DataFrame | ArrayLike,
+    *,
+    modifiers: pd.DataFrame | ArrayLike | None = None,
+    area: ArrayLike | None = None,
 ) -> Array:
     """
-    Expected benefit of new people.
+    Expected benefit of people, those of the fit or new ones: for those of the fit it is `found.effect`.
 
     Parameters
     ----------
     found : Uplift
         Estimated effects.
-    features : array, shape (person, feature)
-        Covariates, in the order of the fit.
-    modifiers : array, shape (person, modifier), optional
-        Modifiers; default the features.
+    features : DataFrame, or array, shape (person, feature)
+        A table, whose columns are taken by their names in the fit whatever their order (others are not read), that of
+        the area too; or covariates in the order of the fit.
+    modifiers : DataFrame, or array, shape (person, modifier), optional
+        Modifiers; default those among the features.
     area : array, shape (person,), optional
-        Areas; an area that was not in the records has the average effect of its kind.
+        Areas of the fit. Without, people have the average effect of their kind over the areas.
 
     Returns
     -------
     array, shape (person, intervention)
         Posterior mean benefit.
+
+    Raises
+    ------
+    DecisionError
+        If columns of the fit are absent, values missing, or areas not among those of the fit.
     """
-    x, z, where = _new(found, features, modifiers, area)
     from bayesineq.uplift.nuisance import predict_outcome
 
+    x, z, where = new_people(found.columns, features, modifiers, area, found.areas)
     return _person_means(found.stage, found.basis, predict_outcome(found.scores.nuisances, x), z, where) * (
         found.scale_factor
     )
@@ -284,10 +317,10 @@ def predict(
 
 def person_benefit(
     found: Uplift,
-    features: ArrayLike,
+    features: pd.DataFrame | ArrayLike,
     *,
     units: Sequence[object],
-    modifiers: ArrayLike | None = None,
+    modifiers: pd.DataFrame | ArrayLike | None = None,
     area: ArrayLike | None = None,
 ) -> xr.DataArray:
     """
@@ -297,33 +330,37 @@ def person_benefit(
     ----------
     found : Uplift
         Estimated effects.
-    features : array, shape (person, feature)
-        Covariates.
+    features : DataFrame, or array, shape (person, feature)
+        As in `predict`.
     units : sequence
         Codes of the people.
-    modifiers, area : arrays, optional
-        As in `predict`.
+    modifiers, area : optional
+        As in `predict`; without an area, the spread of the areas is in the draws, the same for all in one draw.
 
     Returns
     -------
     DataArray, dims (chain, draw, person, intervention)
-        Benefit.
+        Benefit, whose mean is that of `predict`.
 
     Raises
     ------
     DecisionError
-        If the draws would not fit into about 1 GB; decide by area then, or in parts.
+        If the draws would not fit into about 1 GB (decide by area then, or in parts), or as in `predict`.
     """
-    x, z, where = _new(found, features, modifiers, area)
+    from bayesineq.uplift.nuisance import predict_outcome
+
+    x, z, where = new_people(found.columns, features, modifiers, area, found.areas)
     draws, _, arms = found.stage.coefficient.shape
     if draws * len(x) * arms > 1.25e8:
         raise DecisionError(f"{draws} draws of {len(x):,} people are too many to hold: ask for fewer people at a time.")
-    from bayesineq.uplift.nuisance import predict_outcome
-
+    if len(units) != len(x):
+        raise DecisionError(f"{len(units)} units but {len(x)} people: give one code a person.")
     columns = found.basis.columns(predict_outcome(found.scores.nuisances, x), z)
-    values = np.einsum("nq,sqk->snk", columns, found.stage.coefficient)
+    values = np.einsum("nq,sqk->snk", columns, found.stage.coefficient, optimize=True)
     known = where >= 0
     values[:, known] += found.stage.area[:, where[known]]
+    elsewhere = np.random.default_rng(0).standard_normal((draws, arms)) * found.stage.area_sd
+    values[:, ~known] += (elsewhere - elsewhere.mean(axis=0))[:, np.newaxis]
     return check_benefit(
         xr.DataArray(
             values[np.newaxis] * found.scale_factor,
@@ -340,14 +377,6 @@ def person_benefit(
     )
 
 
-def _areas(area: ArrayLike) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    given = np.asarray(area)
-    if pd.isna(given).any():
-        raise DecisionError(f"{int(pd.isna(given).sum()):,} people have no area: leave them out, or give them a code.")
-    codes, where = np.unique(given, return_inverse=True)
-    return codes, where.astype(np.int64)
-
-
 def _person_means(
     stage: SecondStage, basis: Basis, predicted: Array, modifiers: NDArray[np.float32], where: NDArray[np.int64]
 ) -> Array:
@@ -359,16 +388,3 @@ def _person_means(
         out[here] = basis.columns(predicted[here], modifiers[here]) @ coefficient
         out[here] += np.where((code >= 0)[:, np.newaxis], effect[np.maximum(code, 0)], 0.0)
     return out
-
-
-def _new(
-    found: Uplift, features: ArrayLike, modifiers: ArrayLike | None, area: ArrayLike | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    x = np.asarray(features, np.float32)
-    z = x if modifiers is None else np.asarray(modifiers, np.float32)
-    if len(found.basis.names) != 1 + found.scores.potential.shape[1] + z.shape[1]:
-        raise DecisionError(f"{z.shape[1]} modifiers given; the fit had {', '.join(found.basis.names)}.")
-    if area is None:
-        return x, z, np.full(len(x), -1 if found.areas.size > 1 else 0, np.int64)
-    place = pd.Index(found.areas).get_indexer(pd.Index(np.asarray(area)))
-    return x, z, place.astype(np.int64)

@@ -50,12 +50,15 @@ class Nuisances:
         Fitted outcome models.
     binary : bool
         Whether the outcome is 0 or 1.
+    trained_on : int
+        Rows of the smallest set that an outcome model was trained on.
     """
 
     outcome: Array
     propensity: Array
     models: tuple[tuple[tuple[tuple[float, Any], ...], ...], ...]
     binary: bool
+    trained_on: int
 
 
 def cross_fit(
@@ -67,6 +70,7 @@ def cross_fit(
     n_arm: int,
     propensity: Array | None,
     seed: int,
+    copies: float = 1.0,
 ) -> Nuisances:
     """
     Fit nuisance models on all folds but one and predict that one.
@@ -74,7 +78,7 @@ def cross_fit(
     Parameters
     ----------
     features : array, shape (person, feature)
-        Covariates; missing values are allowed where every model handles them (boosted trees only).
+        Covariates, none missing.
     outcome : array, shape (person,)
         Outcome, binary or continuous.
     arm : array, shape (person,)
@@ -87,6 +91,8 @@ def cross_fit(
         Known probabilities, as in a trial; else they are estimated.
     seed : int
         Seed.
+    copies : float
+        How many people of a cluster tell as much as one would: models then are as cautious as with that many fewer.
 
     Returns
     -------
@@ -105,10 +111,11 @@ def cross_fit(
     """
     binary = bool(np.isin(outcome, (0.0, 1.0)).all())
     folds = int(fold.max()) + 1
-    names = _candidates(arm, n_arm, folds, binary, features)
+    names = _candidates(arm, n_arm, folds, binary, copies)
     held = {name: np.empty((outcome.size, n_arm)) for name in names}
     fitted: list[list[list[Any]]] = []
     rng = np.random.default_rng(seed)
+    fewest = outcome.size
     for f in range(folds):
         out = np.flatnonzero(fold == f)
         fitted.append([])
@@ -119,7 +126,8 @@ def cross_fit(
                     f"Arm {k} has {rows.size} people outside fold {f}; ten are needed. Use fewer folds, or more people."
                 )
             rows = rng.choice(rows, ROWS_A_MODEL, replace=False) if rows.size > ROWS_A_MODEL else rows
-            models = [_fit(name, features[rows], outcome[rows], binary, seed + f) for name in names]
+            fewest = min(fewest, rows.size)
+            models = [_fit(name, features[rows], outcome[rows], binary, seed + f, copies) for name in names]
             for name, model in zip(names, models, strict=True):
                 held[name][out, k] = _predict(model, features[out], binary)
             fitted[-1].append(models)
@@ -131,7 +139,7 @@ def cross_fit(
         mean[:, k] = sum(w * held[name][:, k] for w, name in zip(weight, names, strict=True))
         weights.append(weight)
     if propensity is None:
-        propensity = _propensity(features, arm, fold, n_arm, rng, seed)
+        propensity = _propensity(features, arm, fold, n_arm, rng, seed, copies)
     paired = tuple(
         tuple(
             tuple((float(w), model) for w, model in zip(weights[k], fitted[f][k], strict=True) if w > 0)
@@ -139,12 +147,12 @@ def cross_fit(
         )
         for f in range(folds)
     )
-    return Nuisances(mean, propensity, paired, binary)
+    return Nuisances(mean, propensity, paired, binary, fewest)
 
 
 def predict_outcome(nuisances: Nuisances, features: NDArray[np.float32]) -> Array:
     """
-    Predict new people's outcome in each arm, averaged over the folds' models.
+    Predict anyone's outcome in each arm: the one function of the covariates that every expected benefit reads.
 
     Parameters
     ----------
@@ -156,28 +164,27 @@ def predict_outcome(nuisances: Nuisances, features: NDArray[np.float32]) -> Arra
     Returns
     -------
     array, shape (person, arm)
-        Mean outcome.
+        Mean outcome, averaged over the folds' models; of the first fold alone where each was trained on as many rows
+        as any model is, for they then hardly differ.
     """
+    used = nuisances.models[:1] if nuisances.trained_on >= ROWS_A_MODEL else nuisances.models
     total = np.zeros((len(features), len(nuisances.models[0])))
-    for arms in nuisances.models:
+    for arms in used:
         for k, pairs in enumerate(arms):
             total[:, k] += sum(w * _predict(model, features, nuisances.binary) for w, model in pairs)
-    return total / len(nuisances.models)
+    return total / len(used)
 
 
-def _candidates(
-    arm: NDArray[np.int64], n_arm: int, folds: int, binary: bool, features: NDArray[np.float32]
-) -> Sequence[str]:
+def _candidates(arm: NDArray[np.int64], n_arm: int, folds: int, binary: bool, copies: float) -> Sequence[str]:
     largest = int(np.bincount(arm, minlength=n_arm).max() * (folds - 1) / folds)
-    if not np.isfinite(features).all():
-        return ("boosted",)
-    if not binary and largest <= PROCESS_ROWS:
+    # a Gaussian process takes people who repeat each other for proof that there is no noise
+    if not binary and largest <= PROCESS_ROWS and copies < 1.5:
         return ("linear", "boosted", "process")
     return ("linear", "boosted") if arm.size <= LINEAR_ROWS else ("boosted",)
 
 
-def _fit(name: str, x: NDArray[np.float32], y: Array, binary: bool, seed: int) -> Any:
-    small = len(y) < SMALL
+def _fit(name: str, x: NDArray[np.float32], y: Array, binary: bool, seed: int, copies: float) -> Any:
+    small = len(y) / copies < SMALL
     if binary and np.ptp(y) == 0:
         return float(y[0])
     if name == "boosted":
@@ -186,8 +193,8 @@ def _fit(name: str, x: NDArray[np.float32], y: Array, binary: bool, seed: int) -
             learning_rate=0.05 if small else 0.1,
             max_iter=100,
             max_leaf_nodes=8 if small else 31,
-            min_samples_leaf=20 if small else 100,
-            l2_regularization=1.0,
+            min_samples_leaf=round(copies * (20 if small else 100)),
+            l2_regularization=copies,
             early_stopping=False,
             random_state=seed,
         ).fit(x, y)
@@ -198,7 +205,7 @@ def _fit(name: str, x: NDArray[np.float32], y: Array, binary: bool, seed: int) -
             # a hyperparameter at its bound is what the bounds are for
             warnings.simplefilter("ignore", ConvergenceWarning)
             return process.fit(x.astype(np.float64), y)
-    linear = LogisticRegression(max_iter=500) if binary else RidgeCV(np.geomspace(0.1, 1e4, 11))
+    linear = LogisticRegression(C=1 / copies, max_iter=500) if binary else RidgeCV(copies * np.geomspace(0.1, 1e4, 11))
     return make_pipeline(StandardScaler(), linear).fit(x.astype(np.float64), y)
 
 
@@ -215,17 +222,18 @@ def _propensity(
     n_arm: int,
     rng: np.random.Generator,
     seed: int,
+    copies: float,
 ) -> Array:
     out = np.zeros((arm.size, n_arm))
     for f in range(int(fold.max()) + 1):
         rows, here = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
         rows = rng.choice(rows, ROWS_A_MODEL, replace=False) if rows.size > ROWS_A_MODEL else rows
-        if arm.size < SMALL and np.isfinite(features).all():
-            model: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+        if arm.size / copies < SMALL:
+            model: Any = make_pipeline(StandardScaler(), LogisticRegression(C=1 / copies, max_iter=500))
         else:
             model = HistGradientBoostingClassifier(
-                learning_rate=0.1, max_iter=60, max_leaf_nodes=16, min_samples_leaf=200, early_stopping=False,
-                l2_regularization=1.0, random_state=seed,
+                learning_rate=0.1, max_iter=60, max_leaf_nodes=16, min_samples_leaf=round(200 * copies),
+                early_stopping=False, l2_regularization=copies, random_state=seed,
             )  # fmt: skip
         model.fit(features[rows], arm[rows])
         out[np.ix_(here, model.classes_)] = model.predict_proba(features[here])

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from bayesineq.errors import DecisionError
+from bayesineq.uplift.clusters import design_effect, mean_covariance
 from bayesineq.uplift.folds import make_folds
 from bayesineq.uplift.overlap import check_overlap, weight_report
-from bayesineq.uplift.policy import policy_gain
+from bayesineq.uplift.people import numbers
 
 if TYPE_CHECKING:
     from bayesineq.uplift.nuisance import Nuisances
 
 Array = NDArray[np.float64]
+
+COPIES_UP_TO: Final = 200_000
+"""Rows up to which models heed that people of one cluster repeat each other; beyond, there are enough either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +100,13 @@ def doubly_robust_scores(
     Parameters
     ----------
     features : array, shape (person, feature)
-        Covariates that confound or predict, numeric; missing values switch to models that take them.
+        Covariates that confound or predict, numeric, none missing.
     outcome : array, shape (person,)
         Outcome, binary or continuous.
     treatment : array, shape (person,)
         Arm of each person.
     control : optional
-        The arm compared with; default the lowest.
+        The arm compared with; needed unless the arms are 0 and 1, or False and True.
     area : array, shape (person,), optional
         Area of each person, in which overlap is checked.
     groups : array, shape (person,), optional
@@ -138,13 +143,14 @@ def doubly_robust_scores(
     """
     x = np.ascontiguousarray(np.asarray(features), dtype=np.float32)
     x = x[:, np.newaxis] if x.ndim == 1 else x
-    y = np.asarray(outcome, np.float64).ravel()
+    y = numbers("outcome", outcome)
     arm, labels = arms_of(treatment, control)
     _check_rows(x, y, arm, clip)
     check_overlap(arm, labels, area)
     known = _known(propensity, labels, arm.size)
     streams = np.random.SeedSequence(seed).spawn(repeats)
-    every = [_once(x, y, arm, len(labels), groups, known, folds, clip, stream) for stream in streams]
+    copies = _copies(x, y, arm, groups)
+    every = [_once(x, y, arm, len(labels), groups, known, folds, clip, stream, copies) for stream in streams]
     first = every[0][1]
     potential = np.median([one[0] for one in every], axis=0) if repeats > 1 else every[0][0]
     averages = np.array([(one[0][:, 1:] - one[0][:, :1]).mean(axis=0) for one in every])
@@ -181,23 +187,39 @@ def average_effect(scores: Scores, *, groups: ArrayLike | None = None, prob: flo
     DataFrame
         `intervention, estimate, standard_error, lower, upper`; the spread between repeats is in the standard error.
     """
-    rows = []
-    for k, label in enumerate(scores.labels[1:], 1):
-        one = policy_gain(
-            scores.potential, np.full(scores.arm.size, k), instead=np.zeros(scores.arm.size), groups=groups, prob=prob
-        )
-        error = float(np.hypot(one.standard_error, scores.repeat_sd[k - 1]))
-        half = (one.upper - one.value) * error / one.standard_error if one.standard_error > 0 else 0.0
-        rows.append(
-            {
-                "intervention": str(label),
-                "estimate": one.value,
-                "standard_error": error,
-                "lower": one.value - half,
-                "upper": one.value + half,
-            }
-        )
-    return pd.DataFrame(rows)
+    cluster = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
+    return average_table(scores, mean_covariance(scores.effect, cluster) + np.diag(scores.repeat_sd**2), prob=prob)
+
+
+def average_table(scores: Scores, covariance: Array, *, prob: float = 0.95) -> pd.DataFrame:
+    """
+    Average effect of each arm, its errors given.
+
+    Parameters
+    ----------
+    scores : Scores
+        Doubly robust scores.
+    covariance : array, shape (arm - 1, arm - 1)
+        Covariance of the errors of the averages.
+    prob : float
+        Probability held by the interval.
+
+    Returns
+    -------
+    DataFrame
+        `intervention, estimate, standard_error, lower, upper`.
+    """
+    estimate, error = scores.effect.mean(axis=0), np.sqrt(np.diag(covariance))
+    half = float(norm.ppf(0.5 + prob / 2)) * error
+    return pd.DataFrame(
+        {
+            "intervention": [str(label) for label in scores.labels[1:]],
+            "estimate": estimate,
+            "standard_error": error,
+            "lower": estimate - half,
+            "upper": estimate + half,
+        }
+    )
 
 
 def arms_of(treatment: ArrayLike, control: object | None) -> tuple[NDArray[np.int64], tuple[object, ...]]:
@@ -209,7 +231,7 @@ def arms_of(treatment: ArrayLike, control: object | None) -> tuple[NDArray[np.in
     treatment : array, shape (person,)
         Arm of each person.
     control : optional
-        Control arm; default the lowest.
+        Control arm; needed unless the arms are 0 and 1, or False and True.
 
     Returns
     -------
@@ -219,24 +241,43 @@ def arms_of(treatment: ArrayLike, control: object | None) -> tuple[NDArray[np.in
     Raises
     ------
     DecisionError
-        If treatments are missing or the control does not occur.
+        If treatments are missing, the control does not occur, or is not named where it must be.
     """
     given = np.asarray(treatment).ravel()
+    given = given.astype(object) if given.dtype.kind in "US" else given
     if pd.isna(given).any():
         raise DecisionError(
             f"{int(pd.isna(given).sum()):,} people have no treatment recorded: decide about them before."
         )
-    labels, code = np.unique(given, return_inverse=True)
-    if control is None:
+    try:
+        labels, code = np.unique(given, return_inverse=True)
+    except TypeError as error:
+        kinds = ", ".join(sorted({type(value).__name__ for value in given}))
+        raise DecisionError(f"The treatment mixes values of kinds {kinds}: give every arm one kind of name.") from error
+    listed = ", ".join(map(repr, labels.tolist()[:10]))
+    matches = [i for i, label in enumerate(labels.tolist()) if control is not None and _is(label, control)]
+    if matches:
+        first = matches[0]
+    elif control is not None:
+        raise DecisionError(f"No one is in the control arm {control!r}; arms are {listed}.")
+    elif labels.size > 2 or not all(_is(label, plain) for label, plain in zip(labels.tolist(), (0, 1), strict=False)):
+        if labels.size > 1:
+            raise DecisionError(
+                f"The arms are {listed}: which of them is compared with is not said. Name it, for example "
+                f"control={labels.tolist()[0]!r}; only a treatment of 0 and 1, or False and True, needs no name."
+            )
         first = 0
-    elif control in labels:
-        first = int(np.flatnonzero(labels == control)[0])
     else:
-        raise DecisionError(f"No one is in the control arm {control!r}; arms are {', '.join(map(str, labels))}.")
+        first = 0
     order = np.r_[first, np.delete(np.arange(labels.size), first)].astype(int)
     place = np.empty(labels.size, np.int64)
     place[order] = np.arange(labels.size)
     return place[code], tuple(label.item() if hasattr(label, "item") else label for label in labels[order])
+
+
+def _is(label: object, value: object) -> bool:
+    """Whether a label is a value, where 0 is False but never "0"."""
+    return isinstance(label, str) == isinstance(value, str) and bool(label == value)
 
 
 def _once(
@@ -249,14 +290,30 @@ def _once(
     folds: int,
     clip: float,
     stream: np.random.SeedSequence,
+    copies: float,
 ) -> tuple[Array, Nuisances, NDArray[np.int64]]:
     from bayesineq.uplift.nuisance import cross_fit
 
     rng = np.random.default_rng(stream)
     fold = make_folds(arm, groups, folds=folds, rng=rng)
     seed = int(rng.integers(2**31))
-    found = cross_fit(x, y, arm, fold, n_arm=n_arm, propensity=known, seed=seed)
+    found = cross_fit(x, y, arm, fold, n_arm=n_arm, propensity=known, seed=seed, copies=copies)
     return _potential(y, arm, found, clip), found, fold
+
+
+def _copies(x: NDArray[np.float32], y: Array, arm: NDArray[np.int64], groups: ArrayLike | None) -> float:
+    """How many people of a group repeat one another, judged by what straight lines leave of the outcome."""
+    if groups is None or y.size > COPIES_UP_TO:
+        return 1.0
+    cluster = np.unique(np.asarray(groups), return_inverse=True)[1]
+    if cluster.max() + 1 == y.size:
+        return 1.0
+    left = np.empty(y.size)
+    for k in np.unique(arm):
+        mine = arm == k
+        design = np.column_stack([np.ones(int(mine.sum())), x[mine] - x[mine].mean(axis=0)])
+        left[mine] = y[mine] - design @ np.linalg.lstsq(design, y[mine], rcond=None)[0]
+    return design_effect(left[:, np.newaxis], np.ones(y.size), cluster)
 
 
 def _potential(y: Array, arm: NDArray[np.int64], found: Nuisances, clip: float) -> Array:
@@ -314,7 +371,12 @@ def _check_rows(x: NDArray[np.float32], y: Array, arm: NDArray[np.int64], clip: 
         raise DecisionError(
             f"{int((~np.isfinite(y)).sum()):,} outcomes are missing or not finite: decide about them before."
         )
-    if np.isinf(x).any():
-        raise DecisionError("Features must not be infinite.")
+    faulty = (~np.isfinite(x)).sum(axis=0)
+    if faulty.any():
+        listed = ", ".join(f"{j + 1} ({faulty[j]:,} people)" for j in np.flatnonzero(faulty)[:10])
+        raise DecisionError(
+            f"Features are missing or not finite in column {listed}: fill them in, add an indicator of being missing, "
+            "or leave these people out."
+        )
     if not 0 < clip < 0.5:
         raise DecisionError(f"clip is a probability between 0 and 0.5: {clip}.")

@@ -2,35 +2,48 @@
 The hierarchical second stage: scores given modifiers and areas, from sums alone.
 
 score ~ Normal(basis @ coefficient + area effect, noise), several interventions together: the noise has a covariance
-between them (they share a control), and so have the area effects. All variances are sampled; plugging in estimates
-gives area intervals that are too short. Scores are not normal, so the posterior is one of their means: it is checked
-by the coverage of area effects in simulations, not by theory alone.
+between them (they share a control). How far effects differ, by each family of columns and by area, is not known: every
+combination of scales on a grid is a model, from one effect for all to effects that differ in every way, and the draws
+mix the models by their posterior probabilities. Given the scales everything is normal and is drawn exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, eigh, solve_triangular
+from scipy.linalg import cho_solve, eigh, solve_triangular
 
 Array = NDArray[np.float64]
 
-AREA_SCALE: Final = 0.25
-"""
-Scale of the prior of an area standard deviation t, in standard deviations of the outcome: density in proportion to
-t (1 + t^2 / (4 scale^2))^(-5/2). It is zero at zero: where the areas say little about their spread, a prior that allows
-none makes intervals of area effects too short (0.82 to 0.86 for 0.90, against 0.89 with this one). Correlations between
-interventions have an LKJ(2) prior.
-"""
+CONSTANT: Final = 0.5
+"""Prior probability that an intervention does the same for everyone: differences are usually weak or none."""
+
+NONE: Final = 0.3
+"""Prior probability that one family of columns, or the areas, make no difference, where something does."""
+
+SCALES: Final = np.array([0.02, 0.05, 0.12, 0.3, 0.8, 2.0])
+"""Standard deviations of the effect by one family of columns, in standard deviations of the outcome."""
 
 SHRINKAGE: Final = 0.1
-"""Scale of the half-Cauchy prior that shrinks all modifiers towards a common effect (horseshoe)."""
+"""Scale of the half-Cauchy prior of these standard deviations, cut to the grid."""
+
+AREA_SCALES: Final = np.geomspace(0.02, 1.5, 20)
+"""Standard deviations of area effects, in standard deviations of the outcome."""
+
+AREA_SCALE: Final = 0.25
+"""
+Scale of the prior of an area standard deviation t: density in proportion to t (1 + t^2 / (4 scale^2))^(-5/2), cut to
+the grid.
+"""
 
 INTERCEPT_SD: Final = 10.0
+
+NEGLIGIBLE: Final = 12.0
+"""Log odds against the best model from which a model is not looked into further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,26 @@ class Sums:
     count: Array
     mean_basis: Array
 
+    def thinned(self, design_effect: float) -> Sums:
+        """
+        Worth of the same sums where people of one cluster repeat each other.
+
+        Parameters
+        ----------
+        design_effect : float
+            How many people tell as much as one would alone, 1 or more.
+
+        Returns
+        -------
+        Sums
+            Weighted sums divided by it; people are still counted whole.
+        """
+        d = 1 / design_effect
+        return replace(
+            self, people=d * self.people, basis=d * self.basis, score=d * self.score, gram=d * self.gram,
+            cross=d * self.cross, square=d * self.square,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class SecondStage:
@@ -81,28 +114,43 @@ class SecondStage:
         Area effects, single precision.
     area_sd : array, shape (draw, arm)
         Standard deviations of the area effects.
-    noise : array, shape (draw, arm, arm)
+    noise : array, shape (arm, arm)
         Covariance of the scores around their means.
+    constant : array, shape (arm,)
+        Posterior probability that the effect is the same for everyone.
     """
 
     coefficient: Array
     area: NDArray[np.float32]
     area_sd: Array
     noise: Array
+    constant: Array
 
 
-def sample(sums: Sums, *, draws: int, warmup: int, seed: int | None, areas: bool = True) -> SecondStage:
+def sample(
+    sums: Sums,
+    *,
+    draws: int,
+    seed: int | None,
+    family: NDArray[np.int64] | None = None,
+    share: Array | None = None,
+    areas: bool = True,
+) -> SecondStage:
     """
-    Draw from the posterior by Gibbs sampling with slice steps for the area covariance.
+    Draw from the posterior: scales by their probabilities on a grid, coefficients and area effects given the scales.
 
     Parameters
     ----------
     sums : Sums
         Sufficient statistics.
-    draws, warmup : int
-        Draws kept, and dropped before.
+    draws : int
+        Draws.
     seed : int, optional
         Seed.
+    family : array, shape (column - 1,), optional
+        Family of each column, from 1; default one family.
+    share : array, shape (column - 1,), optional
+        Standard deviation of each coefficient where its family's scale is 1; default 1.
     areas : bool
         Whether there are area effects; without, they stay at zero.
 
@@ -113,56 +161,196 @@ def sample(sums: Sums, *, draws: int, warmup: int, seed: int | None, areas: bool
 
     References
     ----------
-    Chung Y, Rabe-Hesketh S, Dorie V, Gelman A, Liu J (2013). A nondegenerate penalized likelihood estimator for
-    variance parameters in multilevel models. Psychometrika 78: 685-709. doi:10.1007/s11336-013-9328-2
-    Makalic E, Schmidt DF (2016). A simple sampler for the horseshoe estimator. IEEE Signal Processing Letters 23:
-    179-182. doi:10.1109/LSP.2015.2503725
+    Hoeting JA, Madigan D, Raftery AE, Volinsky CT (1999). Bayesian model averaging: a tutorial. Statistical Science
+    14: 382-417. doi:10.1214/ss/1009212519
     """
     rng = np.random.default_rng(seed)
-    n_area, q = sums.basis.shape
-    arms = sums.score.shape[1]
-    total = float(sums.people.sum())
-    state = _State(
-        noise=sums.square / total,
-        area_cov=np.eye(arms) * (0.05**2 if areas else 1e-12),
-        local=np.ones((q - 1, arms)),
-        whole=np.full(arms, 0.01),
-    )
-    kept_b, kept_u = np.empty((draws, q, arms)), np.zeros((draws, n_area, arms), np.float32)
-    kept_t, kept_s = np.zeros((draws, arms)), np.empty((draws, arms, arms))
-    coefficient = np.zeros((q, arms))
-    coefficient[0] = sums.score.sum(axis=0) / total
-    for step in range(warmup + draws):
-        if areas:
-            _slice_area_cov(sums, state, coefficient, rng)
-        coefficient = _draw_coefficients(sums, state, rng)
-        effect = _draw_areas(sums, state, coefficient, rng) if areas else np.zeros((n_area, arms))
-        _draw_noise(sums, state, coefficient, effect, rng)
-        _draw_shrinkage(state, coefficient[1:], rng)
-        at = step - warmup
-        if at >= 0:
-            kept_b[at], kept_u[at], kept_s[at] = coefficient, effect, state.noise
-            kept_t[at] = np.sqrt(np.diag(state.area_cov)) if areas else 0.0
-    return SecondStage(kept_b, kept_u, kept_t, kept_s)
-
-
-@dataclass(slots=True)
-class _State:
-    noise: Array
-    area_cov: Array
-    local: Array
-    whole: Array
-
-
-def _rotate(state: _State) -> tuple[Array, Array]:
-    """Axes on which noise is one and area effects independent: variances (arm,) and vectors (arm, axis)."""
-    values, vectors = eigh(state.area_cov, state.noise)
-    return np.maximum(values, 0.0), vectors
-
-
-def _draw_coefficients(sums: Sums, state: _State, rng: np.random.Generator) -> Array:
     q, arms = sums.cross.shape
-    spread, axes = _rotate(state)
+    one, each = np.ones(q - 1, np.int64), np.ones(q - 1)
+    of, unit = (one if family is None else family), (each if share is None else share)
+    grid = _grid(of, areas)
+    chosen = [_posterior(sums, k, grid, of, unit) for k in range(arms)]
+    picked = np.column_stack([rng.choice(len(found.weight), draws, p=found.weight) for found in chosen])
+    noise = _noise(sums, chosen, of, unit)
+    out = SecondStage(
+        np.empty((draws, q, arms)),
+        np.zeros((draws, len(sums.people), arms), np.float32),
+        np.column_stack([found.area_sd[at] for found, at in zip(chosen, picked.T, strict=True)]),
+        noise,
+        np.array([found.weight[0] for found in chosen]),
+    )
+    kinds, which = np.unique(picked, axis=0, return_inverse=True)
+    for number, cells in enumerate(kinds):
+        here = np.flatnonzero(which == number)
+        prior_sd = np.column_stack([found.prior_sd(cell, of, unit) for found, cell in zip(chosen, cells, strict=True)])
+        area_cov = np.diag([float(found.area_sd[cell]) ** 2 for found, cell in zip(chosen, cells, strict=True)])
+        _draw(sums, noise, prior_sd, area_cov, here, out, rng)
+    return out
+
+
+def centred(stage: SecondStage, mean_basis: Array, count: Array, average: Array, covariance: Array) -> SecondStage:
+    """
+    Give the average over all people the doubly robust estimate and its spread, and leave differences as drawn.
+
+    Parameters
+    ----------
+    stage : SecondStage
+        Draws.
+    mean_basis : array, shape (area, column)
+        Means of the basis by area.
+    count : array, shape (area,)
+        People.
+    average : array, shape (arm,)
+        Doubly robust averages, in standard deviations of the outcome.
+    covariance : array, shape (arm, arm)
+        Of their errors.
+
+    Returns
+    -------
+    SecondStage
+        Draws with new intercepts: the drawn average is stretched, so that it goes on moving with the rest.
+    """
+    share = count / count.sum()
+    drawn = np.einsum("q,sqk->sk", share @ mean_basis, stage.coefficient) + np.einsum("a,sak->sk", share, stage.area)
+    away = drawn - drawn.mean(axis=0)
+    root = np.linalg.cholesky(np.atleast_2d(away.T @ away / max(len(away) - 1, 1)))
+    target = np.linalg.cholesky(covariance)
+    wanted = average + solve_triangular(root, away.T, lower=True).T @ target.T
+    coefficient = stage.coefficient.copy()
+    coefficient[:, 0] += wanted - drawn
+    return replace(stage, coefficient=coefficient)
+
+
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """Models of one arm: scales (model, family), area sds, posterior probabilities and noise variances (model,)."""
+
+    scales: Array
+    area_sd: Array
+    weight: Array
+    noise: Array
+
+    def prior_sd(self, cell: int, family: NDArray[np.int64], share: Array) -> Array:
+        return np.concatenate([[INTERCEPT_SD], self.scales[cell, family - 1] * share])
+
+
+def _grid(family: NDArray[np.int64], areas: bool) -> tuple[Array, Array, Array]:
+    """Scales of every model, the constant effect first, and their log prior probabilities."""
+    count = int(family.max(initial=0))
+    scale = np.concatenate([[0.0], SCALES])
+    log_scale = np.log(SCALES / (1 + (SCALES / SHRINKAGE) ** 2) * np.gradient(np.log(SCALES)))
+    t = np.concatenate([[0.0], AREA_SCALES]) if areas else np.zeros(1)
+    # density per unit of log t: one more factor of t
+    dense = AREA_SCALES**2 * (1 + (AREA_SCALES / AREA_SCALE) ** 2 / 4) ** -2.5
+    log_t = np.log(dense * np.gradient(np.log(AREA_SCALES)))
+    prior = np.concatenate([[np.log(NONE)], np.log1p(-NONE) + log_scale - np.logaddexp.reduce(log_scale)])
+    prior_t = np.concatenate([[np.log(NONE)], np.log1p(-NONE) + log_t - np.logaddexp.reduce(log_t)])[: t.size]
+    cells = np.array(list(product(range(t.size), *([range(scale.size)] * count))), np.int64).reshape(-1, count + 1)
+    log_prior = prior_t[cells[:, 0]] + prior[cells[:, 1:]].sum(axis=1)
+    if len(cells) > 1:
+        log_prior[1:] += np.log1p(-CONSTANT) - np.logaddexp.reduce(log_prior[1:])
+        log_prior[0] = np.log(CONSTANT)
+    return scale[cells[:, 1:]], t[cells[:, 0]], log_prior
+
+
+def _posterior(
+    sums: Sums, arm: int, grid: tuple[Array, Array, Array], family: NDArray[np.int64], share: Array
+) -> _Models:
+    """Probability of every model of one arm, with coefficients, area effects and noise integrated out."""
+    scales, area_sd, log_prior = grid
+    rows = float(sums.people.sum())
+    unit = float(sums.square[arm, arm] - sums.score[:, arm].sum() ** 2 / rows) / rows
+    sd = np.column_stack([np.full(len(scales), INTERCEPT_SD), scales[:, family - 1] * share]) / np.sqrt(unit)
+    log, noise = np.full(len(log_prior), -np.inf), np.full(len(log_prior), unit)
+    kinds, kind = np.unique(scales, axis=0, return_inverse=True)
+    hopeful = np.ones(len(kinds), bool)
+    values = np.unique(area_sd)
+    for some in (values[::4], np.delete(values, np.s_[::4])):
+        for t in some:
+            mine = np.flatnonzero((area_sd == t) & hopeful[kind])
+            fit, noise[mine] = _evidence(sums, arm, t / np.sqrt(unit), sd[mine])
+            log[mine] = log_prior[mine] + fit
+        # scales that are hopeless beside every fourth area scale need not be tried beside those between
+        best = np.full(len(kinds), -np.inf)
+        np.maximum.at(best, kind, log)
+        hopeful = best > best.max() - NEGLIGIBLE
+    weight = np.exp(log - log.max())
+    # scales were relative to the noise, which is smaller the more a model explains
+    grown = np.sqrt(noise / unit)
+    return _Models(scales * grown[:, np.newaxis], area_sd * grown, weight / weight.sum(), noise)
+
+
+def _evidence(sums: Sums, arm: int, area_sd: float, sd: Array) -> tuple[Array, Array]:
+    """Log marginal likelihood and noise variance of models with these prior sds, all in units of the noise."""
+    rows, size = float(sums.people.sum()), sd.shape[1]
+    worth = 1 + sums.people * area_sd**2
+    shrink = area_sd**2 / worth
+    gram = sums.gram - (sums.basis * shrink[:, np.newaxis]).T @ sums.basis
+    pull = sums.cross[:, arm] - sums.basis.T @ (shrink * sums.score[:, arm])
+    left = sums.square[arm, arm] - float(shrink @ sums.score[:, arm] ** 2)
+    # the Cholesky factor of the system bordered by the scores ends in the scores' own residual
+    bordered = np.block([[gram, pull[:, np.newaxis]], [pull[np.newaxis], np.array([[left * (1 + 1e-12)]])]])
+    log, noise = np.empty(len(sd)), np.empty(len(sd))
+    for block in np.array_split(np.arange(len(sd)), max(1, len(sd) * size**2 // 4_000_000)):
+        grown = np.column_stack([sd[block], np.ones(block.size)])
+        system = grown[:, :, np.newaxis] * bordered * grown[:, np.newaxis, :]
+        system[:, np.arange(size), np.arange(size)] += 1.0
+        root = np.diagonal(np.linalg.cholesky(system), axis1=1, axis2=2)
+        log[block] = -np.log(root[:, :-1]).sum(axis=1) - np.log(worth).sum() / 2 - rows * np.log(root[:, -1])
+        noise[block] = root[:, -1] ** 2 / rows
+    return log, noise
+
+
+def _noise(sums: Sums, chosen: list[_Models], family: NDArray[np.int64], share: Array) -> Array:
+    """Covariance of the scores around their means: variances by the models, correlations at each arm's likeliest."""
+    arms = len(chosen)
+    sd = np.sqrt([float(found.weight @ found.noise) for found in chosen])
+    if arms == 1:
+        return np.diag(sd**2)
+    coefficient, effect = np.empty((sums.basis.shape[1], arms)), np.empty((len(sums.people), arms))
+    for k, found in enumerate(chosen):
+        best = int(found.weight.argmax())
+        one = replace(sums, score=sums.score[:, [k]], cross=sums.cross[:, [k]], square=sums.square[[k]][:, [k]])
+        noise, area_cov = np.array([[found.noise[best]]]), np.array([[found.area_sd[best] ** 2]])
+        mean, _, scaled = _coefficients(one, noise, found.prior_sd(best, family, share)[:, np.newaxis], area_cov)
+        coefficient[:, k] = scaled * mean
+        spread, axes = _rotate(noise, area_cov)
+        shrink = spread / (1 + sums.people[:, np.newaxis] * spread)
+        effect[:, k] = (shrink * ((one.score - one.basis @ coefficient[:, [k]]) @ axes) / axes[0, 0])[:, 0]
+    mixed = effect.T @ (sums.score - sums.basis @ coefficient)
+    fitted = coefficient.T @ sums.cross
+    scatter = sums.square - fitted - fitted.T + coefficient.T @ sums.gram @ coefficient
+    scatter += (effect * sums.people[:, np.newaxis]).T @ effect - mixed - mixed.T
+    own = np.sqrt(np.diag(scatter))
+    return np.asarray(scatter / np.outer(own, own) * np.outer(sd, sd))
+
+
+def _draw(
+    sums: Sums, noise: Array, prior_sd: Array, area_cov: Array, at: NDArray[np.int64], out: SecondStage,
+    rng: np.random.Generator,
+) -> None:  # fmt: skip
+    """Coefficients and area effects of the draws that have these scales, exactly."""
+    q, arms = prior_sd.shape
+    mean, factor, scaled = _coefficients(sums, noise, prior_sd, area_cov)
+    drawn = mean[:, np.newaxis] + solve_triangular(
+        factor, rng.standard_normal((q * arms, at.size)), lower=True, trans="T"
+    )
+    coefficient = (scaled[:, np.newaxis] * drawn).reshape(arms, q, at.size).transpose(2, 1, 0)
+    out.coefficient[at] = coefficient
+    if not area_cov.any():
+        return
+    spread, axes = _rotate(noise, area_cov)
+    shrink = spread / (1 + sums.people[:, np.newaxis] * spread)
+    back = np.linalg.inv(axes)
+    for draw, one in zip(at, coefficient, strict=True):
+        centre = shrink * ((sums.score - sums.basis @ one) @ axes)
+        out.area[draw] = (centre + np.sqrt(shrink) * rng.standard_normal(centre.shape)) @ back
+
+
+def _coefficients(sums: Sums, noise: Array, prior_sd: Array, area_cov: Array) -> tuple[Array, Array, Array]:
+    """Mean and lower Cholesky factor of the precision of coefficients in units of their prior sd, and those sds."""
+    q, arms = prior_sd.shape
+    spread, axes = _rotate(noise, area_cov)
     precision, right = np.zeros((q * arms, q * arms)), np.zeros((arms, q))
     for k in range(arms):
         shrink = spread[k] / (1 + sums.people * spread[k])
@@ -170,115 +358,14 @@ def _draw_coefficients(sums: Sums, state: _State, rng: np.random.Generator) -> A
         pull = (sums.cross - (sums.basis * shrink[:, np.newaxis]).T @ sums.score) @ axes[:, k]
         precision += np.kron(np.outer(axes[:, k], axes[:, k]), inner)
         right += np.outer(axes[:, k], pull)
-    prior = np.empty((arms, q))
-    prior[:, 0] = 1 / INTERCEPT_SD**2
-    prior[:, 1:] = 1 / np.maximum(state.local * state.whole, 1e-14).T
-    precision[np.diag_indices_from(precision)] += prior.ravel()
-    factor = cho_factor(precision, lower=True)
-    mean = cho_solve(factor, right.ravel())
-    noise = solve_triangular(factor[0], rng.standard_normal(mean.size), lower=True, trans="T")
-    return (mean + noise).reshape(arms, q).T
+    scaled = prior_sd.T.ravel()
+    system = scaled[:, np.newaxis] * precision * scaled
+    system[np.diag_indices_from(system)] += 1.0
+    factor = np.linalg.cholesky(system)
+    return cho_solve((factor, True), scaled * right.ravel()), factor, scaled
 
 
-def _residual_sums(sums: Sums, coefficient: Array, axes: Array) -> Array:
-    return (sums.score - sums.basis @ coefficient) @ axes
-
-
-def _draw_areas(sums: Sums, state: _State, coefficient: Array, rng: np.random.Generator) -> Array:
-    spread, axes = _rotate(state)
-    shrink = spread / (1 + sums.people[:, np.newaxis] * spread)
-    centre = shrink * _residual_sums(sums, coefficient, axes)
-    drawn = centre + np.sqrt(shrink) * rng.standard_normal(centre.shape)
-    return np.linalg.solve(axes.T, drawn.T).T
-
-
-def _slice_area_cov(sums: Sums, state: _State, coefficient: Array, rng: np.random.Generator) -> None:
-    """Scales and correlations one by one, with the area effects integrated out so that they move freely near zero."""
-    arms = len(state.area_cov)
-    resid = sums.score - sums.basis @ coefficient
-    lower = np.tril_indices(arms, -1)
-
-    def unpack(at: Array) -> tuple[Array, Array]:
-        unit = np.eye(arms)
-        unit[lower] = np.tanh(at[arms:])
-        unit = np.tril(unit) + np.tril(unit, -1).T
-        return unit, unit * np.exp(at[:arms, np.newaxis] + at[:arms])
-
-    def density(at: Array) -> float:
-        unit, cov = unpack(at)
-        sign, log_det = np.linalg.slogdet(unit)
-        if sign <= 0 or log_det < -20 or at[:arms].max() > 5 or at[:arms].min() < -12:
-            return -np.inf
-        values, axes = eigh(cov, state.noise)
-        values = np.maximum(values, 0.0)
-        grown = 1 + sums.people[:, np.newaxis] * values
-        fit = 0.5 * float((values / grown * (resid @ axes) ** 2 - np.log(grown)).sum())
-        scales = 2 * at[:arms] - 2.5 * np.log1p(np.exp(2 * at[:arms]) / (4 * AREA_SCALE**2))
-        return fit + float(scales.sum() + log_det + np.log1p(-(np.tanh(at[arms:]) ** 2)).sum())
-
-    scale = np.sqrt(np.diag(state.area_cov))
-    unit = state.area_cov / np.outer(scale, scale)
-    at = np.concatenate([np.log(scale), np.arctanh(np.clip(unit[lower], -0.999, 0.999))])
-    for k in range(at.size):
-        at[k] = _slice(density, at, k, rng)
-    state.area_cov = unpack(at)[1]
-
-
-def _slice(density: Callable[[Array], float], at: Array, k: int, rng: np.random.Generator, width: float = 1.0) -> float:
-    here = at.copy()
-
-    def value(x: float) -> float:
-        here[k] = x
-        return float(density(here))
-
-    height = value(at[k]) - rng.standard_exponential()
-    left = at[k] - width * rng.random()
-    right = left + width
-    for _ in range(20):
-        if value(left) < height:
-            break
-        left -= width
-    for _ in range(20):
-        if value(right) < height:
-            break
-        right += width
-    for _ in range(100):
-        new = left + (right - left) * rng.random()
-        if value(new) >= height:
-            return float(new)
-        if new < at[k]:
-            left = new
-        else:
-            right = new
-    return float(at[k])
-
-
-def _draw_noise(sums: Sums, state: _State, coefficient: Array, effect: Array, rng: np.random.Generator) -> None:
-    arms = len(state.noise)
-    fitted = coefficient.T @ sums.cross
-    resid = sums.score - sums.basis @ coefficient
-    mixed = effect.T @ resid
-    scatter = sums.square - fitted - fitted.T + coefficient.T @ sums.gram @ coefficient
-    scatter += (effect * sums.people[:, np.newaxis]).T @ effect - mixed - mixed.T
-    state.noise = _inverse_wishart(sums.people.sum() + arms + 1, scatter + 1e-9 * np.eye(arms), rng)
-
-
-def _draw_shrinkage(state: _State, slopes: Array, rng: np.random.Generator) -> None:
-    if slopes.size == 0:
-        return
-    q, arms = slopes.shape
-    square = slopes**2
-    nu = (1 + 1 / state.local) / rng.standard_exponential((q, arms))
-    state.local = (1 / nu + square / (2 * state.whole)) / rng.standard_exponential((q, arms))
-    xi = (1 / SHRINKAGE**2 + 1 / state.whole) / rng.standard_exponential(arms)
-    state.whole = (1 / xi + (square / state.local).sum(axis=0) / 2) / rng.standard_gamma((q + 1) / 2, arms)
-    state.local, state.whole = np.clip(state.local, 1e-12, 1e12), np.clip(state.whole, 1e-12, 1e6)
-
-
-def _inverse_wishart(degrees: float, scatter: Array, rng: np.random.Generator) -> Array:
-    size = len(scatter)
-    root = np.linalg.cholesky(scatter)
-    bartlett = np.tril(rng.standard_normal((size, size)), -1)
-    bartlett[np.diag_indices(size)] = np.sqrt(rng.chisquare(degrees - np.arange(size)))
-    part = solve_triangular(bartlett, root.T, lower=True, trans="N")
-    return np.asarray(part.T @ part)
+def _rotate(noise: Array, area_cov: Array) -> tuple[Array, Array]:
+    """Axes on which noise is one and area effects independent: variances (arm,) and vectors (arm, axis)."""
+    values, vectors = eigh(area_cov, noise)
+    return np.maximum(values, 0.0), vectors

@@ -36,7 +36,7 @@ def area_intervals(seed, prob=0.9):
     weight = precision_weights(scores.propensity, scores.clip)
     spread = float(event.std())
     sums = sums_by_area(basis, scores.predicted, x, scores.effect, area, 100, scale=spread, weight=weight)
-    stage = sample(sums, draws=300, warmup=150, seed=seed)
+    stage = sample(sums, draws=300, seed=seed, family=basis.family, share=basis.share)
     values = spread * (np.einsum("aq,sqk->sak", sums.mean_basis, stage.coefficient) + stage.area)[:, :, 0]
     low, high = np.quantile(values, [0.5 - prob / 2, 0.5 + prob / 2], axis=0)
     return ((low <= truth) & (truth <= high)).mean()

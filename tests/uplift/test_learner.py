@@ -200,7 +200,7 @@ def test_second_stage_matches_the_exact_posterior_on_a_grid():
     # one arm, no modifiers: integrate the two variances numerically, the rest is normal
     rng = np.random.default_rng(7)
     sums, _ = sums_of(rng, 30, 20, 0.3)
-    stage = sample(sums, draws=2_500, warmup=300, seed=1)
+    stage = sample(sums, draws=2_500, seed=1)
     n, mean = sums.people, sums.score[:, 0] / sums.people
     within = sums.square[0, 0] - (n * mean**2).sum()
     t, s = np.meshgrid(np.geomspace(0.02, 1.5, 160), np.linspace(0.8, 1.2, 120), indexing="ij")
@@ -214,12 +214,44 @@ def test_second_stage_matches_the_exact_posterior_on_a_grid():
     log += np.log(t) - 2.5 * np.log1p((t / 0.25) ** 2 / 4) + np.log(t) - 2 * 2 * np.log(s)
     p = np.exp(log - log.max())
     p /= p.sum()
-    assert stage.area_sd.mean() == pytest.approx((p * t).sum(), rel=0.03)
-    assert stage.area_sd.std() == pytest.approx(np.sqrt((p * t**2).sum() - (p * t).sum() ** 2), rel=0.08)
-    assert stage.coefficient[:, 0, 0].mean() == pytest.approx((p * centre).sum(), abs=0.01)
+    # the grid here is of models in which areas differ; the rest of the draws is one effect for all
+    differ = stage.area_sd[:, 0] > 0
+    assert stage.constant[0] == pytest.approx(1 - differ.mean(), abs=0.005)
+    sd, level, area = stage.area_sd[differ, 0], stage.coefficient[differ, 0, 0], stage.area[differ, :, 0]
+    assert sd.mean() == pytest.approx((p * t).sum(), rel=0.03)
+    assert sd.std() == pytest.approx(np.sqrt((p * t**2).sum() - (p * t).sum() ** 2), rel=0.08)
+    assert level.mean() == pytest.approx((p * centre).sum(), abs=0.01)
     shrunk = (p[..., None] * (centre[..., None] + (mean - centre[..., None]) * t[..., None] ** 2 / var)).sum((0, 1))
-    got = (stage.coefficient[:, 0, 0, None] + stage.area[:, :, 0]).mean(0)
+    got = (level[:, None] + area).mean(0)
     np.testing.assert_allclose(got, shrunk, atol=0.015)
+
+
+def test_probability_of_one_effect_for_all_is_that_of_the_two_marginal_likelihoods():
+    # scores of 300 people on three columns: brute force over the same models, each a multivariate normal
+    from scipy.stats import multivariate_normal
+
+    rng = np.random.default_rng(3)
+    x = np.column_stack([np.ones(300), rng.normal(size=(300, 2))])
+    y = 0.4 + 0.12 * x[:, 1] + rng.standard_normal(300)
+    one = np.ones((1, 1))
+    sums = Sums(
+        300 * one[0], x.sum(0)[None], y.sum() * one, x.T @ x, (x.T @ y)[:, None], y @ y * one, 300 * one[0],
+        x.mean(0)[None],
+    )  # fmt: skip
+    stage = sample(sums, draws=20, seed=1, areas=False)
+    scale = np.array([0.02, 0.05, 0.12, 0.3, 0.8, 2.0])
+    prior = scale / (1 + (scale / 0.1) ** 2) * np.gradient(np.log(scale))
+    prior *= (1 - 0.3) / prior.sum()
+    unit = y.var()
+
+    def log_marginal(sd):
+        cov = unit * np.eye(300) + x @ np.diag([100.0, sd**2, sd**2]) @ x.T
+        return multivariate_normal(np.zeros(300), cov).logpdf(y)
+
+    differs = [np.log(p / (1 - 0.3)) + log_marginal(sd) for sd, p in zip(scale, prior, strict=True)]
+    odds = log_marginal(0.0) - np.logaddexp.reduce(differs)
+    # the noise's variance is integrated out in the one and at the data's in the other
+    assert stage.constant[0] == pytest.approx(1 / (1 + np.exp(-odds)), abs=0.02)
 
 
 def test_ridge_with_little_noise_is_least_squares_and_with_noise_only_is_constant():
@@ -312,8 +344,12 @@ def test_new_people_are_predicted_and_case_lists_get_draws(people, found):
     np.testing.assert_allclose(draws.mean(("chain", "draw")), mean, atol=1e-6)
     everyone = predict(found, people[["a", "b", "c"]], area=people["area"])[:, 0]
     assert ((everyone - people["truth"]) ** 2).mean() < people["truth"].var() / 2
-    elsewhere = predict(found, x, area=["E09999999"] * 50)
-    assert np.isfinite(elsewhere).all()
+    # somebody who lives elsewhere is of average effect for their kind; a code that the fit never saw is a fault
+    elsewhere = person_benefit(found, x, units=range(50))
+    np.testing.assert_allclose(elsewhere.mean(("chain", "draw")), predict(found, x), atol=1e-6)
+    assert (elsewhere.std(("chain", "draw")) > 0).all()
+    with pytest.raises(DecisionError, match=r"50 people live in 1 area\(s\) that were not in the fit: E09999999"):
+        predict(found, x, area=["E09999999"] * 50)
 
 
 def test_scikit_learn_can_clone_search_and_pipe_it(people):
