@@ -111,6 +111,7 @@ _HOME: Final = {
     "frontier": "bayesineq.decisions.frontier",
     "impact_plane": "bayesineq.decisions.distributional",
     "local_risk": "bayesineq.decisions.local",
+    "need_of": "bayesineq.decisions.events",
     "net_benefit": "bayesineq.decisions.net_benefit",
     "net_health_by": "bayesineq.decisions.distributional",
     "population_value": "bayesineq.decisions.information",
@@ -162,6 +163,7 @@ if TYPE_CHECKING:
     from bayesineq.decisions.compare import compare
     from bayesineq.decisions.distributional import impact_plane, net_health_by
     from bayesineq.decisions.equity import shares_by, slope_change
+    from bayesineq.decisions.events import need_of
     from bayesineq.decisions.frontier import frontier
     from bayesineq.decisions.information import evppi, evsi, population_value
     from bayesineq.decisions.interventions import Intervention
