@@ -157,7 +157,7 @@ def test_interrupt_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bayesineq.inference.laplace.engine.joint_draws", interrupted)
+    monkeypatch.setattr("bayesineq.inference.laplace.modes.joint_draws", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fitted(make(counts(), COUNT, PLACE, "", ring(N)))
     assert not [t for t in threading.enumerate() if t.name.startswith("bayesineq-laplace")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from bayesineq.sparse.numeric import half_solve_lanes, lanes
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+
+_ROUNDING: Final = 1e-14
 
 
 def centred_draws(model: Model, system: Arrow, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:
@@ -69,11 +73,33 @@ def border_draws(latent: Latent, system: Arrow, held: Float, z: Float, rng: np.r
     p = latent.n_small
     spread = np.sqrt(np.diag(system.inner)[:p])
     # As correlations, so that covariates of very different scale lose no digits to each other.
-    value, vector = np.linalg.eigh(system.inner[:p, :p] / np.outer(spread, spread))
-    root = vector * np.sqrt(np.maximum(value, 0.0))
+    root = root_of(system.inner[:p, :p] / np.outer(spread, spread))
     alpha = spread[:, None] * (root @ rng.standard_normal((p, z.shape[1])))
     taken = np.linalg.solve(held[:, p:], latent.constraint.T @ z - held[:, :p] @ alpha)
     return np.concatenate([alpha, taken]), alpha
+
+
+def root_of(correlation: Float) -> Float:
+    """
+    Root of a correlation matrix.
+
+    Parameters
+    ----------
+    correlation : ndarray, shape (n, n)
+        Symmetric, of unit diagonal, positive definite but for rounding.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        L with L L' = correlation: its Cholesky factor, which hardly moves with the last digit of the matrix, so that
+        the same seed gives the same draws whatever the units of a covariate; where rounding leaves none, its
+        eigenvectors by the roots of its eigenvalues, none below 1e-14.
+    """
+    try:
+        return np.asarray(np.linalg.cholesky(correlation + _ROUNDING * np.eye(len(correlation))))
+    except np.linalg.LinAlgError:
+        value, vector = np.linalg.eigh(correlation)
+        return np.asarray(vector * np.sqrt(np.maximum(value, _ROUNDING)))
 
 
 def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,16 +18,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from bayesineq.design.matrix import Design
 from bayesineq.inference.inner import Inner, inner, outer_values
 from bayesineq.inference.laplace.checks import pointwise_checks, row_checks
-from bayesineq.inference.laplace.draws import joint_draws
-from bayesineq.inference.laplace.explore import Explored, explore
+from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.field import constant_log_determinant
 from bayesineq.inference.laplace.guards import refuse_separation, refuse_unidentified
 from bayesineq.inference.laplace.hyper import Model, slim
+from bayesineq.inference.laplace.modes import draws_of_modes, explore_modes, log_evidence
 from bayesineq.inference.laplace.newton import Start
 from bayesineq.inference.laplace.parts import Latent
 from bayesineq.inference.laplace.passes import Observed, observed
 from bayesineq.inference.laplace.progress import reporter
-from bayesineq.inference.laplace.surface import log_mass
 from bayesineq.inference.laplace.terms import latent_field
 from bayesineq.inference.tree import posterior_tree
 
@@ -81,21 +80,21 @@ def sample(
     with worker_threads(n_thread) as pool, reporter(progress) as report:
         model, start = build(solved, correction)
         clock.lap("pattern")
-        explored = explore(model, start, pool, report, row_checks(model))
+        parts = explore_modes(model, start, pool, report, row_checks(model))
         clock.lap("hyperparameters")
-        refuse_unidentified(design, model.latent, explored.nodes[0].found)
-        checks, moved = pointwise_checks(model, explored, pool)
-        explored = replace(explored, nodes=(slim(explored.nodes[0]), *explored.nodes[1:]))
+        refuse_unidentified(design, model.latent, parts[0].nodes[0].found)
+        checks, moved = zip(*(pointwise_checks(model, part, pool) for part in parts), strict=True)
+        parts = tuple(replace(part, nodes=(slim(part.nodes[0]), *part.nodes[1:])) for part in parts)
         clock.lap("checks")
-        values, large, small = joint_draws(model, explored, draws, seed, pool, report)
+        values, large, small = draws_of_modes(model, parts, draws, seed, pool, report)
         clock.lap("draws")
     return posterior_tree(
         design,
         outer_values(solved, named_draws(solved.design, model.latent, values, large, small)),
         engine="laplace",
         seed=seed,
-        checks=checks,
-        attributes={"correction": correction, "moved_most": moved, **_attributes(explored), **clock.seconds},
+        checks=over_modes(checks, log_evidence(parts)),
+        attributes={"correction": correction, "moved_most": moved[0], **_attributes(parts), **clock.seconds},
     )
 
 
@@ -112,15 +111,45 @@ class _Clock:
         self._last = now
 
 
-def _attributes(explored: Explored) -> dict[str, float | int]:
+def _attributes(parts: tuple[Explored, ...]) -> dict[str, float | int]:
     """How the hyperparameters were integrated, and the log marginal likelihood of the model."""
     return {
-        "nodes": len(explored.nodes),
-        "evaluations": explored.evaluations,
-        "surface_misfit": explored.misfit,
-        "hyperparameter_error": explored.error,
-        "log_marginal_likelihood": log_mass(explored.surface) + max(n.log_density for n in explored.nodes),
+        "modes": len(parts),
+        "nodes": sum(len(part.nodes) for part in parts),
+        "evaluations": sum(part.evaluations for part in parts),
+        "surface_misfit": max(part.misfit for part in parts),
+        "hyperparameter_error": max(part.error for part in parts),
+        "log_marginal_likelihood": float(np.logaddexp.reduce(log_evidence(parts))),
     }
+
+
+def over_modes(checks: Sequence[dict[str, Float]], log_weight: Float) -> dict[str, Float]:
+    """
+    Checks of rows over several modes of the hyperparameters.
+
+    Parameters
+    ----------
+    checks : sequence of dict of str to ndarray, shape (n_row,)
+        About each mode, as `pointwise_checks` gives them.
+    log_weight : ndarray, shape (n_mode,)
+        Log evidence of each.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_row,)
+        Densities averaged over the modes, those without the row by their harmonic mean: leaving a row out divides a
+        mode's evidence by what it says of the row.
+    """
+    if len(checks) == 1:
+        return checks[0]
+    every = {name: np.stack([check[name] for check in checks]) for name in checks[0]}
+    weight = np.exp(log_weight - np.logaddexp.reduce(log_weight))[:, None]
+    without = weight / np.maximum(every["cpo"], 1e-300)
+    out = {name: value.max(axis=0) for name, value in every.items()}
+    out["lpd"] = np.log((weight * np.exp(every["lpd"])).sum(axis=0))
+    out["cpo"] = 1.0 / without.sum(axis=0)
+    out["pit"] = (without * every["pit"]).sum(axis=0) / without.sum(axis=0)
+    return out
 
 
 @contextmanager

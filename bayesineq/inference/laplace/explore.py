@@ -83,6 +83,7 @@ def explore(
     look: Look | None = None,
     *,
     fine: bool = False,
+    mode: Mode | None = None,
 ) -> Explored:
     """
     Find the mode and lay nodes around it.
@@ -103,6 +104,8 @@ def explore(
     fine : bool
         Whether one or two hyperparameters get a grid even where their density is near enough to quadratic for draws:
         what is averaged may lie far in a tail.
+    mode : Mode, optional
+        The mode, where it is known.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def explore(
     ConvergenceError
         If there is no mode.
     """
-    mode = find_mode(model, start, pool, report)
+    mode = find_mode(model, start, pool, report) if mode is None else mode
     d, count = len(mode.x), mode.evaluations
     axes = np.empty((d, d))
     most = max(2 * d, _LOOKED_AT // max(len(model.data.offset), 1))

@@ -23,9 +23,9 @@ from bayesineq.errors import DesignError
 from bayesineq.inference.inner import inner
 from bayesineq.inference.laplace.checks import held_out, log_predictive
 from bayesineq.inference.laplace.engine import build, worker_threads
-from bayesineq.inference.laplace.explore import explore
 from bayesineq.inference.laplace.hyper import Model
 from bayesineq.inference.laplace.leaving import LOST, MOVED, left_out, looked_at, points
+from bayesineq.inference.laplace.modes import explore_modes
 from bayesineq.inference.laplace.newton import Posterior, own_value
 from bayesineq.inference.laplace.passes import expected, subset
 from bayesineq.inference.laplace.refit import again, joint_covariance, worth_refitting
@@ -69,7 +69,7 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
     order = np.split(np.argsort(code, kind="stable"), np.cumsum(sizes)[:-1])
     with worker_threads(min(os.cpu_count() or 1, 4)) as pool:
         model, start = build(inner(design), "variational")
-        explored = explore(model, start, pool, lambda text: None, group_checks(model, order))
+        explored = explore_modes(model, start, pool, lambda text: None, group_checks(model, order))[0]
         mode = explored.nodes[0]
         seen = np.stack([n.seen for n in looked_at(explored) if n.seen is not None]).astype(np.float64)
         without = left_out(points(explored, len(design)), seen[:, 0], seen[:, 1:2], 1, pool)

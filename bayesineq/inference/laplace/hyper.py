@@ -244,7 +244,9 @@ def _moved(start: Start, tangent: tuple[Float, Float], step: Float) -> Start:
     return Start(start.large + tangent[0] @ step, start.small + tangent[1] @ step, start.variance)
 
 
-def find_mode(model: Model, start: Start, pool: ThreadPoolExecutor, report: Callable[[str], None]) -> Mode:
+def find_mode(
+    model: Model, start: Start, pool: ThreadPoolExecutor, report: Callable[[str], None], first: Float | None = None
+) -> Mode:
     """
     Mode of the hyperparameters' posterior under the evidence bound.
 
@@ -261,6 +263,8 @@ def find_mode(model: Model, start: Start, pool: ThreadPoolExecutor, report: Call
         Where to work on rows.
     report : callable
         Told what is being done.
+    first : ndarray, shape (n_parameter,), optional
+        Hyperparameters on the real line to climb from; by default each parameter's start.
 
     Returns
     -------
@@ -273,7 +277,7 @@ def find_mode(model: Model, start: Start, pool: ThreadPoolExecutor, report: Call
         If no mode is found.
     """
     latent = model.latent
-    x = np.array([p.position(p.start) for p in latent.parameters])
+    x = np.array([p.position(p.start) for p in latent.parameters]) if first is None else first
     count = 0
 
     def value(at: Float, begin: Start) -> tuple[float, Float, Posterior]:

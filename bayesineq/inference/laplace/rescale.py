@@ -23,6 +23,7 @@ from scipy.linalg import cho_solve
 from scipy.sparse.csgraph import connected_components
 
 from bayesineq.inference.laplace.arrow import Arrow, finish
+from bayesineq.inference.laplace.centred import root_of
 from bayesineq.inference.laplace.field import autoregression_structures, part_scale
 from bayesineq.inference.laplace.newton import Posterior
 from bayesineq.inference.laplace.parts import LargePart, Latent, SmallPart
@@ -32,7 +33,6 @@ Float = NDArray[np.float64]
 _FEW: Final = 64
 """Latent values of a part up to which all directions follow; of longer parts, whose scale is well known, one does."""
 _LEAST: Final = 1e-8
-_ROUNDING: Final = 1e-14
 _CLOSEST: Final = 1.0 - 1e-12
 
 # What a correlation multiplies each structure of a precision by: a scaled one, a Leroux prior's, an autoregression's.
@@ -224,9 +224,8 @@ def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow,
     covariance[n:, :n] = covariance[:n, n:].T
     spread = np.sqrt(np.diag(covariance))
     # Where the data hold directions together to all digits, what is left of them is rounding.
-    value, vector = np.linalg.eigh(covariance / np.outer(spread, spread))
-    length = np.sqrt(np.maximum(value, _ROUNDING))
-    root, inverse = spread[:, None] * vector * length, (vector / length).T / spread
+    unit = root_of(covariance / np.outer(spread, spread))
+    root, inverse = spread[:, None] * unit, np.linalg.inv(unit) / spread
     mean = np.concatenate([along.small.T @ found.small, along.large.T @ found.large])
     structures = np.empty((len(along.structures), *root.shape))
     for k, summand in enumerate(along.structures):
