@@ -79,11 +79,11 @@ class Intervention:
         faults = []
         for key in ("cost", "qaly_per_event", "saving_per_event", "qaly_per_treated", "event_ratio"):
             quantity: Quantity | None = getattr(self, key)
-            if (
-                quantity is not None
-                and min(quantity.value, quantity.value if quantity.lower is None else quantity.lower) < 0
-            ):
-                faults.append(f"{key} is negative ({quantity.value:g}): give it as zero or more{_REMEDY.get(key, '')}")
+            if quantity is None:
+                continue
+            least = quantity.value if quantity.lower is None else quantity.lower
+            if least < 0:
+                faults.append(f"{key} is negative ({least:g}): give it as zero or more{_REMEDY.get(key, '')}")
         if self.capacity is not None and not self.capacity >= 0:
             faults.append(f"capacity is {self.capacity}: give people, zero or more")
         if (self.event_ratio is None) != (not self.event.strip()):

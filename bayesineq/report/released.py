@@ -30,6 +30,7 @@ from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
 from bayesineq.tables.suppression import AUDIT, SMALL
 
 NUMBERS: Final = ("mean", "sd", "median", "lower", "upper")
+_TOLD: Final = ("outcome", "scale", "units", "more_is")
 _COARSE: Final = "too few events for a digit that tells no count"
 _WIDEST: Final = 4.0
 """Standard deviations from its mean that a covariate is taken to reach: how far one person can move a slope."""
@@ -213,12 +214,14 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
     -------
     DataTree
         A group a table, such as `imd_decile` or `ethnicity_by_imd_decile`, each with `estimate` (dims chain, draw and
-        its own) and rounded `population`. It holds no row, no parameter, no digest of the data and no seed.
+        its own), with the outcome's name, scale, unit and polarity, and rounded `population`. It holds no row, no
+        parameter, no digest of the data and no seed.
     """
     whole = cover(post, rule)
     groups: dict[str, xr.Dataset] = {}
     for level, values in whole.draws.items():
-        kept = values.astype(np.float32).rename("estimate").drop_attrs(deep=False)
+        told = {name: values.attrs[name] for name in _TOLD if name in values.attrs}
+        kept = values.astype(np.float32).rename("estimate").drop_attrs(deep=False).assign_attrs(told)
         if kept.size:
             groups["/" + ("_by_".join(level) or "everyone")] = kept.to_dataset()
     tree = xr.DataTree.from_dict(groups, name="released")

@@ -163,6 +163,9 @@ def test_a_plan_that_contradicts_the_card_is_refused(tmp_path):
     path.write_text(text.replace('"worse"', '"bad"'))
     with pytest.raises(DecisionError, match="more_is is 'bad': say whether"):
         read_plans(path)
+    path.write_text(text + "qaly_per_event = { value = 0.1, lower = -0.1, upper = 0.3 }\n")
+    with pytest.raises(DecisionError, match=r"qaly_per_event is negative \(-0.1\)"):
+        read_plans(path)
     path.write_text(text + "qaly_per_event = -0.3\nsaving_per_event = -5\n")
     with pytest.raises(
         DecisionError, match=r"qaly_per_event is negative.*one gained where.*saving_per_event is negative"

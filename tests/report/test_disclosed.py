@@ -62,6 +62,9 @@ def test_a_release_holds_rounded_people_and_no_row(worlds: SimpleNamespace) -> N
         people = node[POPULATION].to_numpy()
         assert ((people % 5 == 0) | (people == 1)).all()
         assert set(node["estimate"].dims) >= set(SAMPLE_DIMS)
+        # without its polarity a good outcome would be taken for a bad one by whoever decides on it
+        assert node["estimate"].attrs["more_is"] == "worse"
+        assert set(node["estimate"].attrs) == {"outcome", "scale", "units", "more_is"}
     assert "data_sha256" not in tree.attrs
     assert audit_beside("out/report.html").name == "report.audit.csv"
 
