@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard, Outcome, Prior, Term
+from bayesineq.design.card import ModelCard, Prior, Term
 from bayesineq.design.levels import find_levels, positions
-from bayesineq.design.priors import Priors, pivoted, resolve
+from bayesineq.design.predicted import what_is_predicted
+from bayesineq.design.priors import Priors, is_constant, pivoted, resolve
+from bayesineq.design.response import OBSERVED_ROLES, Response, number, read_response, rows_in_words
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.space.adjacency import Adjacency
+
+__all__ = ["Block", "Design", "Response", "design"]
 
 _SHOWN: Final = 5
 
@@ -62,32 +66,22 @@ class Block:
         """Number of effects, the reference level included; 1 for a linear term."""
         return int(np.prod(self.shape, dtype=np.int64))
 
+    def rows(self, at: NDArray[np.bool_]) -> Block:
+        """
+        The term on some of the rows.
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """
-    What was observed.
+        Parameters
+        ----------
+        at : ndarray of bool, shape (n_row,)
+            Which.
 
-    Parameters
-    ----------
-    outcome : Outcome
-        The card's outcome.
-    value : ndarray of float64, shape (n_row,)
-        Count or measurement; the middle of the interval where counts are intervals.
-    trials : ndarray of float64, shape (n_row,), optional
-        People at risk, for binomial outcomes.
-    offset : ndarray of float64, shape (n_row,)
-        Logarithm of the expected count or exposure, else 0.
-    lower, upper : ndarray of float64, shape (n_row,), optional
-        Ends of counts known as intervals, both included; equal where the count is known.
-    """
-
-    outcome: Outcome
-    value: NDArray[np.float64]
-    trials: NDArray[np.float64] | None
-    offset: NDArray[np.float64]
-    lower: NDArray[np.float64] | None
-    upper: NDArray[np.float64] | None
+        Returns
+        -------
+        Block
+            With the same levels, on those rows alone.
+        """
+        index, weight = self.index, self.weight
+        return replace(self, index=None if index is None else index[at], weight=None if weight is None else weight[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +108,8 @@ class Design:
         The priors in force: the card's, and defaults for this table where it is silent.
     ordered : frozenset of str
         Dimensions whose order was declared (`bayesineq.design.order.is_declared`).
+    notes : tuple of str
+        What a reader of the fit must know: rows without an outcome, areas without rows, levels that nobody has.
     """
 
     card: ModelCard
@@ -124,6 +120,7 @@ class Design:
     sha256: str
     priors: Priors
     ordered: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.response.value)
@@ -148,6 +145,25 @@ class Design:
         """
         return self.priors[parameter]
 
+    def known(self) -> Design:
+        """
+        The design on the rows that have an outcome: what an engine learns from.
+
+        Returns
+        -------
+        Design
+            With all levels, so that those of other rows get their effects too; itself where every row has one.
+        """
+        at = self.response.observed
+        if at.all():
+            return self
+        return replace(
+            self,
+            response=self.response.rows(at),
+            blocks=tuple(block.rows(at) for block in self.blocks),
+            population=self.population[at].reset_index(drop=True),
+        )
+
 
 def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None = None) -> Design:
     """
@@ -156,16 +172,18 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     Parameters
     ----------
     table : DataFrame
-        Checked rows; must hold every column that the card names.
+        Checked rows; must hold every column that the card names. A row may lack its outcome (count, value, or both
+        ends of an interval): it is predicted from the others, and all else of it must be there.
     card : ModelCard
         The model.
     adjacency : Adjacency, optional
-        Neighbours; needed where the card has a spatial term. Its areas must be those of the table.
+        Neighbours; needed where the card has a spatial term. It must hold every area of the table; areas that have no
+        rows get their effects from their neighbours.
 
     Returns
     -------
     Design
-        Arrays for the engines; nothing of `table` is changed.
+        Arrays for the engines; nothing of `table` is changed. Attribute `notes` says what is predicted.
 
     Raises
     ------
@@ -185,9 +203,10 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     if table.empty:
         raise DesignError(f"the table for card {card.name!r} has no rows; check the file and its filters")
     wrong: list[str] = []
+    observed = {card.outcome.columns[role] for role in OBSERVED_ROLES if role in card.outcome.columns}
     for column in card.columns:
-        _check_missing(table[column], column, wrong)
-    response = _response(table, card.outcome, wrong)
+        _check_missing(table[column], column, wrong, may_lack=column in observed)
+    response = read_response(table, card.outcome, wrong)
     levels: dict[str, NDArray[np.generic]] = {}
     ordered = set()
     areas = {term.by[0] for term in card.terms if term.is_spatial}
@@ -204,7 +223,8 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     if wrong:
         raise DesignError(_message(card, wrong))
     codes = {dim: _codes(table[dim], dim, levels[dim], wrong) for dim in card.dims}
-    blocks = tuple(pivoted(_block(table, term, levels, codes, wrong), card) for term in card.terms)
+    seen = response.observed
+    blocks = tuple(pivoted(_block(table, term, levels, codes, response, wrong), card, seen) for term in card.terms)
     if wrong:
         raise DesignError(_message(card, wrong))
     return Design(
@@ -214,8 +234,9 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
         adjacency=adjacency if any(t.is_spatial for t in card.terms) else None,
         population=_population(table, card, levels, codes),
         sha256=_digest(table[list(card.columns)]),
-        priors=resolve(card, response, blocks),
+        priors=resolve(card, response.rows(seen), [block.rows(seen) for block in blocks]),
         ordered=frozenset(ordered),
+        notes=what_is_predicted(response, blocks),
     )
 
 
@@ -224,88 +245,30 @@ def _message(card: ModelCard, wrong: list[str]) -> str:
     return f"the table does not fit card {card.name!r} ({len(wrong)} problems):\n{problems}"
 
 
-def _rows(mask: NDArray[np.bool_] | pd.Series) -> str:
-    at = np.flatnonzero(np.asarray(mask))
-    shown = ", ".join(str(r) for r in at[:_SHOWN])
-    return f"{len(at)} rows (counted from 0: {shown}{', ...' if len(at) > _SHOWN else ''})"
-
-
-def _check_missing(column: pd.Series, name: str, wrong: list[str]) -> None:
-    bad = column.isna()
+def _check_missing(column: pd.Series, name: str, wrong: list[str], *, may_lack: bool) -> None:
+    bad = column.isna() & (not may_lack)
     if pd.api.types.is_numeric_dtype(column):
         bad |= np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
     if bad.any():
-        wrong.append(f"column {name!r} is missing or infinite in {_rows(bad)}; complete these rows or leave them out")
-
-
-def _number(table: pd.DataFrame, column: str, wrong: list[str]) -> NDArray[np.float64]:
-    if not pd.api.types.is_numeric_dtype(table[column]):
-        wrong.append(f"column {column!r} holds {table[column].dtype}, not numbers; read the table with bayesineq.check")
-        return np.ones(len(table))
-    return table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Response:
-    role = {name: _number(table, column, wrong) for name, column in outcome.columns.items()}
-    name = outcome.columns
-    offset = np.zeros(len(table))
-    for kind in ("expected", "exposure"):
-        if kind in role:
-            if (bad := role[kind] <= 0).any():
-                wrong.append(
-                    f"column {name[kind]!r} ({kind}) is not positive in {_rows(bad)}; such rows say nothing: "
-                    "leave them out"
-                )
-            offset = np.log(np.where(role[kind] > 0, role[kind], 1.0))
-    lower, upper = role.get("lower"), role.get("upper")
-    if lower is not None and upper is not None:
-        if (bad := lower > upper).any():
-            wrong.append(f"column {name['lower']!r} is above {name['upper']!r} in {_rows(bad)}; swap the ends")
-        value = (lower + upper) / 2
-    else:
-        value = role["count"] if "count" in role else role["value"]
-    for part in ("count", "lower", "upper"):
-        if part in role and (bad := (role[part] < 0) | (role[part] != np.floor(role[part]))).any():
-            wrong.append(f"column {name[part]!r} is negative or fractional in {_rows(bad)}; counts are whole numbers")
-    trials = role.get("at_risk")
-    top = "upper" if upper is not None else "count"
-    if trials is not None:
-        if (bad := (trials < 0) | (trials != np.floor(trials))).any():
-            wrong.append(f"column {name['at_risk']!r} is negative or fractional in {_rows(bad)}; give whole people")
-        if (bad := role[top] > trials).any():
-            wrong.append(
-                f"column {name[top]!r} is above its denominator {name['at_risk']!r} in {_rows(bad)}; "
-                "check that both count the same people"
-            )
-    if outcome.likelihood == "bernoulli" and (bad := ~np.isin(value, (0.0, 1.0))).any():
-        wrong.append(f"column {name['value']!r} is neither 0 nor 1 in {_rows(bad)}; a Bernoulli outcome is")
-    if outcome.likelihood in {"gamma", "log_normal"} and (bad := value <= 0).any():
-        wrong.append(f"column {name['value']!r} is not positive in {_rows(bad)}; {outcome.likelihood} outcomes are")
-    return Response(outcome, value, trials, offset, lower, upper)
+        wrong.append(
+            f"column {name!r} is missing or infinite in {rows_in_words(bad)}; complete these rows or leave them out"
+        )
 
 
 def _check_areas(column: pd.Series, dim: str, adjacency: Adjacency, wrong: list[str]) -> None:
     in_table, in_graph = pd.Index(column.dropna().astype(str).unique()), pd.Index(adjacency.areas)
-    for only, where, other, remedy in (
-        (in_table.difference(in_graph), "table", "adjacency", "use boundaries of the same vintage and extent"),
-        (
-            in_graph.difference(in_table),
-            "adjacency",
-            "table",
-            "add their rows, or keep the table's areas with adjacency.reordered(codes)",
-        ),
-    ):
-        if len(only):
-            wrong.append(
-                f"{len(only)} areas of the {where} are not in the {other} ({dim}: {list(only[:_SHOWN])}); {remedy}"
-            )
+    if len(only := in_table.difference(in_graph)):
+        wrong.append(
+            f"{len(only)} areas of the table are not in the adjacency ({dim}: {list(only[:_SHOWN])}); use boundaries "
+            "of the same vintage and extent"
+        )
 
 
 def _codes(column: pd.Series, dim: str, levels: NDArray[np.generic], wrong: list[str]) -> NDArray[np.int32]:
     codes = positions(column, levels)
     if (bad := codes < 0).any():
         unknown = list(pd.unique(column[bad])[:_SHOWN])
-        wrong.append(f"column {dim!r} holds {unknown} in {_rows(bad)}; its levels are {list(levels[:20])}")
+        wrong.append(f"column {dim!r} holds {unknown} in {rows_in_words(bad)}; its levels are {list(levels[:20])}")
     return codes
 
 
@@ -314,20 +277,22 @@ def _block(
     term: Term,
     levels: dict[str, NDArray[np.generic]],
     codes: dict[str, NDArray[np.int32]],
+    response: Response,
     wrong: list[str],
 ) -> Block:
     shape = tuple(len(levels[d]) for d in term.dims)
     index = np.ravel_multi_index([codes[d].clip(0) for d in term.dims], shape).astype(np.int32) if shape else None
     weight, centre, spread = None, 0.0, 1.0
     if term.covariate is not None:
-        weight = _number(table, term.covariate, wrong)
-        if term.standardise:
-            centre, spread = float(weight.mean()), float(weight.std())
-        if spread == 0 or not np.isfinite(spread):
+        weight = number(table, term.covariate, wrong)
+        seen = weight[response.observed]
+        if pd.api.types.is_numeric_dtype(table[term.covariate]) and is_constant(seen):
             wrong.append(
-                f"term {term.name!r}: column {term.covariate!r} is constant, so it has no slope; remove the term"
+                f"term {term.name!r}: column {term.covariate!r} is constant ({seen[0]:.6g}, but for rounding) where "
+                "the outcome is known, so it has no slope; remove the term"
             )
-            spread = 1.0
+        elif term.standardise:
+            centre, spread = float(seen.mean()), float(seen.std())
         weight = (weight - centre) / spread
     if term.kind in {"random_walk", "ar1"} and shape[0] <= term.order:
         wrong.append(f"term {term.name!r}: {term.dims[0]!r} has {shape[0]} levels, too few for a {term.kind}")
@@ -339,12 +304,17 @@ def _block(
         weight=weight,
         centre=centre,
         spread=spread,
-        reference=_reference(term, levels, shape, wrong),
+        reference=_reference(term, levels, shape, index, response, wrong),
     )
 
 
 def _reference(
-    term: Term, levels: dict[str, NDArray[np.generic]], shape: tuple[int, ...], wrong: list[str]
+    term: Term,
+    levels: dict[str, NDArray[np.generic]],
+    shape: tuple[int, ...],
+    index: NDArray[np.int32] | None,
+    response: Response,
+    wrong: list[str],
 ) -> int | None:
     if term.reference is None:
         return None
@@ -357,7 +327,17 @@ def _reference(
             )
             return 0
         position.append(int(found[0]))
-    return int(np.ravel_multi_index(position, shape))
+    place = int(np.ravel_multi_index(position, shape))
+    held = np.bincount(index[response.informative], minlength=int(np.prod(shape))) if index is not None else np.ones(1)
+    if index is not None and not held[place]:
+        most = np.unravel_index(int(held.argmax()), shape)
+        best = [levels[dim][k].item() if levels[dim].dtype.kind in "if" else str(levels[dim][k])
+                for dim, k in zip(term.dims, most, strict=True)]  # fmt: skip
+        wrong.append(
+            f"term {term.name!r}: nobody whose outcome is known is in its reference {list(term.reference)}, so that "
+            f"nothing tells the intercept from its effects; take a level that people are in, such as {best}"
+        )
+    return place
 
 
 def _population(

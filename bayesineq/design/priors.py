@@ -44,6 +44,9 @@ _FREE: Final[Mapping[str, Prior]] = {
 }
 """Defaults of parameters that have no unit."""
 
+CONSTANT: Final = 1e-7
+"""A covariate whose spread is below this share of its values is constant: rounding of single precision is as large."""
+
 _NONE: Final = 1e-9
 """A spread below this share of the values themselves is rounding."""
 
@@ -206,6 +209,30 @@ def covariate_spread(weight: Float) -> float:
     return spread if spread > _NONE * max(abs(low), abs(high)) else max(abs(low), abs(high)) or 1.0
 
 
+def is_constant(weight: Float) -> bool:
+    """
+    Whether a covariate is the same everywhere, or differs by rounding only.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (n_row,)
+        Covariate of each row.
+
+    Returns
+    -------
+    bool
+        True where its standard deviation is no more than a ten-millionth of its largest value.
+
+    Examples
+    --------
+    >>> is_constant(np.full(1000, 14.62)), is_constant(np.array([2013.0, 2014.0]))
+    (True, False)
+    """
+    if not len(weight):
+        return False
+    return not _deviation(weight) > CONSTANT * float(np.abs(weight).max())
+
+
 def _deviation(value: Float) -> float:
     """Standard deviation, of numbers whose squares have no room as well."""
     top = float(np.abs(value).max())
@@ -216,7 +243,7 @@ def _is_binary(weight: Float) -> bool:
     return bool(np.isin(weight, (weight.min(), weight.max())).all())
 
 
-def pivoted(block: Block, card: ModelCard) -> Block:
+def pivoted(block: Block, card: ModelCard, seen: NDArray[np.bool_]) -> Block:
     """
     Let the slopes of a term with `times`, on whose priors the card is silent, cross where the covariate has its mean.
 
@@ -230,6 +257,8 @@ def pivoted(block: Block, card: ModelCard) -> Block:
         A term seen through the table.
     card : ModelCard
         The model.
+    seen : ndarray of bool, shape (n_row,)
+        Rows that have an outcome: the mean is theirs.
 
     Returns
     -------
@@ -238,7 +267,10 @@ def pivoted(block: Block, card: ModelCard) -> Block:
     """
     if block.weight is None or block.term.kind == "linear" or block.term.standardise or _states(card, block.term):
         return block
-    pivot = float(block.weight.min() if _is_binary(block.weight) else block.weight.mean())
+    weight = block.weight[seen]
+    if not len(weight):
+        return block
+    pivot = float(weight.min() if _is_binary(weight) else weight.mean())
     return replace(block, weight=block.weight - pivot, centre=block.centre + pivot * block.spread)
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError
+from bayesineq.inference.tree import with_predicted
 
 Engine = Literal["laplace", "nuts"]
 Correction = Literal["variational", "none"]
@@ -54,7 +55,8 @@ def fit(
     Returns
     -------
     DataTree
-        Groups `posterior` (dims `chain`, `draw` and the card's own) and `constant_data`.
+        Groups `posterior` (dims `chain`, `draw` and the card's own) and `constant_data`. Rows without an outcome are
+        predicted: they are among `constant_data`, their checks are missing, and `rows_predicted` counts them.
 
     Raises
     ------
@@ -74,12 +76,16 @@ def fit(
     """
     if draws < 1 or tune < 0 or chains < 1:
         raise BayesineqError(f"draws={draws}, tune={tune}, chains={chains}: ask for at least one draw and one chain")
+    # What has no outcome says nothing: the engines learn from the other rows, and its effects are drawn all the same.
+    seen = design.known()
     if engine == "laplace":
         from bayesineq.inference.laplace import engine as laplace
 
-        return laplace.sample(design, draws=draws, seed=seed, progress=progress, threads=threads, correction=correction)
-    if engine == "nuts":
+        post = laplace.sample(seen, draws=draws, seed=seed, progress=progress, threads=threads, correction=correction)
+    elif engine == "nuts":
         from bayesineq.inference.nuts import sample as nuts
 
-        return nuts.sample(design, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
-    raise BayesineqError(f"engine={engine!r} is not known; choose 'laplace' or 'nuts'")
+        post = nuts.sample(seen, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
+    else:
+        raise BayesineqError(f"engine={engine!r} is not known; choose 'laplace' or 'nuts'")
+    return post if seen is design else with_predicted(post, design)

@@ -15,7 +15,7 @@ from bayesineq.design.matrix import Block, Design
 from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
 from bayesineq.inference.pc_phi import END, phi_prior
-from bayesineq.inference.tree import posterior_tree
+from bayesineq.inference.tree import posterior_tree, with_predicted
 from bayesineq.inference.walks import linear_trend, walk_basis
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
@@ -59,7 +59,8 @@ def prior_draws(design: Design, *, draws: int = 1000, seed: int | None = None) -
             values["outcome.sigma"] = _standard_deviation(design.priors, "outcome", draws, stream)
         else:
             values[f"outcome.{name}"] = _hyperparameter(design.prior(f"outcome.{name}"), draws, stream)
-    return posterior_tree(design, {k: v[None] for k, v in values.items()}, engine="prior", seed=seed)
+    tree = posterior_tree(design, {k: v[None] for k, v in values.items()}, engine="prior", seed=seed)
+    return tree if design.response.observed.all() else with_predicted(tree, design)
 
 
 def intrinsic_draws(adjacency: Adjacency, scale: Float, draws: int, stream: np.random.Generator) -> Float:

@@ -19,6 +19,12 @@ from bayesineq.design.order import order_attributes
 from bayesineq.design.priors import write_priors
 from bayesineq.dims import ROW, SAMPLE_DIMS
 
+NOTES: Final = "notes"
+"""Attribute of a posterior: what is predicted and rests on no row, a line each; absent where there is nothing."""
+
+PREDICTED: Final = "predicted"
+"""Variable of the rows of a posterior: 1 where a row has no outcome; absent where all have one."""
+
 WORKING: Final = (
     "working file, not for release: its rows hold how many people each cell has, and its draws tell small counts; "
     "`bayesineq release` writes a file that may be passed on"
@@ -96,8 +102,41 @@ def posterior_tree(
         "release": WORKING,
         # Components borrow no strength from each other, and islands none at all: every fit says how many there are.
         **({} if design.adjacency is None else {"graph": design.adjacency.words}),
+        **({NOTES: "\n".join(design.notes)} if design.notes else {}),
         **(attributes or {}),
     }
+    return tree
+
+
+def with_predicted(tree: xr.DataTree, design: Design) -> xr.DataTree:
+    """
+    Put the rows without an outcome beside those that a posterior was fitted to.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Posterior of `design.known()`.
+    design : Design
+        The whole.
+
+    Returns
+    -------
+    DataTree
+        `constant_data` and `checks` with a row for each row of the table: checks are missing where there is no
+        outcome. Variable `predicted` of `constant_data` is 1 there, and attribute `rows_predicted` counts them.
+    """
+    seen = design.response.observed
+    constant = _constant(design)
+    constant[PREDICTED] = (ROW, (~seen).astype(np.int8))
+    tree["constant_data"] = constant
+    if "checks" in tree.children:
+        found = {}
+        for name, check in tree["checks"].to_dataset().data_vars.items():
+            whole = np.full(len(design), np.nan)
+            whole[seen] = check.to_numpy()
+            found[name] = (ROW, whole)
+        tree["checks"] = xr.Dataset(found, attrs=tree["checks"].attrs)
+    tree.attrs["rows_predicted"] = int((~seen).sum())
     return tree
 
 

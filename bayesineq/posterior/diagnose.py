@@ -189,7 +189,9 @@ def _divergences(post: xr.DataTree) -> dict[str, object]:
 def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
     checks = []
     if "checks" in post.children and "failure" in post["checks"].data_vars:
-        share = float((post["checks"]["failure"].to_numpy() > 0).mean())
+        failed = post["checks"]["failure"].to_numpy()
+        # Rows without an outcome have no check.
+        share = float((failed[~np.isnan(failed)] > 0).mean())
         advice = (
             "without these rows the posterior would be another one, so what is said of them by cross-validation means "
             "little; look at them for wrong counts, or compare with engine='nuts'"

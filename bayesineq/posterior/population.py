@@ -19,7 +19,8 @@ from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError, PosteriorError
 
 _SHOWN: Final = 5
-_PROVENANCE: Final = ("card_name", "engine", "seed", "data_sha256", "fit_id", "created", "bayesineq_version")
+_PROVENANCE: Final = ("card_name", "engine", "seed", "data_sha256", "fit_id", "created", "bayesineq_version",
+                      "rows_predicted")  # fmt: skip
 
 _parse = lru_cache(maxsize=8)(parse_card)
 
@@ -90,8 +91,8 @@ def provenance(post: xr.DataTree) -> dict[str, str | int | float]:
     Returns
     -------
     dict
-        Its `card_name`, `engine`, `seed`, `data_sha256`, `fit_id`, `created`, `bayesineq_version`, as far as it has
-        them.
+        Its `card_name`, `engine`, `seed`, `data_sha256`, `fit_id`, `created`, `bayesineq_version` and
+        `rows_predicted`, the number of its rows without an outcome, as far as it has them.
     """
     return {key: post.attrs[key] for key in _PROVENANCE if key in post.attrs}
 

@@ -45,7 +45,8 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
     design : Design
         A table seen through a card.
     groups : array_like, shape (n_row,)
-        Group of each row: a district, a region, or the area itself where areas have many rows.
+        Group of each row: a district, a region, or the area itself where areas have many rows. Rows without an
+        outcome have no density and are left away.
 
     Returns
     -------
@@ -58,7 +59,10 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
     DesignError
         If the groups are not one a row, are all one, or hold more than 2,000 rows.
     """
-    code, label = pd.factorize(np.asarray(groups))
+    given = np.asarray(groups)
+    if len(given) == len(design):
+        given, design = given[design.response.observed], design.known()
+    code, label = pd.factorize(given)
     sizes = np.bincount(code[code >= 0], minlength=1)
     if len(code) != len(design) or (code < 0).any() or len(label) < 2 or int(sizes.max()) > _LARGEST:
         raise DesignError(

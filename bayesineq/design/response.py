@@ -1,0 +1,211 @@
+"""What was observed, read from a table by the roles that the card gives to its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bayesineq.design.card import Outcome
+
+OBSERVED_ROLES: Final = ("count", "lower", "upper", "value")
+"""Roles of columns that may be missing in a row: its outcome is then predicted."""
+
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """
+    What was observed.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        The card's outcome.
+    value : ndarray of float64, shape (n_row,)
+        Count or measurement; the middle of the interval where counts are intervals; missing where a row has no
+        outcome.
+    trials : ndarray of float64, shape (n_row,), optional
+        People at risk, for binomial outcomes.
+    offset : ndarray of float64, shape (n_row,)
+        Logarithm of the expected count or exposure, else 0.
+    lower, upper : ndarray of float64, shape (n_row,), optional
+        Ends of counts known as intervals, both included; equal where the count is known.
+    """
+
+    outcome: Outcome
+    value: NDArray[np.float64]
+    trials: NDArray[np.float64] | None
+    offset: NDArray[np.float64]
+    lower: NDArray[np.float64] | None
+    upper: NDArray[np.float64] | None
+
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """Whether each row has an outcome, shape (n_row,)."""
+        return ~np.isnan(self.value)
+
+    @property
+    def informative(self) -> NDArray[np.bool_]:
+        """Whether each row has an outcome that says something: nobody at risk says nothing; shape (n_row,)."""
+        return self.observed if self.trials is None else self.observed & (self.trials > 0)
+
+    def rows(self, at: NDArray[np.bool_]) -> Response:
+        """
+        Some of the rows.
+
+        Parameters
+        ----------
+        at : ndarray of bool, shape (n_row,)
+            Which.
+
+        Returns
+        -------
+        Response
+            Those alone.
+        """
+        return replace(
+            self,
+            value=self.value[at],
+            trials=None if self.trials is None else self.trials[at],
+            offset=self.offset[at],
+            lower=None if self.lower is None else self.lower[at],
+            upper=None if self.upper is None else self.upper[at],
+        )
+
+
+def read_response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Response:
+    """
+    Read what was observed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows with the columns that the outcome names.
+    outcome : Outcome
+        The card's outcome.
+    wrong : list of str
+        Gets every reason why a column cannot be used, with its rows.
+
+    Returns
+    -------
+    Response
+        Rows without an outcome hold a missing value; what else is missing is no business of this function.
+    """
+    role = {name: number(table, column, wrong) for name, column in outcome.columns.items()}
+    name = outcome.columns
+    offset = np.zeros(len(table))
+    for kind in ("expected", "exposure"):
+        if kind in role:
+            if (bad := role[kind] <= 0).any():
+                wrong.append(
+                    f"column {name[kind]!r} ({kind}) is not positive in {rows_in_words(bad)}; such rows say nothing: "
+                    "leave them out"
+                )
+            offset = np.log(np.where(role[kind] > 0, role[kind], 1.0))
+    lower, upper = role.get("lower"), role.get("upper")
+    if lower is not None and upper is not None:
+        value = (lower + upper) / 2
+        _check_ends(lower, upper, name, wrong)
+    else:
+        value = role["count"] if "count" in role else role["value"]
+    if np.isnan(value).all():
+        wrong.append("no row has an outcome, so there is nothing to learn from; is the right column named?")
+    for part in ("count", "lower", "upper"):
+        if part in role and (bad := (role[part] < 0) | (_known(role[part]) != np.floor(_known(role[part])))).any():
+            wrong.append(
+                f"column {name[part]!r} is negative or fractional in {rows_in_words(bad)}; counts are whole numbers"
+            )
+    trials = role.get("at_risk")
+    if trials is not None:
+        _check_trials(trials, role, name, wrong)
+    if outcome.likelihood == "bernoulli" and (bad := ~np.isin(_known(value), (0.0, 1.0))).any():
+        wrong.append(f"column {name['value']!r} is neither 0 nor 1 in {rows_in_words(bad)}; a Bernoulli outcome is")
+    if outcome.likelihood in {"gamma", "log_normal"} and (bad := value <= 0).any():
+        wrong.append(
+            f"column {name['value']!r} is not positive in {rows_in_words(bad)}; {outcome.likelihood} outcomes are"
+        )
+    return Response(outcome, value, trials, offset, lower, upper)
+
+
+def number(table: pd.DataFrame, column: str, wrong: list[str]) -> NDArray[np.float64]:
+    """
+    A column of numbers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The rows.
+    column : str
+        Its name.
+    wrong : list of str
+        Gets why it cannot be used.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_row,)
+        The numbers; ones where it holds something else.
+    """
+    if not pd.api.types.is_numeric_dtype(table[column]):
+        wrong.append(f"column {column!r} holds {table[column].dtype}, not numbers; read the table with bayesineq.check")
+        return np.ones(len(table))
+    return table[column].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def rows_in_words(mask: NDArray[np.bool_] | pd.Series) -> str:
+    """
+    Say which rows.
+
+    Parameters
+    ----------
+    mask : ndarray or Series of bool, shape (n_row,)
+        True for each of them.
+
+    Returns
+    -------
+    str
+        How many, and the first of them.
+
+    Examples
+    --------
+    >>> rows_in_words(np.array([True, False, True]))
+    '2 rows (counted from 0: 0, 2)'
+    """
+    at = np.flatnonzero(np.asarray(mask))
+    shown = ", ".join(str(r) for r in at[:_SHOWN])
+    return f"{len(at)} rows (counted from 0: {shown}{', ...' if len(at) > _SHOWN else ''})"
+
+
+def _known(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nothing is wrong with what is not there."""
+    return np.nan_to_num(value, nan=0.0)
+
+
+def _check_ends(
+    lower: NDArray[np.float64], upper: NDArray[np.float64], name: Mapping[str, str], wrong: list[str]
+) -> None:
+    if (bad := lower > upper).any():
+        wrong.append(f"column {name['lower']!r} is above {name['upper']!r} in {rows_in_words(bad)}; swap the ends")
+    if (bad := np.isnan(lower) != np.isnan(upper)).any():
+        wrong.append(
+            f"one of {name['lower']!r} and {name['upper']!r} is missing in {rows_in_words(bad)}; give both ends, or "
+            "neither where nothing is known"
+        )
+
+
+def _check_trials(
+    trials: NDArray[np.float64], role: Mapping[str, NDArray[np.float64]], name: Mapping[str, str], wrong: list[str]
+) -> None:
+    top = "upper" if "upper" in role else "count"
+    if (bad := (trials < 0) | (_known(trials) != np.floor(_known(trials)))).any():
+        wrong.append(f"column {name['at_risk']!r} is negative or fractional in {rows_in_words(bad)}; give whole people")
+    if (bad := role[top] > trials).any():
+        wrong.append(
+            f"column {name[top]!r} is above its denominator {name['at_risk']!r} in {rows_in_words(bad)}; "
+            "check that both count the same people"
+        )
