@@ -132,6 +132,7 @@ def fit(
     """Fit a card to a table and write its posterior."""
     from bayesineq.design.matrix import design
     from bayesineq.design.read_card import read_card
+    from bayesineq.design.response import outcome_columns
     from bayesineq.inference.fit import fit as fit_design
     from bayesineq.posterior.diagnose import diagnose
     from bayesineq.posterior.files import save
@@ -139,7 +140,8 @@ def fit(
     from bayesineq.tables.check import check as check_table
 
     model = read_card(card)
-    rows = check_table(table, model.table)
+    lacking = () if model.latent else outcome_columns(model.outcome)
+    rows = check_table(table, model.table, may_lack=lacking)
     graph = _graph(model, rows, adjacency, areas, only_table_areas)
     if model.latent:
         from bayesineq.inference.mixture.study import fit_recorded
@@ -164,6 +166,8 @@ def fit(
         )
     save(posterior, out_file)
     out.print(f"{out_file}: {len(rows):,} rows, engine {engine}", highlight=False, soft_wrap=True)
+    if "notes" in posterior.attrs:
+        out.print(posterior.attrs["notes"], markup=False, highlight=False, soft_wrap=True)
     if "graph" in posterior.attrs:
         out.print(f"Map: {posterior.attrs['graph']}", highlight=False, soft_wrap=True)
     try:

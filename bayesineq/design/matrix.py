@@ -14,7 +14,7 @@ from bayesineq.design.card import ModelCard, Prior, Term
 from bayesineq.design.levels import find_levels, positions
 from bayesineq.design.predicted import what_is_predicted
 from bayesineq.design.priors import Priors, is_constant, pivoted, resolve
-from bayesineq.design.response import OBSERVED_ROLES, Response, number, read_response, rows_in_words
+from bayesineq.design.response import Response, number, outcome_columns, read_response, rows_in_words
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.space.adjacency import Adjacency
@@ -203,7 +203,7 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     if table.empty:
         raise DesignError(f"the table for card {card.name!r} has no rows; check the file and its filters")
     wrong: list[str] = []
-    observed = {card.outcome.columns[role] for role in OBSERVED_ROLES if role in card.outcome.columns}
+    observed = outcome_columns(card.outcome)
     for column in card.columns:
         _check_missing(table[column], column, wrong, may_lack=column in observed)
     response = read_response(table, card.outcome, wrong)

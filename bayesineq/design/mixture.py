@@ -142,8 +142,8 @@ def mixture(
     seen = design(members, replace(card, latent={}), adjacency=adjacency)
     if not seen.response.observed.all():
         raise DesignError(
-            f"{int(table.iloc[row[~seen.response.observed]].index.nunique())} rows have no outcome, which a card with a "
-            "latent column does not predict; leave them out, and predict them with expected(post, population)"
+            f"{len(np.unique(row[~seen.response.observed]))} rows have no outcome, which a card with a latent column "
+            "does not predict; leave them out, and predict them with expected(post, population)"
         )
     flat = weight[:, row, level]
     flat = flat / np.add.reduceat(flat, np.searchsorted(row, np.arange(n_row)), axis=1)[:, row]

@@ -79,6 +79,23 @@ class Response:
         )
 
 
+def outcome_columns(outcome: Outcome) -> tuple[str, ...]:
+    """
+    Columns that hold what was observed.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        The card's outcome.
+
+    Returns
+    -------
+    tuple of str
+        The count, the value, or both ends of an interval: where a row lacks them it is predicted.
+    """
+    return tuple(outcome.columns[role] for role in OBSERVED_ROLES if role in outcome.columns)
+
+
 def read_response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Response:
     """
     Read what was observed.

@@ -228,7 +228,7 @@ def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
 
 
 def _moving_rows(post: xr.DataTree) -> dict[str, object]:
-    moves = post["checks"]["moves"].to_numpy()
+    moves = np.nan_to_num(post["checks"]["moves"].to_numpy())  # Rows without an outcome move nothing.
     far = np.flatnonzero(moves > _MOVED)
     worst = far[np.argsort(-moves[far], kind="stable")][:_LISTED]
     torn = TORN in post["checks"].attrs

@@ -27,9 +27,10 @@ def predictive(
     draws: int = 100,
     seed: int | None = None,
     trials: ArrayLike | None = None,
+    known_only: bool = False,
 ) -> xr.DataArray:
     """
-    Replicate the outcomes of the rows that were fitted, once for each of some draws.
+    Replicate the outcomes of the rows of the table, once for each of some draws.
 
     Parameters
     ----------
@@ -44,11 +45,14 @@ def predictive(
         Makes the replicates reproducible.
     trials : array_like, shape (n_row,), optional
         People at risk in each row. Needed for a binomial outcome whose rows are weighed by another column.
+    known_only : bool
+        Whether to leave rows out whose outcome is not known: for a comparison with what was observed.
 
     Returns
     -------
     DataArray, dims (draw, row) or (draw, *by)
-        Counts, or values, of replicated rows in the order of the table; or totals (means) of groups.
+        Counts, or values, of replicated rows in the order of the table; or totals (means) of groups. Attribute
+        `rows_predicted`: how many of the rows have no outcome, where there are any and they are not left out.
 
     Raises
     ------
@@ -63,11 +67,13 @@ def predictive(
     levels, group = groups_of(frame, names)
     rows, parameters = rows_of(post, frame), _parameters(post, card)
     at_risk = _trials(card, rows, trials)
+    counted = _counted_rows(post, len(frame), known_only=known_only)
     exposure = np.exp(post["constant_data"]["offset"].to_numpy())
     chosen = np.unique(np.linspace(0, rows.n_draw - 1, min(draws, rows.n_draw)).round().astype(np.int64))
     shape = tuple(len(level) for level in levels) if names else (len(frame),)
     out = np.empty((len(chosen), int(np.prod(shape, dtype=np.int64))))
-    people = np.bincount(group, weights=rows.weight, minlength=out.shape[1]) if names else rows.weight
+    weight = rows.weight * counted
+    people = np.bincount(group, weights=weight, minlength=out.shape[1]) if names else rows.weight
     root = np.random.SeedSequence(seed)
     for place, (draw, child) in enumerate(zip(chosen, root.spawn(len(chosen)), strict=True)):
         one = {name: float(value[draw]) for name, value in parameters.items()}
@@ -76,10 +82,10 @@ def predictive(
         if not names:
             out[place] = replicate
         elif card.outcome.likelihood in _COUNTED:
-            out[place] = np.bincount(group, weights=replicate, minlength=out.shape[1])
+            out[place] = np.bincount(group, weights=replicate * counted, minlength=out.shape[1])
         else:
             with np.errstate(invalid="ignore", divide="ignore"):
-                out[place] = np.bincount(group, weights=replicate * rows.weight, minlength=out.shape[1]) / people
+                out[place] = np.bincount(group, weights=replicate * weight, minlength=out.shape[1]) / people
     coords: dict[str, object] = {
         DRAW: chosen % post["posterior"].sizes[DRAW],
         CHAIN: (DRAW, chosen // post["posterior"].sizes[DRAW]),
@@ -87,13 +93,36 @@ def predictive(
     coords |= dict(zip(names, levels, strict=True))
     coords[POPULATION] = (names or [ROW], people.reshape(shape))
     kind = "count" if card.outcome.likelihood in _COUNTED else "value"
-    return xr.DataArray(
+    value = xr.DataArray(
         out.reshape(len(chosen), *shape),
         dims=(DRAW, *(names or [ROW])),
         coords=coords,
         name=card.outcome.name,
         attrs={"outcome": card.outcome.name, "replicated": kind, **provenance(post)},
     )
+    return _without_unknown(value, names, levels, group, counted) if known_only and not counted.all() else value
+
+
+def _counted_rows(post: xr.DataTree, n_row: int, *, known_only: bool) -> NDArray[np.bool_]:
+    rows = post["constant_data"].to_dataset()
+    if not known_only or "predicted" not in rows:
+        return np.ones(n_row, dtype=bool)
+    return np.asarray(rows["predicted"].to_numpy() == 0)
+
+
+def _without_unknown(
+    value: xr.DataArray,
+    names: list[str],
+    levels: list[NDArray[np.generic]],
+    group: NDArray[np.int32],
+    counted: NDArray[np.bool_],
+) -> xr.DataArray:
+    """Without rows, and levels, of which no outcome is known."""
+    value.attrs.pop("rows_predicted", None)
+    if not names:
+        return value.isel({ROW: counted})
+    place = np.unravel_index(group[counted], tuple(len(level) for level in levels))
+    return value.isel({name: np.unique(at) for name, at in zip(names, place, strict=True)})
 
 
 def _parameters(post: xr.DataTree, card: ModelCard) -> dict[str, NDArray[np.floating]]:

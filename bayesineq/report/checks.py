@@ -214,8 +214,13 @@ def predictive_data(
     Raises
     ------
     MeasureError
-        If the groups of the two differ.
+        If the groups of the two differ, or replicates hold rows without an outcome.
     """
+    if unknown := int(replicated.attrs.get("rows_predicted", 0)):
+        raise MeasureError(
+            f"{unknown} replicated rows have no outcome, so totals cannot be compared with what was observed; "
+            "replicate with known_only=True"
+        )
     levels = list(replicated[dim].to_numpy())
     if set(levels) != set(observed.index):
         only = sorted(map(str, set(levels) ^ set(observed.index)))[:5]

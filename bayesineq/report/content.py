@@ -270,13 +270,16 @@ def _unknown(frame: Frame) -> dict[str, str]:
 
 def _quality(frame: Frame, unknown: Mapping[str, str], unmapped: int) -> Table:
     people = population(frame.post)
+    unseen = int(frame.post.attrs.get("rows_predicted", 0))
     rows: list[Row] = [
         (
             f"{frame.size_name.capitalize()} behind the estimates",
             frame.size(float(people[POPULATION].sum())),
         ),
-        ("Cells (combinations of groups and areas) that were fitted", shown_count(len(people), frame.rule)),
+        ("Cells (combinations of groups and areas) that were fitted", shown_count(len(people) - unseen, frame.rule)),
     ]
+    if unseen:
+        rows.append(("Cells without an outcome", f"{unseen:,}, predicted from the others"))
     for dim, share in unknown.items():
         if dim in DEPRIVATION:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,13 @@ SUPPRESSED = ("*", "c", "C", "[c]", "-", "..", ":", "x", "[x]", "[z]", "~", "[lo
 """What publishers print in place of a count."""
 
 
-def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str | Path | None = None) -> pd.DataFrame:
+def check(
+    table: pd.DataFrame | str | Path,
+    schema: str | Path,
+    *,
+    source: str | Path | None = None,
+    may_lack: Sequence[str] = (),
+) -> pd.DataFrame:
     """
     Check a table against a schema and return it with canonical types.
 
@@ -46,6 +53,9 @@ def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str |
         Name of a schema in `data_schema/`, or the path of a Frictionless Table Schema ending in `.json`.
     source : str or Path, optional
         The file that a DataFrame came from, for messages; its index is then taken to label rows as the file does.
+    may_lack : sequence of str
+        Columns that may be blank in some rows although the schema requires them: those of an outcome that is to be
+        predicted where it is not known.
 
     Returns
     -------
@@ -61,6 +71,8 @@ def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str |
         index labels. Values are withheld where the rows are people.
     """
     rules = read_schema(schema)
+    if may_lack:
+        rules = replace(rules, fields=tuple(_lenient(f) if f.name in may_lack else f for f in rules.fields))
     text = [field.name for field in rules.fields if field.type == "string"]
     if isinstance(table, pd.DataFrame):
         labelled = source is not None and suffix(Path(source)) in ("csv", "excel")
@@ -90,6 +102,10 @@ def check(table: pd.DataFrame | str | Path, schema: str | Path, *, source: str |
 
     extra = [name for name in given.columns if name not in typed]
     return pd.DataFrame({**typed, **{name: given[name] for name in extra}}).reset_index(drop=True)
+
+
+def _lenient(field: Field) -> Field:
+    return replace(field, constraints={key: value for key, value in field.constraints.items() if key != "required"})
 
 
 def _columns(table: pd.DataFrame, schema: TableSchema) -> list[Finding]:
