@@ -145,7 +145,8 @@ def test_too_few_draws_and_terms_that_cannot_be_split_are_refused(here) -> None:
     with pytest.raises(BayesineqError, match="fewer than the 6 draws"):
         fit_mixture(study, draws=3, seed=1)
     walk = card().source.replace(
-        'kind = "fixed", by = "ethnicity", reference = "white"', 'kind = "random_walk", by = "ethnicity"'
+        'kind = "fixed", by = "ethnicity", reference = "white"',
+        'kind = "random_walk", by = "ethnicity", levels = ["white", "asian", "black", "mixed", "other"]',
     )
     from bayesineq.design.read_card import parse_card
 
