@@ -140,14 +140,25 @@ def by_stratum(found: Segments, stratum: Sequence[object] | pd.Series) -> pd.Dat
     Returns
     -------
     DataFrame
-        `segment, stratum, people, share_of_segment, share_of_stratum`, counted by probability.
+        `segment, stratum, people, share_of_segment, share_of_stratum`, counted by probability. People without a
+        stratum are a stratum, whose name is missing.
+
+    Raises
+    ------
+    DecisionError
+        If there is not one stratum a person.
     """
     codes = pd.Series(stratum).reset_index(drop=True)
-    weight = pd.DataFrame(found.probability).groupby(codes).sum()
+    if len(codes) != len(found.probability):
+        raise DecisionError(
+            f"{len(codes):,} strata for {len(found.probability):,} people: give one a person, in their order."
+        )
+    weight = pd.DataFrame(found.probability).groupby(codes, observed=True, dropna=False).sum()
     long = weight.rename_axis("stratum").reset_index().melt("stratum", var_name="segment", value_name="people")
     long["segment"] = long["segment"].astype(int) + 1
     long["share_of_segment"] = long["people"] / long.groupby("segment")["people"].transform("sum")
-    long["share_of_stratum"] = long["people"] / long.groupby("stratum")["people"].transform("sum")
+    strata = long.groupby("stratum", dropna=False, observed=True)["people"]
+    long["share_of_stratum"] = long["people"] / strata.transform("sum")
     return long[["segment", "stratum", "people", "share_of_segment", "share_of_stratum"]]
 
 
@@ -216,6 +227,8 @@ def _values(people: pd.DataFrame, variables: Sequence[str]) -> Array:
             faults.append(f"{name} is not numeric")
         elif column.isna().any():
             faults.append(f"{name} has {int(column.isna().sum()):,} missing values")
+        elif not np.isfinite(column.to_numpy(np.float64)).all():
+            faults.append(f"{name} is infinite for some")
         elif column.nunique() < 2:
             faults.append(f"{name} is the same for everyone")
     if faults:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.tables.blanks import SPACE, is_blank
+from bayesineq.tables.dates import read_dates
 from bayesineq.tables.files import BOM, read_table, suffix
 from bayesineq.tables.findings import Finding, failing, raise_findings
 from bayesineq.tables.schema import Field, TableSchema, read_schema
@@ -60,8 +61,9 @@ def check(
     Returns
     -------
     DataFrame
-        The same rows in the same order, numbered from 0: columns of the schema first, codes as `str`, whole numbers
-        as `int64` (`Int64` where missing values are allowed and present), other numbers as `float64`.
+        The same rows in the same order, numbered from 0: columns of the schema first, codes as `str`, dates (as of
+        `read_dates`) as `str` in the form YYYY-MM-DD, whole numbers as `int64` (`Int64` where missing values are
+        allowed and present), other numbers as `float64`.
 
     Raises
     ------
@@ -73,13 +75,12 @@ def check(
     rules = read_schema(schema)
     if may_lack:
         rules = replace(rules, fields=tuple(_lenient(f) if f.name in may_lack else f for f in rules.fields))
-    text = [field.name for field in rules.fields if field.type == "string"]
     if isinstance(table, pd.DataFrame):
         labelled = source is not None and suffix(Path(source)) in ("csv", "excel")
         given, counted = table, IN_THE_FILE if labelled else "index labels of the DataFrame"
         given = given.rename(columns={name: str(name).removeprefix(BOM) for name in given.columns})
     else:
-        given = read_table(table, text=text, missing=rules.missing)
+        given = read_table(table, text=rules.text, missing=rules.missing)
         counted = IN_THE_FILE if suffix(Path(table)) == "csv" else "counted from 0"
     called = source if source is not None else "The table" if isinstance(table, pd.DataFrame) else table
     heading = f"{called} does not fit the schema {rules.name!r} (rows are {counted}):"
@@ -143,7 +144,7 @@ def column_findings(series: pd.Series, field: Field, missing: Sequence[str]) -> 
         Typed column, or None where its type is wrong and nothing more can be said of it; what is wrong.
     """
     absent = is_blank(series, missing)
-    typed, findings = (_text if field.type == "string" else _number)(series, absent, field)
+    typed, findings = {"string": _text, "date": _day}.get(field.type, _number)(series, absent, field)
     if field.constraints.get("required"):
         remedy = "Give a value, or take the row out and say so; nothing is filled in."
         findings += failing(series.where(~absent), absent, ABSENT, remedy)
@@ -164,6 +165,11 @@ def _text(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | No
     padded = ~absent & (typed != typed.str.strip(SPACE)).to_numpy(dtype=bool, na_value=False)
     remedy = "Remove the spaces: codes are compared letter by letter."
     return typed, failing(series, padded, "spaces around the value", remedy)
+
+
+def _day(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | None, list[Finding]]:
+    days, findings = read_dates(series.where(~absent))
+    return days.dt.strftime("%Y-%m-%d").astype("str"), findings
 
 
 def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series, list[Finding]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -239,11 +239,9 @@ def _people(people: pd.DataFrame, by: Sequence[str], latest: pd.DataFrame) -> pd
         raise SchemaError(f"{nobody:,} rows of people have no person_id: every row is somebody.")
     if twice := int(people[PERSON_ID].duplicated().sum()):
         raise SchemaError(f"{twice:,} rows of people repeat a person_id: give one row a person.")
-    strange = ~latest[PERSON_ID].isin(people[PERSON_ID])
-    if strangers := int(strange.sum()):
-        kinds: list[Any] = [type(ids.iloc[0]).__name__ for ids in (latest.loc[strange, PERSON_ID], people[PERSON_ID])
-                            if len(ids)]  # fmt: skip
-        differ = f" Its person_id are {kinds[1]} there and {kinds[0]} here." if len(set(kinds)) > 1 else ""
+    if strangers := int((~latest[PERSON_ID].isin(people[PERSON_ID])).sum()):
+        types = [str(table[PERSON_ID].dtype) for table in (latest, people)]
+        differ = f" Their person_id is {types[0]}, that of people {types[1]}." if types[0] != types[1] else ""
         raise SchemaError(
             f"{strangers:,} records are of nobody in the table of people: give everybody, or leave these records out."
             + differ

@@ -18,6 +18,7 @@ EDITIONS: Final = {"2019": ("IoD2019", "2011", 32_844), "2024": ("IoD2025", "202
 
 AREA_CODE: Final = r"^LSOA code \((\d{4})\)"
 AUTHORITY_CODE: Final = r"^Local Authority District code \((\d{4})\)"
+STATED: Final = (r"Index of Multiple Deprivation \(IMD\).* Rank", r"Index of Multiple Deprivation \(IMD\).* Decile")
 POPULATIONS: Final = {
     r"Total population": "population",
     r"Dependent Children aged 0-15": "population_0_15",
@@ -54,7 +55,7 @@ def _names(titles: list[str]) -> dict[str, str]:
     return names
 
 
-def read_deprivation(path: str | Path, *, complete: bool = True) -> pd.DataFrame:
+def read_deprivation(path: str | Path, *, complete: bool = True, sheet: str | None = None) -> pd.DataFrame:
     """
     Read the Index of Multiple Deprivation and its domains by LSOA.
 
@@ -68,6 +69,8 @@ def read_deprivation(path: str | Path, *, complete: bool = True) -> pd.DataFrame
         workbook the sheet is found by its columns.
     complete : bool, optional
         Whether every LSOA of England must be there. False for an extract that you made yourself.
+    sheet : str, optional
+        Name of the sheet of a workbook, where several have these columns.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def read_deprivation(path: str | Path, *, complete: bool = True) -> pd.DataFrame
     SchemaError
         The file is not one of these, is cut short, or has values that cannot be.
     """
-    table = read_published(path, AREA_CODE)
+    table = read_published(path, (AREA_CODE, AUTHORITY_CODE, *STATED), sheet=sheet)
     titles = [str(title) for title in table.columns]
     area_year, authority_year = _year(titles, AREA_CODE), _year(titles, AUTHORITY_CODE)
     index, vintage, areas = EDITIONS.get(str(authority_year), ("", "", 0))

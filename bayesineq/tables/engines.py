@@ -66,7 +66,7 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
         if kind == "parquet":
             return engine.read_parquet(path)
         if text is None:
-            text = [field.name for field in read_schema("people").fields if field.type == "string"]
+            text = read_schema("people").text
         types = {name: "string" for name in text if name in names}
         return engine.read_csv(path, types=types, nullstr=list(MISSING), header=True)
 

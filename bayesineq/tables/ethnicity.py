@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, get_args
 
@@ -121,7 +122,8 @@ def spelt(given: Sequence[object], scheme: Scheme) -> list[str | None]:
     listed = code_list("ethnicity_spellings")
     listed = listed[listed["scheme"] == scheme]
     spelling |= dict(zip(listed["given"], listed["code"], strict=True))
-    texts = [" ".join(trimmed(value).upper().split()) for value in given]
+    # A whole number that was written as a fraction, 99.0, is that number.
+    texts = [re.sub(r"^([0-9]+)\.0+$", r"\1", " ".join(trimmed(value).upper().split())) for value in given]
     blank = {text.upper() for text in MISSING}
     return [spelling.get(text, spelling.get("") if text in blank else None) for text in texts]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -20,7 +21,11 @@ CHANGES: Final = {"U": "unchanged", "S": "split", "M": "merged", "X": "redrawn"}
 
 
 def areas_within(
-    path: str | Path, code: str | Sequence[str], *, vintage: Literal["2011", "2021"] = "2021"
+    path: str | Path,
+    code: str | Sequence[str],
+    *,
+    vintage: Literal["2011", "2021"] = "2021",
+    sheet: str | None = None,
 ) -> list[str]:
     """
     LSOAs of a place: an integrated care board, a sub-ICB location, a local authority, a ward.
@@ -34,6 +39,8 @@ def areas_within(
         are put together.
     vintage : {"2011", "2021"}, optional
         Which LSOA codes are wanted.
+    sheet : str, optional
+        Name of the sheet of a workbook, where several have a column of LSOA codes.
 
     Returns
     -------
@@ -45,7 +52,7 @@ def areas_within(
     SchemaError
         The look-up has no LSOA codes of that vintage, or a place is not in it.
     """
-    table = read_published(path, f"(?i)^({LSOA[vintage]})$")
+    table = read_published(path, f"(?i)^({LSOA[vintage]})$", sheet=sheet)
     table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
     wanted = [code] if isinstance(code, str) else list(code)
     text = table.drop(columns=AREA).select_dtypes(include=["object", "string"])
@@ -61,7 +68,9 @@ def areas_within(
     return sorted(table.loc[text.isin(wanted).any(axis=1), AREA].dropna().unique().tolist())
 
 
-def area_parts(path: str | Path, column: str, *, vintage: Literal["2011", "2021"] = "2021") -> pd.Series:
+def area_parts(
+    path: str | Path, column: str, *, vintage: Literal["2011", "2021"] = "2021", sheet: str | None = None
+) -> pd.Series:
     """
     Place that each LSOA lies in, as a look-up has it: its integrated care board, its local authority.
 
@@ -73,6 +82,8 @@ def area_parts(path: str | Path, column: str, *, vintage: Literal["2011", "2021"
         Title of the column of places, by code or by name.
     vintage : {"2011", "2021"}, optional
         Which LSOA codes are wanted.
+    sheet : str, optional
+        Name of the sheet of a workbook, where several have a column of LSOA codes.
 
     Returns
     -------
@@ -84,7 +95,7 @@ def area_parts(path: str | Path, column: str, *, vintage: Literal["2011", "2021"
     SchemaError
         The look-up has no LSOA codes of that vintage or no such column, or puts an LSOA into two places or none.
     """
-    table = read_published(path, f"(?i)^({LSOA[vintage]})$")
+    table = read_published(path, (f"(?i)^({LSOA[vintage]})$", f"^{re.escape(column)}$"), sheet=sheet)
     table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
     if column not in table.columns or column == AREA:
         near = difflib.get_close_matches(column, map(str, table.columns), n=3)
@@ -100,7 +111,7 @@ def area_parts(path: str | Path, column: str, *, vintage: Literal["2011", "2021"
     return pairs.set_index(AREA)[column].astype(str)
 
 
-def read_changes(path: str | Path) -> pd.DataFrame:
+def read_changes(path: str | Path, *, sheet: str | None = None) -> pd.DataFrame:
     """
     Read the exact-fit look-up from the LSOAs of 2011 to those of 2021.
 
@@ -109,6 +120,8 @@ def read_changes(path: str | Path) -> pd.DataFrame:
     path : str or Path
         The ONS look-up with a change indicator (exact fit: one row for each pair of areas that share ground). The
         best-fit look-up, which has one row for each LSOA of 2011 and no indicator, is refused: it hides every split.
+    sheet : str, optional
+        Name of the sheet of a workbook, where several have these columns.
 
     Returns
     -------
@@ -121,7 +134,8 @@ def read_changes(path: str | Path) -> pd.DataFrame:
     SchemaError
         The file is another look-up, or has an unknown change indicator or a repeated pair.
     """
-    table = read_published(path, f"(?i)^({LSOA['2011']})$")
+    holds = [f"(?i)^({pattern})$" for pattern in (LSOA["2011"], LSOA["2021"], CHANGE)]
+    table = read_published(path, holds, sheet=sheet)
     if not table.columns.str.fullmatch(f"(?i)({CHANGE})").any():
         raise SchemaError(
             f"The look-up {path} has no change indicator (CHNGIND or change_code): it is a best fit, with one row for "
@@ -175,7 +189,7 @@ def carry_counts(
     Raises
     ------
     SchemaError
-        An area is not in the look-up, stands twice, or was divided and there is no weight.
+        An area is not in the look-up, stands twice, or was divided and there is no weight; a count is missing.
     """
     source, target = (f"area_{'2021' if to == '2011' else '2011'}", f"area_{to}")
     links = changes[[source, target]]
@@ -185,6 +199,8 @@ def carry_counts(
         findings.append(
             Finding(AREA, f"not in column {source} of the look-up", "Is it of that vintage?", values=unknown)
         )
+    for name in counts:
+        findings += failing(table[name], table[name].isna(), "missing value", "A count that is not there is no zero.")
     raise_findings(findings, f"Counts cannot be carried to the LSOAs of {to}:")
     links = links[links[source].isin(set(table[AREA]))]
     divided = links[source].duplicated(keep=False)

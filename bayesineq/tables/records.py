@@ -18,6 +18,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import SPACE, blanked
 from bayesineq.tables.check import ABSENT, column_findings
 from bayesineq.tables.engines import connect, reading
+from bayesineq.tables.files import suffix
 from bayesineq.tables.findings import Finding, failing, raise_findings
 from bayesineq.tables.schema import TableSchema, read_schema
 from bayesineq.tables.vintage import mixed_areas
@@ -126,14 +127,20 @@ def _faults(records: ibis.Table, count: Mapping[str, str], bands: Sequence[int] 
         found.append(Fault(AGE_YEARS, f"below {limits[0]}", remedy, there & (age < limits[0])))
         found.append(Fault(AGE_YEARS, f"above {limits[1]}", remedy, there & (age > limits[1])))
         if not age.type().is_integer():
-            found.append(Fault(AGE_YEARS, "not a whole number", remedy, there & (age != age.floor())))
+            found.append(Fault(AGE_YEARS, "not a whole number", remedy, there & (age % 1 != 0)))
     return found
 
 
 def _absent(value: ibis.Value) -> ibis.Value:
-    """Null, or what is no number, which engines hold to be larger than any."""
+    """
+    Null, or what is no number, which engines hold to be larger than any.
+
+    It is known by its text: DuckDB 2.0 takes `isnan` from the statistics of a parquet file, which leave it out.
+    """
     missing = value.isnull()  # noqa: PD003
-    return missing | value.isnan().fill_null(True) if value.type().is_floating() else missing
+    if not value.type().is_floating():
+        return missing
+    return missing | (value.cast("string").lower() == "nan").fill_null(True)
 
 
 def _present(value: ibis.Value) -> ibis.Value:
@@ -267,7 +274,10 @@ def tabulate(
         infinite numbers or none at all.
     """
     rules = read_schema(schema)
-    table = connect(records, text=[field.name for field in rules.fields if field.type == "string"])
+    named = {field.name for field in rules.fields}
+    # A code of a file that no schema names keeps its leading zeros; what is a number all through is made one again.
+    codes = [name for name in by if name not in named and not isinstance(missing.get(name), int)]
+    table = connect(records, text=[*rules.text, *codes])
     _refuse_fill(table, missing, [*table.columns, *([AGE] if bands is not None else [])])
     expression, faults = cells(table, by, count, total=total, bands=bands)
     with reading(records):
@@ -275,6 +285,8 @@ def tabulate(
     if result.empty:
         raise SchemaError("There are no records: the table is empty. Check the export, or the filter that made it.")
     result = blanked(result, rules.missing)
+    if isinstance(records, (str, Path)) and suffix(Path(records)) == "csv":
+        result = result.assign(**{name: _numbers(result[name]) for name in codes})
     people = result[total].to_numpy(dtype=np.int64)
     findings = _missing(result, by, missing, people)
     for k, fault in enumerate(faults):
@@ -287,6 +299,20 @@ def tabulate(
              for name, column in count.items()}  # fmt: skip
     result = result.astype({total: np.int64, **types})
     return _full(result, list(by), [*count, total], carried) if full else result
+
+
+def _numbers(texts: pd.Series) -> pd.Series:
+    """Texts as numbers, or true and false, where every one is written as these are."""
+    if not pd.api.types.is_string_dtype(texts.dtype):
+        return texts
+    given = texts.dropna()
+    if given.str.fullmatch("-?(0|[1-9][0-9]{0,17})").all() and len(given):
+        return pd.to_numeric(texts, downcast=None)
+    if given.str.fullmatch(r"-?(0|[1-9][0-9]*)\.[0-9]+").all() and len(given):
+        return texts.astype(float)
+    if given.str.lower().isin(["true", "false"]).all() and len(given):
+        return texts.str.lower().map({"true": True, "false": False})
+    return texts
 
 
 def _refuse_fill(table: ibis.Table, missing: Mapping[str, str | int], columns: Sequence[str]) -> None:

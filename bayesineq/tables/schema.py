@@ -11,7 +11,7 @@ from typing import Any
 from bayesineq.errors import SchemaError
 from bayesineq.shipped import folder
 
-TYPES = ("string", "integer", "number")
+TYPES = ("string", "integer", "number", "date")
 CONSTRAINTS = ("required", "unique", "minimum", "maximum", "enum", "pattern", "minLength")
 RULES = (frozenset({"left", "at_most"}), frozenset({"sum", "at_most"}), frozenset({"key", "determines"}))
 
@@ -24,7 +24,7 @@ class Field:
     Parameters
     ----------
     name, type, description : str
-        Name; one of `string`, `integer`, `number`; what it holds.
+        Name; one of `string`, `integer`, `number`, `date`; what it holds.
     constraints : Mapping
         Frictionless constraints: `required`, `minimum`, `maximum`, `enum`, `pattern`, `unique`.
     optional : bool
@@ -73,6 +73,11 @@ class TableSchema:
     rules: tuple[Mapping[str, Any], ...]
     missing: tuple[str, ...]
     personal: bool
+
+    @property
+    def text(self) -> list[str]:
+        """Columns to read from a csv as they stand: codes keep their zeros, dates their order of day and month."""
+        return [field.name for field in self.fields if field.type in ("string", "date")]
 
 
 def schema_names() -> list[str]:

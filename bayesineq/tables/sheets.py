@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bayesineq.errors import SchemaError
-from bayesineq.tables.files import existing, read_table, suffix
+from bayesineq.tables.files import existing, read_table, refuse_twice, suffix
+from bayesineq.tables.vintage import ONS_CODE
 
 ZIP = b"PK"
 
@@ -41,22 +43,53 @@ def _sheets(path: Path) -> dict[str, pd.DataFrame]:
         ) from error
 
 
-def _sheet(path: Path, holds: str) -> pd.DataFrame:
+type Fit = tuple[bool, int]
+
+NO_FIT: Fit = (False, 0)
+
+
+def _header(cells: pd.DataFrame, holds: Sequence[str]) -> tuple[Fit, int]:
+    """Whether area codes stand below a sheet's best row of titles, how many patterns it matches, and which it is."""
+    best, at = NO_FIT, -1
+    for position in range(min(len(cells), HEADER_WITHIN)):
+        titles = cells.iloc[position].dropna().map(_tidy)
+        keys = titles.index[titles.map(lambda title: re.search(holds[0], title) is not None).astype(bool)]
+        below = cells.iloc[position + 1 :]
+        if len(keys) and below.notna().to_numpy().any():
+            codes = bool(below[keys[0]].dropna().astype(str).str.strip().str.fullmatch(ONS_CODE).any())
+            fit = (codes, sum(any(re.search(pattern, title) for title in titles) for pattern in holds))
+            if fit > best:
+                best, at = fit, position
+    return best, at
+
+
+def _sheet(path: Path, holds: Sequence[str], sheet: str | None) -> pd.DataFrame:
+    """The one sheet whose columns fit best; which of several that fit alike is for the user to say."""
     sheets = _sheets(path)
-    for cells in sheets.values():
-        for position in range(min(len(cells), HEADER_WITHIN)):
-            titles = cells.iloc[position]
-            if any(re.search(holds, _tidy(title)) for title in titles.dropna()):
-                body = cells.iloc[position + 1 :, titles.notna().to_numpy()].infer_objects()
-                rows = pd.RangeIndex(position + 2, position + 2 + len(body))
-                return body.set_axis(titles.dropna().map(_tidy).to_numpy(), axis=1).set_axis(rows)
-    raise SchemaError(
-        f"No sheet of {path} has a column like {holds!r} in its first {HEADER_WITHIN} rows; "
-        f"its sheets are {', '.join(map(repr, sheets))}. Is it the right file?"
-    )
+    listed = ", ".join(map(repr, sheets))
+    if sheet is not None and sheet not in sheets:
+        raise SchemaError(f"The workbook {path} has no sheet {sheet!r}; its sheets are {listed}.")
+    fits = {name: _header(cells, holds) for name, cells in sheets.items() if sheet in (None, name)}
+    best = max((fit for fit, _ in fits.values()), default=NO_FIT)
+    chosen = [name for name, (fit, _) in fits.items() if fit == best > NO_FIT]
+    if not chosen:
+        raise SchemaError(
+            f"No sheet of {path} has a column like {holds[0]!r} in its first {HEADER_WITHIN} rows; "
+            f"its sheets are {listed}. Is it the right file?"
+        )
+    if len(chosen) > 1:
+        raise SchemaError(
+            f"{len(chosen)} sheets of {path} have these columns: {', '.join(map(repr, chosen))}. "
+            f"Say which holds the data: sheet={chosen[0]!r}."
+        )
+    cells, position = sheets[chosen[0]], fits[chosen[0]][1]
+    titles = cells.iloc[position]
+    body = cells.iloc[position + 1 :, titles.notna().to_numpy()].infer_objects()
+    rows = pd.RangeIndex(position + 2, position + 2 + len(body))
+    return body.set_axis(titles.dropna().map(_tidy).to_numpy(), axis=1).set_axis(rows)
 
 
-def read_published(path: str | Path, holds: str) -> pd.DataFrame:
+def read_published(path: str | Path, holds: str | Sequence[str], *, sheet: str | None = None) -> pd.DataFrame:
     """
     Read a published table, as csv, parquet or a workbook.
 
@@ -64,9 +97,12 @@ def read_published(path: str | Path, holds: str) -> pd.DataFrame:
     ----------
     path : str or Path
         A .csv, .csv.gz, .parquet, .xlsx or .xls file.
-    holds : str
-        Regular expression that a title of the wanted table matches. The sheet of a workbook is found by it: sheets
-        of notes come first in some editions and last in others.
+    holds : str or sequence of str
+        Regular expressions that titles of the wanted table match, that of the area codes first. The sheet of a
+        workbook is found by its columns: area codes stand below the first, and most of the others are there. Sheets of
+        notes come first in some editions and last in others.
+    sheet : str, optional
+        Name of the sheet, where several have these columns.
 
     Returns
     -------
@@ -76,15 +112,16 @@ def read_published(path: str | Path, holds: str) -> pd.DataFrame:
     Raises
     ------
     SchemaError
-        The file cannot be read, or has no such column.
+        The file cannot be read, has no such column or has a column twice, or several sheets fit alike.
     """
-    path = existing(path)
-    table = _sheet(path, holds) if suffix(path) == "excel" else read_table(path)
+    path, patterns = existing(path), [holds] if isinstance(holds, str) else list(holds)
+    table = _sheet(path, patterns, sheet) if suffix(path) == "excel" else read_table(path)
     table.columns = pd.Index([_tidy(title) for title in table.columns])
-    if not any(re.search(holds, title) for title in table.columns):
+    refuse_twice(list(table.columns), f"The file {path}")
+    if not any(re.search(patterns[0], title) for title in table.columns):
         shown = ", ".join(map(repr, table.columns[:6]))
         raise SchemaError(
-            f"The file {path} has no column like {holds!r}; it begins with {shown}. Is it the right file?"
+            f"The file {path} has no column like {patterns[0]!r}; it begins with {shown}. Is it the right file?"
         )
     return table
 

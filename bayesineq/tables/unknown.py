@@ -9,12 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.errors import SchemaError
+from bayesineq.tables.blanks import is_blank, trimmed
+from bayesineq.tables.ethnicity import scheme_codes, spelt
 
 UNKNOWN_GROUP = "unknown"
 
+ELSEWHERE = ("9", "X")
+"""Spellings of not known to the NHS that are groups in other schemes."""
+
 
 def complete_case(
-    table: pd.DataFrame, *, recorded: str = "ethnicity", unknown: Sequence[str] = ("Z", "99")
+    table: pd.DataFrame, *, recorded: str = "ethnicity", unknown: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """
     Leave people without a known category out.
@@ -25,8 +30,9 @@ def complete_case(
         One row a cell and category.
     recorded : str
         Column of categories.
-    unknown : sequence of str
-        Those that say nothing.
+    unknown : sequence of str, optional
+        Those that say nothing; without it, blanks and all that the code list of the NHS has as not stated or not
+        known, in any spelling (Z, z, 99, X, "not stated"), and "unknown" of six broad groups.
 
     Returns
     -------
@@ -42,7 +48,7 @@ def complete_case(
 
 
 def unknown_as_group(
-    table: pd.DataFrame, counts: Sequence[str], *, recorded: str = "ethnicity", unknown: Sequence[str] = ("Z", "99")
+    table: pd.DataFrame, counts: Sequence[str], *, recorded: str = "ethnicity", unknown: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """
     Make people without a known category a group of their own.
@@ -70,7 +76,9 @@ def unknown_as_group(
     _needed(table, counts)
     merged = table.assign(**{recorded: table[recorded].astype("str").where(~lost, UNKNOWN_GROUP)})
     by = [name for name in table.columns if name not in counts]
-    return merged.groupby(by, as_index=False, observed=True, sort=True)[list(counts)].sum()[list(table.columns)]
+    # People of a cell whose other columns are missing are a cell too.
+    grouped = merged.groupby(by, as_index=False, observed=True, sort=True, dropna=False)
+    return grouped[list(counts)].sum()[list(table.columns)]
 
 
 def pro_rata(
@@ -79,7 +87,7 @@ def pro_rata(
     *,
     share: str,
     recorded: str = "ethnicity",
-    unknown: Sequence[str] = ("Z", "99"),
+    unknown: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """
     Share people without a known category out over the known ones of their cell.
@@ -109,7 +117,11 @@ def pro_rata(
     lost = _lost(table, recorded, unknown)
     _needed(table, [*counts, share])
     cell = [name for name in table.columns if name not in (*counts, recorded)]
-    number = table.groupby(cell, observed=True, sort=False).ngroup().to_numpy() if cell else np.zeros(len(table), int)
+    number = (
+        table.groupby(cell, observed=True, sort=False, dropna=False).ngroup().to_numpy()
+        if cell
+        else np.zeros(len(table), int)
+    )
     known, people = ~lost.to_numpy(), table[share].to_numpy(dtype=np.float64)
     n_cell = int(number.max()) + 1
     base = np.bincount(number, np.where(known, people, 0.0), minlength=n_cell)
@@ -137,10 +149,19 @@ def _whole(parts: NDArray[np.float64], total: int) -> NDArray[np.int64]:
     return floor
 
 
-def _lost(table: pd.DataFrame, recorded: str, unknown: Sequence[str]) -> pd.Series:
+def _lost(table: pd.DataFrame, recorded: str, unknown: Sequence[str] | None) -> pd.Series:
     _needed(table, [recorded])
-    lost: pd.Series = table[recorded].isna() | table[recorded].isin(list(unknown))
-    return lost
+    column = table[recorded]
+    if unknown is not None:
+        return column.isin(list(unknown)) | is_blank(column)
+    given = list(column.drop_duplicates())
+    known = scheme_codes("gdppr")["known"]
+    silent, codes = set(known.index[~known]), spelt(given, "gdppr")
+    # Where other codes are not the NHS's, 9 may be a group: Pakistani, where categories are numbered.
+    elsewhere = ELSEWHERE if None in codes else ()
+    nothing = [text for text, code in zip(given, codes, strict=True)
+               if code in silent and trimmed(text).upper() not in elsewhere]  # fmt: skip
+    return column.isin(nothing) | is_blank(column)
 
 
 def _needed(table: pd.DataFrame, names: Sequence[str]) -> None:

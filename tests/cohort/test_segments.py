@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from bayesineq.cohort.segments import by_stratum, in_words, segments
+from bayesineq.cohort.segments import Segments, by_stratum, in_words, segments
 from bayesineq.errors import DecisionError
 
 
@@ -58,3 +58,16 @@ def test_words_and_refusals():
     bad = people.assign(need=1.0, text="x", gap=np.nan)
     with pytest.raises(DecisionError, match=r"need is the same.*text is not numeric.*gap has 50 missing"):
         segments(bad, variables=["need", "text", "gap"])
+
+
+def test_people_without_a_stratum_stay_and_values_without_end_are_refused() -> None:
+    found = Segments(
+        np.array([1, 2, 1]), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), pd.DataFrame(), pd.DataFrame(), True
+    )
+    table = by_stratum(found, ["q1", None, "q1"])
+    assert table["people"].sum() == 3
+    assert table[table["stratum"].isna()]["share_of_stratum"].sum() == 1
+    with pytest.raises(DecisionError, match="2 strata for 3 people"):
+        by_stratum(found, ["q1", "q2"])
+    with pytest.raises(DecisionError, match="need is infinite for some"):
+        segments(pd.DataFrame({"need": [1.0, np.inf, 2.0]}), variables=["need"])

@@ -303,3 +303,21 @@ class TestFrictionless:
 
 def _schema(name: str) -> Path:
     return folder("data_schema") / f"{name}.json"
+
+
+def test_dates_of_a_schema_are_read_or_refused_without_their_values() -> None:
+    given = pd.DataFrame(
+        {"person_id": ["a", "b"], "source": "h", "recorded_on": ["31/01/2020", None], "ethnicity": "A"}
+    )
+    assert check(given, "ethnicity_records")["recorded_on"].tolist()[0] == "2020-01-31"
+    assert check(given, "ethnicity_records")["recorded_on"].isna().tolist() == [False, True]
+    for wrong in ("2020-13-45", "01/02/2020", "soon"):
+        found = failures(given.assign(recorded_on=[wrong, None]), "ethnicity_records")
+        assert found[["row", "column"]].to_numpy().tolist() == [[0, "recorded_on"]]
+        assert found["value"].isna().all()
+
+
+def test_every_schema_holds_the_same_blanks() -> None:
+    from bayesineq.tables.blanks import MISSING
+
+    assert all(read_schema(name).missing == MISSING for name in schema_names())

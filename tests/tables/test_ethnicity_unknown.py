@@ -36,3 +36,23 @@ def test_misuse_is_refused() -> None:
         pro_rata(TABLE.iloc[3:], ["cases"], share="population")
     with pytest.raises(SchemaError, match="no columns"):
         complete_case(TABLE, recorded="ethnos")
+
+
+def test_unknown_is_told_by_the_code_list_in_any_spelling() -> None:
+    codes = ["A", "z", "X", "not stated", "NULL", " ", None, "99", "unknown", "refused"]
+    table = pd.DataFrame({"ethnicity": codes, "cases": 1})
+    assert complete_case(table)["ethnicity"].tolist() == ["A"]
+    broad = pd.DataFrame({"ethnicity": ["asian", "unknown", "other"], "cases": [1, 2, 3]})
+    assert complete_case(broad)["cases"].tolist() == [1, 3]
+    # Categories that are numbered have Pakistani as 9.
+    numbered = pd.DataFrame({"ethnicity": ["1", "9", "16"], "cases": [1, 2, 3]})
+    assert complete_case(numbered)["cases"].tolist() == [1, 2, 3]
+    assert complete_case(numbered, unknown=["16"])["cases"].tolist() == [1, 2]
+
+
+def test_people_of_a_cell_with_a_missing_column_are_not_dropped() -> None:
+    table = TABLE.assign(area=["x", "x", "x", "x", None, None])
+    grouped = unknown_as_group(table, ["cases", "population"])
+    assert grouped[["cases", "population"]].sum().tolist() == [22, 155]
+    shared = pro_rata(table, ["cases", "population"], share="population")
+    assert shared["population"].tolist() == [68, 34, 53]

@@ -60,3 +60,45 @@ def test_every_value_that_cannot_be_read_is_told_at_once() -> None:
         with_intervals(pd.DataFrame({"cases": ["10"]}), "deaths")
     with pytest.raises(SchemaError, match="suppressed="):
         Publication((5, 1))
+
+
+SIGNS = ["*", "-", "c", "[c]", "..", ":", "x", "[x]", "[z]", "~", "[low]", "low", "s", "--", "#", "n/a!", "suppressed"]
+
+
+def test_every_sign_means_what_the_publisher_states_or_is_refused() -> None:
+    for publication in (Publication(base=1), HES):
+        assert both(["*", "c", "[C]", "-", " - "], publication) == [(1, 7)] * 3 + [(0, 0)] * 2
+    with pytest.raises(SchemaError, match="signs that stand for no stated count") as error:
+        read_intervals(pd.Series(SIGNS), HES)
+    assert error.value.failures["value"].tolist() == SIGNS[4:]
+    # Stat-Xplore prints '..' for fewer than five, others for not available; Nomis prints '-' for a missing figure.
+    assert both(["..", "-", "LOW"], Publication(base=1, signs={"..": (0, 4), "low": (0, 2)})) == [
+        (0, 4),
+        (0, 0),
+        (0, 2),
+    ]
+    assert both(["*"], Publication((1, 4), base=5)) == [(1, 4)]
+    assert both(["*"], Publication((1, 4), signs={"*": (0, 9)})) == [(0, 9)]
+    for sign, publication in (
+        ("-", NOMIS),
+        ("..", Publication(signs={"..": None})),
+        ("-", Publication(signs={"-": None})),
+    ):
+        with pytest.raises(SchemaError, match=f"signs that stand for no stated count.*{sign}.*says nothing"):
+            read_intervals(pd.Series([sign, "5"]), publication)
+    with pytest.raises(SchemaError, match=r"\.\.=\(4, 0\)"):
+        Publication(signs={"..": (4, 0)})
+
+
+def test_numbers_as_they_are_printed() -> None:
+    exact = Publication(base=1)
+    assert both(["1,234", " 1,234 ", "\u00a07", "12.0", "1,234,567"], exact) == [
+        (1234, 1234), (1234, 1234), (7, 7), (12, 12), (1234567, 1234567),
+    ]  # fmt: skip
+    assert both(["<5", "< 5", "under 5", "5 or fewer", "5 or less", "up to 5", "≤5", "1,000-1,999"], exact) == [
+        (0, 4), (0, 4), (0, 4), (0, 5), (0, 5), (0, 5), (0, 5), (1000, 1999),
+    ]  # fmt: skip
+    wrong = ["12%", "1,23", "1.5", "-3", "1 234", "12*", "1e3", "5+", ">5", "<0", "", " ", "NULL", None, np.nan, np.inf]
+    with pytest.raises(SchemaError, match="cannot be read as a published count") as error:
+        read_intervals(pd.Series(wrong, dtype=object), exact)
+    assert len(error.value.failures) == len(wrong)

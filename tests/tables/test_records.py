@@ -182,3 +182,113 @@ def test_the_same_expression_compiles_for_spark() -> None:
     sql = str(ibis.to_sql(expression, dialect="pyspark"))
     for piece in ("CASE", "'00-15'", "COUNT(*)", "GROUP BY", "ORDER BY"):
         assert piece in sql
+
+
+BLANKS = ["", " ", "NULL", "null", "NA", "N/A", "n/a", "NaN", "nan", "None", "\u00a0", "\u200b", " NULL "]
+
+
+@pytest.mark.parametrize("kind", ["frame", "csv", "parquet", "check csv", "check parquet", "check frame"])
+def test_a_blank_is_the_same_from_every_source(tmp_path: Path, kind: str) -> None:
+    given = pd.DataFrame(
+        {"ethnicity": ["A", *BLANKS, None, "H"], "person_id": [f"p{i}" for i in range(len(BLANKS) + 3)]}
+    )
+    given = given.assign(area="E01000001", sex="female")
+    source: object = given
+    if kind.endswith("csv"):
+        given.to_csv(tmp_path / "t.csv", index=False)
+        source = tmp_path / "t.csv"
+    elif kind.endswith("parquet"):
+        given.to_parquet(tmp_path / "t.parquet")
+        source = tmp_path / "t.parquet"
+    if kind.startswith("check"):
+        assert check(source, "people")["ethnicity"].isna().sum() == len(BLANKS) + 1
+        return
+    found = tabulate(source, ["ethnicity"], missing={"ethnicity": "Z"})
+    assert found.to_numpy().tolist() == [["A", 1], ["H", 1], ["Z", len(BLANKS) + 1]]
+    with pytest.raises(SchemaError, match=f"'ethnicity': missing in {len(BLANKS) + 1} of {len(given)} records"):
+        tabulate(source, ["ethnicity"])
+
+
+def test_na_is_a_code_where_a_schema_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "countries.json"
+    path.write_text('{"fields": [{"name": "country", "type": "string"}], "missingValues": [""]}')
+    given = pd.DataFrame({"country": ["NA", "ZA", "NA"]})
+    assert tabulate(given, ["country"], schema=path)["population"].tolist() == [2, 1]
+    with pytest.raises(SchemaError, match="missing in 2 of 3"):
+        tabulate(given, ["country"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"sex": "F"}, "'sex': not an allowed value in 1 of 4,000"),
+        ({"sex": " female"}, "'sex': spaces around the value in 1 of 4,000"),
+        ({"area": "E0190000"}, r"'area': not of the form .* in 1 of 4,000"),
+        ({"area": "E02000001"}, "'area': kind of area E02 .* in 1 of 4,000"),
+        ({"imd_decile": 11}, "'imd_decile': above 10 in 1 of 4,000"),
+        ({"imd_decile": 0}, "'imd_decile': below 1 in 1 of 4,000"),
+        ({"age": 150}, "'age': above 120 in 1 of 4,000"),
+        ({"age": -1}, "'age': below 0 in 1 of 4,000"),
+        ({"age": 40.5}, "'age': not a whole number in 1 of 4,000"),
+        ({"age": np.nan}, "'age': missing in 1 of 4,000"),
+        ({"age": np.inf}, "'age': above 120 in 1 of 4,000"),
+        ({"diabetes": -9}, "'diabetes': negative in 1 of 4,000"),
+        ({"diabetes": np.inf}, "'diabetes': infinite in 1 of 4,000"),
+        ({"diabetes": np.nan}, "'diabetes': missing in 1 of 4,000"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["frame", "parquet"])
+def test_what_check_refuses_is_refused_when_people_are_counted(
+    records: pd.DataFrame, tmp_path: Path, kind: str, changes: dict[str, object], problem: str
+) -> None:
+    ((name, value),) = changes.items()
+    given = records.astype({name: "float64"} if isinstance(value, float) else {})
+    given.loc[7, name] = value
+    if kind == "parquet":
+        # With pyarrow a value that is no number stays one, and is not missing.
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        arrays = [pa.array(given[n].to_numpy(dtype=None if given[n].dtype != "str" else object)) for n in given]
+        pq.write_table(pa.table(arrays, names=list(given)), tmp_path / "t.parquet")
+    with pytest.raises(SchemaError, match=problem):
+        tabulate(given if kind == "frame" else tmp_path / "t.parquet", BY, {"cases": "diabetes"}, bands=STARTS)
+
+
+def test_a_column_that_stands_twice_is_refused_by_name(records: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    for head in ("area,diabetes,diabetes", "area,diabetes,Diabetes", "area,diabetes, diabetes"):
+        path.write_text(f"{head}\nE01000001,0,1\n")
+        with pytest.raises(SchemaError, match="more than one column named 'diabetes'"):
+            tabulate(path, ["area"], {"cases": "diabetes"})
+    frame = pd.concat([records[["sex", "diabetes"]], records[["diabetes"]]], axis=1)
+    with pytest.raises(SchemaError, match="more than one column named 'diabetes'"):
+        tabulate(frame, ["sex"], {"cases": "diabetes"})
+    path.write_text("area;diabetes\nE01000001;1\n")
+    with pytest.raises(SchemaError, match="separated by ';'"):
+        tabulate(path, ["area"], {"cases": "diabetes"})
+
+
+def test_fractions_are_added_up_as_fractions_and_whole_numbers_exactly() -> None:
+    rng = np.random.default_rng(2)
+    n = 5_000
+    given = pd.DataFrame({"ward": rng.choice(["x", "y"], n), "years": rng.random(n), "big": rng.integers(0, 2**40, n)})
+    found = tabulate(given, ["ward"], {"person_years": "years", "steps": "big"}).set_index("ward")
+    np.testing.assert_allclose(found["person_years"], given.groupby("ward")["years"].sum(), rtol=1e-12)
+    assert found["steps"].tolist() == given.groupby("ward")["big"].sum().tolist()
+    assert found.dtypes.astype(str).tolist() == ["float64", "int64", "int64"]
+    whole = tabulate(given.assign(sex="female"), ["ward", "sex"], {"person_years": "years"}, full=True)
+    assert whole["person_years"].sum() == pytest.approx(given["years"].sum())
+
+
+def test_codes_that_no_schema_names_keep_their_zeros_and_numbers_stay_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "wards.csv"
+    path.write_text("ward,year,late,score\n007,2019,true,1.5\n7,2020,false,2.0\n007,2019,true,1.5\n")
+    found = tabulate(path, ["ward", "year", "late", "score"])
+    assert found.to_numpy().tolist() == [["007", 2019, True, 1.5, 2], ["7", 2020, False, 2.0, 1]]
+    assert found["year"].dtype == "int64"
+
+
+def test_spaces_around_a_code_would_make_another_cell() -> None:
+    with pytest.raises(SchemaError, match="'ward': spaces around the value in 1 of 2 records"):
+        tabulate(pd.DataFrame({"ward": ["x", "x "]}), ["ward"])

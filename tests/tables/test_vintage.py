@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bayesineq.errors import SchemaError
+from bayesineq.tables.check import check
 from bayesineq.tables.vintage import join, vintage
 
 # From the ONS exact-fit look-up: retired in 2021, new in 2021, and unchanged.
@@ -88,3 +89,64 @@ def test_a_join_of_two_vintages_names_them() -> None:
     old, new = pd.DataFrame({"area": [SAME, RETIRED]}), pd.DataFrame({"area": [SAME, NEW], "x": 1})
     with pytest.raises(SchemaError, match="LSOA 2011 codes in the IoD2019 table, LSOA 2021 codes in the TS037 table"):
         join(old, new, names=("IoD2019", "TS037"))
+
+
+AUTHORITIES = ["E06000001", "E07000008", "E08000001", "E09000001"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "problem"),
+    [
+        (AUTHORITIES, None),
+        (["W06000001", "W06000002"], None),
+        (["S12000005", "S12000006"], None),
+        (["N09000001", "N09000002"], None),
+        # Counties with the authorities that lie outside them, as in the upper tier.
+        (["E06000001", "E08000001", "E09000001", "E10000003"], None),
+        (["E07000008", "E10000003"], "kind of area"),
+        ([*AUTHORITIES, "E10000003"], "kind of area"),
+        ([*AUTHORITIES, "E12000001"], "kind of area"),
+        (["E09000001", "W06000001"], "kind of area"),
+        (["E06000001", "E05000001"], "kind of area"),
+        (["E01000001", "W01000001"], "kind of area"),
+        # Retired in 2021, new in 2021, and in both.
+        (["E02000053", "E02006935"], "MSOA vintage"),
+        (["E02000001", "E02000053"], None),
+        (["E02000001", "E02006935"], None),
+        (["S01000001", "S01006505"], None),
+        (["S01006506", "S01013481"], None),
+        (["S01013482", "S01020873"], None),
+        (["S01006505", "S01006506"], "data zone vintage"),
+        (["S01013481", "S01013482"], "data zone vintage"),
+        (["S01000001", "S01006506", "S01013500"], "data zone vintage"),
+        (["S02001235", "S02001236"], "intermediate zone vintage"),
+        (["S02002514", "S02002515"], "intermediate zone vintage"),
+    ],
+)
+def test_kinds_and_vintages_of_areas_in_one_table(codes: list[str], problem: str | None) -> None:
+    table = pd.DataFrame({"area": codes, "imd_decile": 1})
+    if problem is None:
+        assert len(check(table, "areas")) == len(codes)
+        return
+    with pytest.raises(SchemaError, match=problem):
+        check(table, "areas")
+
+
+def test_every_msoa_of_england_is_told_as_the_complete_lists_tell_it(shared: Path) -> None:
+    old = set(pd.read_parquet(shared / "data/lookups/lsoa11_msoa11.parquet")["msoa11_code"])
+    edges = pd.read_parquet(shared / "data/boundaries/msoa21_england_adjacency.parquet")
+    # The Isles of Scilly border on none.
+    new = {*edges["MSOA21CD_i"], *edges["MSOA21CD_j"], "E02006781"}
+    assert (len(old), len(new)) == (6_791, 6_856)
+    assert vintage(old) == "2011"
+    assert vintage(new) == "2021"
+    assert all(vintage([code]) == "2011" for code in old - new)
+    assert all(vintage([code]) == "2021" for code in new - old)
+    assert vintage(old & new) is None
+
+
+def test_a_join_of_two_vintages_of_other_areas_names_them() -> None:
+    pairs = [("E02000053", "E02006935", "MSOA 2011", "MSOA 2021"), ("S01000001", "S01006506", "zone 2001", "zone 2011")]
+    for old, new, first, second in pairs:
+        with pytest.raises(SchemaError, match=f"{first} codes in the left table, data {second}|{first}.*{second}"):
+            join(pd.DataFrame({"area": [old]}), pd.DataFrame({"area": [new], "x": 1}))
