@@ -35,7 +35,8 @@ def events_table(plans: Sequence[Intervention], seen: PlanBenefit, *, prob: floa
         of the last two: events with the plan less those without, and over them), `counted` ("events averted" where
         more is worse, "events gained" where more is better), `events` of that kind with `events_lower` and
         `events_upper` (below 0 where the plan harms), `p_better` and `p_worse` (probabilities that the benefit that
-        decides is above and below 0), and `held_at_bound` (share of units and draws).
+        decides is above and below 0), and `held_at_bound` (share of units and draws). The ratio is missing where there
+        are no events without the plan.
     """
     tail = (1 - prob) / 2
     rows = []
@@ -53,8 +54,10 @@ def events_table(plans: Sequence[Intervention], seen: PlanBenefit, *, prob: floa
             "without": float(before.mean()),
         }
         for what, values in (("difference", change), ("ratio", ratio), ("events", events)):
-            low, high = np.nanquantile(values.values, [tail, 1 - tail])
-            row |= {what: float(values.mean()), f"{what}_lower": float(low), f"{what}_upper": float(high)}
+            there = values.values[np.isfinite(values.values)]
+            low, high = np.quantile(there, [tail, 1 - tail]) if there.size else (np.nan, np.nan)
+            mean = float(there.mean()) if there.size else np.nan
+            row |= {what: mean, f"{what}_lower": float(low), f"{what}_upper": float(high)}
         whole = total(seen.benefit.sel({INTERVENTION: name}, drop=True))
         row |= {
             "counted": EVENTS[good],

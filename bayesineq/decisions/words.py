@@ -100,10 +100,11 @@ def _directions(events: pd.DataFrame) -> list[str]:
 def _consequence(row: Mapping[Any, Any], comparison: Comparison) -> str:
     """What one plan does to its event and to people, against no intervention."""
     option = {str(one[INTERVENTION]): one for one in comparison.options.to_dict("records")}[row[INTERVENTION]]
+    ratio = "no ratio" if pd.isna(row["ratio"]) else f"ratio {_write(row['ratio'], 3)}"
     said = (
         f"{row[INTERVENTION]}, for everyone eligible, against {NOTHING}: {row['event']}, "
         f"{_write(row['without'] + row['difference'], 1)} with it and {_write(row['without'], 1)} without (difference "
-        f"{_write(row['difference'], 1)}, ratio {_write(row['ratio'], 3)}), that is "
+        f"{_write(row['difference'], 1)}, {ratio}), that is "
         f"{_signed([row[name] for name in ('events', 'events_lower', 'events_upper')])} {row['counted']}"
     )
     benefit = [float(option[name]) for name in ("benefit", "benefit_lower", "benefit_upper")]

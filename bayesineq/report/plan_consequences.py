@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from bayesineq.decisions.net_benefit import NOTHING
 from bayesineq.decisions.plans import PlanComparison
 from bayesineq.dims import INTERVENTION
@@ -34,7 +36,9 @@ def consequences_table(compared: PlanComparison) -> Table:
             write(row["without"], 1),
             write(row["without"] + row["difference"], 1),
             estimate(row["difference"], row["difference_lower"], row["difference_upper"], PLAIN, places=1),
-            estimate(row["ratio"], row["ratio_lower"], row["ratio_upper"], PLAIN, places=3),
+            "none"
+            if pd.isna(row["ratio"])
+            else estimate(row["ratio"], row["ratio_lower"], row["ratio_upper"], PLAIN, places=3),
             f"{estimate(row['events'], row['events_lower'], row['events_upper'], PLAIN, places=1)} {row['counted']}",
             percent(row["p_better"], draws),
         )

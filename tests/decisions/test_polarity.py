@@ -335,3 +335,12 @@ def test_without_qalys_the_report_counts_events_by_their_own_name(more_is, value
     assert f"for one unit of benefit ({COUNTED[more_is]}), call has the highest" in " ".join(found.words)
     # five hundred people of the highest risk: the last five areas, a fifth of their events
     assert f"a benefit of {20 * RISK[-5:].sum():.1f}" in " ".join(found.words)
+
+
+def test_where_nothing_happens_without_a_plan_there_is_a_difference_and_no_ratio():
+    none = baseline("better", 0 * RISK)
+    found = compare_plans([plan("risk difference", 0.1)], none, budget=500, threshold=100, seed=1)
+    assert found.tables["events"]["difference"].item() == pytest.approx(100)
+    assert np.isnan(found.tables["events"]["ratio"].item())
+    assert "(difference 100.0, no ratio)" in " ".join(found.words)
+    assert plan_sections(found)[0].tables[0].rows[0][5] == "none"
