@@ -20,7 +20,8 @@ from bayesineq.posterior.summarise import convergence, draws_of, labels, variabl
 _IMPORTANCE_SPREAD: Final = 0.3
 _FAILED_SHARE: Final = 0.01
 _MOVED: Final = 2.0
-"""Posterior standard deviations by which one row may move a hyperparameter: chance moves none of twenty rows so far."""
+"""Posterior standard deviations by which one row may move a hyperparameter; of 90 ordinary tables of 8 to 60 rows, one
+had a row that moved one so far."""
 
 TORN: Final = "torn"
 """Mark of checks of which it is no longer known which row each is of."""

@@ -97,7 +97,7 @@ def pointwise_checks(model: Model, explored: Explored, pool: ThreadPoolExecutor)
     """
     mode = explored.nodes[0].found
     seen = np.stack([n.seen for n in looked_at(explored) if n.seen is not None]).astype(np.float64)
-    place = points(explored, seen.shape[2])
+    place = points(explored, model.latent.parameters, seen.shape[2])
     without = left_out(place, seen[:, 0], seen[:, [0, 2]], 1, pool)
     log_cpo, pit = without.values
     lost = ~(mode.curvature * mode.variance < _DOMINANT) | ~np.isfinite(log_cpo)
@@ -107,7 +107,8 @@ def pointwise_checks(model: Model, explored: Explored, pool: ThreadPoolExecutor)
     for row in worth_refitting(model, wanted > MOVED, wanted):
         found = again(model, mode, np.array([row]), held_out, pool)
         if found is not None:
-            log_cpo[row], pit[row] = found[0, 0], found[1, 0]
+            (log_cpo[row],), (pit[row],) = found[0]
+            without.measure(slice(row, row + 1), place, found[1])
             lost[row], done[row] = False, 1.0
     names = [p.name for p in model.latent.parameters]
     most = names[int(without.which[int(without.moves.argmax())])] if names and len(log_cpo) else ""

@@ -39,7 +39,7 @@ _ROUNDS: Final = 4
 _CHEAP: Final = 400_000
 _FEWEST_FRESH: Final = 4
 _MOST_FRESH: Final = 32
-_LOOKED_AT: Final = 2_000_000
+_LOOKED_AT: Final = 200_000
 """Rows times nodes that are looked at: beyond it, the two nearest nodes on each axis tell enough of a row."""
 
 Solve = Callable[[Iterable[Float]], list[Node]]

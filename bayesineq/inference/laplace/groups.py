@@ -76,7 +76,8 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
         explored = explore_modes(model, start, pool, lambda text: None, group_checks(model, order))[0]
         mode = explored.nodes[0]
         seen = np.stack([n.seen for n in looked_at(explored) if n.seen is not None]).astype(np.float64)
-        without = left_out(points(explored, len(design)), seen[:, 0], seen[:, 1:2], 1, pool)
+        place = points(explored, model.latent.parameters, len(design))
+        without = left_out(place, seen[:, 0], seen[:, 1:2], 1, pool)
         density, moves = without.values[0], without.moves
         lost = (mode.seen[2] > 0.0 if mode.seen is not None else np.zeros(len(design))) | ~np.isfinite(density)
         lost = lost | (moves > LOST)
@@ -85,7 +86,8 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
         for group in worth_refitting(model, badness > MOVED, badness):
             found = again(model, mode.found, order[group], held_out, pool)
             if found is not None:
-                density[order[group]], lost[order[group]] = found[0], False
+                density[order[group]], lost[order[group]] = found[0][0], False
+                without.measure(order[group], place, found[1])
     return pd.DataFrame(
         {"group": label[code], "log_density": density, "moves": moves, "failure": lost.astype(np.float64)}
     )

@@ -10,7 +10,7 @@ hyperparameters says whether they can be trusted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,13 +21,14 @@ from scipy.interpolate import RBFInterpolator
 
 from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.hyper import Node
+from bayesineq.inference.laplace.parameters import Parameter
 from bayesineq.inference.laplace.surface import draw_scores
 
 Float = NDArray[np.float64]
 
 _POINTS: Final = 1000
-_FEWEST: Final = 200
-_WORK: Final = 40_000_000
+_FEWEST: Final = 100
+_WORK: Final = 4_000_000
 _POWER: Final = 0.5
 """Points are drawn from a power of the density, so that they reach where rows left out would move it."""
 
@@ -50,13 +51,17 @@ class Points:
     log_weight : ndarray, shape (n_point,)
         Their log weights, which sum to one.
     x : ndarray, shape (n_point, d)
-        Hyperparameters on the real line, standardised by their posterior.
+        Hyperparameters, standardised by their posterior.
+    mean, sd : ndarray, shape (d,)
+        That posterior's moments.
     between : ndarray, shape (n_point, n_node)
         Turns values at the nodes that were looked at into values at the points.
     """
 
     log_weight: Float
     x: Float
+    mean: Float
+    sd: Float
     between: Float
 
 
@@ -79,6 +84,12 @@ class Left:
     moves: Float
     which: NDArray[np.int64]
 
+    def measure(self, rows: slice | NDArray[np.int64], place: Points, mean: Float) -> None:
+        """Set the move of rows whose hyperparameters' means without them are known from a fit."""
+        if len(mean):
+            away = np.abs(mean - place.mean) / place.sd
+            self.moves[rows], self.which[rows] = away.max(), away.argmax()
+
 
 def looked_at(explored: Explored) -> list[Node]:
     """
@@ -97,7 +108,7 @@ def looked_at(explored: Explored) -> list[Node]:
     return [n for n in explored.nodes if n.seen is not None]
 
 
-def points(explored: Explored, n_row: int) -> Points:
+def points(explored: Explored, parameters: Sequence[Parameter], n_row: int) -> Points:
     """
     Lay points over the posterior of the hyperparameters.
 
@@ -105,29 +116,34 @@ def points(explored: Explored, n_row: int) -> Points:
     ----------
     explored : Explored
         Posterior of the hyperparameters.
+    parameters : sequence of Parameter
+        The hyperparameters.
     n_row : int
         Rows that will be averaged over.
 
     Returns
     -------
     Points
-        1,000, or 200 where there are many rows.
+        1,000, or as few as 100 where there are many rows.
     """
     known = np.array([n.seen is not None for n in explored.nodes])
     if not explored.t.shape[1]:
-        return Points(np.zeros(1), np.zeros((1, 0)), np.ones((1, 1)))
+        return Points(np.zeros(1), np.zeros((1, 0)), np.zeros(0), np.zeros(0), np.ones((1, 1)))
     count = int(np.clip(_WORK // max(n_row, 1), _FEWEST, _POINTS))
     u = draw_scores(explored.surface, count, np.random.default_rng(0), _POWER)
     log_weight = (1.0 - _POWER) * explored.surface.log_density(u)
     log_weight -= np.logaddexp.reduce(log_weight)
-    x = explored.surface.positions(u) @ explored.surface.axes.T
+    x = explored.surface.origin + explored.surface.positions(u) @ explored.surface.axes.T
+    # As such, not as logarithms: a scale that falls from nearly nothing to nothing does not move.
+    x = np.stack([np.asarray(p.value(x[:, i])) for i, p in enumerate(parameters)], axis=1)
     weight = np.exp(log_weight)
-    x = x - weight @ x
-    x = x / np.sqrt(np.maximum(weight @ x**2, 1e-300))
+    mean = weight @ x
+    sd = np.sqrt(np.maximum(weight @ (x - mean) ** 2, 1e-300))
     at = explored.surface.scores(explored.t[known])
     low, high = at.min(axis=0), at.max(axis=0)
     middle, half = 0.5 * (low + high), 0.5 * _BEYOND * (high - low)
-    return Points(log_weight, x, _between(at, np.clip(u, middle - half, middle + half)))
+    between = _between(at, np.clip(u, middle - half, middle + half))
+    return Points(log_weight, (x - mean) / sd, mean, sd, between)
 
 
 def _between(at: Float, u: Float) -> Float:

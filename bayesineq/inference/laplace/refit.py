@@ -54,7 +54,9 @@ def worth_refitting(model: Model, wanted: NDArray[np.bool_], badness: Float) -> 
     return [int(k) for k in worst if wanted[k]]
 
 
-def again(model: Model, mode: Posterior, rows: Int, held_out: HeldOut, pool: ThreadPoolExecutor) -> NDArray[Any] | None:
+def again(
+    model: Model, mode: Posterior, rows: Int, held_out: HeldOut, pool: ThreadPoolExecutor
+) -> tuple[Float, Float] | None:
     """
     Explore the hyperparameters without some rows, and say how they are predicted.
 
@@ -73,8 +75,8 @@ def again(model: Model, mode: Posterior, rows: Int, held_out: HeldOut, pool: Thr
 
     Returns
     -------
-    ndarray, shape (2, n), or None
-        Averages over the hyperparameters' posterior without the rows; None where it has no mode.
+    (ndarray of shape (2, n), ndarray of shape (n_parameter,)), or None
+        Averages over the hyperparameters' posterior without the rows, and its means; None where it has no mode.
     """
     kept = np.setdiff1d(np.arange(len(model.data.offset)), rows)
     left, own_rows = _of_rows(model.latent, rows), subset(model.data, rows)
@@ -92,7 +94,8 @@ def again(model: Model, mode: Posterior, rows: Int, held_out: HeldOut, pool: Thr
     except (ConvergenceError, np.linalg.LinAlgError):
         return None
     seen = np.stack([n.seen for n in looked_at(found) if n.seen is not None])
-    return kept_in(points(found, len(rows)), seen, 1, pool)
+    place = points(found, fewer.latent.parameters, len(rows))
+    return kept_in(place, seen, 1, pool), place.mean
 
 
 def joint_covariance(latent: Latent, found: Posterior, rows: Int) -> Float:
