@@ -15,8 +15,6 @@ from bayesineq.replacing import replacing
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesineq.design.card import ModelCard
-    from bayesineq.space.adjacency import Adjacency
     from bayesineq.tables.disclosure import Rule
 
 app = typer.Typer(
@@ -33,6 +31,9 @@ CardArgument = Annotated[str, typer.Argument(metavar="CARD", help="Name of a shi
 TableOption = Annotated[Path, typer.Option("--table", help="Table of the card's schema: csv, csv.gz or parquet.")]
 PosteriorArgument = Annotated[Path, typer.Argument(metavar="POSTERIOR.nc", help="A file that `fit` wrote.")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the table here too.")]
+TitleOption = Annotated[str | None, typer.Option(help="Heading in place of the one that is made.")]
+PlaceOption = Annotated[str | None, typer.Option(help="Where the table is from, in words, such as 'Suffolk'.")]
+PeriodOption = Annotated[str | None, typer.Option(help="When it is from, in words, such as '2024 to 2025'.")]
 SmallOption = Annotated[
     int, typer.Option("--small-count", min=0, help="Counts from 1 to this are withheld; with 0 nothing is.")
 ]
@@ -128,23 +129,27 @@ def fit(
         typer.Option(metavar="GROUP=LOGODDS", help="How much likelier a group is to have no record (latent)."),
     ] = None,
     imputations: Annotated[int, typer.Option(min=2, help="Draws of who is of which group (latent).")] = 20,
+    place: PlaceOption = None,
+    period: PeriodOption = None,
 ) -> None:
     """Fit a card to a table and write its posterior."""
     from bayesineq.design.matrix import design
+    from bayesineq.design.neighbours import neighbours
     from bayesineq.design.read_card import read_card
     from bayesineq.design.response import outcome_columns
     from bayesineq.inference.fit import fit as fit_design
     from bayesineq.posterior.diagnose import diagnose
     from bayesineq.posterior.files import save
     from bayesineq.posterior.verdict import verdict
+    from bayesineq.report.heading import set_in
     from bayesineq.tables.check import check as check_table
 
     model = read_card(card)
     lacking = () if model.latent else outcome_columns(model.outcome)
     rows = check_table(table, model.table, may_lack=lacking)
-    graph = _graph(model, rows, adjacency, areas, only_table_areas)
+    graph = neighbours(model, rows, adjacency, areas, only_table_areas)
     if model.latent:
-        from bayesineq.inference.mixture.study import fit_recorded
+        from bayesineq.inference.mixture.study import deltas_of, fit_recorded
         from bayesineq.tables.agreement import confusion_of
         from bayesineq.tables.files import read_table
 
@@ -155,7 +160,7 @@ def fit(
             )
         census = read_table(margin)
         confusion = confusion_of(census[next(iter(model.latent))].unique())
-        stated, most = _deltas(delta or []), min(imputations, draws // 2)
+        stated, most = deltas_of(delta or []), min(imputations, draws // 2)
         posterior = fit_recorded(
             rows, model, census, confusion, delta=stated, adjacency=graph, imputations=most, draws=draws, seed=seed
         )
@@ -164,7 +169,7 @@ def fit(
         posterior = fit_design(
             study, engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress
         )
-    save(posterior, out_file)
+    save(set_in(posterior, place, period), out_file)
     out.print(f"{out_file}: {len(rows):,} rows, engine {engine}", highlight=False, soft_wrap=True)
     if "notes" in posterior.attrs:
         out.print(posterior.attrs["notes"], markup=False, highlight=False, soft_wrap=True)
@@ -255,6 +260,7 @@ def compare(
     top: Annotated[float, typer.Option(help="Areas served first: a share below 1, or how many.")] = 0.1,
     prob: Annotated[float, typer.Option(help="Probability that the intervals hold.")] = 0.95,
     seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
+    title: TitleOption = None,
     small_count: SmallOption = 7,
     round_to: RoundOption = 5,
 ) -> None:
@@ -262,17 +268,20 @@ def compare(
     from bayesineq.decisions.plans import compare_plans
     from bayesineq.decisions.read_plans import read_plans
     from bayesineq.posterior.files import load
+    from bayesineq.report.heading import Heading
     from bayesineq.report.plans import released_detail, write_comparison
 
     rule, units = _rule(small_count, round_to), by or ["area"]
     stated = read_plans(plans)
     within = ["ethnicity"] if "area" in units else ["imd_decile", "ethnicity"]
-    risk, audit = released_detail(load(posterior), units, within, rule)
+    post = load(posterior)
+    heading = ": ".join(filter(None, (title, Heading().of(post).where))) or None
+    risk, audit = released_detail(post, units, within, rule)
     compared = compare_plans(
         stated, risk, budget=budget, threshold=threshold, decide_by=units, top=top, prob=prob, seed=seed
     )
-    written = write_comparison(compared, out_folder, audit, rule)
-    out.print("\n".join(compared.words), markup=False, highlight=False, soft_wrap=True)
+    written = write_comparison(compared, out_folder, audit, rule, title=heading)
+    out.print("\n".join(filter(None, (heading, *compared.words))), markup=False, highlight=False, soft_wrap=True)
     out.print(f"{len(written)} files in {out_folder}", highlight=False, soft_wrap=True)
 
 
@@ -298,6 +307,10 @@ def report(
     lookup: Annotated[
         Path | None, typer.Option(help="ONS look-up of areas with the column of --parts, such as icb24_name.")
     ] = None,
+    title: TitleOption = None,
+    outcome: Annotated[str | None, typer.Option(help="The outcome in words; by default as the card names it.")] = None,
+    place: PlaceOption = None,
+    period: PeriodOption = None,
     small_count: SmallOption = 7,
     round_to: RoundOption = 5,
 ) -> None:
@@ -319,44 +332,20 @@ def report(
         polygons = polygons.assign(**{parts: polygons[AREA].map(area_parts(lookup, parts))})
     rule = _rule(small_count, round_to)
     explorer = explorer or parts is not None
-    write_report(fitted, polygons, out_file, kind=kind, explorer=explorer, parts=parts, rule=rule)
+    write_report(
+        fitted,
+        polygons,
+        out_file,
+        kind=kind,
+        title=title,
+        outcome=outcome,
+        place=place,
+        period=period,
+        explorer=explorer,
+        parts=parts,
+        rule=rule,
+    )
     out.print(str(out_file), soft_wrap=True, highlight=False)
-
-
-def _graph(
-    card: ModelCard, rows: pd.DataFrame, edges: Path | None, areas: Path | None, only_table_areas: bool
-) -> Adjacency | None:
-    from bayesineq.dims import AREA
-    from bayesineq.space.areas import read_areas
-    from bayesineq.space.contiguity import contiguity, read_adjacency
-
-    spatial = next((term for term in card.terms if term.is_spatial), None)
-    if spatial is None:
-        return None
-    if (edges is None) == (areas is None):
-        raise DesignError(
-            f"card {card.name!r} has the spatial term {spatial.name!r}: give its neighbours with either --adjacency "
-            "(an edge list) or --areas (boundaries)"
-        )
-    codes = rows[spatial.by[0]].astype(str).unique()
-    if edges is not None:
-        if not only_table_areas:
-            return read_adjacency(edges, areas=codes)
-        return read_adjacency(edges).reordered(codes)
-    assert areas is not None
-    polygons = read_areas(areas)
-    return contiguity(polygons[polygons[AREA].isin(codes)] if only_table_areas else polygons)
-
-
-def _deltas(given: list[str]) -> dict[str, float]:
-    found = {}
-    for text in given:
-        group, _, number = text.partition("=")
-        try:
-            found[group.strip()] = float(number)
-        except ValueError as error:
-            raise DesignError(f"--delta {text!r}: write GROUP=LOGODDS, such as asian=0.5") from error
-    return found
 
 
 def _rule(small_count: int, round_to: int) -> Rule:

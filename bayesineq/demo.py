@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,19 +13,41 @@ from typing import Final
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
 from bayesineq.decisions.plans import ALLOCATION, compare_plans
 from bayesineq.decisions.read_plans import read_plans
+from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import read_card
+from bayesineq.design.read_card import parse_card, read_card
 from bayesineq.dims import AREA, DECILE, ETHNICITY, QUINTILE
 from bayesineq.inference.fit import fit
 from bayesineq.posterior.files import save
 from bayesineq.posterior.verdict import verdict
 from bayesineq.replacing import replacing
+from bayesineq.report.heading import set_in
 from bayesineq.report.page import write_report
 from bayesineq.report.parts import Section
 from bayesineq.report.plans import plan_sections, released_detail, write_comparison
 from bayesineq.report.released import released_measures
 from bayesineq.shipped import folder as shipped
+from bayesineq.simulate.people import YEAR
 from bayesineq.simulate.system import System, simulate_system
+
+PLACE: Final = "a simulated integrated care system"
+PERIOD: Final = f"1 April {YEAR}"
+OUTCOME: Final = "diabetes prevalence (simulated)"
+EVENTS: Final = "emergency admissions of people with diabetes (simulated)"
+TITLE: Final = f"A demonstration: inequality in diabetes prevalence, {PLACE}, {PERIOD}"
+
+ABOUT: Final = f"""{TITLE}
+
+Everything in this folder is simulated: no number is of a real person or place.
+
+report.html, report.audit.csv     {OUTCOME}, and plans for adults with diabetes
+areas.parquet                     300 simulated areas
+area_counts.csv.gz                simulated adults and cases of diabetes
+prevalence.nc, prevalence_by_*    {OUTCOME}: the fit, and measures of it
+outcomes.nc                       {EVENTS}
+plans.toml, compared/             plans for adults with diabetes, compared
+"""
+"""What the files of the demonstration are; written beside them."""
 
 BUDGET: Final = 450_000.0
 THRESHOLD: Final = 20_000.0
@@ -69,24 +92,28 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     with replacing(folder / "areas.parquet") as beside:
         system.areas.to_parquet(beside)
 
-    study = design(system.area_counts, read_card("prevalence"), adjacency=system.adjacency)
+    study = design(system.area_counts, _named("prevalence", OUTCOME), adjacency=system.adjacency)
     tell(f"2/5 fitting the card 'prevalence' to {len(study):,} cells")
-    posterior = fit(study, seed=seed)
+    posterior = set_in(fit(study, seed=seed), PLACE, PERIOD)
     save(posterior, folder / "prevalence.nc")
     tell(f"    {verdict(posterior)}")
 
     tell("3/5 measuring inequality by deprivation and ethnicity")
     for by in (DECILE, ETHNICITY):
         with replacing(folder / f"prevalence_by_{by}.csv") as beside:
-            released_measures(posterior, by)[0].to_csv(beside, index=False)
+            table = released_measures(posterior, by)[0].assign(outcome=OUTCOME, place=PLACE, period=PERIOD)
+            table.to_csv(beside, index=False)
 
     tell("4/5 comparing three plans on emergency admissions of people with diabetes")
     further = _compare(folder, system, seed=seed, tell=tell)
 
+    with replacing(folder / "about.txt") as beside:
+        beside.write_text(ABOUT, encoding="utf-8")
+
     tell("5/5 writing the report")
     report = folder / "report.html"
     explorer = all(find_spec(name) is not None for name in ("altair", "vl_convert"))
-    write_report(posterior, system.areas, report, explorer=explorer, further=further)
+    write_report(posterior, system.areas, report, title=TITLE, explorer=explorer, further=further)
     tell(f"done in {perf_counter() - started:.0f} s; open the report in a browser:")
     return report
 
@@ -96,14 +123,15 @@ def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], N
     plans = folder / "plans.toml"
     with replacing(plans) as beside:
         copyfile(shipped("models") / "plans" / "diabetes.toml", beside)
-    posterior = fit(design(system.outcome_counts, read_card("outcomes"), adjacency=system.adjacency), seed=seed)
+    study = design(system.outcome_counts, _named("outcomes", EVENTS), adjacency=system.adjacency)
+    posterior = set_in(fit(study, seed=seed), PLACE, PERIOD)
     save(posterior, folder / "outcomes.nc")
     tell(f"    {verdict(posterior)}")
     risk, audit = released_detail(posterior, [AREA])
     compared = compare_plans(
         read_plans(plans), risk, budget=BUDGET, threshold=THRESHOLD, decide_by=[AREA], top=SERVED_FIRST, seed=seed
     )
-    write_comparison(compared, folder / "compared", audit)
+    write_comparison(compared, folder / "compared", audit, title=f"Plans for adults with diabetes, {PLACE}, {PERIOD}")
     deprived = (system.people[DECILE].to_numpy() + 1) // 2
     everyone: dict[object, float] = {level: float((deprived == level).sum()) for level in LIFETIME}
     assert compared.net_health is not None
@@ -112,3 +140,9 @@ def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], N
         compared.net_health, by=QUINTILE, health=LIFETIME, people=everyone, aversions=AVERSIONS, intervention=ALLOCATION
     )
     return plan_sections(compared, areas=system.areas, plane=plane, aversions=worth)
+
+
+def _named(card: str, outcome: str) -> ModelCard:
+    """A shipped card whose outcome says what it is here, in the posterior and in all that is made of it."""
+    before, section, after = read_card(card).source.partition("[outcome]")
+    return parse_card(before + section + re.sub('name *= *"[^"]*"', f'name = "{outcome}"', after, count=1), card)

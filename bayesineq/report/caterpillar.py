@@ -75,6 +75,7 @@ def plot_caterpillar(
     outcome: str | None = None,
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw groups in order, values on the left and ranks on the right.
@@ -89,6 +90,8 @@ def plot_caterpillar(
         How values are written; by default as the attribute `scale` says.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def plot_caterpillar(
     dress(right, x="Rank (1 is the highest)", grid="x")
     left.set_yticks(place if named else [], [plain(str(label)) for label in table["label"]] if named else [])
     left.set_ylim(-1, count)
-    title = f"{sentence(outcome)}: {count:,} {dimension_label(dim)}s in order"
+    title = title or (f"{sentence(outcome)}: {count:,} {dimension_label(dim)}s in order")
     figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11, color=INK)
     wide = table["rank_upper"] - table["rank_lower"]
     misled = ", so a league table would mislead" if wide.median() >= 0.1 * count else ""

@@ -93,7 +93,7 @@ def prior_posterior_data(post: xr.DataTree, *, prob: float = CI_PROB) -> dict[st
     return found
 
 
-def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
+def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB, title: str | None = None) -> Chart:
     """
     Draw what was believed of every scalar parameter before the data, and after.
 
@@ -103,6 +103,8 @@ def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
         A posterior.
     prob : float
         Probability that the interval holds.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -134,7 +136,7 @@ def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
         axes.set_visible(False)
     rows = [(name, *(table.attrs[k] for k in ("prior", "mean", "lower", "upper"))) for name, table in found.items()]
     summary = pd.DataFrame(rows, columns=["parameter", "prior", "mean", "lower", "upper"])
-    title = "What the data added: prior and posterior"
+    title = title or ("What the data added: prior and posterior")
     caption = (
         "Dashed orange: prior. Blue: posterior. Where the two are alike, the data said little about the parameter, and "
         "the answer rests on the prior."
@@ -143,7 +145,7 @@ def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
     return Chart(figure, title, caption, f"Density plots. {title}. {parts}.", summary)
 
 
-def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB) -> Chart:
+def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB, title: str | None = None) -> Chart:
     """
     Draw whether rows that were held out fell where the model expected them.
 
@@ -155,6 +157,8 @@ def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PR
         Number of bins.
     prob : float
         Probability of the band.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -177,7 +181,7 @@ def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PR
     )
     axes.set_xlim(0, 1)
     outside, most = outside_band(data), most_by_chance(bins, prob)
-    title = "Calibration of held-out rows"
+    title = title or ("Calibration of held-out rows")
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     caption = (
         f"Flat is calibrated: {100 * prob:.0f}% of bars or more lie in the grey band. Here {outside} of {bins} lie "
@@ -242,6 +246,7 @@ def plot_predictive(
     labels: Labels | None = None,
     prob: float = CI_PROB,
     rule: Rule = DEFAULT_RULE,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw observed counts over what the model replicates.
@@ -252,6 +257,8 @@ def plot_predictive(
         As in `predictive_data`.
     labels : mapping of str to mapping, optional
         By dimension, names of codes.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -270,7 +277,7 @@ def plot_predictive(
     axes.set_ylim(-0.6, len(table) - 0.4)
     dress(axes, x=f"count (bars: {100 * prob:.0f}% of replicates, diamonds: observed, rounded)", grid="x")
     inside = int(table["inside"].sum())
-    title = f"Observed counts and replicates by {dimension_label(dim)}"
+    title = title or (f"Observed counts and replicates by {dimension_label(dim)}")
     headline(figure, title)
     caption = f"{inside} of {len(table)} observed counts lie inside the {100 * prob:.0f}% interval of the replicates."
     return Chart(figure, title, caption, f"Dot plot. {title}. {caption}", table)

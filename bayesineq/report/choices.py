@@ -18,7 +18,9 @@ _LINES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)))
 _CLOUD: Final = 600
 
 
-def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of benefit") -> Chart:
+def plot_acceptability(
+    comparison: Comparison, *, benefit: str = "one unit of benefit", title: str | None = None
+) -> Chart:
     """
     Draw, over what is paid for a unit of benefit, the probability that each option is the best.
 
@@ -28,6 +30,8 @@ def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of be
         Options compared at several thresholds.
     benefit : str
         What is bought, in words, such as "one event averted".
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of be
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f}%")
     dress(axes, x=f"What is paid for {benefit}", y="Probability of being the best")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
-    title = "Which option is the best, at what price"
+    title = title or ("Which option is the best, at what price")
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     draws = comparison.draws
     chosen = comparison.options.loc[comparison.options[INTERVENTION] == comparison.best, "p_best"].tolist()[0]
@@ -87,7 +91,7 @@ def plot_acceptability(comparison: Comparison, *, benefit: str = "one unit of be
     return Chart(figure, title, caption, alt, curve.reset_index(drop=True))
 
 
-def plot_plane(plane: ImpactPlane) -> Chart:
+def plot_plane(plane: ImpactPlane, *, title: str | None = None) -> Chart:
     """
     Draw the equity impact plane: net health against equity, a dot a draw.
 
@@ -95,6 +99,8 @@ def plot_plane(plane: ImpactPlane) -> Chart:
     ----------
     plane : ImpactPlane
         Draws and quadrants of each intervention.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -121,7 +127,9 @@ def plot_plane(plane: ImpactPlane) -> Chart:
     dress(axes, x="Equity impact (QALY)", y="Net health (QALY)", grid="none")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
     price = "" if plane.threshold is None else f", £{plane.threshold:,.0f} a QALY"
-    title = f"Health gained and health shared: aversion {plane.aversion:g} ({plane.family.capitalize()}){price}"
+    title = title or (
+        f"Health gained and health shared: aversion {plane.aversion:g} ({plane.family.capitalize()}){price}"
+    )
     axes.set_title(title.replace(": ", ",\n"), loc="left", fontsize=11, color=INK)
     caption = (
         f"A small dot is a draw, a large one the mean. Equity is valued at an aversion to inequality of "
@@ -138,7 +146,12 @@ def plot_plane(plane: ImpactPlane) -> Chart:
 
 
 def plot_frontier(
-    table: pd.DataFrame, *, group: str, benefit: str = "benefit", threshold: float | None = None
+    table: pd.DataFrame,
+    *,
+    group: str,
+    benefit: str = "benefit",
+    threshold: float | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw how much benefit is given up as more places are kept for one group.
@@ -153,6 +166,8 @@ def plot_frontier(
         What is gained, in words.
     threshold : float, optional
         Pounds for a unit of benefit at which the allocations were made, to be printed.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -181,7 +196,7 @@ def plot_frontier(
         at = (100 * float(str(share)), float(same["benefit"].max()))
         axes.annotate(text, at, textcoords="offset points", xytext=(4, 6), fontsize=8)
     dress(axes, x=f"% of places that go to {group}", y=benefit)
-    title = f"What it costs to keep places for {group}" + (f", at £{threshold:,.0f}" if threshold else "")
+    title = title or (f"What it costs to keep places for {group}" + (f", at £{threshold:,.0f}" if threshold else ""))
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     lost = float(ordered["benefit"].max() - ordered["benefit"].iloc[-1])
     caption = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,6 +25,7 @@ from bayesineq.report.disclosed import Cover
 from bayesineq.report.disclosed import cover as covered
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.explorer import Explorer, explorer
+from bayesineq.report.heading import Heading
 from bayesineq.report.imputed import has_imputations, imputed_section, unrecorded_words
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
 from bayesineq.report.measured import core20_table, inequality_table
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 NONE_CODED: Final = "none is coded as unknown"
 NOT_KEPT: Final = "not kept with this posterior"
+_NOT_STATED: Final = "not stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Content:
         The average of everyone, with its interval.
     rule : Rule
         How small counts were treated.
+    heading : Heading
+        What the report is of.
     assumed : tuple of str
         What was assumed of people without a record of a latent column; none where the card has no such column.
     withheld : tuple of str
@@ -108,6 +112,7 @@ class Content:
     provenance: Mapping[str, str]
     overall: str
     rule: Rule
+    heading: Heading = field(default_factory=Heading)
     assumed: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     explorer: Explorer | None = None
@@ -125,6 +130,7 @@ def gather(
     code: str | None = None,
     with_explorer: bool = False,
     parts: str | None = None,
+    heading: Heading | None = None,
 ) -> Content:
     """
     Gather what a report says.
@@ -147,6 +153,8 @@ def gather(
         Whether to prepare the explorer; needs the extra `bayesineq[explorer]` and boundaries.
     parts : str, optional
         Column of `areas` with the part of the map that each lies in, for the explorer.
+    heading : Heading, optional
+        What the report is of; by default what the posterior and its card say.
 
     Returns
     -------
@@ -158,7 +166,10 @@ def gather(
     BayesineqError
         If the explorer is asked for and cannot be made.
     """
+    heading = (heading or Heading()).of(post)
     card = card_of(post)
+    if heading.outcome:
+        card = replace(card, outcomes=(replace(card.outcome, name=heading.outcome), *card.outcomes[1:]))
     cover = covered(post, rule)
     everyone = flat(cover.values())
     unit = unit_of(card.outcome, float(everyone.mean()))
@@ -217,13 +228,14 @@ def gather(
         answer=tuple(answer),
         inequality=measures,
         sections=tuple(sections),
-        quality=_quality(frame, unknown, unmapped),
+        quality=_quality(frame, heading, unknown, unmapped),
         unknown=unknown,
         core20=core20,
         trust=_trust(post, prob),
         provenance={key: str(value) for key, value in provenance(post).items()},
         overall=estimate(mean, lower, upper, unit),
         rule=rule,
+        heading=heading,
         assumed=unrecorded_words(frame) if card.latent else (),
         withheld=tuple(said.text for dim in card.dims if (said := withheld_words(cover, dim)) is not None),
         explorer=found,
@@ -268,10 +280,12 @@ def _unknown(frame: Frame) -> dict[str, str]:
     return said
 
 
-def _quality(frame: Frame, unknown: Mapping[str, str], unmapped: int) -> Table:
+def _quality(frame: Frame, heading: Heading, unknown: Mapping[str, str], unmapped: int) -> Table:
     people = population(frame.post)
     unseen = int(frame.post.attrs.get("rows_predicted", 0))
     rows: list[Row] = [
+        ("Place", heading.place or _NOT_STATED),
+        ("Period", heading.period or _NOT_STATED),
         (
             f"{frame.size_name.capitalize()} behind the estimates",
             frame.size(float(people[POPULATION].sum())),

@@ -70,7 +70,13 @@ def concentration_data(values: xr.DataArray, dim: str, *, prob: float = CI_PROB)
 
 
 def plot_concentration(
-    values: xr.DataArray, dim: str, *, prob: float = CI_PROB, outcome: str | None = None, more_is: MoreIs | None = None
+    values: xr.DataArray,
+    dim: str,
+    *,
+    prob: float = CI_PROB,
+    outcome: str | None = None,
+    more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw a concentration curve against the line of equality.
@@ -83,6 +89,8 @@ def plot_concentration(
         Name of the outcome in words; by default as the values have it in their attributes.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -100,7 +108,7 @@ def plot_concentration(
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
     dress(axes, x="Share of people, the most deprived first", y=f"Share of {outcome}")
-    title = f"Concentration of {outcome} by {dimension_label(dim)}"
+    title = title or (f"Concentration of {outcome} by {dimension_label(dim)}")
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     fifth = float(np.interp(0.2, table["people"], table["mean"]))
     caption = (
@@ -121,6 +129,7 @@ def plot_trend(
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
     breaks: dict[float, str] | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw groups over time as lines with ribbons.
@@ -145,6 +154,8 @@ def plot_trend(
         Polarity of the outcome, which every figure states; by default as the values have it.
     breaks : dict of float to str, optional
         Times at which boundaries, indices or codes changed, and what changed.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -190,7 +201,7 @@ def plot_trend(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     dress(axes, x=sentence(time.replace("_", " ")), y=unit.label or outcome)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
-    title = f"{sentence(outcome)} over time by {dimension_label(dim)}"
+    title = title or (f"{sentence(outcome)} over time by {dimension_label(dim)}")
     axes.set_title(plain(f"{title} ({direction(more_is)})"), loc="left", fontsize=11, color=INK)
     caption = f"Lines: posterior means; ribbons: {100 * prob:.0f}% credible intervals. Direction: {direction(more_is)}."
     if breaks:
@@ -213,6 +224,7 @@ def plot_equiplot(
     outcome: str | None = None,
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw a row a setting, a dot a group, and a line from the lowest to the highest.
@@ -233,6 +245,8 @@ def plot_equiplot(
         How values are written; by default as the attribute `scale` says.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -264,7 +278,7 @@ def plot_equiplot(
     axes.set_ylim(-0.6, len(settings) - 0.4)
     dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
-    title = f"{sentence(outcome)} by {dimension_label(dim)} and {dimension_label(rows)}"
+    title = title or (f"{sentence(outcome)} by {dimension_label(dim)} and {dimension_label(rows)}")
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
     table = means.rename("mean").to_dataframe().reset_index()[[rows, dim, "mean"]]
     gaps = "; ".join(

@@ -51,6 +51,7 @@ def plot_forest(
     more_is: MoreIs | None = None,
     order: Order = "value",
     counts: bool = True,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw groups as dots with intervals, against the average of all.
@@ -75,6 +76,8 @@ def plot_forest(
         Groups by their mean, the highest first, or in the order of `values`.
     counts : bool
         Whether values times population are counts, see `group_table`.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def plot_forest(
     axes = figure.add_subplot()
     _dots(axes, shown, unit.factor)
     axes.axvline(average * unit.factor, color=CONTRAST, linewidth=1.4, linestyle=(0, (5, 2)))
-    title = f"{sentence(outcome)} by {dimension_label(dim)}"
+    title = title or (f"{sentence(outcome)} by {dimension_label(dim)}")
     dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
     headline(figure, title)
     unknown = float(groups.loc[groups["unknown"], "share"].sum())
@@ -145,7 +148,7 @@ def association_table(post: xr.DataTree, *, prob: float = CI_PROB) -> pd.DataFra
     return pd.DataFrame(rows, columns=["term", "step", "mean", "lower", "upper", "p_above"])
 
 
-def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
+def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB, title: str | None = None) -> Chart:
     """
     Draw the associations of the card's covariates with the outcome.
 
@@ -155,6 +158,8 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
         A posterior whose card has linear terms.
     prob : float
         Probability that the intervals hold.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -188,7 +193,7 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB) -> Chart:
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
     dress(axes, x=f"{scale} for {card.outcome.name}", grid="x")
-    title = "Associations with other characteristics, all else in the model equal"
+    title = title or ("Associations with other characteristics, all else in the model equal")
     headline(figure, title)
     caption = (
         f"Posterior mean {scale}s with {100 * prob:.0f}% credible intervals for the stated rise of each covariate; the "

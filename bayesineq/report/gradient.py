@@ -107,6 +107,7 @@ def plot_gradient(
     outcome: str | None = None,
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw a gradient: how the outcome changes from the most to the least deprived.
@@ -127,6 +128,8 @@ def plot_gradient(
         How values are written; by default as the attribute `scale` says.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -180,7 +183,7 @@ def plot_gradient(
         color=CONTRAST,
         linespacing=1.5,
     )
-    title = f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}"
+    title = title or (f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}")
     headline(figure, f"{title} ({direction(more_is)})")
     parts = groups_in_words(shown, unit)
     unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))

@@ -107,6 +107,7 @@ def plot_heat(
     outcome: str | None = None,
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw a heat table of two dimensions.
@@ -121,6 +122,8 @@ def plot_heat(
         How values are written; by default as the attribute `scale` says.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -155,7 +158,7 @@ def plot_heat(
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     axes.tick_params(length=0)
-    title = f"{sentence(outcome)} by {dimension_label(rows)} and {dimension_label(columns)}"
+    title = title or (f"{sentence(outcome)} by {dimension_label(rows)} and {dimension_label(columns)}")
     said = f"{unit.label}, " if unit.label else ""
     headline(figure, f"{title} ({said}{direction(more_is)})")
     unseen = int(table["hidden"].sum())

@@ -52,6 +52,7 @@ def map_posterior(
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
     rule: Rule = DEFAULT_RULE,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw a posterior on a map: what is likely, how sure it is, or where a threshold is exceeded.
@@ -76,6 +77,8 @@ def map_posterior(
         Polarity of the outcome, which every figure states; by default as the values have it.
     rule : Rule
         When a count is small: areas of few people, or of few events by rate and population, are drawn as missing.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -116,6 +119,7 @@ def map_posterior(
         unit=unit,
         more_is=more_is,
         withheld=int(small.sum()) + int(values.attrs.get("withheld", 0)),
+        title=title,
     )
 
 
@@ -130,6 +134,7 @@ def draw_map(
     unit: Unit = PLAIN,
     more_is: MoreIs = "worse",
     withheld: int = 0,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw a summary of every area.
@@ -144,6 +149,8 @@ def draw_map(
         As in `map_posterior`.
     withheld : int
         How many of the areas without a value are withheld because of small counts; the caption says so.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -161,7 +168,8 @@ def draw_map(
     figure = new_figure(*map_size(shapes))
     axes = figure.add_subplot()
     paint(axes, shapes, [palette[k] if k >= 0 else MISSING for k in classes.member], classes.member < 0)
-    title, short = _titles(statistic, outcome, threshold, unit, prob)
+    made, short = _titles(statistic, outcome, threshold, unit, prob)
+    title = title or made
     missing = int((classes.member < 0).sum())
     legend(axes, list(zip(palette, labels, strict=True)), short, missing)
     axes.set_title(plain(title), loc="left", fontsize=11, color=INK, wrap=True)

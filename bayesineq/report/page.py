@@ -21,7 +21,8 @@ from bayesineq.posterior.diagnose import Diagnosis
 from bayesineq.replacing import replacing
 from bayesineq.report.chance import CHANCES
 from bayesineq.report.content import NONE_CODED, Content, gather
-from bayesineq.report.kinds import Kind, coverage, report_kind
+from bayesineq.report.heading import Heading
+from bayesineq.report.kinds import Kind, ReportKind, coverage, report_kind
 from bayesineq.report.labels import DEPRIVATION, Labels, dimension_label
 from bayesineq.report.numbers import unit_of
 from bayesineq.report.parts import Section, Table
@@ -67,6 +68,9 @@ def write_report(
     *,
     kind: Kind = "standard",
     title: str | None = None,
+    outcome: str | None = None,
+    place: str | None = None,
+    period: str | None = None,
     labels: Labels | None = None,
     prob: float = CI_PROB,
     rule: Rule = DEFAULT_RULE,
@@ -90,7 +94,11 @@ def write_report(
     kind : {"standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"}
         What the report is for.
     title : str, optional
-        Heading; by default made from the kind and the outcome.
+        Heading; by default made from the kind, the outcome, the place and the period.
+    outcome : str, optional
+        The outcome in words, such as "diabetes prevalence"; by default as the card names it.
+    place, period : str, optional
+        Where and when, in words, for the head and every caption; by default as the posterior's attributes have it.
     labels : mapping of str to mapping, optional
         By dimension, names of codes: `{"ethnicity": {"A": "White British"}}`.
     prob : float
@@ -120,9 +128,20 @@ def write_report(
         If the posterior, the boundaries or the folder cannot be used; nothing is written then.
     """
     report_kind(kind)
-    content = gather(post, areas, labels=labels, prob=prob, rule=rule, code=code, with_explorer=explorer, parts=parts)
+    heading = Heading(title, outcome, place, period).of(post)
+    content = gather(
+        post,
+        areas,
+        labels=labels,
+        prob=prob,
+        rule=rule,
+        code=code,
+        with_explorer=explorer,
+        parts=parts,
+        heading=heading,
+    )
     content = replace(content, sections=(*content.sections, *further))
-    page = render(content, kind=kind, title=title, prob=prob)
+    page = render(content, kind=kind, prob=prob)
     target = Path(path)
     with replacing(target) as beside:
         beside.write_text(page, encoding="utf-8")
@@ -142,7 +161,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
     kind : str
         What the report is for, see `write_report`.
     title : str, optional
-        Heading; by default made from the kind and the outcome.
+        Heading in place of that of the content.
     prob : float
         Probability that the intervals hold, for the explanation.
 
@@ -157,14 +176,14 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    card = content.card
+    card, heading = content.card, content.heading
     sections = [
         {
             "anchor": f"part-{number}",
             "title": section.title,
             "statements": section.statements,
             "tables": section.tables,
-            "pictures": [_picture(chart) for chart in section.charts],
+            "pictures": [_picture(chart, heading) for chart in section.charts],
         }
         for number, section in enumerate(content.sections, 1)
     ]
@@ -182,7 +201,9 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
     anchors.append(("provenance", "Provenance"))
     css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     context: dict[str, Any] = {
-        "title": title or f"{chosen.title} {card.outcome.name}",
+        "title": title or heading.title or _title(chosen, content),
+        "place": heading.place,
+        "period": heading.period,
         "order": order,
         "policy": _policy(content),
         **_explorer(content),
@@ -190,7 +211,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "actions": chosen.actions,
         "coverage": covered,
         "core20": content.core20,
-        "trust": [_picture(chart) for chart in content.trust],
+        "trust": [_picture(chart, heading) for chart in content.trust],
         "css": Markup(css),
         "card": card,
         "contents": anchors,
@@ -212,6 +233,12 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "rule": str(content.rule),
     }
     return environment.get_template("report.html").render(context)
+
+
+def _title(chosen: ReportKind, content: Content) -> str:
+    """What the report is for, the outcome, and where and when, as far as that was stated."""
+    named = f"{chosen.title} {content.card.outcome.name}"
+    return f"{named}, {content.heading.where}" if content.heading.where else named
 
 
 def _unknown(content: Content) -> list[str]:
@@ -254,12 +281,13 @@ def _explorer(content: Content) -> dict[str, Any]:
     }
 
 
-def _picture(chart: Chart) -> dict[str, str]:
+def _picture(chart: Chart, heading: Heading) -> dict[str, str]:
     vector = len(chart.table) <= _VECTOR_ROWS
     # As an image, a drawing cannot run anything, whatever its labels hold, and its ids stay its own.
     kind, content = ("svg+xml", to_svg(chart)) if vector else ("png", to_png(chart, dpi=200))
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    return {"source": source, "title": chart.title, "alt": chart.alt, "caption": f"{chart.title}. {chart.caption}"}
+    title = f"{chart.title} ({heading.where})" if heading.where else chart.title
+    return {"source": source, "title": title, "alt": chart.alt, "caption": f"{title}. {chart.caption}"}
 
 
 def _checks(diagnosis: Diagnosis) -> Table:

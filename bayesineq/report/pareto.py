@@ -71,6 +71,7 @@ def plot_pareto(
     prob: float = CI_PROB,
     outcome: str = "events",
     more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw excess events by cause or group, the largest first, with the cumulative share of the total.
@@ -92,6 +93,8 @@ def plot_pareto(
         What is counted, in words.
     more_is : {"worse", "better"}, optional
         Polarity; default as the draws say (attribute `more_is`), else "worse".
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def plot_pareto(
     line.set_xlim(0, max(102.0, 102 * float(table["cumulative_upper"].max())))
     line.tick_params(left=False)
     dress(line, x=f"Cumulative share of the {what}, %", grid="x")
-    title = f"{sentence(what)}{joined}{outcome} by {dimension_label(dim)}"
+    title = title or (f"{sentence(what)}{joined}{outcome} by {dimension_label(dim)}")
     bars.set_title(plain(title), loc="left", fontsize=11, color=INK)
     first = table.iloc[0]
     caption = (

@@ -146,7 +146,12 @@ def released_detail(
 
 
 def write_comparison(
-    compared: PlanComparison, folder: Path, audit: pd.DataFrame, rule: Rule = DEFAULT_RULE
+    compared: PlanComparison,
+    folder: Path,
+    audit: pd.DataFrame,
+    rule: Rule = DEFAULT_RULE,
+    *,
+    title: str | None = None,
 ) -> tuple[Path, ...]:
     """
     Write a comparison of plans into a folder: tables, figures, sentences, and the audit of what was withheld.
@@ -162,6 +167,8 @@ def write_comparison(
         What was withheld of the risk.
     rule : Rule
         How small counts are treated.
+    title : str, optional
+        What was compared, where and when: the first line of the sentences, and the start of the titles of figures.
 
     Returns
     -------
@@ -178,10 +185,14 @@ def write_comparison(
     write_audit([audit], folder / "audit.csv", rule)
     written.append(folder / "words.txt")
     with replacing(written[-1]) as beside:
-        beside.write_text("\n".join(compared.words) + "\n", encoding="utf-8")
-    charts = {"acceptability": plot_acceptability(compared.comparison, benefit=f"one {unit_in_words(compared)}")}
+        beside.write_text("\n".join([*([title] if title else []), *compared.words]) + "\n", encoding="utf-8")
+    best = f"{title}: which option is the best, at what price" if title else None
+    charts = {
+        "acceptability": plot_acceptability(compared.comparison, benefit=f"one {unit_in_words(compared)}", title=best)
+    }
     if "frontier" in compared.tables and compared.allocation.treated > 0:
-        charts["frontier"] = _frontier(compared)
+        kept = f"{title}: what it costs to keep places for the most deprived fifth" if title else None
+        charts["frontier"] = _frontier(compared, kept)
     written += [save_chart(chart, folder / f"{name}.svg") for name, chart in charts.items()]
     stale = {*(f"{name}.csv" for name in _OPTIONAL), "frontier.svg"} - {path.name for path in written}
     for name in stale:
@@ -372,13 +383,14 @@ def _first(compared: PlanComparison) -> str:
     return f"{100 * top:.0f}% of areas" if top < 1 else f"{top:.0f} areas"
 
 
-def _frontier(compared: PlanComparison) -> Chart:
+def _frontier(compared: PlanComparison, title: str | None = None) -> Chart:
     allocation = compared.allocation
     return plot_frontier(
         compared.tables["frontier"],
         group="the most deprived fifth",
         benefit=f"Benefit ({allocation.scale})",
         threshold=allocation.threshold,
+        title=title,
     )
 
 

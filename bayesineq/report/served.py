@@ -22,7 +22,11 @@ _PROBABILITIES: Final = {"sure in": "90% or more", "marginal": "10% to 90%", "su
 
 
 def map_allocation(
-    table: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, decided: Sequence[str] | None = None
+    table: pd.DataFrame,
+    areas: gpd.GeoDataFrame | Outline,
+    *,
+    decided: Sequence[str] | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw which plan each area gets.
@@ -35,6 +39,8 @@ def map_allocation(
         Boundaries keyed by code.
     decided : sequence of str, optional
         Areas that were decided for; others are hatched. Default all.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -55,12 +61,14 @@ def map_allocation(
     colours = dict(zip(names, _PLANS * (1 + len(names) // len(_PLANS)), strict=False)) | {"no plan": _NOTHING}
     several = int(table[AREA].duplicated().sum())
     also = f" Areas with a second plan for a part of their people: {several:,}." if several else ""
-    title = "Which plan each area gets"
+    title = title or ("Which plan each area gets")
     caption = f"The allocation with the highest expected net benefit within the budget.{also} {shapes.note}".rstrip()
     return _categories(given, colours, shapes, title, caption, "plan", rows.assign(plan=given).reset_index())
 
 
-def map_served(ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first: str) -> Chart:
+def map_served(
+    ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first: str, title: str | None = None
+) -> Chart:
     """
     Draw with which probability areas belong among those served first.
 
@@ -72,6 +80,8 @@ def map_served(ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first
         Boundaries keyed by code.
     first : str
         Those served first, in words, such as "10% of areas".
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -85,7 +95,7 @@ def map_served(ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first
     """
     shapes = areas if isinstance(areas, Outline) else outline(areas)
     rows = by_code(ranked.set_index(AREA)[["p_top", "tier"]], shapes)
-    title = f"Which areas belong to the {first} that gain most"
+    title = title or (f"Which areas belong to the {first} that gain most")
     caption = f"Probability of belonging to them. {shapes.note}".rstrip()
     said = rows["tier"].map(_PROBABILITIES).fillna("")
     colours = {_PROBABILITIES[tier]: colour for tier, colour in _TIERS.items()}

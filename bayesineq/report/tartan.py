@@ -91,7 +91,11 @@ def tartan_data(indicators: Mapping[str, Indicator], *, sure: float = SURE) -> p
 
 
 def plot_tartan(
-    indicators: Mapping[str, Indicator], *, names: Mapping[str, str] | None = None, sure: float = SURE
+    indicators: Mapping[str, Indicator],
+    *,
+    names: Mapping[str, str] | None = None,
+    sure: float = SURE,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw a tartan rug.
@@ -104,6 +108,8 @@ def plot_tartan(
         Names of areas by code.
     sure : float
         As in `tartan_data`.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -159,7 +165,7 @@ def plot_tartan(
         for v, c in _COLOURS.items()
     ]
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
-    title = f"{len(areas)} areas against their average on {len(columns)} indicators"
+    title = title or (f"{len(areas)} areas against their average on {len(columns)} indicators")
     caption = (
         f"Posterior means; better or worse than the average of all areas with a probability of {100 * sure:.0f}% or "
         "more, otherwise similar. Each indicator counts in its own direction."

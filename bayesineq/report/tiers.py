@@ -85,6 +85,7 @@ def map_tiers(
     certain: float = 0.8,
     outcome: str | None = None,
     more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw the tier of every area's rank, and leave areas grey whose tier is not settled.
@@ -103,6 +104,8 @@ def map_tiers(
         Name of the outcome in words; by default as the values have it in their attributes.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -133,7 +136,7 @@ def map_tiers(
     unsettled = int((~settled & ~missing).sum())
     entries = [(colour, f"{name} ({n:,})") for colour, name, n in zip(palette, names, held, strict=True)]
     entries.append((_OPEN, f"not settled ({unsettled:,})"))
-    title = f"Which part of the ranking each area is in, {outcome}"
+    title = title or (f"Which part of the ranking each area is in, {outcome}")
     figure, axes = _frame(shapes, title)
     paint(axes, shapes, colours, missing)
     legend(axes, entries, f"settled at {100 * certain:.0f}%", int(missing.sum()))
@@ -186,6 +189,7 @@ def map_bivariate(
     other_name: str,
     outcome: str | None = None,
     more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw an outcome and another variable together, in three by three colours.
@@ -204,6 +208,8 @@ def map_bivariate(
         Name of the outcome in words; by default as the values have it in their attributes.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -216,7 +222,7 @@ def map_bivariate(
     missing = rows["outcome_third"].isna().to_numpy() | rows["outcome_third"].lt(0).to_numpy()
     pair = rows[["outcome_third", "other_third"]].fillna(0).astype(int).to_numpy()
     colours = [MISSING if gone else _BIVARIATE[a][b] for (a, b), gone in zip(pair, missing, strict=True)]
-    title = f"{outcome[:1].upper()}{outcome[1:]} and {other_name} together"
+    title = title or (f"{outcome[:1].upper()}{outcome[1:]} and {other_name} together")
     width, height = map_size(shapes)
     figure = new_figure(width, height)
     axes, key = figure.subplots(1, 2, width_ratios=(4.0, 1.0))
@@ -242,6 +248,7 @@ def map_certainty(
     outcome: str | None = None,
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
+    title: str | None = None,
 ) -> Chart:
     """
     Draw estimates whose colour fades with their uncertainty.
@@ -260,6 +267,8 @@ def map_certainty(
         How values are written; by default as the attribute `scale` says.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
 
     Returns
     -------
@@ -286,7 +295,7 @@ def map_certainty(
 
     drawn = zip(rows["third"].fillna(0).astype(int), rows["opacity"].fillna(0.0), missing, strict=True)
     colours = [MISSING if gone else faded(palette[k], opacity) for k, opacity, gone in drawn]
-    title = f"Estimated {outcome}, fading with uncertainty"
+    title = title or (f"Estimated {outcome}, fading with uncertainty")
     figure, axes = _frame(shapes, title)
     paint(axes, shapes, colours, missing)
     edges = classes.edges

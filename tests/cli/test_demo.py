@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -29,6 +30,18 @@ def test_the_demonstration_compares_three_plans(tmp_path: Path, monkeypatch: pyt
         assert heading in page
     for said in ("at £20,000 for one QALY", "aversion 3.5 (Atkinson)", "10.1007/s12020-016-1168-2", "Places to need"):
         assert said in page
+    # Whoever sees one page, figure or table of it sees that it is simulated, of what, where and when.
+    title = re.search("<h1>(.*?)</h1>", page)
+    assert title is not None
+    for part in ("demonstration", "diabetes", "simulated integrated care system", "2026"):
+        assert part in title.group(1)
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page, flags=re.S)
+    assert captions
+    assert all("simulated" in caption and "2026" in caption for caption in captions)
+    measured = pd.read_csv(tmp_path / "prevalence_by_ethnicity.csv")
+    assert measured["outcome"].eq("diabetes prevalence (simulated)").all()
+    assert "Everything in this folder is simulated" in (tmp_path / "about.txt").read_text(encoding="utf-8")
+    assert "simulated" in (tmp_path / "compared" / "words.txt").read_text(encoding="utf-8").splitlines()[0]
     capsys.readouterr()
 
     # the files beside it are all that the command needs, and it says the same

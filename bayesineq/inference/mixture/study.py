@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import xarray as xr
@@ -99,3 +99,32 @@ def fit_recorded(
     shift = outcome_shift(model, drawn, table[card.outcome.columns["count"]].to_numpy())
     study = mixture(table, card, drawn, adjacency=adjacency, shift=shift)
     return fit_mixture(study, draws=draws, seed=seed, threads=threads)
+
+
+def deltas_of(texts: Sequence[str]) -> dict[str, float]:
+    """
+    Read stated deltas.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Each GROUP=LOGODDS, such as "asian=0.5".
+
+    Returns
+    -------
+    dict of str to float
+        By group.
+
+    Raises
+    ------
+    DesignError
+        One of them is written otherwise.
+    """
+    found = {}
+    for text in texts:
+        group, _, number = text.partition("=")
+        try:
+            found[group.strip()] = float(number)
+        except ValueError as error:
+            raise DesignError(f"--delta {text!r}: write GROUP=LOGODDS, such as asian=0.5") from error
+    return found

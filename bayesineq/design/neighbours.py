@@ -1,0 +1,59 @@
+"""Neighbours of a table's areas from the files that the command line names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from bayesineq.design.card import ModelCard
+from bayesineq.dims import AREA
+from bayesineq.errors import DesignError
+from bayesineq.space.adjacency import Adjacency
+from bayesineq.space.areas import read_areas
+from bayesineq.space.contiguity import contiguity, read_adjacency
+
+
+def neighbours(
+    card: ModelCard, rows: pd.DataFrame, edges: Path | None, areas: Path | None, only_table_areas: bool
+) -> Adjacency | None:
+    """
+    Neighbours for a card, from an edge list or from boundaries.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+    rows : DataFrame
+        Its table.
+    edges, areas : Path or None
+        File of edges, or of boundaries; one of them where the card has a spatial term.
+    only_table_areas : bool
+        Whether areas that the table does not have are left out.
+
+    Returns
+    -------
+    Adjacency or None
+        None where the card has no spatial term.
+
+    Raises
+    ------
+    DesignError
+        The card has a spatial term, and neither or both files are given.
+    """
+    spatial = next((term for term in card.terms if term.is_spatial), None)
+    if spatial is None:
+        return None
+    if (edges is None) == (areas is None):
+        raise DesignError(
+            f"card {card.name!r} has the spatial term {spatial.name!r}: give its neighbours with either --adjacency "
+            "(an edge list) or --areas (boundaries)"
+        )
+    codes = rows[spatial.by[0]].astype(str).unique()
+    if edges is not None:
+        if not only_table_areas:
+            return read_adjacency(edges, areas=codes)
+        return read_adjacency(edges).reordered(codes)
+    assert areas is not None
+    polygons = read_areas(areas)
+    return contiguity(polygons[polygons[AREA].isin(codes)] if only_table_areas else polygons)
