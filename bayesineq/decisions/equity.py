@@ -13,8 +13,9 @@ from bayesineq.decisions.groups import people_by, sum_by
 from bayesineq.decisions.interventions import event_of
 from bayesineq.decisions.net_benefit import check_cost
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
-from bayesineq.errors import DecisionError
+from bayesineq.errors import DecisionError, MeasureError
 from bayesineq.measures.slope import sii
+from bayesineq.posterior.lift import in_social_order
 from bayesineq.uplift.benefit import check_benefit
 from bayesineq.uplift.polarity import EVENTS, SIGN, polarity
 
@@ -122,7 +123,7 @@ def slope_change(
         Events averted or gained per eligible person by what is done, interventions added up (`given_to_all`); its
         attribute `scale` says which, events averted where it has none.
     by : str
-        Ordered group, lowest code most deprived.
+        Ordered group, such as imd_quintile; of numbers the lowest is the most deprived.
     population : DataArray, dims (unit...), optional
         Eligible people.
     prob : float
@@ -138,7 +139,8 @@ def slope_change(
     Raises
     ------
     DecisionError
-        If the benefit is not counted in events of the outcome, or in the other direction than the outcome's polarity.
+        If the benefit is not counted in events of the outcome, or in the other direction than the outcome's polarity,
+        or the groups have no order from disadvantage to advantage.
     """
     counted = benefit.attrs.get("scale", EVENTS["worse"])
     own = EVENTS[polarity(baseline)] if "more_is" in baseline.attrs else counted
@@ -146,12 +148,15 @@ def slope_change(
         raise DecisionError(f"The slope moves by {own} of the outcome itself; the benefit given is in {counted}.")
     sign = SIGN["better" if counted == EVENTS["better"] else "worse"]
     people = people_by(baseline, by, population=population)
-    size = np.asarray(people.values, np.float64)
 
     def slope(values: xr.DataArray) -> Array:
         rate = sum_by(_carry(values, baseline), by, population=population) / people
-        laid = rate.transpose(*SAMPLE_DIMS, by).values.reshape(-1, size.size)
-        return np.asarray(sii(laid, size, order=people[by].values.astype(float)))
+        try:
+            laid = in_social_order(rate, by, "the slope index").transpose(*SAMPLE_DIMS, by)
+        except MeasureError as error:
+            raise DecisionError(str(error)) from None
+        size = people.sel({by: laid[by]}).to_numpy().astype(np.float64)
+        return np.asarray(sii(laid.to_numpy().reshape(-1, size.size), size))
 
     before, after = slope(baseline), slope(baseline + sign * benefit)
     tail = (1 - prob) / 2

@@ -70,12 +70,34 @@ def is_declared(card: ModelCard, dim: str, column: pd.Series | None = None) -> b
             return term.ordered
     if any(term.kind in STEPPED for term in terms):
         return True
-    stated = _stated(card.table).get(dim, _shipped().get(dim))
+    stated = _stated(card.table).get(dim, by_convention(dim))
     if stated is not None:
         return stated
     if any(term.levels is not None for term in terms):
         return True
     return column is not None and bool(getattr(column.dtype, "ordered", False))
+
+
+def by_convention(dim: str) -> bool | None:
+    """
+    What the shipped schemas say of a column of that name.
+
+    Parameters
+    ----------
+    dim : str
+        The column.
+
+    Returns
+    -------
+    bool or None
+        True for deprivation and age, False for ethnicity, sex and area, None where they say nothing.
+
+    Examples
+    --------
+    >>> by_convention("imd_decile"), by_convention("ethnicity"), by_convention("household")
+    (True, False, None)
+    """
+    return _shipped().get(dim)
 
 
 def order_attributes(dim: str, levels: NDArray[np.generic], *, ordered: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from bayesineq.measures.slope import rii, sii
 from bayesineq.measures.undefined import UndefinedDraws
 from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
-from bayesineq.posterior.lift import in_rank_order, over_draws
+from bayesineq.posterior.lift import declared_order, in_rank_order, over_draws
 from bayesineq.posterior.summarise import intervals
 
 _FEWEST: Final = 3
@@ -144,7 +144,7 @@ def inequality_of(
 
 def _measured(values: xr.DataArray, by: str, prob: float) -> pd.DataFrame:
     """Groups and measures of one set of draws."""
-    attrs = values[by].attrs
+    attrs = declared_order(values, by)
     ordered = attrs.get(ORDERED, int(values[by].dtype.kind in "iuf")) == 1
     gradient = ordered and not without_slope(values, by)
     chosen = ({**_ENDS, **_SLOPES} if gradient else _ENDS) if ordered else _UNORDERED
@@ -196,7 +196,7 @@ def without_slope(values: xr.DataArray, by: str) -> str:
     str
         A sentence; empty where they have one.
     """
-    attrs = values[by].attrs
+    attrs = declared_order(values, by)
     if attrs.get(ORDERED, int(values[by].dtype.kind in "iuf")) != 1:
         return (
             f"No slope index over {by}: its levels were not declared to have an order. If they have one, say so: "

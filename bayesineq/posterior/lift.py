@@ -11,7 +11,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.design.order import GRADIENT, NO_GRADIENT, ORDERED, ranked
+from bayesineq.design.levels import told_order
+from bayesineq.design.order import GRADIENT, NO_GRADIENT, ORDERED, by_convention, order_attributes, ranked
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
 from bayesineq.measures.specification import DEFINED, Measure
@@ -149,8 +150,31 @@ def in_rank_order(values: xr.DataArray, dim: str) -> xr.DataArray:
     >>> in_rank_order(groups, "imd_decile").to_numpy().tolist()
     [1.0, 2.0, 3.0]
     """
-    levels = values[dim].to_numpy()
-    return values.isel({dim: ranked(levels, values[dim].attrs)})
+    return values.isel({dim: ranked(values[dim].to_numpy(), declared_order(values, dim))})
+
+
+def declared_order(values: xr.DataArray, dim: str) -> Mapping[str, Any]:
+    """
+    What is declared of the order of groups: by the values themselves, else by the convention of the package.
+
+    Parameters
+    ----------
+    values : DataArray
+        Values of groups.
+    dim : str
+        Dimension of the groups.
+
+    Returns
+    -------
+    mapping
+        As `order_attributes` gives it; empty where neither says anything.
+    """
+    attrs, levels = values[dim].attrs, values[dim].to_numpy()
+    known = by_convention(dim)
+    if ORDERED in attrs or known is None:
+        return {str(key): value for key, value in attrs.items()}
+    told = told_order(levels) if known else None
+    return order_attributes(dim, levels if told is None else levels[told], ordered=told is not None)
 
 
 def in_social_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
@@ -175,10 +199,10 @@ def in_social_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
     ------
     MeasureError
         If the dimension was not declared ordered, or is time or age. Values that carry no declaration, such as arrays
-        of your own, are taken by their numbers.
+        of your own, are taken as the package knows a dimension of that name, else by their numbers.
     """
     codes = values[dim].to_numpy() if dim in values.coords else None
-    attrs = values[dim].attrs if codes is not None else {}
+    attrs = {} if codes is None else declared_order(values, dim)
     numbers = codes is not None and codes.dtype.kind in "iufM" and ORDERED not in attrs
     if codes is None or not (numbers or attrs.get(ORDERED) == 1):
         raise MeasureError(
@@ -193,7 +217,7 @@ def in_social_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
             f"{name} over {dim!r}: {attrs.get(NO_GRADIENT, 'its levels are no social ranking')}, so a slope over it is "
             "no inequality; use difference or ratio (last level against first), or range_difference or range_ratio"
         )
-    return in_rank_order(values, dim)
+    return values.isel({dim: ranked(codes, attrs)})
 
 
 def _stated(measure: Callable[..., Any]) -> Measure | None:

@@ -93,9 +93,9 @@ def test_numbers_without_a_declared_order_have_no_gradient(make, measure):
         over_draws(excess_events, values, "ethnicity", options={"reference": "most_advantaged"})
     with pytest.raises(MeasureError, match="is not ordered"):
         concentration_data(values, "ethnicity")
-    bare = values.copy()
-    bare["ethnicity"].attrs.clear()
-    assert over_draws(measure, bare, "ethnicity").dims == ("chain", "draw")
+    bare = values.rename(ethnicity="income")
+    bare["income"].attrs.clear()
+    assert over_draws(measure, bare, "income").dims == ("chain", "draw")
 
 
 @pytest.mark.parametrize("name", ["year", "age_band"])
@@ -162,3 +162,17 @@ def test_a_posterior_of_before_is_read_by_its_card(make):
     post = make(cells(g=[1, 2, 3]), card('g = { kind = "random_walk", by = "g" }'))
     post["posterior"]["g"].attrs.clear()
     assert order_of(expected(post, by="g"), "g") == (1, 1)
+
+
+def test_values_of_ones_own_are_taken_as_the_package_knows_their_name():
+    def rates(name: str, levels: list[object]) -> xr.DataArray:
+        coords = {name: levels, "population": (name, np.ones(3))}
+        return xr.DataArray([[[3.0, 1.0, 2.0]]], dims=("chain", "draw", name), coords=coords)
+
+    for name, levels in (("imd_decile", ["10", "1", "2"]), ("income", [3, 1, 2]), ("imd_quintile", [3, 1, 2])):
+        assert over_draws(difference, rates(name, levels), name).item() == 2.0
+        assert over_draws(sii, rates(name, levels), name).item() == pytest.approx(3.0)
+    with pytest.raises(MeasureError, match="'ethnicity' is not ordered"):
+        over_draws(sii, rates("ethnicity", [3, 1, 2]), "ethnicity")
+    with pytest.raises(MeasureError, match="age is no social ranking"):
+        over_draws(sii, rates("age_band", ["5-9", "0-4", "10+"]), "age_band")
