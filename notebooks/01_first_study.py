@@ -74,7 +74,7 @@ print("All checks passed" if diagnosis.passed else "Do not report this fit")
 # them. In each version the gap between the most and the least deprived decile is a little different.
 
 # %%
-by_decile = bi.expected(posterior, by="imd_decile")
+by_decile = bi.adjusted(posterior, by="imd_decile")
 gap = by_decile.sel(imd_decile=1) - by_decile.sel(imd_decile=10)
 for draw in range(5):
     worst, best = (100 * float(by_decile.sel(imd_decile=d).isel(chain=0, draw=draw)) for d in (1, 10))
@@ -95,25 +95,27 @@ print(f"probability that decile 1 is worse: {float(above(gap)):.3f}")
 #
 # `inequality` lists every group and then the measures of inequality. The absolute ones (`difference`, `sii`) are
 # shares of people: -0.05 means five percentage points fewer among the least deprived. The relative ones (`ratio`,
-# `rii`) are 1 where all are equal. `p_above` is the probability of being above equality.
+# `rii`) are 1 where all are equal. `p_above` is the probability of being above equality. All of these are *adjusted*:
+# the card says that age and sex are to be held equal. The crude values, of the deciles as they are, stand beside, and
+# `compared` says who is compared with whom.
 
 # %%
 table = bi.inequality(posterior, by="imd_decile")
 print(table.round(3).to_string(index=False, na_rep=""))
 
 # %%
-bi.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence")
+bi.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence at the same age and sex")
 
 # %% [markdown]
 # The ten groups are as wide as their people are many; the line is the slope index of inequality (SII), which uses all
 # ten and not only the two ends.
 #
-# Groups differ in age, too. The next picture holds age and sex equal: what each decile's prevalence would be if all
-# deciles had the same mixture of ages and sexes.
+# Older people have diabetes more often, and deciles differ in age. So the figure holds age and sex equal: it shows what
+# each decile's prevalence would be if all deciles had the same mixture of ages and sexes. The next one does not: these
+# are the people whom each decile must care for.
 
 # %%
-same_age = bi.standardised(posterior, by="imd_decile", over=["age_band", "sex"])
-bi.plot_forest(same_age, "imd_decile", outcome="diabetes prevalence at the same age and sex")
+bi.plot_forest(bi.expected(posterior, by="imd_decile"), "imd_decile", outcome="crude diabetes prevalence")
 
 # %% [markdown]
 # ## Where?
@@ -122,11 +124,11 @@ bi.plot_forest(same_age, "imd_decile", outcome="diabetes prevalence at the same 
 # average of all. An area may be dark on the first and grey on the second: that is a guess, not a finding.
 
 # %%
-by_area = bi.expected(posterior, by="area")
-bi.map_posterior(by_area, system.areas, outcome="diabetes prevalence")
+by_area = bi.adjusted(posterior, by="area")
+bi.map_posterior(by_area, system.areas, outcome="diabetes prevalence at the same age and sex")
 
 # %%
-bi.map_posterior(by_area, system.areas, statistic="exceedance", outcome="diabetes prevalence")
+bi.map_posterior(by_area, system.areas, statistic="exceedance", outcome="diabetes prevalence at the same age and sex")
 
 # %% [markdown]
 # ## A report to pass on

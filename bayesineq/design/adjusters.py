@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from bayesineq.design.card import Term
 
 _AGE_OR_SEX: Final = frozenset({"age", "aged", "ages", "ageband", "agegroup", "sex", "gender"})
+_YEARS: Final = re.compile(
+    r"(?:^|_)(?:over|under|aged?)_?\d{1,3}(?:_|$)|(?:^|_)\d{1,3}_?(?:plus|and_over|and_under)(?:_|$)"
+)
 
 
 def adjusters_by_name(terms: Sequence[Term]) -> tuple[str, ...]:
@@ -23,9 +27,11 @@ def adjusters_by_name(terms: Sequence[Term]) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Those whose name holds a word for age or sex, such as `age_band`, `sex` or `aged_65_and_over`.
+        Those whose name holds a word for age or sex, or names years of age: `age_band`, `sex`, `aged_65_and_over`,
+        `share_over_75`, `pct_65plus`.
     """
-    return tuple(name for name in _columns(terms) if _AGE_OR_SEX & set(name.casefold().split("_")))
+    folded = {name: name.casefold() for name in _columns(terms)}
+    return tuple(name for name, text in folded.items() if _AGE_OR_SEX & set(text.split("_")) or _YEARS.search(text))
 
 
 def read_adjusters(given: object, terms: Sequence[Term], wrong: list[str]) -> tuple[str, ...] | None:

@@ -38,8 +38,8 @@ _LEAST_DEPRIVED: Final = {DECILE: 10, QUINTILE: 5}
 _COMPARED: Final = {
     "difference": "{last} less {first}",
     "ratio": "{last} over {first}",
-    "sii": "slope: end of the line at {last} less its end at {first}",
-    "rii": "slope: end of the line at {last} over its end at {first}",
+    "sii": "slope, {last} less {first}",
+    "rii": "slope, {last} over {first}",
     "range_difference": "highest group less lowest group",
     "range_ratio": "highest group over lowest group",
     "theil": "all groups with their average",

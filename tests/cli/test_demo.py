@@ -44,6 +44,16 @@ def test_the_demonstration_compares_three_plans(tmp_path: Path, monkeypatch: pyt
     assert "simulated" in (tmp_path / "compared" / "words.txt").read_text(encoding="utf-8").splitlines()[0]
     capsys.readouterr()
 
+    # the front page, the tables beside the report and the report have one adjusted and one crude number
+    measured = pd.read_csv(tmp_path / "prevalence_by_imd_decile.csv").set_index("parameter")
+    held, crude = (measured.loc["difference", name] for name in ("mean", "crude_mean"))
+    readme = " ".join((Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"is {-100 * held:.2f} percentage points lower in the least deprived tenth of areas than in the most deprived "
+        f"adjusted for age and sex, {-100 * crude:.2f} crude"
+    ) in readme
+    assert re.search(rf", by {-100 * held:.2f} percentage points \([^)]*; crude: {-100 * crude:.2f} ", page)
+
     # the files beside it are all that the command needs, and it says the same
     again = tmp_path / "again"
     run(

@@ -178,7 +178,9 @@ def test_age_and_sex_are_known_by_name_where_a_card_is_silent(small_card):
         small_card.replace('"age_band"', '"age_group"').replace('"air"', '"aged_65_and_over"').replace("air =", "a =")
     )
     assert parse_card(named).adjusters == ("age_group", "sex", "aged_65_and_over")
-    assert parse_card(small_card.replace('"air"', '"average_stage"')).adjusters == ("age_band", "sex")
+    for name, known in (("average_stage", False), ("share_over_75", True), ("pct_65plus", True), ("pm_10_over", False)):
+        silent = parse_card(small_card.replace('"air"', f'"{name}"'))
+        assert silent.adjusters == ("age_band", "sex", *((name,) if known else ())), name
 
 
 def test_columns_that_cannot_make_groups(post):

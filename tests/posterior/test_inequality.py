@@ -49,7 +49,7 @@ def test_who_is_compared_with_whom_is_said(post):
     said = inequality(post, "imd_decile").set_index("parameter")["compared"]
     assert said["difference"] == "imd_decile 5 less imd_decile 1 (most deprived)"
     assert said["ratio"] == "imd_decile 5 over imd_decile 1 (most deprived)"
-    assert said["sii"] == "slope: end of the line at imd_decile 5 less its end at imd_decile 1 (most deprived)"
+    assert said["sii"] == "slope, imd_decile 5 less imd_decile 1 (most deprived)"
     assert said["imd_decile[1]"] == ""
     assert inequality(post, "ethnicity").set_index("parameter").loc["range_ratio", "compared"].startswith("highest")
 

@@ -11,7 +11,6 @@ import html
 import json
 import re
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -34,36 +33,11 @@ from bayesineq.report.disclosed import cover, steady
 from bayesineq.report.page import render
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
 
+sys.path.insert(0, str(Path(__file__).parent))
+from read_page import Tables, same
+
 EXACT = ["--small-count", 0, "--round-to", 1]
 MOST, LEAST = "the most deprived tenth of areas", "the least deprived tenth of areas"
-
-
-class Tables(HTMLParser):
-    """Every table of a page by its caption: a heading row, and rows."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.found: dict[str, list[list[str]]] = {}
-        self.caption, self.place = "", ""
-        self.feed(source)
-
-    def handle_starttag(self, tag, attrs):
-        self.place = tag
-        if tag == "caption":
-            self.caption = ""
-        if tag == "tr":
-            self.found.setdefault(self.caption, []).append([])
-        if tag in {"td", "th"}:
-            self.found[self.caption][-1].append("")
-
-    def handle_endtag(self, tag):
-        self.place = ""
-
-    def handle_data(self, data):
-        if self.place == "span":
-            self.caption += data
-        elif self.place in {"td", "th"}:
-            self.found[self.caption][-1][-1] += data
 
 
 class Said(NamedTuple):
@@ -74,19 +48,6 @@ class Said(NamedTuple):
     explorer: dict
     printed: dict[str, str]
     csv: dict[str, pd.DataFrame]
-
-
-def numbers(text: str) -> list[float]:
-    return [float(n.replace("−", "-").replace(",", "")) for n in re.findall(r"−?\d[\d,]*\.?\d*", text)]
-
-
-def same(text: str, *values: float) -> None:
-    """The first numbers of a text are these values, to the digits that it prints."""
-    printed = re.findall(r"−?\d[\d,]*\.?\d*", text)[: len(values)]
-    assert len(printed) == len(values), text
-    for number, value in zip(printed, values, strict=True):
-        digits = len(number.partition(".")[2])
-        assert abs(numbers(number)[0] - value) <= 0.5 * 10.0**-digits + 1e-9, (text, values)
 
 
 def run(capsys, *arguments: object) -> str:
