@@ -202,7 +202,7 @@ def gather(
         like = alike(post, cover, [ETHNICITY, deprivation])
         sections.append(crossed_section(frame, like, ETHNICITY, deprivation))
     if card.latent and has_imputations(post):
-        sections.append(imputed_section(frame))
+        sections.append(imputed_section(frame, likes[next(iter(card.latent))]))
     if any(term.kind == "linear" for term in card.terms):
         section = association_section(frame)
         sections.append(section)

@@ -9,7 +9,9 @@ import xarray as xr
 from bayesineq.design.unrecorded import unrecorded_of
 from bayesineq.dims import POPULATION
 from bayesineq.posterior.imputation import IMPUTATION, due_to_imputation
+from bayesineq.report.alike import Alike
 from bayesineq.report.labels import dimension_label, level_labels
+from bayesineq.report.measured import estimate_headers
 from bayesineq.report.numbers import decimals, estimate, write
 from bayesineq.report.parts import Frame, Section, Table
 from bayesineq.report.words import Statement, listed, sentence
@@ -33,7 +35,7 @@ def has_imputations(post: xr.DataTree) -> bool:
     return "sample_stats" in post.children and IMPUTATION in post["sample_stats"]
 
 
-def imputation_table(frame: Frame, dim: str) -> pd.DataFrame:
+def imputation_table(frame: Frame, values: xr.DataArray, dim: str) -> pd.DataFrame:
     """
     How much of each group's uncertainty is due to what was imputed.
 
@@ -41,6 +43,8 @@ def imputation_table(frame: Frame, dim: str) -> pd.DataFrame:
     ----------
     frame : Frame
         The posterior and how it is shown.
+    values : DataArray, dims (chain, draw, dim)
+        Outcome of each group.
     dim : str
         Dimension of the groups.
 
@@ -50,7 +54,6 @@ def imputation_table(frame: Frame, dim: str) -> pd.DataFrame:
         `level`, `label`, `mean`, `lower`, `upper`, `share` (of the variance, 0 to 1) and `narrower`: by which part the
         interval would shrink if the imputed values were known, 1 - sqrt(1 - share).
     """
-    values = frame.cover.values(dim)
     share = due_to_imputation(values, frame.post).to_numpy()
     flat = values.transpose("chain", "draw", dim).to_numpy().reshape(-1, values.sizes[dim])
     tail = (1.0 - frame.prob) / 2
@@ -117,7 +120,7 @@ def unrecorded_words(frame: Frame) -> tuple[str, ...]:
     )
 
 
-def imputed_section(frame: Frame) -> Section:
+def imputed_section(frame: Frame, like: Alike) -> Section:
     """
     What not knowing a column costs: words and a table.
 
@@ -125,6 +128,8 @@ def imputed_section(frame: Frame) -> Section:
     ----------
     frame : Frame
         The posterior and how it is shown; its card has a latent column and it stands on several imputations.
+    like : Alike
+        Outcome of each group of that column, as it is compared and as it is.
 
     Returns
     -------
@@ -133,8 +138,8 @@ def imputed_section(frame: Frame) -> Section:
     """
     dim = next(iter(frame.card.latent))
     named, recorded = dimension_label(dim), frame.card.latent[dim].replace("_", " ")
-    table = imputation_table(frame, dim)
-    people = frame.cover.values(dim)[POPULATION].to_numpy()
+    table = imputation_table(frame, like.values, dim)
+    people = like.values[POPULATION].to_numpy()
     shown = f"{100 * float(np.average(table['narrower'], weights=people)):.0f}%" if len(table) else "not known"
     most = ""
     if len(table):
@@ -162,13 +167,14 @@ def imputed_section(frame: Frame) -> Section:
     )
     header = (
         sentence(named),
-        f"Estimate ({frame.level} interval)",
+        estimate_headers(frame, like)[0],
         f"Share of the variance due to unknown {named}",
         "Narrower if it were known",
     )
+    caption = f"How much of the uncertainty in {frame.card.outcome.name}{like.given} is due to {named}"
     return Section(
         f"What is due to {named} that is not known",
         (*assumed, said),
-        (Table(f"How much of the uncertainty in {frame.card.outcome.name} is due to {named}", header, rows),),
+        (Table(caption, header, rows),),
         (),
     )
