@@ -13,6 +13,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import blanked, is_blank, trimmed
 from bayesineq.tables.dates import read_dates
 from bayesineq.tables.ethnicity import Scheme, known_codes, read_ethnicity
+from bayesineq.tables.files import refuse_twice
 from bayesineq.tables.findings import Finding, failing, raise_findings
 from bayesineq.tables.recorded import CODE, PERSON_ID, RECORDED_ON, ROLES, SOURCE, rarest_first
 
@@ -197,6 +198,9 @@ def _read(records: pd.DataFrame, columns: Mapping[str, str], scheme: Scheme) -> 
     names = [columns.get(role, role) for role in ROLES]
     if absent := [name for name in names if name not in records.columns]:
         raise SchemaError(f"The records of ethnicity have no column {absent}; they have {list(records.columns)}.")
+    refuse_twice(list(records.columns), "The table of records")
+    if records.empty:
+        raise SchemaError("There are no records of ethnicity. Check the export, or the filter that made it.")
     given = records[names].set_axis(list(ROLES), axis=1)
     days, findings = read_dates(given[RECORDED_ON])
     for role, remedy in ((PERSON_ID, "Every record is somebody's."), (SOURCE, "Say where every record is from.")):
@@ -233,6 +237,8 @@ def _wide(latest: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
 def _people(people: pd.DataFrame, by: Sequence[str], latest: pd.DataFrame) -> pd.DataFrame:
     if absent := [name for name in (PERSON_ID, *by) if name not in people.columns]:
         raise SchemaError(f"The table of people has no column {absent}; it has {list(people.columns)}.")
+    if len(set(by)) < len(by):
+        raise SchemaError(f"`by` names a column twice: {list(by)}. Name each once.")
     if clash := sorted({*by} & {SOURCE, "people", "known", "share", "agree", "first", "second", "year", PERSON_ID}):
         raise SchemaError(f"`by` names {clash}, which the result uses for something else. Rename the column of people.")
     if nobody := int(is_blank(people[PERSON_ID]).sum()):

@@ -58,17 +58,28 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
     if kind not in ("csv", "parquet"):
         raise SchemaError(f"The file {path} ends in {path.suffix!r}; records are read from .csv, .csv.gz and .parquet.")
     with reading(path):
-        engine = ibis.duckdb.connect()
-        # The day of a time with a zone must not depend on where the machine stands.
-        engine.raw_sql("SET TimeZone = 'UTC'")
-        names = header(path) if kind == "csv" else pq.read_schema(path).names
+        fields = None if kind == "csv" else pq.read_schema(path)
+        names = header(path) if fields is None else fields.names
         refuse_twice(names, f"The file {path}", any_case=True)
+        engine = ibis.duckdb.connect()
+        # The day of a time with a zone is that of its own zone, wherever the machine stands.
+        engine.raw_sql(f"SET TimeZone = '{_zone(fields, path)}'")
         if kind == "parquet":
             return engine.read_parquet(path)
         if text is None:
             text = read_schema("people").text
         types = {name: "string" for name in text if name in names}
-        return engine.read_csv(path, types=types, nullstr=list(MISSING), header=True)
+        return engine.read_csv(path, types=types, nullstr=[*MISSING, " "], header=True)
+
+
+def _zone(fields: pa.Schema | None, path: Path) -> str:
+    zones = sorted({field.type.tz for field in fields or () if pa.types.is_timestamp(field.type) and field.type.tz})
+    if len(zones) > 1:
+        raise SchemaError(f"Times of {path} are in zones {', '.join(zones)}. Write them in one, or as dates.")
+    zone = zones[0] if zones else "UTC"
+    if not re.fullmatch("[A-Za-z]+(/[A-Za-z_+-]+)*", zone):
+        raise SchemaError(f"Times of {path} are in the zone {zone}, which has no name. Write them as dates.")
+    return zone
 
 
 @contextmanager
@@ -101,7 +112,8 @@ def reading(source: Any) -> Iterator[None]:
 
 
 def _arrow(records: pd.DataFrame) -> pa.Table:
-    plain = {name: object for name in records.columns if records[name].dtype == "category"}
+    plain: dict[Any, Any] = {name: object for name in records.columns if records[name].dtype == "category"}
+    plain |= {name: "str" for name in records.columns if isinstance(records[name].dtype, pd.PeriodDtype)}
     # A time with a zone keeps the day on which it was written.
     zoned = {
         name: records[name].dt.tz_localize(None)

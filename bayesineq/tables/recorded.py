@@ -14,7 +14,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import MISSING, is_blank, trimmed
 from bayesineq.tables.codes import code_list
 from bayesineq.tables.dates import ISO, read_dates
-from bayesineq.tables.engines import connect
+from bayesineq.tables.engines import connect, reading
 from bayesineq.tables.ethnicity import Scheme, crosswalk, scheme_codes, spelt
 from bayesineq.tables.findings import Finding, raise_findings
 
@@ -148,7 +148,8 @@ def _refuse(table: ibis.Table, names: Mapping[str, str], priority: Sequence[str]
     if person.type().is_string():
         nobody = nobody | person.strip().isin(MISSING)
     seen = table.group_by(["origin", "code"]).aggregate(records=table.count(), nobody=nobody.cast("int64").sum())
-    counts = seen.to_pyarrow().to_pandas()
+    with reading(records):
+        counts = seen.to_pyarrow().to_pandas()
     findings: list[Finding] = []
     if counts.empty:
         findings.append(Finding("", "there are no records", "Check the export, or the filter that made it."))
@@ -157,7 +158,8 @@ def _refuse(table: ibis.Table, names: Mapping[str, str], priority: Sequence[str]
     blank = is_blank(counts["origin"])
     if lacking := int(counts.loc[blank, "records"].sum()):
         findings.append(Finding(names[SOURCE], f"missing in {lacking:,} records", "Say where every record is from."))
-    days, wrong = _days(table, names[RECORDED_ON], records)
+    with reading(records):
+        days, wrong = _days(table, names[RECORDED_ON], records)
     findings += wrong
     origins = {given: trimmed(given) for given in counts.loc[~blank, "origin"].unique()}
     given = list(counts["code"].dropna().unique())
@@ -178,7 +180,7 @@ def _refuse(table: ibis.Table, names: Mapping[str, str], priority: Sequence[str]
 def _days(table: ibis.Table, name: str, records: Records) -> tuple[pa.Table, list[Finding]]:
     """Order of every day as it is written, from the distinct texts alone; rows are named where there are labels."""
     counted = table.group_by("written").aggregate(records=table.count()).to_pyarrow().to_pandas()
-    read, wrong = read_dates(counted["written"], times=counted["records"].tolist())
+    read, wrong = read_dates(counted["written"].rename(name), times=counted["records"].tolist())
     if wrong and isinstance(records, pd.DataFrame):
         wrong = read_dates(records[name])[1]
         wrong = [replace(f, problem=f"{f.problem} in {len(f.rows):,} records") for f in wrong]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import SPACE, blanked
 from bayesineq.tables.check import ABSENT, column_findings
 from bayesineq.tables.engines import connect, reading
+from bayesineq.tables.faults import AGE_YEARS, Fault, faults
 from bayesineq.tables.files import suffix
 from bayesineq.tables.findings import Finding, failing, raise_findings
 from bayesineq.tables.schema import TableSchema, read_schema
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import ibis
 
 OPEN_BAND: Final = "+"
-AGE_YEARS: Final = "age"
 FAULT: Final = "_fault_"
 """Prefix of the helper columns that count, by cell, the records with a value that cannot be."""
 
@@ -89,69 +88,6 @@ def age_bands(age: ibis.Value, starts: Sequence[int]) -> ibis.Value:
     return ibis.cases(*branches)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """
-    A kind of value that cannot be counted.
-
-    Parameters
-    ----------
-    column, problem, remedy : str
-        The column, what is wrong with it, and what to do.
-    holds : ibis boolean column
-        The records that hold it.
-    """
-
-    column: str
-    problem: str
-    remedy: str
-    holds: ibis.Value
-
-
-def _faults(records: ibis.Table, count: Mapping[str, str], bands: Sequence[int] | None) -> list[Fault]:
-    """What is looked for on the engine, because the cells no longer tell."""
-    found = []
-    for column in dict.fromkeys(count.values()):
-        value = records[column]
-        remedy = "Complete it: a missing value is neither yes nor no."
-        found.append(Fault(column, "missing", remedy, _absent(value)))
-        if value.type().is_numeric():
-            remedy = "Counts and times are 0 or more; a code such as -9 for unknown is a missing value."
-            found.append(Fault(column, "negative", remedy, _present(value) & (value < 0)))
-        if value.type().is_floating():
-            found.append(Fault(column, "infinite", "Give finite numbers.", value.isinf()))
-    if bands is not None:
-        age, limits = records[AGE_YEARS], _age_limits()
-        there, remedy = _present(age), f"Give completed years from {limits[0]} to {limits[1]}."
-        found.append(Fault(AGE_YEARS, "missing", "Complete the ages.", _absent(age)))
-        found.append(Fault(AGE_YEARS, f"below {limits[0]}", remedy, there & (age < limits[0])))
-        found.append(Fault(AGE_YEARS, f"above {limits[1]}", remedy, there & (age > limits[1])))
-        if not age.type().is_integer():
-            found.append(Fault(AGE_YEARS, "not a whole number", remedy, there & (age % 1 != 0)))
-    return found
-
-
-def _absent(value: ibis.Value) -> ibis.Value:
-    """
-    Null, or what is no number, which engines hold to be larger than any.
-
-    It is known by its text: DuckDB 2.0 takes `isnan` from the statistics of a parquet file, which leave it out.
-    """
-    missing = value.isnull()  # noqa: PD003
-    if not value.type().is_floating():
-        return missing
-    return missing | (value.cast("string").lower() == "nan").fill_null(True)
-
-
-def _present(value: ibis.Value) -> ibis.Value:
-    return ~_absent(value)
-
-
-def _age_limits() -> tuple[int, int]:
-    limits = next(field.constraints for field in read_schema("people").fields if field.name == AGE_YEARS)
-    return int(limits["minimum"]), int(limits["maximum"])
-
-
 def cells(
     records: ibis.Table,
     by: Sequence[str],
@@ -209,10 +145,10 @@ def cells(
             )
     if bands is not None:
         records = records.mutate(**{AGE: age_bands(records[AGE_YEARS], bands)})
-    faults = _faults(records, count, bands)
+    found = faults(records, count.values(), ages=bands is not None)
     sums = {name: records[column].cast(_adds_up(records[column].type())).sum() for name, column in count.items()}
-    found = {f"{FAULT}{k}": fault.holds.cast("int64").sum() for k, fault in enumerate(faults)}
-    return records.group_by(list(by)).aggregate(**{total: records.count()}, **sums, **found).order_by(list(by)), faults
+    helpers = {f"{FAULT}{k}": fault.holds.cast("int64").sum() for k, fault in enumerate(found)}
+    return records.group_by(list(by)).aggregate(**{total: records.count()}, **sums, **helpers).order_by(list(by)), found
 
 
 def _adds_up(kind: Any) -> str:
@@ -247,7 +183,8 @@ def tabulate(
         true), `{"missed": "missed", "appointments": "appointments"}` with whole numbers, `{"person_years": "years"}`
         with fractions.
     total : str, optional
-        Name for the number of records in a cell.
+        Name for the number of records in a cell. Where it is "population", a person who stands in several rows is
+        refused.
     bands : sequence of int, optional
         First ages of bands: makes `age_band` from the column `age`, completed years from 0 to 120, for use in `by`.
     missing : Mapping of str to str or int, optional
@@ -270,8 +207,8 @@ def tabulate(
     Raises
     ------
     SchemaError
-        A column is not there, a value is missing or outside the schema, or a column to add up holds negative or
-        infinite numbers or none at all.
+        A column is not there, a value is missing or outside the schema, a person stands twice, or a column to add up
+        holds negative or infinite numbers or none at all.
     """
     rules = read_schema(schema)
     named = {field.name for field in rules.fields}
@@ -279,7 +216,7 @@ def tabulate(
     codes = [name for name in by if name not in named and not isinstance(missing.get(name), int)]
     table = connect(records, text=[*rules.text, *codes])
     _refuse_fill(table, missing, [*table.columns, *([AGE] if bands is not None else [])])
-    expression, faults = cells(table, by, count, total=total, bands=bands)
+    expression, looked_for = cells(table, by, count, total=total, bands=bands)
     with reading(records):
         result: pd.DataFrame = expression.to_pyarrow().to_pandas()
     if result.empty:
@@ -289,10 +226,12 @@ def tabulate(
         result = result.assign(**{name: _numbers(result[name]) for name in codes})
     people = result[total].to_numpy(dtype=np.int64)
     findings = _missing(result, by, missing, people)
-    for k, fault in enumerate(faults):
+    for k, fault in enumerate(looked_for):
         lacking = int(result[f"{FAULT}{k}"].fillna(0).sum())
         findings += _told(fault.column, fault.problem, fault.remedy, lacking, people)
     findings += _outside(result, by, rules, people)
+    if total == POPULATION:
+        findings += _twice(table, rules.primary_key, records)
     raise_findings(findings, "The records cannot be tabulated as they are:")
     result = _filled(result[[*by, *count, total]], by, missing)
     types = {name: np.float64 if table[column].type().is_floating() or table[column].type().is_decimal() else np.int64
@@ -363,6 +302,17 @@ def _outside(result: pd.DataFrame, by: Sequence[str], rules: TableSchema, people
                 lacking = int(people[result.index.isin(finding.rows)].sum()) if len(finding.rows) else people.sum()
                 findings += _told(name, finding.problem, finding.remedy, int(lacking), people)
     return findings
+
+
+def _twice(table: ibis.Table, key: Sequence[str], source: Any) -> list[Finding]:
+    """People who stand in several rows, and would be counted as several."""
+    if len(key) != 1 or key[0] not in table.columns:
+        return []
+    with reading(source):
+        counts = table.aggregate(rows=table[key[0]].count(), people=table[key[0]].nunique()).to_pyarrow().to_pylist()[0]
+    again = counts["rows"] - counts["people"]
+    remedy = 'Keep one row for each; where rows are not people, say what they are: total="appointments".'
+    return [Finding(key[0], f"the same in {again:,} more records", remedy)] if again else []
 
 
 def _filled(result: pd.DataFrame, by: Sequence[str], missing: Mapping[str, str | int]) -> pd.DataFrame:

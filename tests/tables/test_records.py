@@ -292,3 +292,11 @@ def test_codes_that_no_schema_names_keep_their_zeros_and_numbers_stay_numbers(tm
 def test_spaces_around_a_code_would_make_another_cell() -> None:
     with pytest.raises(SchemaError, match="'ward': spaces around the value in 1 of 2 records"):
         tabulate(pd.DataFrame({"ward": ["x", "x "]}), ["ward"])
+
+
+def test_a_person_who_stands_twice_is_not_two_people(records: pd.DataFrame) -> None:
+    twice = pd.concat([records, records.iloc[:3].assign(sex="male")], ignore_index=True)
+    with pytest.raises(SchemaError, match="'person_id': the same in 3 more records"):
+        tabulate(twice, ["sex"])
+    assert tabulate(twice, ["sex"], total="appointments")["appointments"].sum() == len(twice)
+    assert tabulate(twice.drop(columns="person_id"), ["sex"])["population"].sum() == len(twice)

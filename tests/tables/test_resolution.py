@@ -223,3 +223,39 @@ def test_a_system_of_many_people_resolves_in_seconds() -> None:
     # Seconds of processor time, not of the clock, because the machine may be busy.
     assert time.process_time() - start < 60
     assert len(found) == n
+
+
+def test_a_time_with_a_zone_is_of_the_day_on_which_it_was_written(tmp_path) -> None:
+    # Half past midnight in summer is the day before in UTC, and decides which of two records is later.
+    late = pd.to_datetime(["2020-06-02 00:30", "2020-06-01 12:00"]).tz_localize("Europe/London")
+    given = pd.DataFrame({"person_id": "1", "source": "h", "recorded_on": late, "ethnicity": ["H", "A"]})
+    given.to_parquet(tmp_path / "zoned.parquet")
+    for source in (given, tmp_path / "zoned.parquet", given.astype({"recorded_on": str})):
+        assert most_recent(source)["ethnicity"].tolist() == ["H"]
+    two = given.assign(seen_on=late.tz_convert("America/New_York"))
+    two.to_parquet(tmp_path / "two.parquet")
+    with pytest.raises(SchemaError, match="in zones America/New_York, Europe/London"):
+        most_recent(tmp_path / "two.parquet")
+
+
+@pytest.mark.parametrize(
+    ("dates", "problem"),
+    [
+        ([20200201, 20200301], "of type int64, which says no date"),
+        (["01/02/2020", "03/04/2020"], "could be either way round in 2 records (2 rows; row 0; row 1)"),
+        (["2020-01-31", "31/01/2020"], "dates in 2 forms"),
+        (["2020-02-30", "2020-01-01"], "no such day in 1 records"),
+        (["9999-12-31", "2020-01-01"], "in the future in 1 records"),
+        ([pd.Timestamp("1900-01-01"), pd.Timestamp("2020-01-01")], "which stands for no date in 1 records"),
+    ],
+)
+def test_dates_that_could_mean_another_day_are_refused(tmp_path, dates: list[object], problem: str) -> None:
+    given = make([("1", "hes_apc", dates[0], "A"), ("1", "hes_apc", dates[1], "H")])
+    for rule in (most_recent, most_frequent, ohid, lambda r: first_source(r, ["hes_apc"]), cvdprevent):
+        with pytest.raises(SchemaError) as caught:
+            rule(given)
+        assert problem in str(caught.value)
+    given.to_parquet(tmp_path / "r.parquet")
+    with pytest.raises(SchemaError) as caught:
+        most_recent(tmp_path / "r.parquet")
+    assert problem.partition(" (")[0] in str(caught.value)
