@@ -110,7 +110,7 @@ def groups(
         )
         if verdict == "worse":
             far = next(k for k in ranked if clear[k])
-            said.append(_furthest(labels[far], gap[:, far], average, by, unit, prob))
+            said.append(_furthest(labels[far], gap[:, far], average, by, outcome, unit, prob))
     open_ = [labels[k] for k in order if lower[k] <= 0 <= upper[k]]
     unclear = len(open_)
     if unclear == len(labels):
@@ -135,7 +135,7 @@ def groups(
 
 
 def _furthest(
-    label: str, gap: NDArray[np.float64], average: NDArray[np.float64], by: str, unit: Unit, prob: float
+    label: str, gap: NDArray[np.float64], average: NDArray[np.float64], by: str, outcome: str, unit: Unit, prob: float
 ) -> Statement:
     """How far the group that fares worst lies from the average."""
     lower, upper = ends(gap, prob)
@@ -144,7 +144,7 @@ def _furthest(
     places = decimals([v * unit.factor for v in (size, low, high)])
     side = "above" if lower > 0 else "below"
     return Statement(
-        f"{by}{label} is furthest {side} the average of {with_unit(float(average.mean()), unit)}: by "
+        f"{by}{label} is furthest {side} the average of {with_unit(float(average.mean()), unit)} ({outcome}): by "
         f"{with_unit(size, unit, is_difference=True, places=places)} ({100 * prob:.0f}% interval "
         f"{write(low * unit.factor, places)} to {write(high * unit.factor, places)}).",
         True,

@@ -155,8 +155,8 @@ def test_groups_are_named_where_they_differ_from_the_average() -> None:
         "By ethnic group, smoking is higher than the average, which is worse, in: high (20.0%) ("
     )
     assert re.fullmatch(
-        r"By ethnic group, high is furthest above the average of 15\.0%: by (5\.0\d|4\.9\d) percentage points "
-        r"\(95% interval 4\.\d\d to 5\.\d\d\)\.",
+        r"By ethnic group, high is furthest above the average of 15\.0% \(smoking\): by (5\.0\d|4\.9\d) percentage "
+        r"points \(95% interval 4\.\d\d to 5\.\d\d\)\.",
         found[1],
     )
     assert found[2].startswith("By ethnic group, smoking is lower than the average, which is better, in: low (10.0%) (")
@@ -168,7 +168,7 @@ def test_groups_are_named_where_they_differ_from_the_average() -> None:
     assert "worse, in: low (" in turned[0]
     good = texts(group_values([0.10, 0.15, 0.20]), ["low", "middle", "high"], "better")
     assert "better, in: high (" in good[0]
-    assert "low is furthest below the average of 15.0%: by " in good[2]
+    assert "low is furthest below the average of 15.0% (smoking): by " in good[2]
 
 
 def test_equal_groups_yield_no_claim() -> None:
