@@ -50,7 +50,9 @@ def test_from_tables_to_report(world, monkeypatch, capsys) -> None:
     posterior, report = folder / "posterior.nc", folder / "report.html"
     files = ["--table", folder / "table.csv", "--areas", folder / "areas.parquet"]
     run(monkeypatch, "fit", "area_health", *files, "--seed", 1, "--draws", 500, "--no-progress", "--out", posterior)
-    assert "60 rows" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "60 rows" in said
+    assert "Map: 60 areas, 149 pairs of neighbours; the map falls into" in said
 
     run(monkeypatch, "summary", posterior, "--csv", folder / "parameters.csv")
     parameters = pd.read_csv(folder / "parameters.csv").set_index("parameter")
@@ -71,6 +73,7 @@ def test_from_tables_to_report(world, monkeypatch, capsys) -> None:
     page = report.read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert "most deprived" in page
+    assert "Map: 60 areas, 149 pairs of neighbours; the map falls into" in page
 
     lookup = pd.DataFrame({"LSOA21CD": table["area"], "LAD22NM": np.where(np.arange(len(table)) < 40, "East", "West")})
     lookup.to_csv(folder / "lookup.csv", index=False)

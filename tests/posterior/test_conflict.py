@@ -9,11 +9,12 @@ import xarray as xr
 from arviz_stats import psense
 from scipy import integrate, stats
 
+from bayesineq.design.card import Prior
 from bayesineq.design.matrix import design
 from bayesineq.design.read_card import parse_card
 from bayesineq.inference.fit import fit
 from bayesineq.inference.tree import posterior_tree
-from bayesineq.posterior.conflict import conflicts, log_priors, power_scaling, pulls
+from bayesineq.posterior.conflict import _conflict, conflicts, log_priors, power_scaling, pulls
 from bayesineq.posterior.diagnose import diagnose
 
 GAUSSIAN = 'value = "y"\nlikelihood = "gaussian"'
@@ -66,6 +67,25 @@ def test_distance_of_a_normal_prior_is_the_closed_form(alone, sd):
     assert moved.number == "intercept"
     pulled = alone / sd**2 / told / told / 25.0
     assert moved.widths == pytest.approx(abs(pulled) * told**0.5 / (2 * 1.959964), rel=0.05)
+
+
+@pytest.mark.parametrize(("precision", "prior"), [(1.0, (1.0, 0.0005)), (0.05, (2.0, 0.1)), (0.002, (0.001, 0.001))])
+def test_a_vague_gamma_is_no_conflict_and_a_sharp_one_is(precision, prior):
+    value = precision * np.exp(np.random.default_rng(1).normal(0.0, 0.2, 2000))
+    law = Prior("Gamma", dict(zip(("shape", "rate"), prior, strict=True)))
+    assert _conflict(law, value, bounded=False)[0] == 0.0
+    sharp = Prior("Gamma", {"shape": 100.0, "rate": 10.0 / precision})
+    assert _conflict(sharp, value, bounded=False)[0] > 4.0
+
+
+@pytest.mark.parametrize("noise", [0.1, 1.0, 5.0])
+def test_chance_exceeds_the_limit_as_seldom_as_it_says(noise):
+    rng = np.random.default_rng(4)
+    prior, told = Prior("Normal", {"mean": 0.0, "sd": 1.0}), 1.0 + 1.0 / noise**2
+    seen = (rng.normal(size=3000) + noise * rng.normal(size=3000)) / noise**2 / told
+    z = [_conflict(prior, rng.normal(mean, told**-0.5, 1000), bounded=False)[0] for mean in seen]
+    # 3 of 3,000 are expected beyond 3.29, and 8 are more than chance leaves in one of 200 studies.
+    assert (np.array(z) > stats.norm.isf(0.0005)).sum() <= 8
 
 
 @pytest.mark.parametrize(

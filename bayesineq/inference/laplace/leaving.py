@@ -34,6 +34,7 @@ _POWER: Final = 0.5
 
 _BEYOND: Final = 1.5
 _BLOCK: Final = 4000
+_INVERSE: Final = (".size", ".concentration", ".shape")
 MOVED: Final = 1.0
 """A row or group without which a hyperparameter lies a posterior standard deviation elsewhere moves it."""
 
@@ -51,7 +52,7 @@ class Points:
     log_weight : ndarray, shape (n_point,)
         Their log weights, which sum to one.
     x : ndarray, shape (n_point, d)
-        Hyperparameters, standardised by their posterior.
+        Hyperparameters (of a size, a concentration or a shape its inverse), standardised by their posterior.
     mean, sd : ndarray, shape (d,)
         That posterior's moments.
     between : ndarray, shape (n_point, n_node)
@@ -134,8 +135,7 @@ def points(explored: Explored, parameters: Sequence[Parameter], n_row: int) -> P
     log_weight = (1.0 - _POWER) * explored.surface.log_density(u)
     log_weight -= np.logaddexp.reduce(log_weight)
     x = explored.surface.origin + explored.surface.positions(u) @ explored.surface.axes.T
-    # As such, not as logarithms: a scale that falls from nearly nothing to nothing does not move.
-    x = np.stack([np.asarray(p.value(x[:, i])) for i, p in enumerate(parameters)], axis=1)
+    x = np.stack([_spread(p, x[:, i]) for i, p in enumerate(parameters)], axis=1)
     weight = np.exp(log_weight)
     mean = weight @ x
     sd = np.sqrt(np.maximum(weight @ (x - mean) ** 2, 1e-300))
@@ -144,6 +144,12 @@ def points(explored: Explored, parameters: Sequence[Parameter], n_row: int) -> P
     middle, half = 0.5 * (low + high), 0.5 * _BEYOND * (high - low)
     between = _between(at, np.clip(u, middle - half, middle + half))
     return Points(log_weight, (x - mean) / sd, mean, sd, between)
+
+
+def _spread(parameter: Parameter, x: Float) -> Float:
+    """What falls to nothing where nothing varies: in logarithms, the way there from nearly nothing would be long."""
+    value = np.asarray(parameter.value(x))
+    return 1.0 / value if parameter.name.endswith(_INVERSE) else value
 
 
 def _between(at: Float, u: Float) -> Float:
