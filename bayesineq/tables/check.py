@@ -25,6 +25,9 @@ SUM_TOLERANCE = 1e-6
 
 IN_THE_FILE = "as in the file: the header is row 1"
 
+LARGEST = 2.0**63
+"""Whole numbers from here on have no place in the types of a table."""
+
 ABSENT = "missing value"
 """The problem of a value that is required and not there."""
 
@@ -172,8 +175,15 @@ def _day(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | Non
     return days.dt.strftime("%Y-%m-%d").astype("str"), findings
 
 
-def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series, list[Finding]]:
-    numbers = pd.to_numeric(series.astype(object) if series.dtype == "category" else series, errors="coerce")
+def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | None, list[Finding]]:
+    given = series.astype(object) if series.dtype == "category" else series
+    if pd.api.types.is_object_dtype(given.dtype) or pd.api.types.is_string_dtype(given.dtype):
+        given = given.map(lambda value: value.strip(SPACE) if isinstance(value, str) else value)
+    elif not (pd.api.types.is_numeric_dtype(given.dtype) or pd.api.types.is_bool_dtype(given.dtype)) \
+            or pd.api.types.is_complex_dtype(given.dtype):  # fmt: skip
+        remedy = "Give numbers: a date or a length of time is none."
+        return None, [Finding(field.name, f"holds {given.dtype} where numbers are", remedy)]
+    numbers = pd.to_numeric(given, errors="coerce")
     values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     whole = field.type == "integer"
     unreadable = np.isnan(values) & ~absent
@@ -182,6 +192,9 @@ def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series, l
         remedy = "Give the counts as they were before suppression, or read what each sign means: `with_intervals`."
     findings = failing(series, unreadable, f"not a {'whole ' if whole else ''}number", remedy)
     findings += failing(series, np.isinf(values), "infinite", "Give a finite number.")
+    findings += (
+        failing(series, np.abs(values) >= LARGEST, "too large a number", "Is a decimal point lost?") if whole else []
+    )
     if whole:
         fraction = np.isfinite(values) & (values != np.floor(values))
         remedy = "Counts are of people or events: give whole numbers, or use a column meant for rates."

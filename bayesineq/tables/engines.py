@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +22,12 @@ from bayesineq.tables.schema import read_schema
 
 if TYPE_CHECKING:
     import ibis
+
+
+LAYOUT: Final = {
+    "header": True, "delim": ",", "quote": '"', "escape": '"', "skip": 0, "comment": "", "null_padding": False,
+}  # fmt: skip
+"""How a csv is laid out. Stated, because an engine that guesses may skip lines that it takes for titles or remarks."""
 
 
 def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[str] | None = None) -> ibis.Table:
@@ -69,7 +75,7 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
         if text is None:
             text = read_schema("people").text
         types = {name: "string" for name in text if name in names}
-        return engine.read_csv(path, types=types, nullstr=[*MISSING, " "], header=True)
+        return engine.read_csv(path, types=types, nullstr=[*MISSING, " "], **LAYOUT)
 
 
 def _zone(fields: pa.Schema | None, path: Path) -> str:
@@ -108,6 +114,8 @@ def reading(source: Any) -> Iterator[None]:
             raise
         where = f"The file {source}" if isinstance(source, (str, Path)) else "The table of records"
         first_line = re.sub(r"(['\"]).*?\1", "(a value)", str(error).partition("\n")[0])
+        if "sniffing" in first_line:
+            first_line = "its lines do not have the fields of its first line, which must hold the names of the columns."
         raise SchemaError(f"{where} cannot be read: {first_line} Is it whole? Fetch or export it again.") from None
 
 

@@ -27,6 +27,7 @@ type Ends = tuple[int, int]
 LOWER: Final = "_lower"
 UPPER: Final = "_upper"
 
+_DASHES: Final = str.maketrans(dict.fromkeys("–—−‐‑‒", "-"))
 _DIGITS: Final = r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)"
 _NUMBER: Final = re.compile(_DIGITS + r"(?:\.0+)?")
 _RANGE: Final = re.compile(_DIGITS + r"\s*(?:-|–|—|to)\s*" + _DIGITS, re.IGNORECASE)
@@ -87,7 +88,7 @@ class Publication:
         """Every sign with a stated meaning, in lower case."""
         common: dict[str, Ends | None] = dict.fromkeys(CONFIDENTIAL, self.suppressed)
         common |= dict.fromkeys(NIL, (0, 0))
-        return common | {trimmed(sign).lower(): ends for sign, ends in self.signs.items()}
+        return common | {_mark(sign): ends for sign, ends in self.signs.items()}
 
     def meaning(self, sign: str) -> Ends | None:
         """
@@ -103,7 +104,7 @@ class Publication:
         (int, int) or None
             Both ends included; None where the sign has no stated meaning, or says nothing of the count.
         """
-        return self.stated.get(trimmed(sign).lower())
+        return self.stated.get(_mark(sign))
 
 
 HES: Final = Publication()
@@ -169,7 +170,11 @@ def read_intervals(
     pairs = np.array([end or (0, 0) for end in ends], dtype=np.int64)[place]
     lower, upper = pairs[:, 0], pairs[:, 1]
     if at_most is not None:
-        most = at_most.reindex(column.index).to_numpy(dtype=np.float64, na_value=np.nan)
+        given_most = at_most.reindex(column.index)
+        read = pd.to_numeric(given_most.astype(object), errors="coerce")
+        remedy = "Give the bound as a number."
+        findings += failing(given_most, read.isna() & given_most.notna(), "not a number", remedy)
+        most = read.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = ~(lower <= most) & ~unread
         remedy = "Do both columns count the same people, and is the denominator rounded too?"
         findings += failing(column, wrong, f"cannot be as small as its bound {at_most.name!r}", remedy)
@@ -220,7 +225,7 @@ def _ends(value: object, publication: Publication) -> tuple[int, int] | None:
     if number is not None:
         return _rounded_from(number, publication)
     text = trimmed(value)
-    if text.lower() in publication.stated:
+    if _mark(text) in publication.stated:
         return publication.meaning(text)
     if found := _RANGE.fullmatch(text):
         first, last = _plain(found[1]), _plain(found[2])
@@ -236,6 +241,11 @@ def _is_sign(value: object) -> bool:
     """Whether a cell holds a mark, such as '..' or '[x]', rather than an attempt at a number or nothing."""
     text = trimmed(value)
     return text not in MISSING and not any(letter.isdigit() for letter in text)
+
+
+def _mark(sign: object) -> str:
+    """A sign in lower case, dashes of every length as one."""
+    return trimmed(sign).lower().translate(_DASHES)
 
 
 def _words(ends: Ends | None) -> str:

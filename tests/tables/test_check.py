@@ -321,3 +321,26 @@ def test_every_schema_holds_the_same_blanks() -> None:
     from bayesineq.tables.blanks import MISSING
 
     assert all(read_schema(name).missing == MISSING for name in schema_names())
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        (pd.to_datetime(["2020-01-01"] * ROWS), "holds datetime64"),
+        (pd.to_timedelta([1] * ROWS, "D"), "holds timedelta64"),
+        (np.ones(ROWS) * 1j, "holds complex128"),
+        ([10**30, *[1] * (ROWS - 1)], "too large a number"),
+        (["1_000", *["1"] * (ROWS - 1)], "not a whole number"),
+        (["12%", *["1"] * (ROWS - 1)], "not a whole number"),
+        (["-", *["1"] * (ROWS - 1)], "not a whole number"),
+        (["\u0663", *["1"] * (ROWS - 1)], "not a whole number"),
+    ],
+)
+def test_what_is_no_number_is_not_made_one(values: object, problem: str) -> None:
+    found = failures(counts().assign(population=values))
+    assert found.loc[found["column"] == "population", "problem"].iloc[0].startswith(problem)
+
+
+def test_spaces_that_nobody_sees_around_a_number_do_not_matter() -> None:
+    given = counts().assign(cases=["0", "1\u00a0", " 2", "3\u200b", "4 ", "\ufeff5"])
+    assert check(given, "area_counts")["cases"].tolist() == [0, 1, 2, 3, 4, 5]

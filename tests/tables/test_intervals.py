@@ -102,3 +102,9 @@ def test_numbers_as_they_are_printed() -> None:
     with pytest.raises(SchemaError, match="cannot be read as a published count") as error:
         read_intervals(pd.Series(wrong, dtype=object), exact)
     assert len(error.value.failures) == len(wrong)
+
+
+def test_dashes_of_every_length_are_one_sign_and_bounds_are_numbers() -> None:
+    assert both(["-", "–", "—", "−"], Publication(base=1)) == [(0, 0)] * 4
+    with pytest.raises(SchemaError, match="'population': not a number"):
+        with_intervals(pd.DataFrame({"cases": ["*"], "population": ["1,000"]}), "cases", at_most="population")

@@ -300,3 +300,24 @@ def test_a_person_who_stands_twice_is_not_two_people(records: pd.DataFrame) -> N
         tabulate(twice, ["sex"])
     assert tabulate(twice, ["sex"], total="appointments")["appointments"].sum() == len(twice)
     assert tabulate(twice.drop(columns="person_id"), ["sex"])["population"].sum() == len(twice)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ward,n\na\nb,2\n",
+        "ward,n\na,1,2\nb,2\n",
+        "Report of May\nward,n\na,1\nb,2\n",
+        "a note, of sorts, here\nward,n\na,1\n",
+    ],
+)
+def test_no_line_of_a_csv_is_skipped_as_a_title_or_for_its_length(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(SchemaError, match=r"do not have the fields of its first line|not in the records"):
+        tabulate(tmp_path / "t.csv", ["ward"], {"k": "n"})
+
+
+def test_signs_that_engines_take_for_remarks_and_quotes_are_codes(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('ward,n\na,1\n#b,2\n"c, ""d""",3\n')
+    found = tabulate(tmp_path / "t.csv", ["ward"], {"k": "n"})
+    assert dict(zip(found["ward"], found["k"], strict=True)) == {"a": 1, "#b": 2, 'c, "d"': 3}
