@@ -16,6 +16,7 @@ from bayesineq.design.card import ModelCard
 from bayesineq.design.events import NO_EVENTS
 from bayesineq.dims import AREA, CHAIN, CI_PROB, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import DisclosureError, PosteriorError
+from bayesineq.posterior.adjusted import ADJUSTED_FOR
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.inequality import inequality_of
 from bayesineq.posterior.lift import in_rank_order
@@ -214,16 +215,19 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
     -------
     DataTree
         A group a table, such as `imd_decile` or `ethnicity_by_imd_decile`, each with `estimate` (dims chain, draw and
-        its own), with the outcome's name, scale, unit and polarity, and rounded `population`. It holds no row, no
-        parameter, no digest of the data and no seed.
+        its own): groups as they are, `adjusted` where the card has something that adjusts, see
+        `bayesineq.posterior.adjusted`, both with the outcome's name, scale, unit and polarity, and rounded
+        `population`. It holds no row, no parameter, no digest of the data and no seed.
     """
     whole = cover(post, rule)
     groups: dict[str, xr.Dataset] = {}
-    for level, values in whole.draws.items():
-        told = {name: values.attrs[name] for name in _TOLD if name in values.attrs}
-        kept = values.astype(np.float32).rename("estimate").drop_attrs(deep=False).assign_attrs(told)
-        if kept.size:
-            groups["/" + ("_by_".join(level) or "everyone")] = kept.to_dataset()
+    for level in whole.draws:
+        like = alike(post, whole, level)
+        if like.crude.size:
+            kept = _told(like.crude).rename("estimate").to_dataset()
+            if like.is_adjusted:
+                kept["adjusted"] = _told(like.values)
+            groups["/" + ("_by_".join(level) or "everyone")] = kept
     tree = xr.DataTree.from_dict(groups, name="released")
     said = card_of(post)
     tree.attrs |= {
@@ -234,6 +238,12 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
         "fit_id": str(post.attrs.get("fit_id", "none")),
     }
     return tree
+
+
+def _told(values: xr.DataArray) -> xr.DataArray:
+    """Draws with what may be told of them."""
+    told = {name: values.attrs[name] for name in (*_TOLD, ADJUSTED_FOR) if name in values.attrs}
+    return values.astype(np.float32).drop_attrs(deep=False).assign_attrs(told)
 
 
 def audit_beside(path: str | Path) -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
+from bayesineq.posterior.adjusted import adjusted
 from bayesineq.posterior.expected import expected
 from bayesineq.report.disclosed import cover, steady
 from bayesineq.report.released import audit_beside, released
@@ -62,9 +63,13 @@ def test_a_release_holds_rounded_people_and_no_row(worlds: SimpleNamespace) -> N
         people = node[POPULATION].to_numpy()
         assert ((people % 5 == 0) | (people == 1)).all()
         assert set(node["estimate"].dims) >= set(SAMPLE_DIMS)
+        assert node["adjusted"].dims == node["estimate"].dims
         # without its polarity a good outcome would be taken for a bad one by whoever decides on it
         assert node["estimate"].attrs["more_is"] == "worse"
         assert set(node["estimate"].attrs) == {"outcome", "scale", "units", "more_is"}
+    assert tree["imd_decile"]["adjusted"].attrs["adjusted_for"] == "age_band, sex"
+    held = adjusted(worlds.prevalence_posterior(), "imd_decile").mean(SAMPLE_DIMS)
+    np.testing.assert_allclose(tree["imd_decile"]["adjusted"].mean(SAMPLE_DIMS), held, rtol=0.02)
     assert "data_sha256" not in tree.attrs
     assert audit_beside("out/report.html").name == "report.audit.csv"
 

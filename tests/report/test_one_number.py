@@ -260,6 +260,19 @@ def test_an_adjusted_rate_tells_of_a_count_what_the_rounded_crude_rate_tells(pro
     assert len({round(quotient, 6) for quotient in shown.values()}) <= 2
 
 
+@pytest.mark.parametrize("by", ["area", "imd_decile", "ethnicity"])
+def test_adjusted_over_crude_tells_of_ages_and_of_no_count(world, by) -> None:
+    """What is shown of the two differs by the quotient of the rates, to less than one event more would move it."""
+    like = alike(world, cover(world), by)
+    at = {by: like.values[by]}
+    dims = ("chain", "draw")
+    quotient = (adjusted(world, by).mean(dims) / expected(world, by=by).mean(dims)).sel(at)
+    shown = like.values.mean(dims) / like.crude.mean(dims)
+    events = like.crude.mean(dims) * like.crude["population"]
+    assert float((abs(np.log(shown / quotient)) * events).max()) <= 0.5 / 2 + 1e-6
+    assert float(abs(quotient - 1).max()) > 0.02
+
+
 def test_withheld_groups_are_withheld_from_both(worlds: SimpleNamespace) -> None:
     post = worlds.prevalence_posterior(people={"A": 200, "K": 60, "Z": 0}, few=("Z", 40))
     whole = cover(post)
