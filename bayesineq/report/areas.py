@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -18,6 +19,7 @@ Statistic = Literal["mean", "width", "exceedance"]
 STATISTICS: Final = ("mean", "width", "exceedance")
 
 _BLOCK: Final = 4_000_000
+_DUST: Final = 1e-9
 
 
 def area_table(
@@ -122,6 +124,46 @@ def fixed_classes(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Cl
     member = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     member[~np.isfinite(values)] = -1
     return Classes(edges, member)
+
+
+def exceedance_classes(values: NDArray[np.float64], edges: Sequence[float]) -> Classes:
+    """
+    Sort probabilities into classes that are alike on both sides.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_area,)
+        One probability an area; NaN is missing.
+    edges : sequence of float, shape (n_class + 1,)
+        Ends of the classes, rising and symmetric around one half: an end belongs to the class further from one half,
+        so that areas of 95% or more and of 5% or less are those that count as above and below.
+
+    Returns
+    -------
+    Classes
+        Ends and members.
+    """
+    ends = np.asarray(edges, dtype=np.float64)
+    far = np.where(values > 0.5, values + _DUST, values - _DUST)
+    return fixed_classes(np.clip(far, ends[0], ends[-1]), ends)
+
+
+def average_draws(values: xr.DataArray) -> NDArray[np.float64]:
+    """
+    Average of all areas in every draw, weighted by their population: what "above the average" compares with.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, area) in any order
+        As in `area_table`.
+
+    Returns
+    -------
+    ndarray, shape (n_draw,)
+        Chains one after the other; 0 where no area has a value.
+    """
+    draws, codes = _draws(values)
+    return _threshold(draws, _weight(values), _known(draws, codes), "average")
 
 
 def _draws(values: xr.DataArray) -> tuple[NDArray[np.floating], NDArray[np.str_]]:

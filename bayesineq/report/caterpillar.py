@@ -12,7 +12,7 @@ from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.posterior.exceedance import exceedance
 from bayesineq.posterior.ranks import rank_intervals
 from bayesineq.posterior.summarise import by_level
-from bayesineq.report.areas import fixed_classes
+from bayesineq.report.areas import exceedance_classes
 from bayesineq.report.described import described
 from bayesineq.report.labels import Labels, dimension_label, level_labels
 from bayesineq.report.numbers import Unit, percent, with_unit
@@ -105,7 +105,7 @@ def plot_caterpillar(
     figure = new_figure(7.2, float(np.clip(1.2 + 0.2 * count, 2.6, 9.0)) if named else 6.0)
     left, right = figure.subplots(1, 2, sharey=True)
     place = np.arange(count)[::-1]
-    shade = fixed_classes(table["above"].to_numpy(), np.array(EXCEEDANCE_EDGES)).member
+    shade = exceedance_classes(table["above"].to_numpy(), EXCEEDANCE_EDGES).member
     colours = [EXCEEDANCE_INK[k] for k in shade]
     size, line = (4.0, 1.4) if named else (1.5, max(0.15, 300 / count / 2))
     for axes, columns, factor in (

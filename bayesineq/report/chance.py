@@ -90,7 +90,7 @@ def chance_and_number(probability: float, draws: int) -> str:
     >>> chance_and_number(0.97, 1000), chance_and_number(0.9875, 4000), chance_and_number(1.0, 4000)
     ('very likely, 97%', 'very likely, 98.7%', 'almost certain, more than 99%')
     """
-    return f"{chance(probability, draws)}, {_number(probability, draws)}"
+    return f"{chance(probability, draws)}, {percent(probability, draws)}"
 
 
 def each_at_least(probability: float, draws: int) -> str:
@@ -119,13 +119,3 @@ def each_at_least(probability: float, draws: int) -> str:
         return f"each {word}, {number if number.startswith('more') else f'at least {number}'}"
     number = number if number.startswith(("more", "less")) else f"at least {math.floor(100 * probability + _DUST)}%"
     return f"each {word} or more, {number}"
-
-
-def _number(probability: float, draws: int) -> str:
-    """A percentage that does not round into the range of the next word."""
-    shown = percent(probability, draws)
-    if shown.startswith(("more", "less")):
-        return shown
-    if chance(float(shown.rstrip("%")) / 100.0) != chance(probability):
-        return f"{math.floor(1000 * probability + _DUST) / 10:.1f}%"
-    return shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -32,12 +32,12 @@ from bayesineq.report.measured import core20_table, inequality_table
 from bayesineq.report.numbers import estimate, unit_of
 from bayesineq.report.outline import Outline, outline
 from bayesineq.report.parts import Frame, Row, Section, Table
+from bayesineq.report.section_areas import map_section
 from bayesineq.report.sections import (
     association_section,
     crossed_section,
     deprivation_section,
     group_section,
-    map_section,
 )
 from bayesineq.report.style import Chart
 from bayesineq.report.withheld import withheld_words
@@ -83,6 +83,8 @@ class Content:
         Where the numbers come from.
     overall : str
         The average of everyone, with its interval.
+    overall_is : str
+        Which average that is.
     rule : Rule
         How small counts were treated.
     heading : Heading
@@ -111,6 +113,7 @@ class Content:
     trust: tuple[Chart, ...]
     provenance: Mapping[str, str]
     overall: str
+    overall_is: str
     rule: Rule
     heading: Heading = field(default_factory=Heading)
     assumed: tuple[str, ...] = ()
@@ -234,6 +237,7 @@ def gather(
         trust=_trust(post, prob),
         provenance={key: str(value) for key, value in provenance(post).items()},
         overall=estimate(mean, lower, upper, unit),
+        overall_is=_which_average(frame, tuple(likes.values())),
         rule=rule,
         heading=heading,
         assumed=unrecorded_words(frame) if card.latent else (),
@@ -242,6 +246,15 @@ def gather(
         audit=cover.audit,
         priors=priors_of(post),
     )
+
+
+def _which_average(frame: Frame, likes: Sequence[Alike]) -> str:
+    """Which average the first number of the page is, where groups are compared with another one."""
+    said = f"the average over everyone, weighted by {frame.size_name}"
+    given = next((like.given for like in likes if like.is_adjusted), "")
+    if not given:
+        return said
+    return f"{said}; the averages that groups are compared with below are{given} and differ from it"
 
 
 def _with_withheld(section: Section, cover: Cover, dim: str) -> Section:

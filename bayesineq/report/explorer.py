@@ -181,7 +181,7 @@ def explorer_data(
         legends["parts"] = _legend(frame, of_parts)
     return {
         "views": views,
-        "thresholds": [with_unit(cut, unit, places=scale.places) for cut in scale.cuts],
+        "thresholds": _limits(frame, scale),
         "start": scale.start,
         "places": scale.places,
         "suffix": unit.suffix,
@@ -200,6 +200,13 @@ def explorer_data(
         "level": frame.level,
         "linked": next((d for d in DEPRIVATION if d in frame.card.dims), None),
     }
+
+
+def _limits(frame: Frame, scale: Scale) -> list[str]:
+    """Thresholds in words; the one in the middle is the average that the page's sentences speak of."""
+    shown = [with_unit(cut, frame.unit, places=scale.places) for cut in scale.cuts]
+    shown[scale.start] = f"{frame.average_of_areas} ({shown[scale.start]})"
+    return shown
 
 
 def _views(
@@ -271,10 +278,10 @@ def map_spec() -> dict[str, Any]:
     alt = _altair()
     colour = (
         "!isValid(datum.mean) ? palette.missing : show !== 'probability' ? palette[show][datum.tone] : "
-        "datum.above[cut] < edges[1] ? palette.probability[0] : "
-        "datum.above[cut] < edges[2] ? palette.probability[1] : "
-        "datum.above[cut] <= edges[3] ? palette.probability[2] : "
-        "datum.above[cut] <= edges[4] ? palette.probability[3] : palette.probability[4]"
+        "datum.above[cut] <= edges[1] ? palette.probability[0] : "
+        "datum.above[cut] <= edges[2] ? palette.probability[1] : "
+        "datum.above[cut] < edges[3] ? palette.probability[2] : "
+        "datum.above[cut] < edges[4] ? palette.probability[3] : palette.probability[4]"
     )
     named = [("chosen", ""), ("level", ""), ("show", "estimate"), ("cut", 0), ("palette", {}), ("edges", [])]
     said = [alt.Tooltip("name:N", title="Area"), alt.Tooltip("said:N", title="Estimate")]

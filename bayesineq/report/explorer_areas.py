@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayesineq.dims import AREA, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import GraphError
-from bayesineq.report.areas import Classes, area_table, fixed_classes, quantile_classes
+from bayesineq.report.areas import Classes, area_table, average_draws, fixed_classes, quantile_classes
 from bayesineq.report.groups import may_not_be_shown
 from bayesineq.report.numbers import decimals
 from bayesineq.report.outline import Outline
@@ -23,6 +23,7 @@ _THRESHOLDS: Final = 25
 _ROOM: Final = (0.02, 0.98)
 _GRID: Final = 2_000
 _CLASSES: Final = 5
+_DUST: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ class Scale:
     cuts : tuple of float
         Thresholds, rising, on the scale of the outcome.
     start : int
-        The threshold nearest the average.
+        The threshold that is the average of all areas.
+    average : ndarray, shape (n_draw,)
+        That average in every draw.
     edges : ndarray, shape (n_class + 1,)
         Ends of the classes, rising.
     places : int
@@ -44,6 +47,7 @@ class Scale:
 
     cuts: tuple[float, ...]
     start: int
+    average: NDArray[np.float64]
     edges: NDArray[np.float64]
     places: int
 
@@ -67,9 +71,10 @@ def shared_scale(frame: Frame, values: xr.DataArray) -> Scale:
     table, shown = _summary(frame, values)
     means = table.loc[shown, "mean"].to_numpy()
     classes = quantile_classes(np.where(shown, table["mean"].to_numpy(), np.nan), _CLASSES)
-    cuts, start = _thresholds(means, frame.unit.factor, float(values.mean()))
+    average = average_draws(values)
+    cuts, start = _thresholds(means, frame.unit.factor, float(average.mean()))
     places = decimals([float(e) * frame.unit.factor for e in classes.edges])
-    return Scale(cuts, start, classes.edges, places)
+    return Scale(cuts, start, average, classes.edges, places)
 
 
 def view(
@@ -113,7 +118,9 @@ def view(
     """
     table, shown = _summary(frame, values)
     draws = values.transpose(*SAMPLE_DIMS, AREA).to_numpy().reshape(-1, len(table))
-    above = np.stack([(draws > cut).mean(axis=0) for cut in scale.cuts], axis=1)
+    # The threshold in the middle is no number: it is what the page's sentence and maps compare with, draw by draw.
+    limits = [scale.average[:, None] if k == scale.start else cut for k, cut in enumerate(scale.cuts)]
+    above = np.stack([(draws > limit).mean(axis=0) for limit in limits], axis=1)
     classes: Classes = fixed_classes(table["mean"].to_numpy(), scale.edges)
     printed = _printed(frame, scale, table)
     beside = None if crude is None else _printed(frame, scale, area_table(crude, prob=frame.prob).loc[table.index])
@@ -128,7 +135,7 @@ def view(
         "estimate": [printed[k].tolist() if k >= 0 else None for k in held],
         **({} if beside is None else {"crude": [beside[k].tolist() if k >= 0 else None for k in held]}),
         "tone": [int(classes.member[k]) if k >= 0 else -1 for k in held],
-        "above": [np.rint(100 * above[k]).astype(int).tolist() if k >= 0 else None for k in held],
+        "above": [_per_cent(above[k]) if k >= 0 else None for k in held],
         "shape": rings(shapes.shapes),
     }
 
@@ -266,4 +273,13 @@ def _thresholds(means: NDArray[np.float64], factor: float, average: float) -> tu
     grid = np.linspace(low, high, _THRESHOLDS) if high > low else np.array([low])
     places = decimals([float(high) * factor])
     cuts = np.unique(np.round(grid * factor, places)) / factor
-    return tuple(float(cut) for cut in cuts), int(np.abs(cuts - average).argmin())
+    start = int(np.abs(cuts - average).argmin())
+    cuts[start] = average
+    return tuple(float(cut) for cut in cuts), start
+
+
+def _per_cent(share: NDArray[np.float64]) -> list[int]:
+    """Whole percentages that reach a limit only where the share does, as the page prints and counts them."""
+    shown = 100.0 * share
+    whole = np.where(share > 0.5, np.floor(shown + _DUST), np.ceil(shown - _DUST))
+    return [int(value) for value in np.where(share > 0.99, 100, np.where(share < 0.01, 0, whole))]

@@ -89,7 +89,9 @@ def plot_forest(
     shown = groups[~groups["hidden"]]
     if order == "value":
         shown = shown.sort_values("mean", ascending=False, kind="stable")
-    weight = values[POPULATION].astype(float)
+    # Unknown is no group of people, and is in no average that they are compared with.
+    known = np.array([not says for says in groups["unknown"]])
+    weight = values[POPULATION].astype(float) * (known if known.any() else 1.0)
     average = float((values * weight).sum(dim).mean() / weight.sum())
     figure = new_figure(7.2, 1.4 + 0.32 * max(len(shown), 2))
     axes = figure.add_subplot()

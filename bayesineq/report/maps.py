@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayesineq.dims import AREA, CI_PROB
 from bayesineq.errors import GraphError, MeasureError
-from bayesineq.report.areas import STATISTICS, Classes, Statistic, area_table, fixed_classes, quantile_classes
+from bayesineq.report.areas import STATISTICS, Classes, Statistic, area_table, exceedance_classes, quantile_classes
 from bayesineq.report.described import described
 from bayesineq.report.groups import may_not_be_shown
 from bayesineq.report.numbers import PLAIN, Unit, decimals, with_unit, write
@@ -168,7 +168,7 @@ def draw_map(
     figure = new_figure(*map_size(shapes))
     axes = figure.add_subplot()
     paint(axes, shapes, [palette[k] if k >= 0 else MISSING for k in classes.member], classes.member < 0)
-    made, short = _titles(statistic, outcome, threshold, unit, prob)
+    made, short = _titles(statistic, outcome, threshold, unit, prob, "the areas shown" if withheld else "all areas")
     title = title or made
     missing = int((classes.member < 0).sum())
     legend(axes, list(zip(palette, labels, strict=True)), short, missing)
@@ -259,7 +259,7 @@ def paint(axes: Axes, shapes: Outline, colours: list[str], hatched: Any) -> None
 def _classes(values: Any, statistic: Statistic, unit: Unit) -> tuple[Classes, list[str]]:
     if statistic == "exceedance":
         labels = ["0 to 5%", "5 to 20%", "20 to 80%", "80 to 95%", "95 to 100%"]
-        return fixed_classes(values, np.array(EXCEEDANCE_EDGES)), labels
+        return exceedance_classes(values, EXCEEDANCE_EDGES), labels
     classes = quantile_classes(values, 5)
     edges = classes.edges
     if len(edges) == 2 and np.isclose(edges[0], edges[1]):
@@ -280,7 +280,7 @@ def _spread(palette: tuple[str, ...], count: int) -> list[str]:
 
 
 def _titles(
-    statistic: Statistic, outcome: str, threshold: float | Literal["average"], unit: Unit, prob: float
+    statistic: Statistic, outcome: str, threshold: float | Literal["average"], unit: Unit, prob: float, those: str
 ) -> tuple[str, str]:
     if statistic == "mean":
         return f"Estimated {outcome}", "estimate"
@@ -289,7 +289,7 @@ def _titles(
             f"How uncertain {outcome} is",
             f"width of {100 * prob:.0f}% interval{f',{chr(10)}{unit.difference.strip()}' if unit.difference else ''}",
         )
-    limit = "the average of all areas" if threshold == "average" else with_unit(float(threshold), unit)
+    limit = f"the average of {those}" if threshold == "average" else with_unit(float(threshold), unit)
     return f"Probability that {outcome} is above {limit}", "probability"
 
 

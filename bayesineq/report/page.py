@@ -219,6 +219,7 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
         "unknown": _unknown(content),
         "withheld": content.withheld,
         "overall": content.overall,
+        "overall_is": content.overall_is,
         "direction": direction(card.outcome.more_is),
         "level": f"{100 * prob:.0f}%",
         "inequality": content.inequality,

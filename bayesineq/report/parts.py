@@ -112,6 +112,8 @@ class Frame:
     def size_name(self) -> str:
         """What groups are counted in, such as "population" or "appointments"."""
         role = self.card.outcome.weight_role
+        if role == "expected":
+            return "events expected"
         return self.card.outcome.columns[role].replace("_", " ") if role else "rows"
 
     def size(self, value: float) -> str:
@@ -119,3 +121,9 @@ class Frame:
         if self.card.outcome.weighs_people:
             return shown_count(value, self.rule)
         return write(value, 0 if value >= 1_000 else 1)
+
+    @property
+    def average_of_areas(self) -> str:
+        """What areas are compared with, in words: withheld ones are not in it."""
+        place = self.place
+        return "the average of the areas shown" if place and self.cover.levels(place) else "the average of all areas"

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.dims import AGE, AREA, CHAIN, DRAW, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import AGE, CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.posterior.expected import contribution
 from bayesineq.posterior.lift import in_rank_order
 from bayesineq.posterior.summarise import by_level
 from bayesineq.report.alike import Alike
-from bayesineq.report.areas import area_table
 from bayesineq.report.contrasts import ends_compared
 from bayesineq.report.draws import ends, flat
 from bayesineq.report.forest import RATIO_NAMES, association_table, covariate_label, plot_associations, plot_forest
 from bayesineq.report.gradient import plot_gradient
-from bayesineq.report.groups import group_table, may_not_be_shown
+from bayesineq.report.groups import group_table
 from bayesineq.report.heat import plot_heat
-from bayesineq.report.hexagons import hexagons
 from bayesineq.report.labels import dimension_label, ends_in_words
-from bayesineq.report.maps import draw_map
 from bayesineq.report.measured import estimate_headers
-from bayesineq.report.numbers import PLAIN, Unit, decimals, estimate, percent, write
-from bayesineq.report.outline import Outline
+from bayesineq.report.numbers import PLAIN, Unit, decimals, estimate, percent, with_unit, write
 from bayesineq.report.parts import Frame, Row, Section, Table
-from bayesineq.report.words import SURE, Statement, association, groups, places, sentence
+from bayesineq.report.words import Statement, association, groups, sentence
 from bayesineq.tables.disclosure import SUPPRESSED
-
-_LISTED_AREAS: Final = 15
-_TABLED_AREAS: Final = 1_000
 
 
 def deprivation_section(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame | None) -> Section:
@@ -120,7 +112,16 @@ def group_section(frame: Frame, like: Alike, dim: str) -> Section:
         labels = table.loc[comparable, "label"].tolist()
         compared = like.values.isel({dim: place[comparable]})
         said = tuple(
-            groups(compared, dim, labels, outcome=named, unit=frame.unit, more_is=outcome.more_is, prob=frame.prob)
+            groups(
+                compared,
+                dim,
+                labels,
+                outcome=named,
+                unit=frame.unit,
+                more_is=outcome.more_is,
+                prob=frame.prob,
+                size=frame.size_name,
+            )
         )
     chart = plot_forest(
         like.values,
@@ -197,7 +198,8 @@ def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd
         sentence(frame.size_name),
         "Share",
         *estimate_headers(frame, like),
-        f"Difference from average{f', {words}' if words else ''}",
+        f"Difference from the groups' average, {with_unit(float(average.mean()), unit, places=places)}"
+        f"{f', in {words}' if words else ''}",
         "Ratio to average",
         "Probability of being above average",
     )
@@ -287,102 +289,3 @@ def association_section(frame: Frame) -> Section:
     caption = f"Associations with {card.outcome.name}, all else in the model equal"
     chart = plot_associations(frame.post, prob=frame.prob)
     return Section("Other characteristics", tuple(said), (Table(caption, header, tuple(rows)),), (chart,))
-
-
-def map_section(frame: Frame, like: Alike, shapes: Outline, place: str, names: Mapping[str, str]) -> Section:
-    """
-    Areas: words, maps of the estimate, of exceedance and of uncertainty, and tables.
-
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    like : Alike
-        Outcome of each area, as it is compared and as it is.
-    shapes : Outline
-        Boundaries.
-    place : str
-        The dimension of areas.
-    names : mapping of str to str
-        Names of areas by code.
-
-    Returns
-    -------
-    Section
-        With the areas that are worse than the average with a probability of 95% or more.
-    """
-    card = frame.card
-    renamed = {place: AREA} if place != AREA else {}
-    values, named = like.values.rename(renamed), f"{card.outcome.name}{like.given}"
-    table = area_table(values, prob=frame.prob)
-    withheld = len(frame.cover.levels(place))
-    charts = tuple(
-        draw_map(
-            table,
-            shapes,
-            statistic=statistic,
-            prob=frame.prob,
-            outcome=named,
-            unit=frame.unit,
-            more_is=card.outcome.more_is,
-            withheld=withheld,
-        )
-        for statistic in ("mean", "exceedance", "width")
-    )
-    hexagonal = draw_map(
-        table,
-        hexagons(shapes),
-        statistic="exceedance",
-        prob=frame.prob,
-        outcome=named,
-        unit=frame.unit,
-        more_is=card.outcome.more_is,
-        withheld=withheld,
-    )
-    table["hidden"] = may_not_be_shown(values, AREA, frame.rule)
-    gone = pd.Index([str(code) for code in frame.cover.levels(place)], name=AREA)
-    table = table.reindex(table.index.union(gone))
-    table["hidden"] = table["hidden"].fillna(True).astype(bool)
-    if like.is_adjusted:
-        own = area_table(like.crude.rename(renamed), prob=frame.prob)[["mean", "lower", "upper"]]
-        table = table.join(own.add_prefix("crude_"))
-    said = (places(table["exceedance"], outcome=named, withheld=withheld),)
-    draws = values.sizes["chain"] * values.sizes["draw"]
-    return Section("Where", said, _area_tables(frame, like, table, names, draws), (*charts[:2], hexagonal, charts[2]))
-
-
-def _area_tables(
-    frame: Frame, like: Alike, table: pd.DataFrame, names: Mapping[str, str], draws: int
-) -> tuple[Table, ...]:
-    more = frame.card.outcome.more_is == "worse"
-    worst = table[(table["exceedance"] >= SURE) if more else (table["exceedance"] <= 1.0 - SURE)]
-    worst = worst.sort_values("mean", ascending=not more).head(_LISTED_AREAS)
-    header: Row = ("Area", "Name") if names else ("Area",)
-    header = (*header, *estimate_headers(frame, like), "Probability of being above average")
-    places = decimals([float(v) * frame.unit.factor for v in table["mean"].dropna()])
-    shown = ("", "crude_") if like.is_adjusted else ("",)
-
-    def rows(part: pd.DataFrame) -> tuple[Row, ...]:
-        made = []
-        for code, row in zip(part.index, part.to_dict("records"), strict=True):
-            cells = [str(code), *((names.get(str(code), ""),) if names else ())]
-            for prefix in shown:
-                mean, lower, upper = (float(row[f"{prefix}{part}"]) for part in ("mean", "lower", "upper"))
-                shown_value = estimate(mean, lower, upper, frame.unit, places=places)
-                cells.append(SUPPRESSED if row["hidden"] else shown_value)
-            made.append((*cells, SUPPRESSED if row["hidden"] else percent(row["exceedance"], draws)))
-        return tuple(made)
-
-    made = []
-    if len(worst):
-        made.append(
-            Table(
-                f"Areas that are worse than the average{like.given} with a probability of 95% or more: the "
-                f"{len(worst)} with the {'highest' if more else 'lowest'} estimates",
-                header,
-                rows(worst),
-            )
-        )
-    if len(table) <= _TABLED_AREAS:
-        made.append(Table(f"All areas{',' if like.given else ''}{like.given}", header, rows(table.sort_index())))
-    return tuple(made)

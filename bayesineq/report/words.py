@@ -55,6 +55,7 @@ def groups(
     unit: Unit,
     more_is: MoreIs = "worse",
     prob: float = CI_PROB,
+    size: str = "population",
 ) -> list[Statement]:
     """
     Say which groups differ from the average of all, by how much at most, and which is most likely the highest.
@@ -75,6 +76,8 @@ def groups(
         Polarity of the outcome.
     prob : float
         Probability of the interval.
+    size : str
+        What groups are weighted by in their average, in words.
 
     Returns
     -------
@@ -93,6 +96,8 @@ def groups(
     tail = (1.0 - prob) / 2.0
     lower, upper = np.quantile(gap, (tail, 1.0 - tail), axis=0)
     by, n_draw = f"By {dimension_label(dim)}, ", len(draws)
+    shown_average = with_unit(float(average.mean()), unit, places=digits)
+    against = f"the average of these groups ({shown_average}, weighted by {size})"
     order = np.argsort(-gap.mean(axis=0))
     said = []
     for word, clear, ranked in (("higher", lower > 0, order), ("lower", upper < 0, order[::-1])):
@@ -104,21 +109,20 @@ def groups(
         verdict = "worse" if (word == "higher") == (more_is == "worse") else "better"
         sure = (each_at_least if len(named) > 1 else chance_and_number)(least, n_draw)
         said.append(
-            Statement(
-                f"{by}{outcome} is {word} than the average, which is {verdict}, in: {shown} ({sure}).", True, least
-            )
+            Statement(f"{by}{outcome} is {word} than {against}, which is {verdict}, in: {shown} ({sure}).", True, least)
         )
+        against = "that average"
         if verdict == "worse":
             far = next(k for k in ranked if clear[k])
             said.append(_furthest(labels[far], gap[:, far], average, by, outcome, unit, prob))
     open_ = [labels[k] for k in order if lower[k] <= 0 <= upper[k]]
     unclear = len(open_)
     if unclear == len(labels):
-        said.append(Statement(f"{by}the data show no group to differ from the average in {outcome}.", False, 0.5))
+        said.append(Statement(f"{by}the data show no group to differ from {against} in {outcome}.", False, 0.5))
     elif unclear:
         said.append(
             Statement(
-                f"{by}the data do not show whether {unclear} of the {len(labels)} groups differ from the average: "
+                f"{by}the data do not show whether {unclear} of the {len(labels)} groups differ from their average: "
                 f"{_names(open_)}.",
                 False,
                 0.5,

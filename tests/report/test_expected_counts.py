@@ -152,7 +152,7 @@ def test_the_page_says_how_many_are_withheld(tmp_path: Path) -> None:
     shown = render(content)
     assert shown.index("2 are withheld") < shown.index("Of 8 areas shown")
     # Events expected are no people: they are neither rounded nor withheld.
-    assert ("E behind the estimates", "125.9") in content.quality.rows
+    assert ("Events expected behind the estimates", "125.9") in content.quality.rows
 
 
 def test_the_command_line_shows_what_may_be_shown() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bayesineq.design.card import Outcome
+from bayesineq.report.areas import exceedance_classes
 from bayesineq.report.numbers import (
     PERCENT,
     PLAIN,
@@ -85,3 +87,22 @@ def test_units_follow_the_likelihood() -> None:
 )
 def test_no_probability_is_more_certain_than_the_draws_allow(probability: float, draws: int, text: str) -> None:
     assert percent(probability, draws) == text
+
+
+def test_a_percentage_is_printed_on_the_side_of_a_limit_on_which_areas_are_counted() -> None:
+    for hits in range(41, 3_960):
+        share = hits / 4_000
+        shown = float(percent(share, 4_000).rstrip("%"))
+        assert (shown >= 95) == (share >= 0.95)
+        assert (shown <= 5) == (share <= 0.05)
+        assert (shown >= 80) == (share >= 0.8)
+        assert (shown <= 20) == (share <= 0.2)
+        assert abs(shown - 100 * share) <= 0.5 + 1e-9
+
+
+def test_classes_of_probabilities_are_alike_on_both_sides() -> None:
+    values = np.array([0.0, 0.05, 0.051, 0.2, 0.21, 0.5, 0.79, 0.8, 0.949, 0.95, 1.0, np.nan])
+    found = exceedance_classes(values, (0.0, 0.05, 0.2, 0.8, 0.95, 1.0)).member
+    assert found.tolist() == [0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4, -1]
+    mirrored = exceedance_classes(1 - values, (0.0, 0.05, 0.2, 0.8, 0.95, 1.0)).member
+    assert mirrored[:-1].tolist() == [4 - k for k in found[:-1]]

@@ -182,6 +182,11 @@ def test_one_adjusted_and_one_crude_number_everywhere(world, squares, tmp_path, 
     assert given in caption
     assert [row[0] for row in said.tables[caption][1:]] == worst.index[:15].tolist()
     assert f"{len(worst)} are" in said.page or f"{len(worst)} is" in said.page
+    # One count of areas above the average, in sentence, caption, map and explorer.
+    start = said.explorer["start"]
+    assert sum(above is not None and above[start] >= 95 for above in view["above"]) == len(worst)
+    assert f"of which there are {len(worst)}:" in caption
+    assert said.explorer["thresholds"][start].startswith("the average of ")
     maps = [alt for alt in re.findall(r'alt="([^"]*)"', said.page) if alt.startswith("Map.")]
     assert len(maps) == 4
     assert all(given in alt for alt in maps)

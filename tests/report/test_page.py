@@ -84,9 +84,12 @@ def test_a_group_that_is_only_older_is_not_said_to_be_worse_off(worlds: SimpleNa
     assert held == pytest.approx(1.0, abs=0.02)
     content = gather(post, None)
     said = [s.text for s in content.answer if "ethnic" in s.text]
-    assert said == [
-        "By ethnic group, the data show no group to differ from the average in prevalence at the same age and sex."
-    ]
+    (text,) = said
+    assert re.fullmatch(
+        r"By ethnic group, the data show no group to differ from the average of these groups \([\d.]+%, weighted by "
+        r"population\) in prevalence at the same age and sex\.",
+        text,
+    )
 
 
 def test_groups_without_every_age_have_their_rate_there_from_the_model(worlds: SimpleNamespace) -> None:

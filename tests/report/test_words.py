@@ -152,16 +152,17 @@ def texts(values: xr.DataArray, names: list[str], more_is: str = "worse") -> lis
 def test_groups_are_named_where_they_differ_from_the_average() -> None:
     found = texts(group_values([0.10, 0.15, 0.20]), ["low", "middle", "high"])
     assert found[0].startswith(
-        "By ethnic group, smoking is higher than the average, which is worse, in: high (20.0%) ("
+        "By ethnic group, smoking is higher than the average of these groups (15.0%, weighted by population), which is "
+        "worse, in: high (20.0%) ("
     )
     assert re.fullmatch(
         r"By ethnic group, high is furthest above the average of 15\.0% \(smoking\): by (5\.0\d|4\.9\d) percentage "
         r"points \(95% interval 4\.\d\d to 5\.\d\d\)\.",
         found[1],
     )
-    assert found[2].startswith("By ethnic group, smoking is lower than the average, which is better, in: low (10.0%) (")
+    assert found[2].startswith("By ethnic group, smoking is lower than that average, which is better, in: low (10.0%)")
     assert (
-        found[3] == "By ethnic group, the data do not show whether 1 of the 3 groups differ from the average: middle."
+        found[3] == "By ethnic group, the data do not show whether 1 of the 3 groups differ from their average: middle."
     )
     assert found[4] == ("By ethnic group, the highest level of all is that of high (almost certain, more than 99%).")
     turned = texts(group_values([0.20, 0.15, 0.10]), ["low", "middle", "high"])
@@ -174,7 +175,10 @@ def test_groups_are_named_where_they_differ_from_the_average() -> None:
 def test_equal_groups_yield_no_claim() -> None:
     statements = groups(group_values([0.1, 0.1, 0.1]), "ethnicity", ["a", "b", "c"], outcome="smoking", unit=PERCENT)
     assert [s.is_claim for s in statements] == [False]
-    assert statements[0].text == "By ethnic group, the data show no group to differ from the average in smoking."
+    assert statements[0].text == (
+        "By ethnic group, the data show no group to differ from the average of these groups (10.0%, weighted by "
+        "population) in smoking."
+    )
     assert not groups(group_values([0.1]), "ethnicity", ["a"], outcome="smoking", unit=PERCENT)[0].is_claim
 
 
