@@ -54,6 +54,9 @@ OUTCOME_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Hyperparameters of each likelihood, named `outcome.NAME`."""
 
+DISPERSED: Final = frozenset({"size", "concentration", "shape"})
+"""Those whose prior may stand on `outcome.dispersion`: one over their root, a standard deviation by the mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prior:

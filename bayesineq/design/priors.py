@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.design.card import OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard, Prior, Term
+from bayesineq.design.card import DISPERSED, OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard, Prior, Term
 from bayesineq.errors import DesignError, PosteriorError
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ SIGMA_ABOVE: Final[Mapping[str, float]] = {"identity": 3.0, "log": 1.0, "logit":
 _FREE: Final[Mapping[str, Prior]] = {
     "phi": Prior("Beta", {"a": 1.0, "b": 1.0}),
     "rho": Prior("Uniform", {"lower": 0.0, "upper": 1.0}),
-    "size": Prior("Gamma", {"shape": 2.0, "rate": 0.1}),
-    "concentration": Prior("Gamma", {"shape": 2.0, "rate": 0.01}),
-    "shape": Prior("Gamma", {"shape": 2.0, "rate": 0.1}),
 }
 """Defaults of parameters that have no unit."""
 
@@ -60,7 +57,8 @@ class Priors:
     ----------
     force : mapping of str to Prior
         By parameter: `intercept`, `TERM` (fixed and linear), `TERM.sigma` or `TERM.precision`, `TERM.phi`,
-        `TERM.rho`, `TERM.trend`, `outcome.NAME`.
+        `TERM.rho`, `TERM.trend`, `outcome.NAME`, `outcome.dispersion` (one over the root of a size, concentration or
+        shape, in place of it).
     stated : frozenset of str
         Those that stand on the card; the others are defaults.
     level : float
@@ -133,7 +131,9 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
     level, unit = outcome_scale(response)
     spread = {b.term.name: covariate_spread(b.weight) for b in blocks if b.weight is not None}
     linear = {b.term.name: float(b.weight.mean()) for b in blocks if b.term.kind == "linear" and b.weight is not None}
-    force = {"intercept": _normal(level, INTERCEPT_SD * unit)}
+    # Where nobody has an event, or everybody, the data bound one side only, and the prior the other.
+    wide = COEFFICIENT_SD if _is_one_sided(response) else INTERCEPT_SD
+    force = {"intercept": _normal(level, wide * unit)}
     sigma = SIGMA_ABOVE[card.outcome.link] * unit
     for block in blocks:
         name, by = block.term.name, spread.get(block.term.name, 1.0)
@@ -144,13 +144,33 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
         if block.term.kind == "random_walk" and block.term.order == 2:
             force[f"{name}.trend"] = _normal(0.0, COEFFICIENT_SD * unit / by)
     for parameter in OUTCOME_PARAMETERS[card.outcome.likelihood]:
-        force[f"outcome.{parameter}"] = _FREE.get(parameter) or _complexity(sigma)
+        if parameter not in DISPERSED:
+            force[f"outcome.{parameter}"] = _complexity(sigma)
+        elif f"outcome.{parameter}" not in card.priors:
+            force["outcome.dispersion"] = _complexity(_dispersion(parameter, level))
     for parameter, prior in card.priors.items():
         if parameter.endswith(".precision"):
             force.pop(f"{parameter.removesuffix('.precision')}.sigma", None)
         force[parameter] = prior
     stated = frozenset(card.priors)
     return Priors(force, stated, level, unit, {} if "intercept" in stated else linear, spread)
+
+
+def _is_one_sided(response: Response) -> bool:
+    if response.outcome.link == "identity" or response.outcome.likelihood == "gamma":
+        return False
+    seen = np.isfinite(response.value)
+    value = response.value[seen]
+    trials = np.ones(len(value)) if response.trials is None else response.trials[seen]
+    return not value.any() or (response.outcome.link == "logit" and bool((value == trials).all()))
+
+
+def _dispersion(parameter: str, level: float) -> float:
+    """Dispersion that a default exceeds with probability 0.01."""
+    if parameter == "shape":
+        return SIGMA_ABOVE["identity"]
+    # Extra variation of one on the scale of the link, which a logit stretches by p (1 - p).
+    return SIGMA_ABOVE["log"] if parameter == "size" else float(0.5 / np.cosh(0.5 * level))
 
 
 def outcome_scale(response: Response) -> tuple[float, float]:

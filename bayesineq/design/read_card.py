@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from bayesineq.design.adjusters import read_adjusters
 from bayesineq.design.card import (
     COUNT_LIKELIHOODS,
+    DISPERSED,
     KINDS,
     LIKELIHOODS,
     OUTCOME_PARAMETERS,
@@ -327,6 +328,7 @@ def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wron
     classes = {"intercept": "coefficient"}
     owners = [(t.name, TERM_PARAMETERS.get(t.kind, ())) for t in terms]
     owners.append(("outcome", OUTCOME_PARAMETERS.get(outcome.likelihood, ())))
+    classes |= {f"{owner}.dispersion": "sigma" for owner, of in owners if DISPERSED & set(of)}
     for owner, parameters in owners:
         classes |= {f"{owner}.{p}": p for p in parameters}
         if "sigma" in parameters:
@@ -339,9 +341,10 @@ def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wron
             wrong.append(f"priors.{key}: no such parameter; this card has {sorted(classes)}")
         elif prior := _prior(f"priors.{key}", spec, classes[key], wrong):
             found[key] = prior
-    for owner, _ in owners:
-        if {f"{owner}.sigma", f"{owner}.precision"} <= set(found):
-            wrong.append(f"priors.{owner}: has a prior on sigma and on precision; give one of them")
+    for owner, parameters in owners:
+        for name, other in [*((p, "dispersion") for p in parameters), ("sigma", "precision")]:
+            if {f"{owner}.{name}", f"{owner}.{other}"} <= set(found):
+                wrong.append(f"priors.{owner}: has a prior on {name} and on {other}; give one of them")
     return found
 
 

@@ -22,7 +22,7 @@ from bayesineq.design.priors import Priors, scaled
 Float = NDArray[np.float64]
 
 _OF_OUTCOME: Final = ("outcome.sigma", "outcome.precision")
-_FREE: Final = (".phi", ".rho", ".size", ".concentration", ".shape")
+_FREE: Final = (".phi", ".rho", ".size", ".concentration", ".shape", ".dispersion")
 
 
 @dataclass(frozen=True, slots=True)

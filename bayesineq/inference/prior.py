@@ -57,6 +57,8 @@ def prior_draws(design: Design, *, draws: int = 1000, seed: int | None = None) -
     for name in OUTCOME_PARAMETERS[card.outcome.likelihood]:
         if name == "sigma":
             values["outcome.sigma"] = _standard_deviation(design.priors, "outcome", draws, stream)
+        elif "outcome.dispersion" in design.priors.force:
+            values[f"outcome.{name}"] = _hyperparameter(design.prior("outcome.dispersion"), draws, stream) ** -2.0
         else:
             values[f"outcome.{name}"] = _hyperparameter(design.prior(f"outcome.{name}"), draws, stream)
     tree = posterior_tree(design, {k: v[None] for k, v in values.items()}, engine="prior", seed=seed)

@@ -21,7 +21,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from bayesineq.design.card import ModelCard, Prior
+from bayesineq.design.card import OUTCOME_PARAMETERS, ModelCard, Prior
 from bayesineq.dims import CI_PROB, SAMPLE_DIMS
 from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.posterior.rows import flat_draws
@@ -262,6 +262,9 @@ def _parameters(post: xr.DataTree) -> Iterator[tuple[str, Prior, Float, list[str
                 yield name, prior, values[:, moving], [n for n, m in zip(labels(array, name), moving, strict=True) if m]
         elif kind == "precision" and f"{owner}.sigma" in draws:
             yield name, prior, _flat(draws[f"{owner}.sigma"]) ** -2.0, [name]
+        elif kind == "dispersion":
+            own = next(f"{owner}.{of}" for of in OUTCOME_PARAMETERS[card.outcome.likelihood])
+            yield name, prior, _flat(draws[own]) ** -0.5, [name]
         elif name in draws:
             yield name, prior, _flat(draws[name]), [name]
 

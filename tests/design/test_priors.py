@@ -71,6 +71,9 @@ def test_silence_means_defaults_on_the_scale_of_the_table(likelihood: str) -> No
     for name, (mean, sd) in expected.items():
         prior = study.prior(name)
         assert_allclose([prior["mean"], prior["sd"]], [mean, sd], rtol=1e-12, err_msg=name)
+    if likelihood in {"gamma", "negative_binomial"}:
+        # One over the root of shape or size: a coefficient of variation, of any size.
+        assert study.prior("outcome.dispersion")["above"] == (3.0 if likelihood == "gamma" else 1.0)
     for name, by in (("k", 1.0), ("w", 1.0), ("s", spread), ("t", 1.0)):
         assert_allclose(study.prior(f"{name}.sigma")["above"], above * unit / by, rtol=1e-12, err_msg=name)
     assert study.priors.stated == frozenset()
@@ -116,7 +119,10 @@ def test_an_outcome_without_spread_gives_priors_of_positive_width(rows: pd.DataF
 @pytest.mark.parametrize("likelihood", ["binomial", "poisson"])
 def test_no_event_or_nothing_else_gives_a_finite_intercept(likelihood: str, count: int) -> None:
     study = made(likelihood, terms='k = { kind = "exchangeable", by = "g" }', rows=table().assign(y=count))
-    assert np.isfinite(study.prior("intercept")["mean"])
+    prior = study.prior("intercept")
+    assert np.isfinite(prior["mean"])
+    # The data bound one side only, so that the prior is the narrower one of a coefficient.
+    assert prior["sd"] == (5.0 if likelihood == "poisson" and count else 2.5)
 
 
 def test_a_posterior_keeps_the_priors_in_force() -> None:

@@ -26,6 +26,8 @@ from bayesineq.inference.laplace.rows import Sums
 Float = NDArray[np.float64]
 
 _ITERATIONS: Final = 60
+_EAGER: Final = 15
+_PATIENT: Final = 0.2
 _MOVE: Final = 1e-2
 _MOVE_PLAIN: Final = 1e-5
 _VARIANCE_MOVE: Final = 3e-2
@@ -180,7 +182,9 @@ def posterior(
                 variance = fresh
             else:
                 # The curvature grows with the variance and shrinks it in turn: this step is Newton's, row by row.
-                variance = variance + change / (1.0 + 0.5 * used * fresh * np.maximum(fresh, variance))
+                # Where many rows vary together, as with an intercept that is known to one side only, it overshoots.
+                length = 1.0 if iterations <= _EAGER else _PATIENT
+                variance = variance + length * change / (1.0 + 0.5 * used * fresh * np.maximum(fresh, variance))
         length = 1.0
         while True:
             new_large, new_small = large + length * step, small + length * small_step

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, logit
 
-from bayesineq.design.card import Prior
+from bayesineq.design.card import DISPERSED, Prior
 from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
 from bayesineq.inference.pc_phi import phi_prior
@@ -113,6 +113,10 @@ def parameter(priors: Priors, owner: str, kind: str, start: float, adjacency: Ad
         return Parameter(
             name, 0.0, math.inf, start, lambda s: constant - (2.0 * shape + 1.0) * math.log(s) - rate / (s * s)
         )
+    if kind in DISPERSED and "outcome.dispersion" in priors.force:
+        # Density of value = dispersion^-2: that of the dispersion times value^-3/2 / 2.
+        of = _log_density(priors["outcome.dispersion"], "dispersion", None)
+        return Parameter(name, 0.0, math.inf, start, lambda v: of(v**-0.5) - 1.5 * math.log(v) - math.log(2.0))
     prior = priors[name]
     lower, upper = 0.0, (1.0 if kind in {"phi", "rho"} else math.inf)
     if prior.distribution == "Uniform":

@@ -16,7 +16,7 @@ from bayesineq.design.card import OUTCOME_PARAMETERS, TERM_PARAMETERS
 from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
-from bayesineq.inference.nuts.priors import arguments, positive, standard_deviation
+from bayesineq.inference.nuts.priors import arguments, dispersion, standard_deviation
 from bayesineq.inference.nuts.rough import Hint, rough, sequence
 from bayesineq.inference.nuts.spectral import Said
 from bayesineq.inference.nuts.terms import plan
@@ -132,9 +132,7 @@ def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor]) -> Non
     """
     likelihood, priors = design.card.outcome.likelihood, design.priors
     parameters = {
-        name: standard_deviation(priors, "outcome")
-        if name == "sigma"
-        else positive(f"outcome.{name}", priors[f"outcome.{name}"])
+        name: standard_deviation(priors, "outcome") if name == "sigma" else dispersion(priors, name)
         for name in OUTCOME_PARAMETERS[likelihood]
     }
     known = eta[data["known"]] if "known" in data else eta

@@ -113,6 +113,28 @@ def standard_deviation(priors: Priors, owner: str) -> Tensor:
     return positive(f"{owner}.sigma", priors[f"{owner}.sigma"])
 
 
+def dispersion(priors: Priors, name: str) -> Tensor:
+    """
+    Add a size, concentration or shape, whose prior may stand on the dispersion: one over its root.
+
+    Parameters
+    ----------
+    priors : Priors
+        The priors in force.
+    name : str
+        "size", "concentration" or "shape".
+
+    Returns
+    -------
+    tensor, scalar
+        The parameter, recorded as `outcome.NAME`.
+    """
+    if "outcome.dispersion" in priors.force:
+        spread = positive("outcome.dispersion", priors["outcome.dispersion"])
+        return pm.Deterministic(f"outcome.{name}", spread**-2.0)
+    return positive(f"outcome.{name}", priors[f"outcome.{name}"])
+
+
 def proportion(name: str, prior: Prior, complexity: Callable[[], PhiPrior] | None = None) -> Tensor:
     """
     Add a proportion or a correlation.
