@@ -71,6 +71,10 @@ def standardised(
     stratum. G-computation: sum_r n_r h(eta_r(g)) / sum_r n_r over all rows, with the group's level put in place of
     each row's own: the marginal mean if everyone belonged to g and nothing else changed. That is a comparison of like
     with like within the model, not the effect of moving people between groups.
+
+    `bayesineq.posterior.adjusted` is what tables, maps and reports compare with: it needs nobody in any stratum, gives
+    everybody's mixture to every ethnic group and place within a group, and so averages over areas to its own total.
+    Direct standardisation keeps who is of which age within a group: where minorities are younger, the two differ.
     """
     names = [by] if isinstance(by, str) else list(by)
     if over is None:

@@ -183,6 +183,17 @@ def test_age_and_sex_are_known_by_name_where_a_card_is_silent(small_card):
         assert silent.adjusters == ("age_band", "sex", *((name,) if known else ())), name
 
 
+def test_areas_average_to_their_deciles_and_to_everyone(post):
+    """A map, its parts and its deciles are one number: sums over areas are those of the groups that hold them."""
+    by_area = adjusted(post, ["imd_decile", "area"])
+    people = by_area["population"].fillna(0.0)
+    means = (by_area.fillna(0.0) * people).sum("area") / people.sum("area")
+    np.testing.assert_allclose(means, adjusted(post, "imd_decile"), rtol=EXACT)
+    np.testing.assert_allclose(
+        (means * people.sum("area")).sum("imd_decile") / people.sum(), adjusted(post), rtol=EXACT
+    )
+
+
 def test_columns_that_cannot_make_groups(post):
     with pytest.raises(PosteriorError, match="name different columns"):
         adjusted(post, ["sex", "sex"])
