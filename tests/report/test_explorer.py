@@ -309,6 +309,9 @@ def test_mouse_and_keyboard_reach_every_part(browser: Any, report: Path) -> None
     after(before)
     assert "<b>Area</b>" in page.inner_text("#explorer-table")
     assert "Probability of being above" in page.inner_text("#explorer-table")
+    for named in ("Adjusted, at the same age and sex (95% interval)", "Crude (95% interval)"):
+        assert re.search(rf"{re.escape(named)}\s+\d+\.\d% \(\d", page.inner_text("#explorer-table")), named
+    assert "Crude estimate of that group" in page.inner_text("#explorer-table")
     before, count = state(), page.inner_text("#explorer-count")
     page.focus("#explorer-cut")
     for _ in range(6):
