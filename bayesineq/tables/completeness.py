@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import blanked, is_blank, trimmed
@@ -83,9 +84,10 @@ def completeness(
         As of `latest_by_source`; a column is missing, a person stands twice or is missing, or a record is of nobody
         in `people`.
     """
-    read = latest_by_source(latest, scheme=scheme)
-    known = read[known_codes(read[CODE], scheme)]
-    return _by_source(known, sorted(read[SOURCE].unique()), _people(people, by, read), by)
+    read = _read(latest, NO_OTHER_NAMES, scheme)
+    everybody, row = _people(people, by, read)
+    known = known_codes(read[CODE], scheme).to_numpy()
+    return _by_source(read[SOURCE][known], row[known], sorted(read[SOURCE].unique()), everybody)
 
 
 def completeness_by_year(
@@ -121,10 +123,14 @@ def completeness_by_year(
         As of `completeness`.
     """
     read = _read(records, columns, scheme)
-    everybody = _people(people, by, read)
-    known, sources = read[known_codes(read[CODE], scheme)], sorted(read[SOURCE].unique())
-    year = known[RECORDED_ON].dt.year.fillna(-np.inf)
-    tables = [_by_source(known[year <= last], sources, everybody, by).assign(year=last) for last in years]
+    everybody, row = _people(people, by, read)
+    known, sources = known_codes(read[CODE], scheme).to_numpy(), sorted(read[SOURCE].unique())
+    year = read[RECORDED_ON].dt.year.fillna(-np.inf).to_numpy()
+    until = [known & (year <= last) for last in years]
+    tables = [
+        _by_source(read[SOURCE][chosen], row[chosen], sources, everybody).assign(year=last)
+        for last, chosen in zip(years, until, strict=True)
+    ]
     whole = pd.concat(tables, ignore_index=True)
     return whole[["year", *[name for name in whole.columns if name != "year"]]]
 
@@ -151,9 +157,9 @@ def agreement(
         As of `completeness`.
     """
     read = latest_by_source(latest, scheme=scheme)
-    everybody = _people(people, by, read)
-    wide = _wide(read, scheme).reindex(pd.Index(everybody[PERSON_ID]))
-    columns = everybody[list(by)].set_axis(wide.index)
+    columns, _ = _people(people, by, read)
+    wide = _wide(read, scheme).reindex(pd.Index(people[PERSON_ID]))
+    columns = columns.set_axis(wide.index)
     tables = []
     for k, first in enumerate(wide.columns):
         for second in wide.columns[k + 1 :]:
@@ -205,7 +211,9 @@ def _read(records: pd.DataFrame, columns: Mapping[str, str], scheme: Scheme) -> 
     days, findings = read_dates(given[RECORDED_ON])
     for role, remedy in ((PERSON_ID, "Every record is somebody's."), (SOURCE, "Say where every record is from.")):
         findings += failing(given[role], is_blank(given[role]), "missing value", remedy, shown=[None] * len(given))
-    sources = given[SOURCE].map(trimmed)
+    # Millions of rows hold few sources: each is looked at once.
+    place, listed = pd.factorize(given[SOURCE].astype(object), use_na_sentinel=False)
+    sources = pd.Series(np.array([trimmed(name) for name in listed], dtype=object)[place], given.index, dtype="str")
     if (sources == LINKED).any():
         findings.append(Finding(SOURCE, f"a source is called {LINKED!r}", "That is the name of all together."))
     raise_findings(findings, "The records of ethnicity cannot be counted (rows are index labels):")
@@ -222,10 +230,17 @@ def _latest(read: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     return kept.sort_values([PERSON_ID, SOURCE], ignore_index=True)
 
 
-def _by_source(known: pd.DataFrame, sources: Sequence[str], everybody: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """One block a source, in which somebody is known or not, then all sources together."""
-    parts = [(name, known[known[SOURCE] == name]) for name in sources] + [(LINKED, known)]
-    tables = [_share(everybody, set(part[PERSON_ID]), by).assign(**{SOURCE: name}) for name, part in parts]
+def _by_source(
+    source: pd.Series, row: NDArray[np.intp], sources: Sequence[str], everybody: pd.DataFrame
+) -> pd.DataFrame:
+    """One block a source, in which somebody is known or not, then all sources together; `row` is who is known."""
+    by = list(everybody.columns)
+    tables = []
+    for name, rows in [*((name, row[(source == name).to_numpy()]) for name in sources), (LINKED, row)]:
+        known = np.zeros(len(everybody), dtype=np.int64)
+        known[rows] = 1
+        total = _added(everybody.assign(people=1, known=known), by)
+        tables.append(total.assign(share=total["known"] / total["people"]).assign(**{SOURCE: name}))
     return pd.concat(tables, ignore_index=True)[[SOURCE, *by, "people", "known", "share"]]
 
 
@@ -234,7 +249,8 @@ def _wide(latest: pd.DataFrame, scheme: Scheme) -> pd.DataFrame:
     return known.set_index([PERSON_ID, SOURCE])[CODE].unstack(SOURCE)  # noqa: PD010
 
 
-def _people(people: pd.DataFrame, by: Sequence[str], latest: pd.DataFrame) -> pd.DataFrame:
+def _people(people: pd.DataFrame, by: Sequence[str], latest: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """The columns of `by` for everybody, and the row of each record's person among them."""
     if absent := [name for name in (PERSON_ID, *by) if name not in people.columns]:
         raise SchemaError(f"The table of people has no column {absent}; it has {list(people.columns)}.")
     if len(set(by)) < len(by):
@@ -245,14 +261,15 @@ def _people(people: pd.DataFrame, by: Sequence[str], latest: pd.DataFrame) -> pd
         raise SchemaError(f"{nobody:,} rows of people have no person_id: every row is somebody.")
     if twice := int(people[PERSON_ID].duplicated().sum()):
         raise SchemaError(f"{twice:,} rows of people repeat a person_id: give one row a person.")
-    if strangers := int((~latest[PERSON_ID].isin(people[PERSON_ID])).sum()):
+    row = pd.Index(people[PERSON_ID]).get_indexer(pd.Index(latest[PERSON_ID]))
+    if strangers := int((row < 0).sum()):
         types = [str(table[PERSON_ID].dtype) for table in (latest, people)]
         differ = f" Their person_id is {types[0]}, that of people {types[1]}." if types[0] != types[1] else ""
         raise SchemaError(
             f"{strangers:,} records are of nobody in the table of people: give everybody, or leave these records out."
             + differ
         )
-    return blanked(people[[PERSON_ID, *by]])
+    return blanked(people[list(by)]), row
 
 
 def _added(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -260,9 +277,3 @@ def _added(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     if not by:
         return table.sum().to_frame().T
     return table.groupby(list(by), as_index=False, observed=True, dropna=False).sum()
-
-
-def _share(people: pd.DataFrame, known: set[object], by: Sequence[str]) -> pd.DataFrame:
-    counted = people[list(by)].assign(people=1, known=people[PERSON_ID].isin(known).astype("int64"))
-    total = _added(counted, by)
-    return total.assign(share=total["known"] / total["people"])
