@@ -22,6 +22,7 @@ from bayesineq.report.heat import plot_heat
 from bayesineq.report.labels import dimension_label, ends_in_words
 from bayesineq.report.measured import estimate_headers
 from bayesineq.report.numbers import PLAIN, Unit, decimals, estimate, percent, with_unit, write
+from bayesineq.report.over_time import is_time, over_time
 from bayesineq.report.parts import Frame, Row, Section, Table
 from bayesineq.report.words import Statement, association, groups, sentence
 from bayesineq.tables.disclosure import SUPPRESSED
@@ -111,18 +112,13 @@ def group_section(frame: Frame, like: Alike, dim: str) -> Section:
     if comparable.any():
         labels = table.loc[comparable, "label"].tolist()
         compared = like.values.isel({dim: place[comparable]})
-        said = tuple(
-            groups(
-                compared,
-                dim,
-                labels,
-                outcome=named,
-                unit=frame.unit,
-                more_is=outcome.more_is,
-                prob=frame.prob,
-                size=frame.size_name,
-            )
-        )
+        shown_as: dict[str, Any] = {"outcome": named, "unit": frame.unit, "more_is": outcome.more_is}
+        shown_as["prob"] = frame.prob
+        if is_time(dim, crude[dim].to_numpy()):
+            said = (over_time(compared, dim, labels, **shown_as),)
+        else:
+            said = tuple(groups(compared, dim, labels, size=frame.size_name, **shown_as))
+    by_order = crude[dim].attrs.get("ordered") == 1 or is_time(dim, crude[dim].to_numpy())
     chart = plot_forest(
         like.values,
         dim,
@@ -131,7 +127,7 @@ def group_section(frame: Frame, like: Alike, dim: str) -> Section:
         outcome=named,
         unit=frame.unit,
         more_is=outcome.more_is,
-        order="given" if dim == AGE or crude[dim].attrs.get("ordered") == 1 else "value",
+        order="given" if dim == AGE or by_order else "value",
         counts=frame.counts,
     )
     return Section(f"By {dimension_label(dim)}", said, (_printed(frame, crude, like, dim, table),), (chart,))
