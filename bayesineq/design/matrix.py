@@ -268,7 +268,7 @@ def _codes(column: pd.Series, dim: str, levels: NDArray[np.generic], wrong: list
     codes = positions(column, levels)
     if (bad := codes < 0).any():
         unknown = list(pd.unique(column[bad])[:_SHOWN])
-        wrong.append(f"column {dim!r} holds {unknown} in {rows_in_words(bad)}; its levels are {list(levels[:20])}")
+        wrong.append(f"column {dim!r} holds {unknown} in {rows_in_words(bad)}; its levels are {levels[:20].tolist()}")
     return codes
 
 
@@ -323,7 +323,7 @@ def _reference(
         found = np.flatnonzero(levels[dim] == level)
         if not len(found):
             wrong.append(
-                f"term {term.name!r}: reference {level!r} is not a level of {dim!r}; it has {list(levels[dim][:20])}"
+                f"term {term.name!r}: reference {level!r} is not a level of {dim!r}; it has {levels[dim][:20].tolist()}"
             )
             return 0
         position.append(int(found[0]))

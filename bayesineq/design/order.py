@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.design.card import ModelCard
+from bayesineq.design.labels import read_labels
 from bayesineq.dims import AGE, DECILE, QUINTILE
 from bayesineq.errors import SchemaError
 from bayesineq.tables.schema import read_schema, schema_names
@@ -37,10 +38,7 @@ ORDER_ATTRIBUTES: Final = (ORDERED, GRADIENT, NO_GRADIENT, ORDER)
 
 _TIME: Final = frozenset({"year", "years", "yr", "fy", "quarter", "month", "week", "day", "date", "time", "period"})
 _YEARS: Final = (1900, 2100)
-_TIMES_IN_TEXT: Final = re.compile(
-    r"(?:19|20)\d\d(?:$|[-/\s]?(?:q[1-4]|m?\d{1,2}|(?:19|20)\d\d|[a-z]{3,9})\b)|(?:^|\b)(?:q[1-4]|[a-z]{3,9})[-/\s](?:19|20)\d\d$",
-    re.IGNORECASE,
-)
+_TIME_KINDS: Final = frozenset({"date", "month", "quarter", "financial year", "financial quarter"})
 
 
 def is_declared(card: ModelCard, dim: str, column: pd.Series | None = None) -> bool:
@@ -181,16 +179,15 @@ def why_no_gradient(dim: str, levels: NDArray[np.generic]) -> str:
 
 
 def _are_times(levels: NDArray[np.generic]) -> bool:
-    """Dates, years, or labels each of which names a year."""
-    if not len(levels):
+    """Years, months, quarters, dates, or spans of years."""
+    if not len(levels) or levels.dtype.kind == "M":
+        return bool(len(levels))
+    scale = read_labels([str(level) for level in levels])
+    if scale is None:
         return False
-    if levels.dtype.kind == "M":
-        return True
-    if levels.dtype.kind in "iuf":
-        return bool((levels >= _YEARS[0]).all() and (levels <= _YEARS[1]).all())  # type: ignore[operator]
-    return all(
-        isinstance(level, (pd.Period, pd.Timestamp)) or _TIMES_IN_TEXT.search(str(level).strip()) for level in levels
-    )
+    ends = np.concatenate([scale.first, scale.last])
+    years = scale.kind in ("number", "band") and ((ends >= _YEARS[0]) & (ends <= _YEARS[1])).all()
+    return bool(years or scale.kind in _TIME_KINDS)
 
 
 @cache

@@ -207,8 +207,8 @@ def in_social_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
     if codes is None or not (numbers or attrs.get(ORDERED) == 1):
         raise MeasureError(
             f"{name} needs groups in order from disadvantage to advantage, but {dim!r} is not ordered "
-            f"(levels {[] if codes is None else list(codes[:_SHOWN])}); use a measure for unordered groups, such as a "
-            "range difference or the Theil index. If they have an order, declare it: `levels = [...]` or "
+            f"(levels {[] if codes is None else codes[:_SHOWN].tolist()}); use a measure for unordered groups, such as "
+            "a range difference or the Theil index. If they have an order, declare it: `levels = [...]` or "
             f"`ordered = true` on the card's term, an ordered pandas Categorical in the table, most disadvantaged "
             'first, or "bayesineq:ordered": true in the schema'
         )

@@ -82,11 +82,11 @@ def test_numbers_whose_squares_have_no_room_are_fitted_in_units_of_their_own(siz
         (COUNT, PLACE, {"e": 0.0}, r"'e' \(expected\) is not positive in 1 rows \(counted from 0: 3\)"),
         (COUNT, PLACE, {"e": -1.0}, r"'e' \(expected\) is not positive in 1 rows"),
         (COUNT, PLACE, {"e": np.nan}, "'e' is missing or infinite in 1 rows"),
-        (COUNT, PLACE, {"y": np.nan}, "'y' is missing or infinite in 1 rows"),
+        (COUNT, PLACE, {"y": np.inf}, "'y' is missing or infinite in 1 rows"),
         (COUNT, LINE, {"x": np.nan}, "'x' is missing or infinite in 1 rows"),
         (COUNT, LINE, {"x": np.inf}, "'x' is missing or infinite in 1 rows"),
         (SHARE, PLACE, {"n": np.nan}, "'n' is missing or infinite in 1 rows"),
-        (VALUE.format("gaussian"), PLACE, {"v": np.nan}, "'v' is missing or infinite in 1 rows"),
+        (VALUE.format("gaussian"), PLACE, {"v": -np.inf}, "'v' is missing or infinite in 1 rows"),
         (VALUE.format("gamma"), PLACE, {"v": 0.0}, "'v' is not positive in 1 rows"),
     ],
 )
