@@ -176,8 +176,12 @@ def _check_topology(areas: gpd.GeoDataFrame, codes: NDArray[np.str_], pairs: NDA
         common = shapely.intersection(shapes[missed[:, 0]], shapes[missed[:, 1]])
         # Half the way around an overlap is the stretch of boundary that it stands for; that of two corners is short.
         overlap, stretch = shapely.area(common) > 0, 0.5 * shapely.length(common)
-        long = stretch >= STRETCH * np.sqrt(shapely.area(shapes[missed]).min(axis=1))
-        missed = missed[np.where(overlap, long, stretch > 0)]
+        deep = overlap & (stretch >= STRETCH * np.sqrt(shapely.area(shapes[missed]).min(axis=1)))
+        if deep.any():
+            # Those with a vertex in common are of one edition, and cross each other by its simplification.
+            queen = set(map(tuple, _shared(areas, rook=False).tolist()))
+            deep &= np.array([tuple(pair) not in queen for pair in missed.tolist()])
+        missed = missed[np.where(overlap, deep, stretch > 0)]
     if len(missed):
         named = ", ".join(f"{codes[i]} - {codes[j]}" for i, j in missed[:_SHOWN])
         advice = f"pass tolerance={advised_tolerance(areas, pairs):g} (metres)" + (" with rule='queen'" if rook else "")

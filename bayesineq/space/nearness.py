@@ -20,10 +20,14 @@ _ALONE: Final = 0.06
 """The same where neither area has any neighbour: a map of squares that all lie apart is no archipelago."""
 
 _MANY_ALONE: Final = 0.25
+_OF_CUT: Final = 3.0
 STRETCH: Final = 0.1
 """Length of boundary, in the same unit, that must face the other area: corners often come near each other."""
 
 _MOST_ADVISED: Final = 2.0
+_CORNER: Final = 1.5
+"""Areas that meet at a corner are apart by the diagonal of the gap."""
+
 _SHOWN: Final = 5
 
 
@@ -76,6 +80,8 @@ def refuse_near_misses(areas: gpd.GeoDataFrame, codes: NDArray[np.str_], pairs: 
     shapes, unit = in_metres(areas)
     size = np.sqrt(shapely.area(shapes))
     near, gap = _facing(shapes, size, pairs, few=rule == "tolerance")
+    if rule == "tolerance":
+        near, gap = near[meant := gap <= _HAIR * np.median(size)], gap[meant]
     if not len(near):
         return
     metres = gap * unit
@@ -105,7 +111,8 @@ def advised_tolerance(areas: gpd.GeoDataFrame, pairs: NDArray[np.intp]) -> float
     Returns
     -------
     float
-        At most 2, unless gaps that were meant to be none are wider: then half as wide again as the widest.
+        At most 2, unless gaps that were meant to be none are wider, or most overlaps deeper than that: then half as
+        wide again as the widest, or as deep as nine in ten.
     """
     shapes, unit = in_metres(areas)
     size = np.sqrt(shapely.area(shapes))
@@ -113,7 +120,10 @@ def advised_tolerance(areas: gpd.GeoDataFrame, pairs: NDArray[np.intp]) -> float
     small = min(_MOST_ADVISED, tolerance_for(_HAIR * float(np.median(size)) * unit))
     # Such a gap beside touching areas may be real (a creek), so that only those below a hair of the median count.
     meant = gap[gap <= _HAIR * np.median(size)]
-    return max(small, tolerance_for(float(meant.max()) * unit)) if len(meant) else small
+    wide = [small, *([tolerance_for(float(meant.max()) * unit)] if len(meant) else [])]
+    if (depth := _overlap(shapes) * unit) > small:
+        wide.append(tolerance_for(depth / _CORNER))
+    return max(wide)
 
 
 def tolerance_for(gap: float) -> float:
@@ -131,14 +141,32 @@ def tolerance_for(gap: float) -> float:
         1, 2 or 5 times a power of ten, at least 1.5 times the gap: areas that meet at a corner are apart by its
         diagonal.
     """
-    power = 10.0 ** np.floor(np.log10(1.5 * gap))
-    return float(f"{next(power * k for k in (1, 2, 5, 10) if power * k >= 1.5 * gap * (1 - 1e-9)):.3g}")
+    least = _CORNER * gap * (1 - 1e-9)
+    power = 10.0 ** np.floor(np.log10(least))
+    return float(f"{next(power * k for k in (1, 2, 5, 10) if power * k >= least):.3g}")
+
+
+def _overlap(shapes: NDArray[np.object_]) -> float:
+    """How deep nine in ten overlaps are at most: what was done to each boundary by itself moved it so far."""
+    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    below = first < second
+    common = shapely.intersection(shapes[first[below]], shapes[second[below]])
+    area = shapely.area(common)
+    depth = 2.0 * area[area > 0] / shapely.length(common[area > 0])
+    return float(np.quantile(depth, 0.9)) if len(depth) else 0.0
 
 
 def _remedy(areas: gpd.GeoDataFrame, advised: float, rule: str) -> str:
     queen = " with rule='queen'" if rule == "rook" else ""
     system = "state the reference system (areas.set_crs('EPSG:27700')) and " if areas.crs is None else ""
     return f"To join them, {system}pass tolerance={advised:g} (metres){queen}"
+
+
+def _width_of_cut(pairs: NDArray[np.intp], gap: NDArray[np.float64]) -> float:
+    """Median over areas of the distance to the nearest other."""
+    nearest = np.full(int(pairs.max()) + 1, np.inf)
+    np.minimum.at(nearest, pairs.ravel(), np.repeat(gap, 2))
+    return float(np.median(nearest[np.isfinite(nearest)]))
 
 
 def _facing(
@@ -159,6 +187,10 @@ def _facing(
     limit = np.where(alone[both].all(axis=1), limit, _HAIR * size[both].min(axis=1))
     gap = shapely.distance(shapes[both[:, 0]], shapes[both[:, 1]])
     kept = (gap <= limit) & (gap > 0.0)
+    if alone.any() and kept.any():
+        # A map cut apart has one width of cut; what lies farther apart has an area between.
+        limit = np.minimum(limit, _OF_CUT * _width_of_cut(both[kept], gap[kept]))
+        kept = (gap <= limit) & (gap > 0.0)
     both, gap, limit = both[kept], gap[kept], limit[kept]
     side = shapely.boundary(shapes[both[:, 0]])
     # Only what lies near the other is widened, so that long boundaries cost little.

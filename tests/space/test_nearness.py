@@ -6,8 +6,9 @@ import re
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
-from shapely import MultiPolygon, Polygon, box
+from shapely import MultiPolygon, Polygon, box, transform
 from shapely.affinity import translate
 
 from bayesineq.errors import GraphError
@@ -138,3 +139,40 @@ def test_the_map_in_words():
         "1 of them a single area without neighbours (islands)"
     )
     assert contiguity(board(squares(1.0))).words == "16 areas, 42 pairs of neighbours; the map is one component"
+
+
+def suffolk(shared):
+    """Suffolk and North East Essex in metres, and which areas lie in its east."""
+    lookup = pd.read_parquet(shared / "data/lookups/lsoa21_sicbl24_icb24.parquet")
+    codes = lookup.loc[lookup["icb24_code_nhs"] == "QJG", "lsoa21_code"]
+    everywhere = gpd.read_parquet(shared / "data/boundaries/lsoa21_england_simplified.parquet")
+    areas = everywhere[everywhere["LSOA21CD"].isin(codes)].reset_index(drop=True).to_crs(GRID)
+    east = areas.geometry.centroid.x
+    return areas, (east > east.median()).to_numpy()
+
+
+def pairs_of(adjacency) -> set[tuple[str, str]]:
+    return {tuple(sorted(p)) for p in adjacency.areas[adjacency.edges].tolist()}
+
+
+CHANGES = {
+    "half shifted by 1 mm": (lambda s, east: translate(s, 0.001 * east, 0.0), 0, 0),
+    "half shifted back by 1 m": (lambda s, east: translate(s, -1.0 * east, 0.0), 0, 0),
+    "half rounded to 1 m": (lambda s, east: transform(s, np.round) if east else s, 0, 0),
+    "slivers of 1 m": (lambda s, east: s.buffer(-0.5), 5, 0),
+    "simplified one by one to 5 m": (lambda s, east: s.simplify(5.0), 0, 0),
+    "simplified one by one to 20 m": (lambda s, east: s.simplify(20.0), 1, 6),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("change", "lost", "false"), CHANGES.values(), ids=CHANGES)
+def test_583_real_areas_get_their_neighbours_back(shared, change, lost, false):
+    """Against the official neighbours of the same areas; points of contact at acute corners may stay lost."""
+    areas, east = suffolk(shared)
+    official = pairs_of(contiguity(areas))
+    areas["geometry"] = [change(s, e) for s, e in zip(areas.geometry, east, strict=True)]
+    found = contiguity(areas, tolerance=remedy(areas))
+    assert len(official - pairs_of(found)) <= lost
+    assert len(pairs_of(found) - official) <= false
+    assert found.component_sizes.tolist() == [583]
