@@ -206,8 +206,16 @@ def coarsened(confusion: pd.DataFrame, margin: pd.Series, groups: Mapping[str, s
     -------
     DataFrame
         P(recorded | true) of broad groups, true groups weighted by the margin.
+
+    Raises
+    ------
+    SchemaError
+        A group has no broader one, or no people in the margin.
     """
     image = pd.Series(groups)
+    nowhere = [code for code in confusion.index if code not in image.index or code not in margin.index]
+    if nowhere:
+        raise SchemaError(f"{nowhere} have no broader group, or no people in the margin: give both for every group.")
     joint = confusion.mul(margin.reindex(confusion.index), axis=0)
     joint = joint.groupby(image.reindex(joint.index).to_numpy()).sum()
     joint = joint.T.groupby(image.reindex(joint.columns).to_numpy()).sum().T

@@ -50,7 +50,7 @@ def areas_within(
     Raises
     ------
     SchemaError
-        The look-up has no LSOA codes of that vintage, or a place is not in it.
+        The look-up has no LSOA codes of that vintage, a place is not in it, or an area of a place has no code.
     """
     table = read_published(path, f"(?i)^({LSOA[vintage]})$", sheet=sheet)
     table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
@@ -65,7 +65,10 @@ def areas_within(
             f"{', '.join(map(repr, absent)) or 'No place'} is not in {path}, whose columns are "
             f"{', '.join(map(str, table.columns))}.{hint} Give an ONS or NHS code that stands in one of them."
         )
-    return sorted(table.loc[text.isin(wanted).any(axis=1), AREA].dropna().unique().tolist())
+    within = table.loc[text.isin(wanted).any(axis=1), AREA]
+    findings = failing(within, within.isna(), "missing code of an area that lies there", "Complete the look-up.")
+    raise_findings(findings, f"{path} does not say which areas lie in {', '.join(wanted)}:")
+    return sorted(within.unique().tolist())
 
 
 def area_parts(
@@ -147,6 +150,8 @@ def read_changes(path: str | Path, *, sheet: str | None = None) -> pd.DataFrame:
     findings = failing(table["change"], strange, "unknown change indicator", f"Known: {', '.join(CHANGES)}.")
     again = table.duplicated(["area_2011", "area_2021"])
     findings += failing(table["area_2011"], again, "stands more than once with the same area_2021", "Keep one row.")
+    for name in ("area_2011", "area_2021"):
+        findings += failing(table[name], table[name].isna(), "missing code", "Each row is a pair of areas.")
     raise_findings(findings, f"{path} is not a look-up of LSOA changes:")
     table["change"] = table["change"].map(CHANGES)
     return table.reset_index(drop=True)
@@ -203,6 +208,11 @@ def carry_counts(
         findings += failing(table[name], table[name].isna(), "missing value", "A count that is not there is no zero.")
     raise_findings(findings, f"Counts cannot be carried to the LSOAs of {to}:")
     links = links[links[source].isin(set(table[AREA]))]
+    if (lost := links[target].isna()).any():
+        raise SchemaError(
+            f"The look-up names no area of {to} for {', '.join(links.loc[lost, source].astype(str).unique()[:5])}: its "
+            "counts would be lost. Complete it."
+        )
     divided = links[source].duplicated(keep=False)
     share = pd.Series(1.0, index=links.index)
     if divided.any():

@@ -193,3 +193,9 @@ def test_an_agreement_that_no_table_has_is_refused() -> None:
         confusion_from_agreement({"a": 0.99, "b": 0.6}, {"a": 0.2, "b": 0.8}, flat)
     with pytest.raises(SchemaError, match="same codes"):
         confusion_from_agreement({"a": 0.99}, {"a": 0.2, "b": 0.8}, flat)
+
+
+def test_a_group_without_a_broader_one_is_not_lost() -> None:
+    confusion, margin = ons_confusion(), england_margin()
+    with pytest.raises(SchemaError, match=r"\['S'\] have no broader group"):
+        coarsened(confusion, margin, {code: "all" for code in confusion.index if code != "S"})

@@ -75,3 +75,18 @@ def test_counts_that_are_missing_are_not_carried_as_zeros() -> None:
     table = pd.DataFrame({"area": ["a", "b"], "cases": [1.0, None]})
     with pytest.raises(SchemaError, match="'cases': missing value"):
         carry_counts(table, ["cases"], changes)
+
+
+def test_a_look_up_with_holes_is_refused(tmp_path: Path) -> None:
+    from bayesineq.tables.lookups import carry_counts
+
+    (tmp_path / "l.csv").write_text("LSOA21CD,ICB23CDH\nE01000001,QJG\n,QJG\nE01000003,QH8\n")
+    with pytest.raises(SchemaError, match="'area': missing code of an area that lies there"):
+        areas_within(tmp_path / "l.csv", "QJG")
+    assert areas_within(tmp_path / "l.csv", "QH8") == ["E01000003"]
+    (tmp_path / "c.csv").write_text("LSOA11CD,LSOA21CD,CHNGIND\nE01000001,,U\n")
+    with pytest.raises(SchemaError, match="'area_2021': missing code"):
+        read_changes(tmp_path / "c.csv")
+    changes = pd.DataFrame({"area_2011": ["a"], "area_2021": [None], "change": "unchanged"})
+    with pytest.raises(SchemaError, match="names no area of 2021 for a"):
+        carry_counts(pd.DataFrame({"area": ["a"], "cases": [1]}), ["cases"], changes)
