@@ -27,6 +27,7 @@ from bayesineq.report.contrasts import ends_compared
 from bayesineq.report.disclosed import cover, few_of, sizes_of
 from bayesineq.report.labels import ends_in_words, level_labels
 from bayesineq.report.numbers import unit_of
+from bayesineq.report.withheld import withheld_words
 from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
 from bayesineq.tables.suppression import AUDIT, SMALL
 
@@ -72,7 +73,9 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
     if like.values.sizes[by] < 2:
         raise DisclosureError(f"{like.values.sizes[by]} groups of {by!r} may be shown under the rule: {rule}")
     table = inequality_of(like.values, by, crude=like.crude)
-    table.attrs["words"] = _said(card_of(post), like, by, table, float(whole.values().mean()))
+    gone = withheld_words(whole, by)
+    words = _said(card_of(post), like, by, table, float(whole.values().mean()))
+    table.attrs["words"] = (*([gone.text] if gone else []), *words)
     lost = pd.DataFrame({"parameter": [f"{by}[{level}]" for level in whole.levels(by)]})
     if len(lost):
         said, table = table.attrs, pd.concat([table, lost], ignore_index=True)

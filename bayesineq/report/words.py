@@ -96,7 +96,7 @@ def groups(
     tail = (1.0 - prob) / 2.0
     lower, upper = np.quantile(gap, (tail, 1.0 - tail), axis=0)
     by, n_draw = f"By {dimension_label(dim)}, ", len(draws)
-    shown_average = with_unit(float(average.mean()), unit, places=digits)
+    shown_average = with_unit(float(average.mean()), unit)
     against = f"the average of these groups ({shown_average}, weighted by {size})"
     order = np.argsort(-gap.mean(axis=0))
     said = []

@@ -159,6 +159,7 @@ def test_the_command_line_shows_what_may_be_shown() -> None:
     table, _ = released_measures(fitted(), "county")
     blank = table.loc[table["mean"].isna(), "parameter"].tolist()
     assert blank == ["county[C2]", "county[C3]"]
+    assert table.attrs["words"][0].startswith("8 of 10 counties are shown; 2 are withheld")
 
 
 def test_parameters_of_counties_with_few_events_only_are_withheld() -> None:

@@ -176,7 +176,7 @@ def test_equal_groups_yield_no_claim() -> None:
     statements = groups(group_values([0.1, 0.1, 0.1]), "ethnicity", ["a", "b", "c"], outcome="smoking", unit=PERCENT)
     assert [s.is_claim for s in statements] == [False]
     assert statements[0].text == (
-        "By ethnic group, the data show no group to differ from the average of these groups (10.0%, weighted by "
+        "By ethnic group, the data show no group to differ from the average of these groups (9.99%, weighted by "
         "population) in smoking."
     )
     assert not groups(group_values([0.1]), "ethnicity", ["a"], outcome="smoking", unit=PERCENT)[0].is_claim
