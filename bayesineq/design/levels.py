@@ -55,15 +55,17 @@ def find_levels(column: pd.Series, dim: str, card: ModelCard, wrong: list[str]) 
     if listed := next((term.levels for term in users if term.levels is not None), None):
         stated = as_levels(pd.Series(listed))
         _refuse_alphabet(stated, dim, wrong)
+        _refuse_reversed(stated, dim, wrong)
         return stated, declared
     category = isinstance(column.dtype, pd.CategoricalDtype)
     present = as_levels(pd.Series(column.cat.categories) if category else pd.Series(column.dropna().unique()))
+    if dim in KNOWN and (strange := _strange(present, dim)):
+        wrong.append(strange)
     if category and column.cat.ordered:
         if declared:
             _refuse_alphabet(present, dim, wrong)
+            _refuse_reversed(present, dim, wrong)
         return (_in_steps(present, dim, walk, wrong) if walk is not None else present), declared
-    if dim in KNOWN and (strange := _strange(present, dim)):
-        wrong.append(strange)
     scale = _scale(present) if declared or len(present) <= _MOST_READ or present.dtype.kind in "if" else None
     must = walk is not None or dim in KNOWN or any(term.ordered for term in users)
     if scale is None:
@@ -243,6 +245,16 @@ def _refuse_alphabet(levels: Levels, dim: str, wrong: list[str]) -> None:
         wrong.append(
             f"the levels of {dim!r} stand in the order of the alphabet ({_named(levels)}), and say another "
             f"({_named(levels[told])}); give that one, or leave the order away"
+        )
+
+
+def _refuse_reversed(levels: Levels, dim: str, wrong: list[str]) -> None:
+    """Deprivation counts from the most deprived on, in every figure and sentence of the package."""
+    told = told_order(levels) if dim in KNOWN else None
+    if told is not None and len(levels) > 1 and (np.diff(told) < 0).all():
+        wrong.append(
+            f"the levels of {dim!r} are stated from {str(levels[0])!r} on, and 1 is the most deprived and comes first; "
+            "recode the column, say which end is which in its labels (1 - least deprived), or give it another name"
         )
 
 

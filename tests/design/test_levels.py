@@ -180,11 +180,23 @@ def test_deciles_of_deprivation_run_from_one_to_ten(kind):
         list(range(1, 11)) if kind != "exchangeable" else [1, 2, 10]
     )
     assert levels([1, 2, 9], name="imd_decile") == list(range(1, 10))
-    for strange in ([0, 1, 2], [1, 2, 99], ["1", "2", "11"], [1.5, 2.0]):
+    coded = pd.Categorical([1, 2, 99], [1, 2, 99], ordered=True)
+    for strange in ([0, 1, 2], [1, 2, 99], ["1", "2", "11"], [1.5, 2.0], coded):
         with pytest.raises(DesignError, match="runs from 1, the most deprived, to 10"):
             levels(strange, kind=kind, name="imd_decile")
     with pytest.raises(DesignError, match="do not say their order"):
         levels(["low", "high"], kind=kind, name="imd_quintile")
+
+
+@pytest.mark.parametrize("kind", ["random_walk", "exchangeable"])
+def test_deprivation_stated_the_other_way_round_is_refused(kind):
+    down = [5, 4, 3, 2, 1]
+    for values, options in ((pd.Categorical(down, down, ordered=True), ""), (down, f", levels = {down}")):
+        with pytest.raises(DesignError, match="1 is the most deprived and comes first"):
+            levels(values, options, kind=kind, name="imd_quintile")
+        assert levels(values, options, kind=kind, name="quintile") == down
+    told = ["5 - most deprived", "4", "3", "2", "1 - least deprived"]
+    assert levels(pd.Categorical(told, told, ordered=True), kind=kind, name="imd_quintile") == told
 
 
 def test_without_a_walk_nothing_is_put_in_and_nothing_refused():
