@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesineq.design.matrix import design
+from bayesineq.errors import DesignError
 from bayesineq.inference.fit import fit
 from bayesineq.posterior.expected import expected
 from tests.laplace.cases import make, ring
@@ -89,6 +90,20 @@ def test_the_smallest_tables_have_an_answer(likelihood: str) -> None:
     post = fit(make(row, OUTCOMES[likelihood], terms, ""), seed=1, progress=False)
     mean = expected(post).to_numpy()
     assert np.isfinite(mean).all()
+    assert mean.std() > 0.0
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "log_normal", "gamma"])
+def test_an_outcome_that_is_the_same_everywhere_is_refused_with_a_remedy_that_works(likelihood: str) -> None:
+    table = world("gaussian", 3).table.assign(y=7.0)
+    terms = 'k = { kind = "exchangeable", by = "h" }'
+    with pytest.raises(DesignError, match="is 7 in all 120 rows"):
+        fit(make(table, OUTCOMES[likelihood], terms, ""), seed=1, progress=False)
+    stated = 'outcome.precision = { dist = "Gamma", shape = 1, rate = 0.01 }'
+    if likelihood == "gamma":
+        stated = 'outcome.shape = { dist = "Gamma", shape = 2, rate = 0.1 }'
+    mean = expected(fit(make(table, OUTCOMES[likelihood], terms, stated), seed=1, progress=False)).to_numpy()
+    assert abs(mean.mean() / 7.0 - 1.0) < 0.05
     assert mean.std() > 0.0
 
 

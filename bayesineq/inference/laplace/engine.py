@@ -20,7 +20,7 @@ from bayesineq.inference.inner import Inner, inner, outer_values
 from bayesineq.inference.laplace.checks import pointwise_checks, row_checks
 from bayesineq.inference.laplace.explore import Explored
 from bayesineq.inference.laplace.field import constant_log_determinant
-from bayesineq.inference.laplace.guards import refuse_separation, refuse_unidentified
+from bayesineq.inference.laplace.guards import refuse_constant, refuse_separation, refuse_unidentified
 from bayesineq.inference.laplace.hyper import Model, slim
 from bayesineq.inference.laplace.modes import draws_of_modes, explore_modes, log_evidence
 from bayesineq.inference.laplace.newton import Start
@@ -75,6 +75,7 @@ def sample(
         If no trustworthy answer was reached.
     """
     n_thread = threads if threads is not None else min(os.cpu_count() or 1, _MOST_THREADS)
+    refuse_constant(design)
     refuse_separation(design)
     clock, solved = _Clock(), inner(design)
     with worker_threads(n_thread) as pool, reporter(progress) as report:

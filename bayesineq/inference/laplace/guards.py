@@ -21,6 +21,32 @@ _FAR: Final = 100.0
 _SHOWN: Final = 5
 
 
+def refuse_constant(design: Design) -> None:
+    """
+    Refuse a measured outcome that is the same in all rows: its spread is zero, and the posterior has no bound there.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+
+    Raises
+    ------
+    DesignError
+        Unless the card states a prior of the outcome's spread.
+    """
+    outcome, value = design.card.outcome, design.response.value
+    value = value[np.isfinite(value)]
+    if outcome.likelihood not in {"gaussian", "log_normal", "gamma"} or len(value) < 2 or np.ptp(value) > 0.0:
+        return
+    if not any(name.startswith("outcome.") for name in design.priors.stated):
+        raise DesignError(
+            f"the outcome {outcome.columns['value']!r} is {value[0]:g} in all {len(value)} rows, so that nothing "
+            "bounds its spread from below; check the column, or state how exactly it is measured, such as "
+            "outcome.precision ~ Gamma(1, 0.01), or for a gamma outcome outcome.shape ~ Gamma(2, 0.1)"
+        )
+
+
 def refuse_separation(design: Design) -> None:
     """
     Refuse levels of a fixed term of which all counts are zero, or full, under a prior that does not bound them.

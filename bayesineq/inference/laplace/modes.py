@@ -123,7 +123,8 @@ def _in_doubt(model: Model, mode: Mode) -> bool:
         own = latent.parameters[latent.own]
         if float(own.value(mode.x[latent.own])) > _NOISE:
             return True
-    return any(_lost(p, float(x)) > _TAIL for p, x in zip(latent.parameters, mode.x, strict=True))
+    scales = [(p, float(x)) for p, x in zip(latent.parameters, mode.x, strict=True) if p.name.endswith(".sigma")]
+    return any(_lost(p, x) > _TAIL for p, x in scales)
 
 
 def _lost(parameter: Parameter, x: float) -> float:
