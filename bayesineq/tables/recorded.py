@@ -32,6 +32,7 @@ NOT_KNOWN: Final = "99"
 
 FIRST_YEAR: Final = 1800
 LAST_DAY: Final = 299_999
+MOST_SOURCES: Final = 9_999
 
 _DAY_AND_TIME: Final = (
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-2][0-9]:[0-5][0-9](:[0-6][0-9]([.,][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$"
@@ -173,6 +174,8 @@ def _refuse(table: ibis.Table, names: Mapping[str, str], priority: Sequence[str]
             findings.append(Finding(names[SOURCE], "sources without a place", remedy, (), unlisted))
         if len(set(priority)) < len(priority):
             findings.append(Finding("", "`priority` names a source twice", "Name each once.", (), list(priority)))
+    if len(priority if priority is not None else set(origins.values())) > MOST_SOURCES:
+        findings.append(Finding(names[SOURCE], f"more than {MOST_SOURCES:,} sources", "Is this the column of sources?"))
     raise_findings(findings, HEADING)
     return _Found(origins, {text: code for text, code in codes.items() if code is not None}, days)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from bayesineq.tables.recorded import CODE, LAST_DAY, PERSON_ID, SOURCE, Recorded, Records, read_records
+from bayesineq.tables.recorded import CODE, LAST_DAY, MOST_SOURCES, PERSON_ID, SOURCE, Recorded, Records, read_records
 
 if TYPE_CHECKING:
     import ibis
@@ -18,7 +18,7 @@ CVDPREVENT_PRIORITY: Final = ("gdppr_journal", "gdppr_patient", "hes_apc", "hes_
 OHID_PRIORITY: Final = ("hes_apc", "hes_ae", "hes_op")
 OTHER: Final = "S"
 
-_LARGEST: Final = {"times": 999_999, "day": LAST_DAY, "common": 31, "trust": 9_999, "named": 1}
+_LARGEST: Final = {"times": 999_999, "day": LAST_DAY, "common": 31, "trust": MOST_SOURCES, "named": 1}
 """Largest value of what the rules go by; more records of a category than this count as this many."""
 
 

@@ -168,3 +168,9 @@ def test_records_of_nobody_and_of_no_source_are_refused(
 def test_names_of_the_result_are_not_taken_by_columns_of_people() -> None:
     with pytest.raises(SchemaError, match="`by` names"):
         completeness(raw(), people(30, share=1), ["share"])
+
+
+def test_a_column_that_cannot_be_the_sources_is_refused() -> None:
+    given = make(*[("p0", f"s{k}", "2020-01-01", "A") for k in range(10_001)])
+    with pytest.raises(SchemaError, match="more than 9,999 sources"):
+        most_recent(given)

@@ -11,6 +11,7 @@ import pytest
 from bayesineq.errors import SchemaError
 from bayesineq.tables.check import check
 from bayesineq.tables.engines import connect
+from bayesineq.tables.files import read_table
 from bayesineq.tables.records import band_labels, cells, tabulate
 
 STARTS = [0, 16, 45, 65]
@@ -321,3 +322,16 @@ def test_signs_that_engines_take_for_remarks_and_quotes_are_codes(tmp_path: Path
     (tmp_path / "t.csv").write_text('ward,n\na,1\n#b,2\n"c, ""d""",3\n')
     found = tabulate(tmp_path / "t.csv", ["ward"], {"k": "n"})
     assert dict(zip(found["ward"], found["k"], strict=True)) == {"a": 1, "#b": 2, 'c, "d"': 3}
+
+
+def test_a_parquet_file_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table([["x"], [0], [1]], names=["ward", "n", "N"]), tmp_path / "t.parquet")
+    with pytest.raises(SchemaError, match="more than one column named 'n' and 'N'"):
+        tabulate(tmp_path / "t.parquet", ["ward"], {"k": "n"})
+    pq.write_table(pa.table([["x"], [0], [1]], names=["ward", "n", "n"]), tmp_path / "t.parquet")
+    for read in (lambda path: tabulate(path, ["ward"], {"k": "n"}), read_table):
+        with pytest.raises(SchemaError, match=r"more than one column named 'n'|cannot be read"):
+            read(tmp_path / "t.parquet")
