@@ -94,31 +94,58 @@ class Basis:
             out[:, 1 + many :] /= self.spread[many:]
         return out
 
-    def with_predicted(self, mean_basis: Array, predicted: Array, area: Index) -> Array:
+    def everyone(self, by_fold: Array, modifiers: NDArray[np.float32]) -> Array:
         """
-        Means of the columns by area under other predictions of the outcome.
+        Columns for people of the fit or others, and how much the predicted ones differ without each fold.
+
+        Parameters
+        ----------
+        by_fold : array, shape (fold, person, arm)
+            Outcome predicted by the models made without each fold.
+        modifiers : array, shape (person, modifier)
+            Modifiers.
+
+        Returns
+        -------
+        array, shape (person, column + fold x predicted column)
+            Columns at the mean prediction, and deviations whose sum of squares is the variance of the prediction by the
+            jackknife over folds; no deviations for one fold.
+        """
+        mean = by_fold.mean(axis=0)
+        return np.column_stack([self.columns(mean, modifiers), *self._deviations(by_fold, mean)])
+
+    def means_of(self, mean_basis: Array, by_fold: Array, area: Index) -> Array:
+        """
+        Means of the columns of `everyone` by area, from those of the fit.
 
         Parameters
         ----------
         mean_basis : array, shape (area, column)
-            Means.
-        predicted : array, shape (person, arm)
-            Other predictions.
+            Means of the fit, in which predictions are out of fold.
+        by_fold : array, shape (fold, person, arm)
+            Predictions.
         area : array, shape (person,)
             Area, from 0.
 
         Returns
         -------
-        array, shape (area, column)
+        array, shape (area, column + fold x predicted column)
             Means, with those of the predicted columns made anew.
         """
-        known = predicted.shape[1]
-        raw = _straight(predicted, np.empty((len(predicted), 0), np.float32))
-        count = np.maximum(np.bincount(area, minlength=len(mean_basis)), 1)
-        out = mean_basis.copy()
-        for j, column in enumerate(((raw - self.centre[:known]) / self.spread[:known]).T, 1):
-            out[:, j] = np.bincount(area, column, minlength=len(mean_basis)) / count
-        return out
+        mean = by_fold.mean(axis=0)
+        places, known = len(mean_basis), mean.shape[1]
+        count = np.maximum(np.bincount(area, minlength=places), 1)
+        raw = (_straight(mean, np.empty((len(mean), 0), np.float32)) - self.centre[:known]) / self.spread[:known]
+        new = np.column_stack([raw, *self._deviations(by_fold, mean)])
+        found = np.column_stack([np.bincount(area, column, minlength=places) / count for column in new.T])
+        return np.column_stack([mean_basis[:, :1], found[:, :known], mean_basis[:, 1 + known :], found[:, known:]])
+
+    def _deviations(self, by_fold: Array, mean: Array) -> list[Array]:
+        folds, known = len(by_fold), mean.shape[1]
+        if folds == 1:
+            return []
+        empty = np.empty((len(mean), 0), np.float32)
+        return [np.sqrt((folds - 1) / folds) * _straight(one - mean, empty) / self.spread[:known] for one in by_fold]
 
 
 def make_basis(predicted: Array, modifiers: NDArray[np.float32], names: tuple[str, ...], *, seed: int = 0) -> Basis:
@@ -308,10 +335,13 @@ def _straight(predicted: Array, modifiers: NDArray[np.float32]) -> Array:
 def _bent(
     modifiers: NDArray[np.float32], standard: Array, cut_of: Index, cut_at: Array, frequency: Array, phase: Array
 ) -> Array:
-    steps = modifiers[:, cut_of] > cut_at
-    waves = standard @ frequency
-    waves += phase
-    return np.column_stack([steps, np.cos(waves, out=waves)])
+    out = np.empty((len(modifiers), cut_of.size + phase.size))
+    np.greater(modifiers[:, cut_of], cut_at, out=out[:, : cut_of.size], casting="unsafe")
+    # single precision is enough for the waves, and twice as quick
+    waves = standard.astype(np.float32) @ frequency.astype(np.float32)
+    waves += phase.astype(np.float32)
+    out[:, cut_of.size :] = np.cos(waves, out=waves)
+    return out
 
 
 def _cuts(modifiers: NDArray[np.float32]) -> tuple[Index, Array]:

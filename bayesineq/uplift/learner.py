@@ -20,7 +20,7 @@ from bayesineq.uplift.evidence import Evidence, gather
 from bayesineq.uplift.people import Columns, areas_of, arrays_of, check_records, new_people, numbers
 from bayesineq.uplift.polarity import scale_of_outcome
 from bayesineq.uplift.scores import Scores, average_table, doubly_robust_scores
-from bayesineq.uplift.second_stage import SecondStage, Sums, centred, sample
+from bayesineq.uplift.second_stage import SecondStage, Sums, centred, sample, with_predictions_drawn
 
 Array = NDArray[np.float64]
 
@@ -226,8 +226,9 @@ def estimate(
     basis, stage, sums = _second_stage(
         scores, z, columns.modifiers, where, codes.size, cluster, spread, clip, draws, streams[1]
     )
-    final = predict_outcome(scores.nuisances, x)
-    mean_basis = basis.with_predicted(sums.mean_basis, final, where)
+    by_fold = predict_outcome(scores.nuisances, x)
+    mean_basis = basis.means_of(sums.mean_basis, by_fold, where)
+    stage = with_predictions_drawn(stage, by_fold.shape[2], len(by_fold), streams[1] + 1)
     explained = stage.area.mean(axis=0, dtype=np.float64)[where] * spread if codes.size > 1 else None
     covariance = mean_covariance(scores.effect, cluster, explained) + np.diag(scores.repeat_sd**2)
     stage = centred(stage, mean_basis, sums.count, scores.effect.mean(axis=0) / spread, covariance / spread**2)
@@ -255,7 +256,7 @@ def estimate(
         scores, basis, z, need=None if need is None else np.asarray(need, np.float64), groups=cluster,
         average=average, resamples=resamples, seed=streams[2],
     )  # fmt: skip
-    effect = _person_means(stage, basis, final, z, where) * spread
+    effect = _person_means(stage, basis, by_fold, z, where) * spread
     return Uplift(check_benefit(benefit), average, effect, scores, evidence, stage, basis, codes, spread, columns)
 
 
@@ -270,7 +271,7 @@ def _second_stage(
     draw = partial(sample, draws=draws, seed=seed, family=basis.family, share=basis.share, areas=areas > 1)
     stage = draw(sums)
     if cluster is not None and not (areas > 1 and same_division(cluster, where)):
-        residual = scores.effect / spread - _person_means(stage, basis, scores.predicted, modifiers, where)
+        residual = scores.effect / spread - _person_means(stage, basis, scores.predicted[np.newaxis], modifiers, where)
         stage = draw(sums.thinned(design_effect(residual, weight, cluster)))
     return basis, stage, sums
 
@@ -355,7 +356,7 @@ def person_benefit(
         raise DecisionError(f"{draws} draws of {len(x):,} people are too many to hold: ask for fewer people at a time.")
     if len(units) != len(x):
         raise DecisionError(f"{len(units)} units but {len(x)} people: give one code a person.")
-    columns = found.basis.columns(predict_outcome(found.scores.nuisances, x), z)
+    columns = found.basis.everyone(predict_outcome(found.scores.nuisances, x), z)
     values = np.einsum("nq,sqk->snk", columns, found.stage.coefficient, optimize=True)
     known = where >= 0
     values[:, known] += found.stage.area[:, where[known]]
@@ -378,13 +379,13 @@ def person_benefit(
 
 
 def _person_means(
-    stage: SecondStage, basis: Basis, predicted: Array, modifiers: NDArray[np.float32], where: NDArray[np.int64]
+    stage: SecondStage, basis: Basis, by_fold: Array, modifiers: NDArray[np.float32], where: NDArray[np.int64]
 ) -> Array:
     coefficient, effect = stage.coefficient.mean(axis=0), stage.area.mean(axis=0, dtype=np.float64)
-    out = np.empty((len(predicted), coefficient.shape[1]))
-    for start in range(0, len(predicted), BLOCK):
+    out = np.empty((len(modifiers), coefficient.shape[1]))
+    for start in range(0, len(modifiers), BLOCK):
         here = slice(start, start + BLOCK)
         code = where[here]
-        out[here] = basis.columns(predicted[here], modifiers[here]) @ coefficient
+        out[here] = basis.everyone(by_fold[:, here], modifiers[here]) @ coefficient
         out[here] += np.where((code >= 0)[:, np.newaxis], effect[np.maximum(code, 0)], 0.0)
     return out

@@ -32,6 +32,9 @@ Array = NDArray[np.float64]
 ROWS_A_MODEL: Final = 200_000
 """Rows a model is trained on at most: more change its predictions little, and its time much."""
 
+ROWS_ALIKE: Final = 20_000
+"""Rows from which models made without each fold hardly differ, so that one of them speaks for all."""
+
 SMALL, PROCESS_ROWS, LINEAR_ROWS = 5_000, 800, 500_000
 
 
@@ -152,7 +155,7 @@ def cross_fit(
 
 def predict_outcome(nuisances: Nuisances, features: NDArray[np.float32]) -> Array:
     """
-    Predict anyone's outcome in each arm: the one function of the covariates that every expected benefit reads.
+    Predict anyone's outcome in each arm: what every expected benefit reads, of the people of the fit or of others.
 
     Parameters
     ----------
@@ -163,16 +166,16 @@ def predict_outcome(nuisances: Nuisances, features: NDArray[np.float32]) -> Arra
 
     Returns
     -------
-    array, shape (person, arm)
-        Mean outcome, averaged over the folds' models; of the first fold alone where each was trained on as many rows
-        as any model is, for they then hardly differ.
+    array, shape (fold, person, arm)
+        Mean outcome by the models made without each fold; of the first alone where each was trained on so many rows
+        that they hardly differ.
     """
-    used = nuisances.models[:1] if nuisances.trained_on >= ROWS_A_MODEL else nuisances.models
-    total = np.zeros((len(features), len(nuisances.models[0])))
-    for arms in used:
+    used = nuisances.models[:1] if nuisances.trained_on >= ROWS_ALIKE else nuisances.models
+    out = np.zeros((len(used), len(features), len(nuisances.models[0])))
+    for one, arms in zip(out, used, strict=True):
         for k, pairs in enumerate(arms):
-            total[:, k] += sum(w * _predict(model, features, nuisances.binary) for w, model in pairs)
-    return total / len(used)
+            one[:, k] = sum(w * _predict(model, features, nuisances.binary) for w, model in pairs)
+    return out
 
 
 def _candidates(arm: NDArray[np.int64], n_arm: int, folds: int, binary: bool, copies: float) -> Sequence[str]:
