@@ -329,7 +329,7 @@ def _reference(
         position.append(int(found[0]))
     place = int(np.ravel_multi_index(position, shape))
     held = np.bincount(index[response.informative], minlength=int(np.prod(shape))) if index is not None else np.ones(1)
-    if index is not None and not held[place]:
+    if index is not None and held.any() and not held[place]:
         most = np.unravel_index(int(held.argmax()), shape)
         best = [levels[dim][k].item() if levels[dim].dtype.kind in "if" else str(levels[dim][k])
                 for dim, k in zip(term.dims, most, strict=True)]  # fmt: skip
