@@ -49,6 +49,13 @@ def test_members_are_matched_by_key_and_weighted(table, membership) -> None:
     assert seen.design.card.latent == {"ethnicity": "recorded"}
 
 
+def test_a_silent_intercept_lies_at_the_outcome_of_the_table_not_of_its_members(table, membership) -> None:
+    seen = mixture(table, parse_card(CARD), membership)
+    # Six of seventy people, whatever the number of members that each row has.
+    np.testing.assert_allclose(seen.design.prior("intercept")["mean"], np.log(6.5 / 64.5))
+    assert seen.design.prior("ethnicity")["sd"] == 2.5
+
+
 def test_what_does_not_match_is_refused(table, membership) -> None:
     card = parse_card(CARD)
     with pytest.raises(DesignError, match=r"1 rows have no weights, the first \{'recorded': 'c'\}"):
