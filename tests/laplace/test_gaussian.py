@@ -237,7 +237,7 @@ def test_leaving_a_group_out_is_conditioning_on_the_others(name: str) -> None:
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
     found = posterior(model.latent, model.data, prior_at(model, x), start)
     rows = np.array([1, 4, 12, 13, 30])
-    mean, variance, trusted = without_group(model, found, rows)
+    mean, variance, log_density, trusted = without_group(model, found, rows)
     prior, y = dense_prior(design), design.response.value
     others = np.setdiff1d(np.arange(len(y)), rows)
     seen = prior[np.ix_(others, others)] + 0.25 * np.eye(len(others))
@@ -246,3 +246,5 @@ def test_leaving_a_group_out_is_conditioning_on_the_others(name: str) -> None:
     assert_allclose(mean, 0.3 + across @ np.linalg.solve(seen, y[others] - 0.3), rtol=1e-4, atol=1e-5)
     left = prior[np.ix_(rows, rows)] - across @ np.linalg.solve(seen, across.T)
     assert_allclose(variance, np.diag(left), rtol=1e-4)
+    joint = multivariate_normal(0.3 + across @ np.linalg.solve(seen, y[others] - 0.3), left + 0.25 * np.eye(len(rows)))
+    assert_allclose(log_density, joint.logpdf(y[rows]), rtol=1e-4)
