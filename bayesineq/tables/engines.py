@@ -68,6 +68,8 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
         names = header(path) if fields is None else fields.names
         refuse_twice(names, f"The file {path}", any_case=True)
         engine = ibis.duckdb.connect()
+        # Statistics of a parquet file leave out what is no number, and the engine would not see it.
+        engine.raw_sql("SET disabled_optimizers = 'statistics_propagation'")
         # The day of a time with a zone is that of its own zone, wherever the machine stands.
         engine.raw_sql(f"SET TimeZone = '{_zone(fields, path)}'")
         if kind == "parquet":

@@ -148,6 +148,7 @@ def cells(
     found = faults(records, count.values(), ages=bands is not None)
     sums = {name: records[column].cast(_adds_up(records[column].type())).sum() for name, column in count.items()}
     helpers = {f"{FAULT}{k}": fault.holds.cast("int64").sum() for k, fault in enumerate(found)}
+    helpers |= {f"{FAULT}{k}_sum": fault.sums.sum() for k, fault in enumerate(found) if fault.sums is not None}
     return records.group_by(list(by)).aggregate(**{total: records.count()}, **sums, **helpers).order_by(list(by)), found
 
 
@@ -227,7 +228,11 @@ def tabulate(
     people = result[total].to_numpy(dtype=np.int64)
     findings = _missing(result, by, missing, people)
     for k, fault in enumerate(looked_for):
-        lacking = int(result[f"{FAULT}{k}"].fillna(0).sum())
+        of_each = result[f"{FAULT}{k}"].fillna(0)
+        if fault.sums is not None:
+            # A cell that adds up to no number holds one at least.
+            of_each = of_each.clip(lower=result[f"{FAULT}{k}_sum"].isna().astype("int64"))
+        lacking = int(of_each.sum())
         findings += _told(fault.column, fault.problem, fault.remedy, lacking, people)
     findings += _outside(result, by, rules, people)
     if total == POPULATION:

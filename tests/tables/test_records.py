@@ -335,3 +335,25 @@ def test_a_parquet_file_with_a_column_twice_is_refused(tmp_path: Path) -> None:
     for read in (lambda path: tabulate(path, ["ward"], {"k": "n"}), read_table):
         with pytest.raises(SchemaError, match=r"more than one column named 'n'|cannot be read"):
             read(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    "values", [[40.0, np.nan], [np.nan, np.nan], [0.0] * 50 + [np.nan], [1.0, 2.0, np.nan], [np.nan, 70.0]]
+)
+@pytest.mark.filterwarnings("ignore:fetch_arrow_table")
+@pytest.mark.parametrize("ours", [True, False])
+def test_what_is_no_number_in_parquet_is_seen_whatever_its_statistics_say(
+    tmp_path: Path, values: list[float], ours: bool
+) -> None:
+    import ibis
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"age": pa.array(values), "ward": ["x"] * len(values)}), path)
+    source = path if ours else ibis.duckdb.connect().read_parquet(path)
+    lacking = sum(np.isnan(values)) if ours else r"\d"
+    with pytest.raises(SchemaError, match=f"'age': missing in {lacking} of {len(values)} records"):
+        tabulate(source, ["age_band"], bands=[0, 18, 65])
+    with pytest.raises(SchemaError, match=f"'age': missing in {lacking} of {len(values)} records"):
+        tabulate(source, ["ward"], {"years": "age"})
