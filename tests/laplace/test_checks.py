@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.special import expit
 
-from bayesineq.inference.laplace.below import probability_below
+from bayesineq.inference.laplace.below import beta_binomial_cdf, probability_below
 from bayesineq.inference.laplace.checks import log_predictive
 from bayesineq.inference.laplace.likelihoods import BINOMIAL, GAMMA, NEGATIVE_BINOMIAL, POISSON
 from bayesineq.inference.laplace.passes import Observed
@@ -57,3 +57,15 @@ def test_an_interval_of_one_value_and_a_wide_one() -> None:
     assert_allclose(np.exp(found), probability, rtol=1e-5)
     expected = [law.cdf(2) @ MASS + 0.5 * probability[0], 0.5 * (law.cdf(0) + law.cdf(7)) @ MASS]
     assert_allclose(probability_below(data, 1.0, mean, variance, found), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("trials", [3, 1_200, 200_000])
+@pytest.mark.parametrize("own", [0.3, 50.0, 3e3, 1e8])
+def test_the_beta_binomial_distribution_function_is_that_of_summed_probabilities(trials: int, own: float) -> None:
+    for mean in (0.001, 0.4, 0.9):
+        law = stats.betabinom(trials, own * mean, own * (1 - mean))
+        exact = np.cumsum(law.pmf(np.arange(trials + 1)))
+        count = np.unique([0, *np.searchsorted(exact, [0.001, 0.1, 0.5, 0.9, 0.999]).clip(0, trials), trials])
+        eta = np.full((len(count), 1), np.log(mean / (1 - mean)))
+        got = beta_binomial_cdf(count.astype(float), np.full(len(count), float(trials)), own, eta)[:, 0]
+        np.testing.assert_allclose(got, exact[count], atol=1e-6)

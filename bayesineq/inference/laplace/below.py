@@ -196,10 +196,9 @@ def _cdf(data: Observed, own: float, eta: Float) -> Callable[[Float], Float]:
     return clipped(lambda y: np.asarray(special.gammainc(own, own * y * np.exp(-eta))))
 
 
-@njit(cache=True, nogil=True)
 def beta_binomial_cdf(y: Float, trials: Float, own: float, eta: Float) -> Float:
     """
-    P(Y <= y) of beta-binomial counts, by summing the probabilities from zero.
+    P(Y <= y) of beta-binomial counts.
 
     Parameters
     ----------
@@ -213,8 +212,40 @@ def beta_binomial_cdf(y: Float, trials: Float, own: float, eta: Float) -> Float:
     Returns
     -------
     ndarray, shape (n_row, n_node)
-        Probabilities.
+        Probabilities, counted from the nearer end; where neither is near, P(p < U) for the share p ~ Beta(a, b) and U
+        ~ Beta(y + 1, n - y), since the binomial P(Y <= y | p) is P(U > p): a mean over the narrower of the two.
     """
+    turned = trials - y - 1.0 < y
+    near = np.where(turned, trials - y - 1.0, y)
+    flipped = np.where(turned[:, None], -eta, eta)
+    few = near <= _COUNTED
+    below = np.empty(eta.shape)
+    below[few] = _few_below(near[few], trials[few], own, flipped[few])
+    below[~few] = _many_below(near[~few, None], trials[~few, None], own, flipped[~few])
+    return np.where(turned[:, None], 1.0 - below, below)
+
+
+def _many_below(y: Float, trials: Float, own: float, eta: Float) -> Float:
+    """P(p < U) by Gauss-Hermite sums about the mode of the narrower law's logit."""
+    share = np.clip(special.expit(eta), 1e-12, 1.0 - 1e-12)
+    a, b = own * share, own * (1.0 - share)
+    c, d = np.broadcast_to(y + 1.0, eta.shape), np.broadcast_to(trials - y, eta.shape)
+    wide = 1.0 / a + 1.0 / b > 1.0 / c + 1.0 / d
+    first, second = np.where(wide, c, a)[..., None], np.where(wide, d, b)[..., None]
+    width = np.sqrt(1.0 / first + 1.0 / second)
+    at = np.log(first / second) + width * RULE[0]
+    log_density = first * at - (first + second) * np.logaddexp(0.0, at) + 0.5 * RULE[0] ** 2
+    weight = RULE[1] * np.exp(log_density - log_density.max(axis=-1, keepdims=True))
+    x = special.expit(at)
+    other = np.where(
+        wide[..., None], special.betainc(a[..., None], b[..., None], x), special.betaincc(c[..., None], d[..., None], x)
+    )
+    return np.asarray((weight * other).sum(axis=-1) / weight.sum(axis=-1))
+
+
+@njit(cache=True, nogil=True)
+def _few_below(y: Float, trials: Float, own: float, eta: Float) -> Float:
+    """P(Y <= y) by summing the probabilities from zero."""
     out = np.zeros(eta.shape)
     for r in range(eta.shape[0]):
         n = trials[r]
