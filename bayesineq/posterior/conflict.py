@@ -243,7 +243,10 @@ def power_scaling(post: xr.DataTree, prior: str) -> float:
             "/log_prior": xr.Dataset({prior: (SAMPLE_DIMS, log_prior[None])}),
         }
     )
-    return float(psense(tree, group="prior")["number"])  # type: ignore[no-untyped-call]
+    # Draws that share their hyperparameters, as those of one imputation do, tie in weight: the fit of the weights' tail
+    # then divides zero by zero on the way to its answer.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(psense(tree, group="prior")["number"])  # type: ignore[no-untyped-call]
 
 
 def _parameters(post: xr.DataTree) -> Iterator[tuple[str, Prior, Float, list[str]]]:
