@@ -34,11 +34,12 @@ SHRINKAGE: Final = 0.1
 AREA_SCALES: Final = np.geomspace(0.02, 1.5, 20)
 """Standard deviations of area effects, in standard deviations of the outcome."""
 
-AREA_SCALE: Final = 0.25
+AREA_SCALE: Final = 0.15
 """
 Scale of the prior of an area standard deviation t: density in proportion to t (1 + t^2 / (4 scale^2))^(-5/2), cut to
-the grid. It is zero at zero: where areas differ by less than they can show, a prior that allows none makes intervals of
-area effects too short (0.84 for 0.90 with a tenth of the prior at none, against 0.88 with this one).
+the grid, and largest at the scale. It is zero at zero: where areas differ by less than they can show, a prior that
+allows none makes their intervals too short. 90% intervals hold 88% of area effects where those differ by a sixth of the
+outcome's standard deviation and fifty people tell of each, and 94% over five kinds of worlds, two of which have none.
 """
 
 INTERCEPT_SD: Final = 10.0
