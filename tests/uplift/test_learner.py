@@ -216,7 +216,7 @@ def test_second_stage_matches_the_exact_posterior_on_a_grid():
     log = -0.5 * np.log(var).sum(-1) - 0.5 * (w * mean**2).sum(-1) + 0.5 * centre**2 * precision
     log += -0.5 * np.log(precision) - (n - 1).sum() * np.log(s) - within / (2 * s**2)
     # the stated prior of the sd, on its grid of logs; the noise's is flat beside 600 scores
-    log += np.log(t) - 2.5 * np.log1p((t / 0.25) ** 2 / 4) + np.log(t) - 2 * 2 * np.log(s)
+    log += np.log(t) - 2.5 * np.log1p((t / 0.15) ** 2 / 4) + np.log(t) - 2 * 2 * np.log(s)
     p = np.exp(log - log.max())
     p /= p.sum()
     sd, level, area = stage.area_sd[:, 0], stage.coefficient[:, 0, 0], stage.area[:, :, 0]
