@@ -13,28 +13,28 @@ _HOME: Final = {
     # tables
     "check": "bayesineq.tables.check",
     "read_table": "bayesineq.tables.files",
-    "tabulate": "bayesineq.tables.records",
+    "tabulate": "bayesineq.records.tabulate",
     "read_census": "bayesineq.tables.census",
     "read_deprivation": "bayesineq.tables.deprivation",
     "areas_within": "bayesineq.tables.lookups",
     "area_health": "bayesineq.tables.area_health",
     "quantile_groups": "bayesineq.tables.quantiles",
-    "read_ethnicity": "bayesineq.tables.ethnicity",
-    "crosswalk": "bayesineq.tables.ethnicity",
-    "recode": "bayesineq.tables.ethnicity",
-    "most_recent": "bayesineq.tables.resolution",
-    "most_frequent": "bayesineq.tables.resolution",
-    "first_source": "bayesineq.tables.resolution",
-    "ohid": "bayesineq.tables.resolution",
-    "cvdprevent": "bayesineq.tables.resolution",
-    "completeness": "bayesineq.tables.completeness",
-    "ons_confusion": "bayesineq.tables.agreement",
-    "confusion_of": "bayesineq.tables.agreement",
+    "read_ethnicity": "bayesineq.records.ethnicity.codes",
+    "crosswalk": "bayesineq.records.ethnicity.codes",
+    "recode": "bayesineq.records.ethnicity.codes",
+    "most_recent": "bayesineq.records.ethnicity.resolution",
+    "most_frequent": "bayesineq.records.ethnicity.resolution",
+    "first_source": "bayesineq.records.ethnicity.resolution",
+    "ohid": "bayesineq.records.ethnicity.resolution",
+    "cvdprevent": "bayesineq.records.ethnicity.resolution",
+    "completeness": "bayesineq.records.ethnicity.completeness",
+    "ons_confusion": "bayesineq.records.ethnicity.agreement",
+    "confusion_of": "bayesineq.records.ethnicity.agreement",
     "with_intervals": "bayesineq.tables.intervals",
-    "Rule": "bayesineq.tables.disclosure",
-    "protect_tables": "bayesineq.tables.suppression",
-    "protect_rates": "bayesineq.tables.disclosure",
-    "release_people": "bayesineq.tables.release",
+    "Rule": "bayesineq.disclosure.rule",
+    "protect_tables": "bayesineq.disclosure.suppression",
+    "protect_rates": "bayesineq.disclosure.rule",
+    "release_people": "bayesineq.disclosure.release",
     # space
     "Adjacency": "bayesineq.space.adjacency",
     "contiguity": "bayesineq.space.contiguity",
@@ -42,14 +42,14 @@ _HOME: Final = {
     "read_adjacency": "bayesineq.space.contiguity",
     "read_areas": "bayesineq.space.areas",
     # design
-    "ModelCard": "bayesineq.design.card",
-    "read_card": "bayesineq.design.read_card",
+    "ModelCard": "bayesineq.model.card",
+    "read_card": "bayesineq.model.read_card",
     "Design": "bayesineq.design.matrix",
     "design": "bayesineq.design.matrix",
     "mixture": "bayesineq.design.mixture",
     # inference
     "fit": "bayesineq.inference.fit",
-    "leave_group_out": "bayesineq.inference.laplace.groups",
+    "leave_group_out": "bayesineq.inference.sparse_engine.groups",
     "recording": "bayesineq.inference.mixture.recording",
     "weights": "bayesineq.inference.mixture.recording",
     "outcome_shift": "bayesineq.inference.mixture.recording",
@@ -121,37 +121,37 @@ _HOME: Final = {
     "slope_change": "bayesineq.decisions.equity",
     "under_bias": "bayesineq.decisions.robust",
     # report
-    "Indicator": "bayesineq.report.tartan",
-    "hexagons": "bayesineq.report.hexagons",
-    "map_bivariate": "bayesineq.report.tiers",
-    "map_certainty": "bayesineq.report.tiers",
-    "map_posterior": "bayesineq.report.maps",
-    "map_tiers": "bayesineq.report.tiers",
-    "outline": "bayesineq.report.outline",
-    "plan_sections": "bayesineq.report.plans",
-    "plot_acceptability": "bayesineq.report.choices",
-    "plot_associations": "bayesineq.report.forest",
-    "plot_calibration": "bayesineq.report.checks",
-    "plot_caterpillar": "bayesineq.report.caterpillar",
-    "plot_concentration": "bayesineq.report.curves",
-    "plot_equiplot": "bayesineq.report.curves",
-    "plot_forest": "bayesineq.report.forest",
-    "plot_frontier": "bayesineq.report.choices",
-    "plot_funnel": "bayesineq.report.funnel",
-    "plot_gradient": "bayesineq.report.gradient",
-    "plot_heat": "bayesineq.report.heat",
-    "plot_pareto": "bayesineq.report.pareto",
-    "plot_plane": "bayesineq.report.choices",
-    "plot_predictive": "bayesineq.report.checks",
-    "plot_prior_posterior": "bayesineq.report.checks",
-    "plot_tartan": "bayesineq.report.tartan",
-    "plot_trend": "bayesineq.report.curves",
-    "save_chart": "bayesineq.report.style",
-    "write_comparison": "bayesineq.report.plans",
-    "write_report": "bayesineq.report.page",
-    "released": "bayesineq.report.released",
-    "released_measures": "bayesineq.report.released",
-    "released_summary": "bayesineq.report.released",
+    "Indicator": "bayesineq.report.figures.tartan",
+    "hexagons": "bayesineq.report.figures.hexagons",
+    "map_bivariate": "bayesineq.report.figures.tiers",
+    "map_certainty": "bayesineq.report.figures.tiers",
+    "map_posterior": "bayesineq.report.figures.maps",
+    "map_tiers": "bayesineq.report.figures.tiers",
+    "outline": "bayesineq.report.figures.outline",
+    "plan_sections": "bayesineq.report.page.plans",
+    "plot_acceptability": "bayesineq.report.figures.choices",
+    "plot_associations": "bayesineq.report.figures.forest",
+    "plot_calibration": "bayesineq.report.figures.checks",
+    "plot_caterpillar": "bayesineq.report.figures.caterpillar",
+    "plot_concentration": "bayesineq.report.figures.curves",
+    "plot_equiplot": "bayesineq.report.figures.curves",
+    "plot_forest": "bayesineq.report.figures.forest",
+    "plot_frontier": "bayesineq.report.figures.choices",
+    "plot_funnel": "bayesineq.report.figures.funnel",
+    "plot_gradient": "bayesineq.report.figures.gradient",
+    "plot_heat": "bayesineq.report.figures.heat",
+    "plot_pareto": "bayesineq.report.figures.pareto",
+    "plot_plane": "bayesineq.report.figures.choices",
+    "plot_predictive": "bayesineq.report.figures.checks",
+    "plot_prior_posterior": "bayesineq.report.figures.checks",
+    "plot_tartan": "bayesineq.report.figures.tartan",
+    "plot_trend": "bayesineq.report.figures.curves",
+    "save_chart": "bayesineq.report.figures.style",
+    "write_comparison": "bayesineq.report.page.plans",
+    "write_report": "bayesineq.report.page.write",
+    "released": "bayesineq.report.page.released",
+    "released_measures": "bayesineq.report.page.released",
+    "released_summary": "bayesineq.report.page.released",
     # simulate
     "simulate_counts": "bayesineq.simulate.worlds",
     "simulate_system": "bayesineq.simulate.system",
@@ -173,21 +173,24 @@ if TYPE_CHECKING:
     from bayesineq.decisions.ranking import rank_areas
     from bayesineq.decisions.read_plans import read_plans
     from bayesineq.decisions.robust import under_bias
-    from bayesineq.design.card import ModelCard
     from bayesineq.design.matrix import Design, design
     from bayesineq.design.mixture import mixture
-    from bayesineq.design.read_card import read_card
+    from bayesineq.disclosure.release import release_people
+    from bayesineq.disclosure.rule import Rule, protect_rates
+    from bayesineq.disclosure.suppression import protect_tables
     from bayesineq.inference.fit import fit
-    from bayesineq.inference.laplace.groups import leave_group_out
     from bayesineq.inference.mixture.fit import fit_mixture, stack_imputations
     from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
     from bayesineq.inference.mixture.study import fit_recorded
     from bayesineq.inference.mixture.tipping import tipping_point
+    from bayesineq.inference.sparse_engine.groups import leave_group_out
     from bayesineq.measures.entropy import theil
     from bayesineq.measures.registry import manual
     from bayesineq.measures.simple import difference, ratio
     from bayesineq.measures.slope import rii, sii
     from bayesineq.measures.welfare import gini
+    from bayesineq.model.card import ModelCard
+    from bayesineq.model.read_card import read_card
     from bayesineq.posterior.adjusted import adjusted
     from bayesineq.posterior.contrast import contrast
     from bayesineq.posterior.diagnose import diagnose
@@ -202,45 +205,42 @@ if TYPE_CHECKING:
     from bayesineq.posterior.standardise import standardised
     from bayesineq.posterior.summarise import intervals, summarise
     from bayesineq.posterior.verdict import verdict
-    from bayesineq.report.caterpillar import plot_caterpillar
-    from bayesineq.report.checks import plot_calibration, plot_predictive, plot_prior_posterior
-    from bayesineq.report.choices import plot_acceptability, plot_frontier, plot_plane
-    from bayesineq.report.curves import plot_concentration, plot_equiplot, plot_trend
-    from bayesineq.report.forest import plot_associations, plot_forest
-    from bayesineq.report.funnel import plot_funnel
-    from bayesineq.report.gradient import plot_gradient
-    from bayesineq.report.heat import plot_heat
-    from bayesineq.report.hexagons import hexagons
-    from bayesineq.report.maps import map_posterior
-    from bayesineq.report.outline import outline
-    from bayesineq.report.page import write_report
-    from bayesineq.report.pareto import plot_pareto
-    from bayesineq.report.plans import plan_sections, write_comparison
-    from bayesineq.report.released import released, released_measures, released_summary
-    from bayesineq.report.style import save_chart
-    from bayesineq.report.tartan import Indicator, plot_tartan
-    from bayesineq.report.tiers import map_bivariate, map_certainty, map_tiers
+    from bayesineq.records.ethnicity.agreement import confusion_of, ons_confusion
+    from bayesineq.records.ethnicity.codes import crosswalk, read_ethnicity, recode
+    from bayesineq.records.ethnicity.completeness import completeness
+    from bayesineq.records.ethnicity.resolution import cvdprevent, first_source, most_frequent, most_recent, ohid
+    from bayesineq.records.tabulate import tabulate
+    from bayesineq.report.figures.caterpillar import plot_caterpillar
+    from bayesineq.report.figures.checks import plot_calibration, plot_predictive, plot_prior_posterior
+    from bayesineq.report.figures.choices import plot_acceptability, plot_frontier, plot_plane
+    from bayesineq.report.figures.curves import plot_concentration, plot_equiplot, plot_trend
+    from bayesineq.report.figures.forest import plot_associations, plot_forest
+    from bayesineq.report.figures.funnel import plot_funnel
+    from bayesineq.report.figures.gradient import plot_gradient
+    from bayesineq.report.figures.heat import plot_heat
+    from bayesineq.report.figures.hexagons import hexagons
+    from bayesineq.report.figures.maps import map_posterior
+    from bayesineq.report.figures.outline import outline
+    from bayesineq.report.figures.pareto import plot_pareto
+    from bayesineq.report.figures.style import save_chart
+    from bayesineq.report.figures.tartan import Indicator, plot_tartan
+    from bayesineq.report.figures.tiers import map_bivariate, map_certainty, map_tiers
+    from bayesineq.report.page.plans import plan_sections, write_comparison
+    from bayesineq.report.page.released import released, released_measures, released_summary
+    from bayesineq.report.page.write import write_report
     from bayesineq.simulate.system import simulate_system
     from bayesineq.simulate.worlds import simulate_counts
     from bayesineq.space.adjacency import Adjacency, from_edges
     from bayesineq.space.areas import read_areas
     from bayesineq.space.contiguity import contiguity, read_adjacency
-    from bayesineq.tables.agreement import confusion_of, ons_confusion
     from bayesineq.tables.area_health import area_health
     from bayesineq.tables.census import read_census
     from bayesineq.tables.check import check
-    from bayesineq.tables.completeness import completeness
     from bayesineq.tables.deprivation import read_deprivation
-    from bayesineq.tables.disclosure import Rule, protect_rates
-    from bayesineq.tables.ethnicity import crosswalk, read_ethnicity, recode
     from bayesineq.tables.files import read_table
     from bayesineq.tables.intervals import with_intervals
     from bayesineq.tables.lookups import areas_within
     from bayesineq.tables.quantiles import quantile_groups
-    from bayesineq.tables.records import tabulate
-    from bayesineq.tables.release import release_people
-    from bayesineq.tables.resolution import cvdprevent, first_source, most_frequent, most_recent, ohid
-    from bayesineq.tables.suppression import protect_tables
     from bayesineq.uplift.adapters import from_econml, from_stochtree
     from bayesineq.uplift.benefit import combine, from_effects, rescale
     from bayesineq.uplift.learner import Uplift, predict, uplift

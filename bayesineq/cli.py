@@ -15,7 +15,7 @@ from bayesineq.replacing import replacing
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesineq.tables.disclosure import Rule
+    from bayesineq.disclosure.rule import Rule
 
 app = typer.Typer(
     name="bayesineq",
@@ -135,13 +135,13 @@ def fit(
     """Fit a card to a table and write its posterior."""
     from bayesineq.design.matrix import design
     from bayesineq.design.neighbours import neighbours
-    from bayesineq.design.read_card import read_card
     from bayesineq.design.response import outcome_columns
     from bayesineq.inference.fit import fit as fit_design
+    from bayesineq.model.read_card import read_card
     from bayesineq.posterior.diagnose import diagnose
     from bayesineq.posterior.files import save
     from bayesineq.posterior.verdict import verdict
-    from bayesineq.report.heading import set_in
+    from bayesineq.report.page.heading import set_in
     from bayesineq.tables.check import check as check_table
 
     model = read_card(card)
@@ -150,7 +150,7 @@ def fit(
     graph = neighbours(model, rows, adjacency, areas, only_table_areas)
     if model.latent:
         from bayesineq.inference.mixture.study import deltas_of, fit_recorded
-        from bayesineq.tables.agreement import confusion_of
+        from bayesineq.records.ethnicity.agreement import confusion_of
         from bayesineq.tables.files import read_table
 
         if margin is None or engine != "laplace":
@@ -189,7 +189,7 @@ def summary(
 ) -> None:
     """Mean, sd, median and 95% interval of every parameter."""
     from bayesineq.posterior.files import load
-    from bayesineq.report.released import released_summary
+    from bayesineq.report.page.released import released_summary
 
     rule = _rule(small_count, round_to)
     table, audit = released_summary(load(posterior), rule)
@@ -206,7 +206,7 @@ def measure(
 ) -> None:
     """Outcome by group and the inequality between groups, absolute and relative, adjusted and crude, with intervals."""
     from bayesineq.posterior.files import load
-    from bayesineq.report.released import released_measures
+    from bayesineq.report.page.released import released_measures
 
     rule = _rule(small_count, round_to)
     table, audit = released_measures(load(posterior), by, rule)
@@ -225,10 +225,10 @@ def release(
     round_to: RoundOption = 5,
 ) -> None:
     """Write draws of groups that may be passed on; a posterior itself may not."""
+    from bayesineq.disclosure.release import write_audit
     from bayesineq.posterior.files import load
-    from bayesineq.report.disclosed import cover
-    from bayesineq.report.released import audit_beside, released
-    from bayesineq.tables.release import write_audit
+    from bayesineq.report.page.disclosed import cover
+    from bayesineq.report.page.released import audit_beside, released
 
     rule, post = _rule(small_count, round_to), load(posterior)
     with replacing(out_file) as beside:
@@ -268,8 +268,8 @@ def compare(
     from bayesineq.decisions.plans import compare_plans
     from bayesineq.decisions.read_plans import read_plans
     from bayesineq.posterior.files import load
-    from bayesineq.report.heading import Heading
-    from bayesineq.report.plans import released_detail, write_comparison
+    from bayesineq.report.page.heading import Heading
+    from bayesineq.report.page.plans import released_detail, write_comparison
 
     rule, units = _rule(small_count, round_to), by or ["area"]
     stated = read_plans(plans)
@@ -318,7 +318,7 @@ def report(
     from bayesineq.dims import AREA
     from bayesineq.posterior.files import load
     from bayesineq.posterior.population import levels_of
-    from bayesineq.report.page import write_report
+    from bayesineq.report.page.write import write_report
     from bayesineq.space.areas import read_areas
 
     fitted, polygons = load(posterior), read_areas(areas)
@@ -349,14 +349,14 @@ def report(
 
 
 def _rule(small_count: int, round_to: int) -> Rule:
-    from bayesineq.tables.disclosure import Rule
+    from bayesineq.disclosure.rule import Rule
 
     return Rule(small_count, round_to)
 
 
 def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:
-    from bayesineq.report.released import audit_beside
-    from bayesineq.tables.release import refuse_people, write_audit
+    from bayesineq.disclosure.release import refuse_people, write_audit
+    from bayesineq.report.page.released import audit_beside
 
     refuse_people(table, what="the table")
     if csv is not None:

@@ -13,19 +13,19 @@ from typing import Final
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
 from bayesineq.decisions.plans import ALLOCATION, compare_plans
 from bayesineq.decisions.read_plans import read_plans
-from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card, read_card
 from bayesineq.dims import AREA, DECILE, ETHNICITY, QUINTILE
 from bayesineq.inference.fit import fit
+from bayesineq.model.card import ModelCard
+from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.posterior.files import save
 from bayesineq.posterior.verdict import verdict
 from bayesineq.replacing import replacing
-from bayesineq.report.heading import set_in
-from bayesineq.report.page import write_report
-from bayesineq.report.parts import Section
-from bayesineq.report.plans import plan_sections, released_detail, write_comparison
-from bayesineq.report.released import released_measures
+from bayesineq.report.page.heading import set_in
+from bayesineq.report.page.parts import Section
+from bayesineq.report.page.plans import plan_sections, released_detail, write_comparison
+from bayesineq.report.page.released import released_measures
+from bayesineq.report.page.write import write_report
 from bayesineq.shipped import folder as shipped
 from bayesineq.simulate.people import YEAR
 from bayesineq.simulate.system import System, simulate_system

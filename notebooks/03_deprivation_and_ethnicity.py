@@ -21,7 +21,7 @@
 import bayesineq as bi
 from bayesineq.posterior.contrast import above
 from bayesineq.posterior.maihda import intersectional
-from bayesineq.tables.ethnicity import scheme_codes
+from bayesineq.records.ethnicity.codes import scheme_codes
 
 system = bi.simulate_system(n_areas=120, n_people=120_000, seed=3)
 people = system.area_counts.groupby("ethnicity")["population"].sum()

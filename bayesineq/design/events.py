@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
-from bayesineq.tables.disclosure import DEFAULT_RULE, Rule, is_small
+from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
 
 FEW_EVENTS: Final = "few_events"
 """Name of the group of a posterior that holds this."""

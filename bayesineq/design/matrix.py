@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard, Prior, Term
 from bayesineq.design.levels import find_levels, positions
 from bayesineq.design.predicted import what_is_predicted
 from bayesineq.design.priors import Priors, is_constant, pivoted, resolve
 from bayesineq.design.response import Response, number, outcome_columns, read_response, rows_in_words
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
+from bayesineq.model.card import ModelCard, Prior, Term
 from bayesineq.space.adjacency import Adjacency
 
 __all__ = ["Block", "Design", "Response", "design"]

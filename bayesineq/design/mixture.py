@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import Design, Response, design
 from bayesineq.design.priors import resolve
 from bayesineq.design.unrecorded import Unrecorded
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
+from bayesineq.model.card import ModelCard
 from bayesineq.space.adjacency import Adjacency
 
 NEGLIGIBLE: Final = 1e-6

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayesineq.design.card import ModelCard
 from bayesineq.dims import AREA
 from bayesineq.errors import DesignError
+from bayesineq.model.card import ModelCard
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.areas import read_areas
 from bayesineq.space.contiguity import contiguity, read_adjacency

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.design.card import DISPERSED, OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard, Prior, Term
 from bayesineq.errors import DesignError, PosteriorError
+from bayesineq.model.card import DISPERSED, OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard, Prior, Term
 
 if TYPE_CHECKING:
     from bayesineq.design.matrix import Block, Response

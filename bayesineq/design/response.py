@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.design.card import Outcome
+from bayesineq.model.card import Outcome
 
 OBSERVED_ROLES: Final = ("count", "lower", "upper", "value")
 """Roles of columns that may be missing in a row: its outcome is then predicted."""

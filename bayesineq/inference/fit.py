@@ -79,7 +79,7 @@ def fit(
     # What has no outcome says nothing: the engines learn from the other rows, and its effects are drawn all the same.
     seen = design.known()
     if engine == "laplace":
-        from bayesineq.inference.laplace import engine as laplace
+        from bayesineq.inference.sparse_engine import engine as laplace
 
         post = laplace.sample(seen, draws=draws, seed=seed, progress=progress, threads=threads, correction=correction)
     elif engine == "nuts":

@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.design.card import TERM_PARAMETERS
 from bayesineq.design.matrix import Block, Design, Response
 from bayesineq.design.priors import Priors, scaled
+from bayesineq.model.card import TERM_PARAMETERS
 
 Float = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline, CubicSpline, make_interp_spline
 from scipy.special import expit, logit
 
-from bayesineq.design.card import Prior
 from bayesineq.errors import CardError
+from bayesineq.model.card import Prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import marginal_variances
 from bayesineq.sparse.numeric import factorise

@@ -10,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bayesineq.design.card import OUTCOME_PARAMETERS, Prior
 from bayesineq.design.matrix import Block, Design
 from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
 from bayesineq.inference.pc_phi import END, phi_prior
 from bayesineq.inference.tree import posterior_tree, with_predicted
 from bayesineq.inference.walks import linear_trend, walk_basis
+from bayesineq.model.card import OUTCOME_PARAMETERS, Prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 from bayesineq.sparse.numeric import factorise, half_solve

@@ -11,8 +11,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard
 from bayesineq.dims import CHAIN, DRAW, POPULATION
+from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import as_values, expected, groups_of, names_of, totals
 from bayesineq.posterior.population import card_of, resolve
 from bayesineq.posterior.rows import over_blocks, rows_of

@@ -21,8 +21,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from bayesineq.design.card import OUTCOME_PARAMETERS, ModelCard, Prior
 from bayesineq.dims import CI_PROB, SAMPLE_DIMS
+from bayesineq.model.card import OUTCOME_PARAMETERS, ModelCard, Prior
 from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.posterior.rows import flat_draws
 from bayesineq.posterior.summarise import labels

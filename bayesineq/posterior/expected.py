@@ -10,12 +10,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.design.card import Outcome
 from bayesineq.design.levels import told_order
 from bayesineq.design.order import ORDER_ATTRIBUTES, ORDERED, is_declared, order_attributes
 from bayesineq.design.unrecorded import unrecorded_of
 from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
+from bayesineq.model.card import Outcome
 from bayesineq.posterior.population import card_of, population, provenance, resolve
 from bayesineq.posterior.rows import Rows, over_blocks, rows_of
 

@@ -15,7 +15,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard, Term
 from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.measures.arrays import shares, weighted_mean
@@ -31,6 +30,7 @@ from bayesineq.measures.intersectional import (
     discriminatory_accuracy,
     interaction_on_response,
 )
+from bayesineq.model.card import ModelCard, Term
 from bayesineq.posterior.expected import expected, scale_of
 from bayesineq.posterior.population import card_of, provenance, resolve
 from bayesineq.posterior.rows import flat_draws

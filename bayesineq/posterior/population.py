@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard
 from bayesineq.design.levels import positions
 from bayesineq.design.priors import Priors, read_priors
-from bayesineq.design.read_card import parse_card
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError, PosteriorError
+from bayesineq.model.card import ModelCard
+from bayesineq.model.read_card import parse_card
 
 _SHOWN: Final = 5
 _PROVENANCE: Final = ("card_name", "engine", "seed", "data_sha256", "fit_id", "created", "bayesineq_version",

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayesineq.design.card import ModelCard
 from bayesineq.dims import CHAIN, DRAW, POPULATION, ROW
 from bayesineq.errors import PosteriorError
+from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import groups_of
 from bayesineq.posterior.population import card_of, provenance, resolve
 from bayesineq.posterior.rows import Floats, Rows, flat_draws, rows_of

@@ -13,9 +13,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.design.card import ModelCard, Term
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
+from bayesineq.model.card import ModelCard, Term
 from bayesineq.posterior.population import card_of
 
 _BLOCK_VALUES: Final = 1 << 21

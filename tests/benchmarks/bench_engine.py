@@ -29,13 +29,13 @@ from scipy.sparse import csc_matrix
 
 from bayesineq.design.matrix import Design
 from bayesineq.inference.inner import inner
-from bayesineq.inference.laplace import hyper, newton
-from bayesineq.inference.laplace.arrow import Pattern
-from bayesineq.inference.laplace.engine import build, sample, worker_threads
-from bayesineq.inference.laplace.field import effects
-from bayesineq.inference.laplace.hyper import find_mode
-from bayesineq.inference.laplace.newton import warm
-from bayesineq.inference.laplace.terms import latent_field
+from bayesineq.inference.sparse_engine import hyper, newton
+from bayesineq.inference.sparse_engine.arrow import Pattern
+from bayesineq.inference.sparse_engine.engine import build, sample, worker_threads
+from bayesineq.inference.sparse_engine.field import effects
+from bayesineq.inference.sparse_engine.hyper import find_mode
+from bayesineq.inference.sparse_engine.newton import warm
+from bayesineq.inference.sparse_engine.terms import latent_field
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "laplace")]
 from engine_cases import cells, england, reference, simulated

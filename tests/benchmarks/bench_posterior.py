@@ -19,8 +19,8 @@ import xarray as xr
 
 from bayesineq.design.matrix import Block, Design, Response
 from bayesineq.design.priors import resolve
-from bayesineq.design.read_card import parse_card
 from bayesineq.inference.tree import posterior_tree
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import load, save
 from bayesineq.posterior.summarise import summarise

@@ -21,9 +21,9 @@ import xarray as xr
 from shapely.geometry import box
 
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import read_card
 from bayesineq.inference.tree import posterior_tree
-from bayesineq.report.page import write_report
+from bayesineq.model.read_card import read_card
+from bayesineq.report.page.write import write_report
 from bayesineq.space.adjacency import from_edges
 
 SIZES = (583, 33_755)

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bayesineq.records.tabulate import tabulate
 from bayesineq.tables.check import check
-from bayesineq.tables.records import tabulate
 
 PEOPLE, AREAS = 1_700_000, 1_000
 BANDS = list(range(0, 90, 5))

@@ -13,7 +13,7 @@ from scipy.spatial import Delaunay
 from scipy.special import expit
 
 from bayesineq.design.matrix import Design, design
-from bayesineq.design.read_card import parse_card, read_card
+from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.space.adjacency import Adjacency, from_edges
 from bayesineq.sparse.numeric import factorise, half_solve
 from bayesineq.sparse.symbolic import analyse

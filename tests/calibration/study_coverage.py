@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
 from bayesineq.dims import AREA, DECILE
 from bayesineq.inference.fit import fit
 from bayesineq.measures.registry import MEASURES
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.exceedance import exceedance
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws

@@ -25,11 +25,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln
 
-from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import Design, design
-from bayesineq.design.read_card import parse_card
 from bayesineq.inference.fit import fit
 from bayesineq.inference.prior import prior_draws
+from bayesineq.model.card import ModelCard
+from bayesineq.model.read_card import parse_card
 from bayesineq.space.adjacency import Adjacency, from_edges
 
 N_SET = 200

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import Design, design
-from bayesineq.design.read_card import read_card
 from bayesineq.dims import POPULATION
 from bayesineq.inference.prior import prior_draws
+from bayesineq.model.card import ModelCard
+from bayesineq.model.read_card import read_card
 from bayesineq.posterior.summarise import summarise
 from bayesineq.shipped import folder
 from bayesineq.simulate.worlds import simulate_counts

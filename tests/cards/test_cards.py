@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayesineq.design.read_card import read_card
 from bayesineq.inference.fit import fit
 from bayesineq.inference.prior import prior_draws
+from bayesineq.model.read_card import read_card
 from bayesineq.posterior.summarise import summarise
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.tables.schema import read_schema, schema_names

@@ -18,10 +18,10 @@ from bayesineq.cli import main
 from bayesineq.decisions.plans import compare_plans
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
 from bayesineq.inference.tree import posterior_tree
-from bayesineq.report.page import write_report
-from bayesineq.report.plans import plan_sections, released_detail
+from bayesineq.model.read_card import parse_card
+from bayesineq.report.page.plans import plan_sections, released_detail
+from bayesineq.report.page.write import write_report
 
 PEOPLE, AREAS, DRAWS = 1000, 20, 200
 COST, UPTAKE, QALY, SAVING, THRESHOLD, BUDGET = 10.0, 0.5, 0.3, 100.0, 20_000.0, 30_000.0

@@ -13,7 +13,7 @@ from bayesineq.decisions.plan_benefit import plan_benefit
 from bayesineq.decisions.plans import compare_plans
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.errors import DecisionError
-from bayesineq.report.plans import plan_sections
+from bayesineq.report.page.plans import plan_sections
 from bayesineq.uplift.adapters import from_econml, from_stochtree
 from bayesineq.uplift.benefit import combine, from_effects, rescale
 from bayesineq.uplift.polarity import polarity, scale_of_outcome

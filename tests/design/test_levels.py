@@ -9,11 +9,11 @@ import pytest
 from bayesineq.design.labels import read_labels
 from bayesineq.design.levels import deprivation_rank, positions, told_order
 from bayesineq.design.matrix import Design, design
-from bayesineq.design.read_card import parse_card
 from bayesineq.errors import DesignError
 from bayesineq.inference.fit import fit
 from bayesineq.measures.simple import difference
 from bayesineq.measures.slope import sii
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws
 from bayesineq.posterior.population import population

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
 from bayesineq.errors import DesignError
+from bayesineq.model.read_card import parse_card
 from bayesineq.space.adjacency import from_edges
 
 HEAD = 'name = "t"\nquestion = "?"\ntable = "area_counts"\n'

@@ -8,8 +8,8 @@ import pytest
 
 from bayesineq.design.matrix import design
 from bayesineq.design.mixture import Membership, mixture
-from bayesineq.design.read_card import parse_card
 from bayesineq.errors import CardError, DesignError
+from bayesineq.model.read_card import parse_card
 
 CARD = """
 name = "latent"

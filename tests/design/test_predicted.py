@@ -16,11 +16,11 @@ import pytest
 from bayesineq.cli import main
 from bayesineq.design.matrix import Design, design
 from bayesineq.design.mixture import Membership, mixture
-from bayesineq.design.read_card import parse_card
 from bayesineq.errors import DesignError, MeasureError
 from bayesineq.inference.fit import fit
-from bayesineq.inference.laplace.groups import leave_group_out
 from bayesineq.inference.prior import prior_draws
+from bayesineq.inference.sparse_engine.groups import leave_group_out
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.calibration import calibration
 from bayesineq.posterior.diagnose import diagnose
 from bayesineq.posterior.expected import expected
@@ -28,7 +28,7 @@ from bayesineq.posterior.files import load, save
 from bayesineq.posterior.population import population
 from bayesineq.posterior.predictive import predictive
 from bayesineq.posterior.standardise import standardised
-from bayesineq.report.checks import predictive_data
+from bayesineq.report.figures.checks import predictive_data
 from bayesineq.space.adjacency import from_edges
 
 OUTCOMES = {

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 
 from bayesineq.design.matrix import Design, design
 from bayesineq.design.priors import read_priors, write_priors
-from bayesineq.design.read_card import parse_card
 from bayesineq.errors import DesignError, PosteriorError
+from bayesineq.model.read_card import parse_card
 
 TERMS = """x = { kind = "linear", by = "x" }
 f = { kind = "fixed", by = "g", reference = "a" }

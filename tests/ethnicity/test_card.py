@@ -12,16 +12,16 @@ import pytest
 from worlds import GROUPS, UNKNOWN, World, broad_confusion, world
 
 from bayesineq.cli import main
-from bayesineq.design.read_card import read_card
 from bayesineq.errors import DesignError, SchemaError
 from bayesineq.inference.mixture.study import fit_recorded
+from bayesineq.model.read_card import read_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import load
 from bayesineq.posterior.imputation import due_to_imputation
-from bayesineq.report.content import gather
-from bayesineq.report.page import render
+from bayesineq.records.ethnicity.agreement import confusion_of
+from bayesineq.report.page.content import gather
+from bayesineq.report.page.write import render
 from bayesineq.space.adjacency import from_edges
-from bayesineq.tables.agreement import confusion_of
 from bayesineq.tables.check import check
 
 BANDS = {"16-44": "30-39", "45-64": "40-49", "65+": "70-79"}

@@ -32,7 +32,7 @@ from bayesineq.inference.fit import fit
 from bayesineq.inference.mixture.fit import fit_mixture
 from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
 from bayesineq.posterior.expected import expected
-from bayesineq.tables.resolution import most_frequent
+from bayesineq.records.ethnicity.resolution import most_frequent
 
 WORLDS = 200
 QUANTITIES = [*GROUPS, "asian / white", "other / white"]

@@ -148,7 +148,7 @@ def test_too_few_draws_and_terms_that_cannot_be_split_are_refused(here) -> None:
         'kind = "fixed", by = "ethnicity", reference = "white"',
         'kind = "random_walk", by = "ethnicity", levels = ["white", "asian", "black", "mixed", "other"]',
     )
-    from bayesineq.design.read_card import parse_card
+    from bayesineq.model.read_card import parse_card
 
     table = counts(here.people, "linked")
     model = recording(table, here.margin, broad_confusion(), cells=CELLS)

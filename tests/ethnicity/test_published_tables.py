@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 from scipy.special import expit
 
-from bayesineq.design.card import ModelCard
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
+from bayesineq.disclosure.rule import shown_count
 from bayesineq.inference.fit import fit
-from bayesineq.tables.disclosure import shown_count
+from bayesineq.model.card import ModelCard
+from bayesineq.model.read_card import parse_card
 from bayesineq.tables.intervals import with_intervals
 
 EXACT = 'count = "cases"'

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from bayesineq.design.card import ModelCard
-from bayesineq.design.read_card import parse_card
-from bayesineq.tables.agreement import coarsened, england_margin, ons_confusion
-from bayesineq.tables.ethnicity import scheme_codes
+from bayesineq.model.card import ModelCard
+from bayesineq.model.read_card import parse_card
+from bayesineq.records.ethnicity.agreement import coarsened, england_margin, ons_confusion
+from bayesineq.records.ethnicity.codes import scheme_codes
 
 GROUPS = ["asian", "black", "mixed", "other", "white"]
 UNKNOWN = "99"

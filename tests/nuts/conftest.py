@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from bayesineq.design.matrix import Design, design
-from bayesineq.design.read_card import parse_card
+from bayesineq.model.read_card import parse_card
 from bayesineq.space.adjacency import Adjacency, from_edges
 
 HEAD = """

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 from scipy.special import expit, logit
 
-from bayesineq.design.card import Prior
 from bayesineq.errors import CardError
 from bayesineq.inference import pc_phi
 from bayesineq.inference.pc_phi import END, phi_prior
+from bayesineq.model.card import Prior
 from bayesineq.space.adjacency import Adjacency, from_edges
 from bayesineq.space.scaling import scale_factors
 

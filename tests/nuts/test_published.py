@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
 from bayesineq.inference.fit import fit
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.summarise import summarise
 from bayesineq.space.adjacency import from_edges
 from bayesineq.space.scaling import scale_factors

@@ -9,7 +9,7 @@ from bayesineq.design.matrix import design
 from bayesineq.inference.fit import fit
 from bayesineq.inference.nuts.sample import compile_once, sample_compiled
 from bayesineq.posterior.expected import expected
-from tests.laplace.scales import card, world
+from tests.sparse_engine.scales import card, world
 
 WITHIN = 0.15
 """Posterior standard deviations: five Monte Carlo errors of 1,000 effective draws and of 4,000."""

@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 from bayesineq.design.matrix import Design, design
-from bayesineq.design.read_card import parse_card
 from bayesineq.inference.tree import posterior_tree
+from bayesineq.model.read_card import parse_card
 from bayesineq.space.adjacency import from_edges
 
 AREAS = [f"E0100000{i}" for i in range(7)]

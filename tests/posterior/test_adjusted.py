@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesineq.design.read_card import parse_card
 from bayesineq.errors import CardError, PosteriorError
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.adjusted import adjusted
 from bayesineq.posterior.expected import expected, population
 from bayesineq.posterior.population import card_of

@@ -9,11 +9,11 @@ import xarray as xr
 from arviz_stats import psense
 from scipy import integrate, stats
 
-from bayesineq.design.card import Prior
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
 from bayesineq.inference.fit import fit
 from bayesineq.inference.tree import posterior_tree
+from bayesineq.model.card import Prior
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.conflict import _conflict, conflicts, log_priors, power_scaling, pulls
 from bayesineq.posterior.diagnose import diagnose
 

@@ -20,7 +20,7 @@ from bayesineq.posterior.inequality import inequality, inequality_of
 from bayesineq.posterior.lift import over_draws
 from bayesineq.posterior.population import population
 from bayesineq.posterior.standardise import standardised, standardised_ratio
-from bayesineq.report.curves import concentration_data
+from bayesineq.report.figures.curves import concentration_data
 
 EXACT = 1e-12
 SCHOOL = ["none", "GCSE", "degree"]

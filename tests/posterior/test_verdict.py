@@ -11,10 +11,10 @@ import xarray as xr
 from scipy import stats
 
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
 from bayesineq.errors import MeasureError
 from bayesineq.inference.fit import fit
 from bayesineq.inference.tree import posterior_tree
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.calibration import calibration, most_by_chance, outside_band
 from bayesineq.posterior.files import load, save
 from bayesineq.posterior.verdict import verdict

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesineq.design.matrix import Design, design
-from bayesineq.design.read_card import read_card
+from bayesineq.model.read_card import read_card
 from bayesineq.space.adjacency import Adjacency, from_edges
 from bayesineq.tables.check import check
 from tests.cards.planted import KNOWN

@@ -12,8 +12,8 @@ import xarray as xr
 from shapely.geometry import box
 
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card, read_card
 from bayesineq.inference.tree import posterior_tree
+from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.space.adjacency import Adjacency, from_edges
 
 SIDE = 1000.0

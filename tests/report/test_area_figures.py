@@ -11,14 +11,14 @@ import xarray as xr
 from matplotlib.colors import to_hex
 
 from bayesineq.errors import MeasureError
-from bayesineq.report.caterpillar import caterpillar_data, plot_caterpillar
-from bayesineq.report.hexagons import hexagons
-from bayesineq.report.maps import map_posterior
-from bayesineq.report.numbers import PERCENT
-from bayesineq.report.outline import outline
-from bayesineq.report.style import MISSING, to_png
-from bayesineq.report.tartan import Indicator, plot_tartan, tartan_data
-from bayesineq.report.tiers import bivariate_data, map_bivariate, map_certainty, map_tiers, tier_data
+from bayesineq.report.figures.caterpillar import caterpillar_data, plot_caterpillar
+from bayesineq.report.figures.hexagons import hexagons
+from bayesineq.report.figures.maps import map_posterior
+from bayesineq.report.figures.outline import outline
+from bayesineq.report.figures.style import MISSING, to_png
+from bayesineq.report.figures.tartan import Indicator, plot_tartan, tartan_data
+from bayesineq.report.figures.tiers import bivariate_data, map_bivariate, map_certainty, map_tiers, tier_data
+from bayesineq.report.tables.numbers import PERCENT
 
 
 def area_draws(means: list[float], sd: float, codes: list[str] | None = None, n_draw: int = 400) -> xr.DataArray:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.adjusted import adjusted
 from bayesineq.posterior.expected import expected
-from bayesineq.report.disclosed import cover, steady
-from bayesineq.report.released import audit_beside, released
-from bayesineq.tables.disclosure import Rule
+from bayesineq.report.page.disclosed import cover, steady
+from bayesineq.report.page.released import audit_beside, released
 
 
 def test_steadied_draws_have_the_rounded_count_as_their_mean() -> None:

@@ -13,20 +13,20 @@ from shapely.geometry import box
 
 from bayesineq.design.events import FEW_EVENTS, few_events
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.rule import Rule
 from bayesineq.inference.fit import fit
+from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import load, save
-from bayesineq.report.content import gather
-from bayesineq.report.disclosed import cover
-from bayesineq.report.forest import plot_forest
-from bayesineq.report.groups import group_table
-from bayesineq.report.page import render
-from bayesineq.report.released import released_measures, released_summary
-from bayesineq.report.steadied import steady
+from bayesineq.report.figures.forest import plot_forest
+from bayesineq.report.page.content import gather
+from bayesineq.report.page.disclosed import cover
+from bayesineq.report.page.released import released_measures, released_summary
+from bayesineq.report.page.steadied import steady
+from bayesineq.report.page.write import render
+from bayesineq.report.tables.groups import group_table
 from bayesineq.space.contiguity import contiguity
-from bayesineq.tables.disclosure import Rule
 
 EVENTS = np.array([18, 9, 3, 7, 0, 40, 12, 25, 8, 30])
 EXPECTED = np.array([6.0, 2.5, 12.0, 20.0, 3.0, 38.0, 12.5, 22.0, 9.0, 0.9])

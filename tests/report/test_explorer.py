@@ -20,19 +20,19 @@ import pytest
 import xarray as xr
 from shapely.geometry import MultiPolygon, Polygon, box
 
+from bayesineq.disclosure.rule import DEFAULT_RULE
 from bayesineq.errors import BayesineqError
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of
-from bayesineq.report.alike import Alike, alike
-from bayesineq.report.content import gather
-from bayesineq.report.disclosed import cover
-from bayesineq.report.explorer import explorer, explorer_data
-from bayesineq.report.explorer_areas import rings
-from bayesineq.report.numbers import PERCENT
-from bayesineq.report.page import write_report
-from bayesineq.report.parts import Frame
+from bayesineq.report.page.alike import Alike, alike
+from bayesineq.report.page.content import gather
+from bayesineq.report.page.disclosed import cover
+from bayesineq.report.page.explorer import explorer, explorer_data
+from bayesineq.report.page.explorer_areas import rings
+from bayesineq.report.page.parts import Frame
+from bayesineq.report.page.write import write_report
+from bayesineq.report.tables.numbers import PERCENT
 from bayesineq.space.adjacency import from_edges
-from bayesineq.tables.disclosure import DEFAULT_RULE
 
 WIDTHS = (375, 1280, 1920)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -131,7 +131,7 @@ def test_parts_are_named_for_every_area(prevalence: xr.DataTree, squares: gpd.Ge
 def test_too_many_areas_for_one_map_are_refused(
     prevalence: xr.DataTree, squares: gpd.GeoDataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bayesineq.report.explorer._MOST", 20)
+    monkeypatch.setattr("bayesineq.report.page.explorer._MOST", 20)
     values, halves = expected(prevalence, by="area"), squares.assign(half=["a"] * 15 + ["b"] * 15)
     with pytest.raises(BayesineqError, match="at most 20 areas; all areas on one map would need 30: name a column"):
         explorer_data(frame_of(prevalence), likes_of(prevalence, values), squares, {})

@@ -13,13 +13,14 @@ from scipy import integrate, stats
 
 from bayesineq.decisions.compare import compare
 from bayesineq.decisions.distributional import ImpactPlane
-from bayesineq.design.card import Prior
+from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import DecisionError, DisclosureError, MeasureError
 from bayesineq.measures.concentration import relative_concentration_index
+from bayesineq.model.card import Prior
 from bayesineq.posterior.calibration import calibration_data
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.predictive import predictive
-from bayesineq.report.checks import (
+from bayesineq.report.figures.checks import (
     plot_calibration,
     plot_predictive,
     plot_prior_posterior,
@@ -27,12 +28,11 @@ from bayesineq.report.checks import (
     prior_density,
     prior_posterior_data,
 )
-from bayesineq.report.choices import plot_acceptability, plot_frontier, plot_plane
-from bayesineq.report.curves import concentration_data, plot_concentration, plot_equiplot, plot_trend
-from bayesineq.report.funnel import funnel_data, overdispersion, plot_funnel
-from bayesineq.report.heat import heat_data, plot_heat
-from bayesineq.report.numbers import PERCENT
-from bayesineq.report.style import (
+from bayesineq.report.figures.choices import plot_acceptability, plot_frontier, plot_plane
+from bayesineq.report.figures.curves import concentration_data, plot_concentration, plot_equiplot, plot_trend
+from bayesineq.report.figures.funnel import funnel_data, overdispersion, plot_funnel
+from bayesineq.report.figures.heat import heat_data, plot_heat
+from bayesineq.report.figures.style import (
     DEPRIVED,
     EXCEEDANCE,
     EXCEEDANCE_INK,
@@ -48,7 +48,7 @@ from bayesineq.report.style import (
     to_png,
     to_svg,
 )
-from bayesineq.tables.disclosure import Rule
+from bayesineq.report.tables.numbers import PERCENT
 
 
 def grouped(means: list[float], dim: str = "imd_decile", sd: float = 0.0) -> xr.DataArray:

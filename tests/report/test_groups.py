@@ -10,12 +10,12 @@ import xarray as xr
 
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.expected import expected
-from bayesineq.report.described import described
-from bayesineq.report.forest import association_table, plot_associations, plot_forest
-from bayesineq.report.gradient import gradient_data, plot_gradient
-from bayesineq.report.groups import group_table
-from bayesineq.report.labels import ends_in_words, level_labels, unknown_levels
-from bayesineq.report.numbers import PERCENT
+from bayesineq.report.figures.forest import association_table, plot_associations, plot_forest
+from bayesineq.report.figures.gradient import gradient_data, plot_gradient
+from bayesineq.report.tables.groups import group_table
+from bayesineq.report.tables.numbers import PERCENT
+from bayesineq.report.words.described import described
+from bayesineq.report.words.labels import ends_in_words, level_labels, unknown_levels
 
 
 def deciles(means: list[float], people: list[float], sd: float = 0.001) -> xr.DataArray:

@@ -14,11 +14,11 @@ import xarray as xr
 
 import bayesineq
 from bayesineq.posterior.files import load, save
-from bayesineq.report.content import gather
-from bayesineq.report.forest import plot_forest
-from bayesineq.report.heading import Heading, set_in
-from bayesineq.report.maps import map_posterior
-from bayesineq.report.page import render, write_report
+from bayesineq.report.figures.forest import plot_forest
+from bayesineq.report.figures.maps import map_posterior
+from bayesineq.report.page.content import gather
+from bayesineq.report.page.heading import Heading, set_in
+from bayesineq.report.page.write import render, write_report
 
 FIGURES = sorted(name for name in bayesineq._HOME if name.startswith(("plot_", "map_")))
 

@@ -26,22 +26,22 @@ from bayesineq.decisions.compare import compare
 from bayesineq.decisions.distributional import ImpactPlane
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.predictive import predictive
-from bayesineq.report.caterpillar import plot_caterpillar
-from bayesineq.report.checks import plot_calibration, plot_predictive, plot_prior_posterior
-from bayesineq.report.choices import plot_acceptability, plot_frontier, plot_plane
-from bayesineq.report.curves import plot_concentration, plot_equiplot, plot_trend
-from bayesineq.report.forest import plot_associations, plot_forest
-from bayesineq.report.funnel import plot_funnel
-from bayesineq.report.gradient import plot_gradient
-from bayesineq.report.heat import plot_heat
-from bayesineq.report.hexagons import hexagons
-from bayesineq.report.maps import map_posterior
-from bayesineq.report.numbers import PERCENT
-from bayesineq.report.outline import outline
-from bayesineq.report.pareto import plot_pareto
-from bayesineq.report.style import Chart, to_png
-from bayesineq.report.tartan import Indicator, plot_tartan
-from bayesineq.report.tiers import map_bivariate, map_certainty, map_tiers
+from bayesineq.report.figures.caterpillar import plot_caterpillar
+from bayesineq.report.figures.checks import plot_calibration, plot_predictive, plot_prior_posterior
+from bayesineq.report.figures.choices import plot_acceptability, plot_frontier, plot_plane
+from bayesineq.report.figures.curves import plot_concentration, plot_equiplot, plot_trend
+from bayesineq.report.figures.forest import plot_associations, plot_forest
+from bayesineq.report.figures.funnel import plot_funnel
+from bayesineq.report.figures.gradient import plot_gradient
+from bayesineq.report.figures.heat import plot_heat
+from bayesineq.report.figures.hexagons import hexagons
+from bayesineq.report.figures.maps import map_posterior
+from bayesineq.report.figures.outline import outline
+from bayesineq.report.figures.pareto import plot_pareto
+from bayesineq.report.figures.style import Chart, to_png
+from bayesineq.report.figures.tartan import Indicator, plot_tartan
+from bayesineq.report.figures.tiers import map_bivariate, map_certainty, map_tiers
+from bayesineq.report.tables.numbers import PERCENT
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from bayesineq.design.unrecorded import Unrecorded, unrecorded_of
-from bayesineq.report.imputed import unrecorded_words
-from bayesineq.tables.disclosure import Rule
+from bayesineq.disclosure.rule import Rule
+from bayesineq.report.page.imputed import unrecorded_words
 
 
 def frame(found: Unrecorded | None) -> SimpleNamespace:

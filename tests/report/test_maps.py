@@ -11,11 +11,11 @@ from matplotlib.colors import to_hex
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from bayesineq.errors import GraphError, MeasureError
-from bayesineq.report.areas import area_table, fixed_classes, quantile_classes
-from bayesineq.report.maps import map_posterior, paint
-from bayesineq.report.numbers import PERCENT
-from bayesineq.report.outline import outline
-from bayesineq.report.style import MISSING, SEQUENTIAL, new_figure, to_png, to_svg
+from bayesineq.report.figures.areas import area_table, fixed_classes, quantile_classes
+from bayesineq.report.figures.maps import map_posterior, paint
+from bayesineq.report.figures.outline import outline
+from bayesineq.report.figures.style import MISSING, SEQUENTIAL, new_figure, to_png, to_svg
+from bayesineq.report.tables.numbers import PERCENT
 
 
 def draws_of(codes: list[str], means: list[float], people: list[float] | None = None, sd: float = 0.01) -> xr.DataArray:

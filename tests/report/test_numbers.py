@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesineq.design.card import Outcome
-from bayesineq.report.areas import exceedance_classes
-from bayesineq.report.numbers import (
+from bayesineq.model.card import Outcome
+from bayesineq.report.figures.areas import exceedance_classes
+from bayesineq.report.tables.numbers import (
     PERCENT,
     PLAIN,
     RELATIVE,

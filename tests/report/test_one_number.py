@@ -22,16 +22,16 @@ import pytest
 import xarray as xr
 
 from bayesineq.cli import main
+from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.posterior.adjusted import adjusted
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import save
 from bayesineq.posterior.inequality import inequality
-from bayesineq.report.alike import alike
-from bayesineq.report.areas import area_table
-from bayesineq.report.content import gather
-from bayesineq.report.disclosed import cover, steady
-from bayesineq.report.page import render
-from bayesineq.tables.disclosure import DEFAULT_RULE, Rule
+from bayesineq.report.figures.areas import area_table
+from bayesineq.report.page.alike import alike
+from bayesineq.report.page.content import gather
+from bayesineq.report.page.disclosed import cover, steady
+from bayesineq.report.page.write import render
 
 sys.path.insert(0, str(Path(__file__).parent))
 from read_page import Tables, same

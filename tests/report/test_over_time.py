@@ -10,12 +10,12 @@ import pytest
 import xarray as xr
 
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card
 from bayesineq.inference.fit import fit
-from bayesineq.report.content import gather
-from bayesineq.report.numbers import PERCENT
-from bayesineq.report.over_time import is_time, over_time
-from bayesineq.report.page import render
+from bayesineq.model.read_card import parse_card
+from bayesineq.report.page.content import gather
+from bayesineq.report.page.over_time import is_time, over_time
+from bayesineq.report.page.write import render
+from bayesineq.report.tables.numbers import PERCENT
 
 
 def years(values: list[float], sd: float = 0.001) -> xr.DataArray:

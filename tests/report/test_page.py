@@ -12,16 +12,16 @@ import geopandas as gpd
 import pytest
 import xarray as xr
 
+from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import BayesineqError, GraphError, MeasureError
 from bayesineq.measures.slope import rii
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws
-from bayesineq.report.alike import alike
-from bayesineq.report.content import Content, gather
-from bayesineq.report.disclosed import cover
-from bayesineq.report.kinds import report_kind
-from bayesineq.report.page import render, write_report
-from bayesineq.tables.disclosure import Rule
+from bayesineq.report.page.alike import alike
+from bayesineq.report.page.content import Content, gather
+from bayesineq.report.page.disclosed import cover
+from bayesineq.report.page.kinds import report_kind
+from bayesineq.report.page.write import render, write_report
 
 
 class Page(HTMLParser):

@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from bayesineq.errors import MeasureError
-from bayesineq.report.pareto import pareto_table, plot_pareto
-from bayesineq.report.style import to_png
+from bayesineq.report.figures.pareto import pareto_table, plot_pareto
+from bayesineq.report.figures.style import to_png
 
 # Two draws of three causes: totals 100 and 200.
 EXCESS = xr.DataArray(

@@ -14,11 +14,11 @@ from shapely.geometry import box
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
 from bayesineq.decisions.plans import ALLOCATION, compare_plans
 from bayesineq.decisions.read_plans import read_plans
-from bayesineq.report.plan_tables import alone
-from bayesineq.report.plans import plan_sections, shown_tables, write_comparison
+from bayesineq.disclosure.rule import Rule
+from bayesineq.disclosure.suppression import AUDIT
+from bayesineq.report.page.plans import plan_sections, shown_tables, write_comparison
+from bayesineq.report.tables.plan_tables import alone
 from bayesineq.shipped import folder
-from bayesineq.tables.disclosure import Rule
-from bayesineq.tables.suppression import AUDIT
 
 QALE = {1: 65.0, 2: 67.8, 3: 70.6, 4: 73.3, 5: 76.1}
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesineq.errors import MeasureError
-from bayesineq.report.chance import CHANCES, chance, chance_and_number, each_at_least
-from bayesineq.report.contrasts import ends_compared
-from bayesineq.report.numbers import PERCENT
-from bayesineq.report.words import Statement, association, groups, listed, places
+from bayesineq.report.tables.numbers import PERCENT
+from bayesineq.report.words.chance import CHANCES, chance, chance_and_number, each_at_least
+from bayesineq.report.words.contrasts import ends_compared
+from bayesineq.report.words.sentences import Statement, association, groups, listed, places
 
 NORMAL = np.random.default_rng(1).normal(size=2000)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesineq.disclosure.rule import Rule, shown_count
 from bayesineq.errors import SchemaError
-from bayesineq.tables.disclosure import Rule, shown_count
 from bayesineq.tables.intervals import HES, NOMIS, Publication, read_intervals, with_intervals
 
 

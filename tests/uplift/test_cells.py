@@ -6,9 +6,9 @@ import pytest
 from scipy.special import expit
 
 from bayesineq.design.matrix import design
-from bayesineq.design.read_card import parse_card, read_card
 from bayesineq.errors import DecisionError
 from bayesineq.inference.prior import prior_draws
+from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.space.adjacency import from_edges
 from bayesineq.uplift.cells import benefit_from_posterior
 

@@ -83,7 +83,7 @@ def fit_mixture(
     expanded to first order in its members' predictors at the posterior mean, until that stands still. The spread of an
     exchangeable term on the latent column is drawn given the effects of the draw before, as in a Gibbs sampler.
     """
-    from bayesineq.inference.laplace import engine
+    from bayesineq.inference.sparse_engine import engine
 
     check_linear(mixture)
     n_weight = len(mixture.weight)

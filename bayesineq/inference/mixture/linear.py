@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from bayesineq.design.card import Prior, Term
 from bayesineq.design.matrix import Block, Design
 from bayesineq.design.mixture import Mixture
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
+from bayesineq.model.card import Prior, Term
 
 SPLIT: Final = ("fixed", "exchangeable")
 """Kinds of terms on the latent column that can be linearised: their levels are independent given sigma."""

@@ -94,7 +94,7 @@ def recording(
     margin : DataFrame
         Census: some of the columns `cells` (such as area and age_band), `latent` and `residents`.
     confusion : DataFrame
-        P(recorded | true), rows `true`, columns `recorded`, such as `bayesineq.tables.agreement.ons_confusion()`.
+        P(recorded | true), rows `true`, columns `recorded`, such as `ons_confusion()`.
     cells : sequence of str
         Columns that make a cell.
     recorded, latent, people, residents : str

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.design.card import Prior
 from bayesineq.design.priors import Priors
+from bayesineq.model.card import Prior
 
 _GRID: Final = np.exp(np.linspace(np.log(1e-3), np.log(20.0), 2_000))
 

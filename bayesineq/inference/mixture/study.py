@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import xarray as xr
 
-from bayesineq.design.card import ModelCard
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import DesignError
 from bayesineq.inference.mixture.fit import fit_mixture
 from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+from bayesineq.model.card import ModelCard
 from bayesineq.space.adjacency import Adjacency
 
 RESIDENTS = "residents"

@@ -12,7 +12,6 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesineq.design.card import OUTCOME_PARAMETERS, TERM_PARAMETERS
 from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
@@ -20,6 +19,7 @@ from bayesineq.inference.nuts.priors import arguments, dispersion, standard_devi
 from bayesineq.inference.nuts.rough import Hint, rough, sequence
 from bayesineq.inference.nuts.spectral import Said
 from bayesineq.inference.nuts.terms import plan
+from bayesineq.model.card import OUTCOME_PARAMETERS, TERM_PARAMETERS
 
 type Tensor = Any
 type Observe = Callable[[Tensor], None]

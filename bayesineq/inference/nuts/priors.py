@@ -11,10 +11,10 @@ from typing import Any
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesineq.design.card import Prior
 from bayesineq.design.priors import Priors
 from bayesineq.inference.nuts.data import PRIOR
 from bayesineq.inference.pc_phi import PhiPrior
+from bayesineq.model.card import Prior
 
 type Tensor = Any
 

@@ -1,0 +1,121 @@
+"""The one way out for person-level rows, which is logged, and the file of what was withheld."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from bayesineq.disclosure.rule import Rule
+from bayesineq.disclosure.suppression import AUDIT
+from bayesineq.errors import DisclosureError
+from bayesineq.replacing import replacing
+
+PERSONAL: Final = (
+    "person_id",
+    "person",
+    "patient_id",
+    "patient",
+    "nhs_number",
+    "birth_date",
+    "date_of_birth",
+    "postcode",
+)
+"""Columns, in lower case, of which one alone makes a table person-level."""
+
+
+def refuse_people(table: pd.DataFrame, *, what: str, personal: Iterable[str] = PERSONAL) -> None:
+    """
+    Refuse a table of people: the check of everything that writes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What is about to be written.
+    what : str
+        What it is, for the message.
+    personal : iterable of str, optional
+        Columns or index names, in lower case, that only person-level tables have.
+
+    Raises
+    ------
+    DisclosureError
+        The table has such a column; the message names `release_people`.
+    """
+    names = [str(name) for name in (*table.columns, *table.index.names) if name is not None]
+    if found := [name for name in names if name.lower() in set(personal)]:
+        raise DisclosureError(
+            f"{what} holds {found}: its rows are people, and none leaves. Tabulate them, or, where you may let "
+            "them out, say so with release_people(), which is logged"
+        )
+
+
+def release_people(table: pd.DataFrame, path: str | Path, *, reason: str, approved_by: str, log: str | Path) -> None:
+    """
+    Write person-level rows to a csv file, on the record.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of people.
+    path : str or Path
+        The csv file to write.
+    reason, approved_by : str
+        Why these rows may leave, and who said so; neither may be blank.
+    log : str or Path
+        File that a line of JSON is added to, before anything is written: when, why, by whom, how many rows, which
+        columns, and the digest of the file. It holds no row.
+
+    Raises
+    ------
+    DisclosureError
+        Reason or approval is blank.
+    """
+    if not reason.strip() or not approved_by.strip():
+        raise DisclosureError("person-level rows leave only with a reason and the name of who approved it; give both")
+    content = table.to_csv(index=False).encode()
+    line = {
+        "released": datetime.now(UTC).isoformat(timespec="seconds"),
+        "file": Path(path).name,
+        "rows": len(table),
+        "columns": [str(name) for name in table.columns],
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "reason": reason.strip(),
+        "approved_by": approved_by.strip(),
+    }
+    # The log comes first: a release that cannot be logged does not happen.
+    with Path(log).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    with replacing(path) as beside:
+        beside.write_bytes(content)
+
+
+def write_audit(audits: Sequence[pd.DataFrame], path: str | Path, rule: Rule) -> None:
+    """
+    Write down what was withheld from a set of outputs, and why.
+
+    Parameters
+    ----------
+    audits : sequence of DataFrame
+        From `protect_tables` and `protect_rates`: `table`, `cell`, `column`, `reason`.
+    path : str or Path
+        The csv file to write; it is replaced whole or not at all.
+    rule : Rule
+        The rule, stated in every row, because outputs under two rules can be compared.
+
+    Raises
+    ------
+    DisclosureError
+        An audit holds another column: it must never hold a count.
+    """
+    for audit in audits:
+        if tuple(audit.columns) != AUDIT:
+            raise DisclosureError(f"an audit has the columns {list(AUDIT)} and no other; given {list(audit.columns)}")
+    whole = pd.concat([*audits, pd.DataFrame(columns=list(AUDIT))], ignore_index=True)
+    with replacing(path) as beside:
+        whole.assign(rule=str(rule)).to_csv(beside, index=False)

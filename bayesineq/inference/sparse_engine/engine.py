@@ -1,0 +1,244 @@
+"""The sparse engine: a design in, joint draws of its posterior out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from bayesineq.design.matrix import Design
+from bayesineq.inference.inner import Inner, inner, outer_values
+from bayesineq.inference.sparse_engine.checks import pointwise_checks, row_checks
+from bayesineq.inference.sparse_engine.explore import Explored
+from bayesineq.inference.sparse_engine.field import constant_log_determinant
+from bayesineq.inference.sparse_engine.guards import refuse_constant, refuse_separation, refuse_unidentified
+from bayesineq.inference.sparse_engine.hyper import Model, slim
+from bayesineq.inference.sparse_engine.modes import draws_of_modes, explore_modes, log_evidence
+from bayesineq.inference.sparse_engine.newton import Start
+from bayesineq.inference.sparse_engine.parts import Latent
+from bayesineq.inference.sparse_engine.passes import Observed, observed
+from bayesineq.inference.sparse_engine.progress import reporter
+from bayesineq.inference.sparse_engine.terms import latent_field
+from bayesineq.inference.tree import posterior_tree
+
+Float = NDArray[np.float64]
+
+_MOST_THREADS: Final = 4
+
+
+def sample(
+    design: Design,
+    *,
+    draws: int,
+    seed: int | None,
+    progress: bool,
+    threads: int | None,
+    correction: Literal["variational", "none"],
+) -> xr.DataTree:
+    """
+    Fit a latent Gaussian model and draw from its posterior.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+    draws : int
+        Joint draws.
+    seed : int, optional
+        Makes them reproducible.
+    progress : bool
+        Whether to show progress on work longer than two seconds.
+    threads : int, optional
+        Threads; by default as many as there are cores, at most 4.
+    correction : {"variational", "none"}
+        Correction of the Laplace approximation; "none" is for comparison only.
+
+    Returns
+    -------
+    DataTree
+        As `bayesineq.inference.tree.posterior_tree` lays it out, with one chain.
+
+    Raises
+    ------
+    DesignError
+        If the model is no latent Gaussian model that this engine fits.
+    ConvergenceError
+        If no trustworthy answer was reached.
+    """
+    n_thread = threads if threads is not None else min(os.cpu_count() or 1, _MOST_THREADS)
+    refuse_constant(design)
+    refuse_separation(design)
+    clock, solved = _Clock(), inner(design)
+    with worker_threads(n_thread) as pool, reporter(progress) as report:
+        model, start = build(solved, correction)
+        clock.lap("pattern")
+        parts = explore_modes(model, start, pool, report, row_checks(model))
+        clock.lap("hyperparameters")
+        refuse_unidentified(design, model.latent, parts[0].nodes[0].found)
+        checks, moved = zip(*(pointwise_checks(model, part, pool) for part in parts), strict=True)
+        parts = tuple(replace(part, nodes=(slim(part.nodes[0]), *part.nodes[1:])) for part in parts)
+        clock.lap("checks")
+        values, large, small = draws_of_modes(model, parts, draws, seed, pool, report)
+        clock.lap("draws")
+    return posterior_tree(
+        design,
+        outer_values(solved, named_draws(solved.design, model.latent, values, large, small)),
+        engine="laplace",
+        seed=seed,
+        checks=over_modes(checks, log_evidence(parts)),
+        attributes={"correction": correction, "moved_most": moved[0], **_attributes(parts), **clock.seconds},
+    )
+
+
+class _Clock:
+    """Seconds of each part of a fit, under `seconds_PART`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        now = time.perf_counter()
+        self.seconds[f"seconds_{part}"] = round(now - self._last, 4)
+        self._last = now
+
+
+def _attributes(parts: tuple[Explored, ...]) -> dict[str, float | int]:
+    """How the hyperparameters were integrated, and the log marginal likelihood of the model."""
+    return {
+        "modes": len(parts),
+        "nodes": sum(len(part.nodes) for part in parts),
+        "evaluations": sum(part.evaluations for part in parts),
+        "surface_misfit": max(part.misfit for part in parts),
+        "hyperparameter_error": max(part.error for part in parts),
+        "log_marginal_likelihood": float(np.logaddexp.reduce(log_evidence(parts))),
+    }
+
+
+def over_modes(checks: Sequence[dict[str, Float]], log_weight: Float) -> dict[str, Float]:
+    """
+    Checks of rows over several modes of the hyperparameters.
+
+    Parameters
+    ----------
+    checks : sequence of dict of str to ndarray, shape (n_row,)
+        About each mode, as `pointwise_checks` gives them.
+    log_weight : ndarray, shape (n_mode,)
+        Log evidence of each.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_row,)
+        Densities averaged over the modes, those without the row by their harmonic mean: leaving a row out divides a
+        mode's evidence by what it says of the row.
+    """
+    if len(checks) == 1:
+        return checks[0]
+    every = {name: np.stack([check[name] for check in checks]) for name in checks[0]}
+    weight = np.exp(log_weight - np.logaddexp.reduce(log_weight))[:, None]
+    without = weight / np.maximum(every["cpo"], 1e-300)
+    out = {name: value.max(axis=0) for name, value in every.items()}
+    out["lpd"] = np.log((weight * np.exp(every["lpd"])).sum(axis=0))
+    out["cpo"] = 1.0 / without.sum(axis=0)
+    out["pit"] = (without * every["pit"]).sum(axis=0) / without.sum(axis=0)
+    return out
+
+
+@contextmanager
+def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """
+    Threads that stop with the work, whatever ends it.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+
+    Yields
+    ------
+    ThreadPoolExecutor
+        The pool; on an error or an interrupt what has not begun is dropped, and what runs is waited for.
+    """
+    pool = ThreadPoolExecutor(max_workers=max(count, 1), thread_name_prefix="bayesineq-laplace")
+    # The pool's threads are all there are: BLAS threads of their own would fight over the same cores.
+    with threadpool_limits(limits=1, user_api="blas"):
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def build(solved: Inner, correction: str) -> tuple[Model, Start]:
+    """
+    Everything that depends on the design alone.
+
+    Parameters
+    ----------
+    solved : Inner
+        A design in units of its own.
+    correction : str
+        "variational" or "none".
+
+    Returns
+    -------
+    (Model, Start)
+        The model, and where its latent field begins.
+    """
+    latent, data = latent_field(solved.design), observed(solved)
+    start = Start(np.zeros(latent.n_large), np.zeros(latent.n_small), np.zeros(len(data.offset)))
+    start.small[0] = _typical(data)
+    return Model(latent, data, constant_log_determinant(latent), correction == "variational"), start
+
+
+def _typical(data: Observed) -> float:
+    """Intercept of a model without terms."""
+    value = 0.5 * (data.lower + data.upper)
+    if data.family in (0, 2, 5):
+        # Half an event stands in for none; outcomes that are no counts are never zero, and have a unit.
+        none = 0.5 if data.family != 5 else 0.0
+        return float(np.log((value.sum() + none) / np.exp(data.offset).sum()))
+    if data.family in (1, 3):
+        share = (value.sum() + 0.5) / (data.trials.sum() + 1.0)
+        return float(np.log(share) - np.log1p(-share) - data.offset.mean())
+    return float((value - data.offset).mean())
+
+
+def named_draws(
+    design: Design, latent: Latent, values: Float, large: NDArray[np.float32], small: Float
+) -> dict[str, NDArray[Any]]:
+    """
+    Draws by name, with a chain dimension of one.
+
+    Parameters
+    ----------
+    design : Design
+        What was fitted.
+    latent : Latent
+        Its latent field.
+    values, large, small : ndarray
+        Draws of hyperparameters and effects, as `joint_draws` gives them.
+
+    Returns
+    -------
+    dict of str to ndarray
+        `intercept`, every term in the design's order, every hyperparameter.
+    """
+    out: dict[str, NDArray[Any]] = {"intercept": small[None, :, 0]}
+    where = {part.term: part.effect for part in latent.small_parts}
+    large_where = {part.term: part.effect for part in latent.large_parts}
+    for block in design.blocks:
+        name = block.term.name
+        source = small[:, where[name]] if name in where else large[:, large_where[name]]
+        out[name] = source.reshape(1, len(source), *block.shape)
+    for i, parameter in enumerate(latent.parameters):
+        out[parameter.name] = values[None, :, i]
+    return out

@@ -1,0 +1,146 @@
+"""Designs and answers that must not pass in silence: what nothing identifies, separation, fields that ran away."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesineq.design.matrix import Block, Design
+from bayesineq.errors import ConvergenceError, DesignError
+from bayesineq.inference.sparse_engine.newton import Posterior
+from bayesineq.inference.sparse_engine.parts import Latent
+from bayesineq.model.card import COUNT_LIKELIHOODS
+
+_VAGUE: Final = 30.0
+"""A prior of a larger standard deviation on a coefficient bounds nothing: on a logit, 30 is certainty either way."""
+
+_LEARNT: Final = 0.2
+_FAR: Final = 100.0
+_SHOWN: Final = 5
+
+
+def refuse_constant(design: Design) -> None:
+    """
+    Refuse a measured outcome that is the same in all rows: its spread is zero, and the posterior has no bound there.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+
+    Raises
+    ------
+    DesignError
+        Unless the card states a prior of the outcome's spread.
+    """
+    outcome, value = design.card.outcome, design.response.value
+    value = value[np.isfinite(value)]
+    if outcome.likelihood not in {"gaussian", "log_normal", "gamma"} or len(value) < 2 or np.ptp(value) > 0.0:
+        return
+    if not any(name.startswith("outcome.") for name in design.priors.stated):
+        raise DesignError(
+            f"the outcome {outcome.columns['value']!r} is {value[0]:g} in all {len(value)} rows, so that nothing "
+            "bounds its spread from below; check the column, or state how exactly it is measured, such as "
+            "outcome.precision ~ Gamma(1, 0.01), or for a gamma outcome outcome.shape ~ Gamma(2, 0.1)"
+        )
+
+
+def refuse_separation(design: Design) -> None:
+    """
+    Refuse levels of a fixed term of which all counts are zero, or full, under a prior that does not bound them.
+
+    Parameters
+    ----------
+    design : Design
+        A table seen through a card.
+
+    Raises
+    ------
+    DesignError
+        Naming the term and the levels.
+    """
+    likelihood = design.card.outcome.likelihood
+    if likelihood not in COUNT_LIKELIHOODS and likelihood != "bernoulli":
+        return
+    wrong = []
+    for block in design.blocks:
+        vague = block.term.kind == "fixed" and design.prior(block.term.name)["sd"] > _VAGUE
+        if vague and block.index is not None and block.weight is None:
+            wrong += _separated(design, block)
+    if wrong:
+        raise DesignError(
+            "the data set no bound to these effects, and neither does the prior:\n"
+            + "\n".join(f"  - {w}" for w in wrong)
+            + "\nState a prior such as Normal(0, 2.5), merge the levels, or make the term exchangeable"
+        )
+
+
+def _separated(design: Design, block: Block) -> list[str]:
+    response = design.response
+    top = response.value if response.upper is None else response.upper
+    bottom = response.value if response.lower is None else response.lower
+    index = np.zeros(len(top), dtype=np.int64) if block.index is None else block.index
+    counted = np.bincount(index, minlength=block.size)
+    none = (np.bincount(index, weights=top, minlength=block.size) == 0) & (counted > 0)
+    wrong = [f"term {block.term.name!r}: no events at all in {_named(block, none)}"] if none.any() else []
+    trials = np.ones(len(top)) if design.card.outcome.likelihood == "bernoulli" else response.trials
+    if trials is not None:
+        missed = np.bincount(index, weights=trials - bottom, minlength=block.size)
+        full = (missed == 0) & (counted > 0) & ~none
+        if full.any():
+            wrong.append(f"term {block.term.name!r}: nothing but events in {_named(block, full)}")
+    return wrong
+
+
+def _named(block: Block, mask: NDArray[np.bool_]) -> str:
+    names = []
+    for at in np.flatnonzero(mask)[:_SHOWN]:
+        place = np.unravel_index(at, block.shape)
+        names.append(", ".join(f"{d} {level[i]}" for d, level, i in zip(block.dims, block.levels, place, strict=True)))
+    more = int(mask.sum()) - len(names)
+    return "; ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+def refuse_unidentified(design: Design, latent: Latent, found: Posterior) -> None:
+    """
+    Refuse an answer in which data say nothing about a coefficient whose prior says nothing either.
+
+    Parameters
+    ----------
+    design : Design
+        What was fitted.
+    latent : Latent
+        Its latent field.
+    found : Posterior
+        The field at the mode of the hyperparameters.
+
+    Raises
+    ------
+    DesignError
+        Naming the terms: columns that say the same, or separation along a covariate.
+    ConvergenceError
+        If linear predictors ran away.
+    """
+    free = []
+    for part in latent.small_parts:
+        if part.sigma >= 0:
+            continue
+        sd = np.sqrt(np.diag(found.system.inner)[part.latent])
+        prior_sd = part.precision**-0.5
+        if ((prior_sd > _VAGUE) & (sd > _LEARNT * prior_sd)).any():
+            free.append(part.term)
+    if free:
+        raise DesignError(
+            f"nothing identifies {', '.join(repr(name) for name in dict.fromkeys(free))}: covariates that say the same "
+            "as each other or as the intercept, or outcomes that a covariate separates completely, under priors too "
+            "vague to decide. Remove one of the terms, give a reference level, or state a prior such as Normal(0, 2.5)"
+        )
+    far = np.abs(found.mean) > _FAR
+    if design.card.outcome.link != "identity" and far.any():
+        raise ConvergenceError(
+            f"linear predictors of {int(far.sum())} rows ran beyond {_FAR:g} on the {design.card.outcome.link} scale "
+            f"(rows counted from 0: {np.flatnonzero(far)[:_SHOWN].tolist()}); look for columns of wrong scale, "
+            "standardise covariates, or state tighter priors"
+        )

@@ -1,0 +1,127 @@
+"""How the evidence bound and the latent field move with the hyperparameters."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesineq.inference.sparse_engine.arrow import arrow_solve
+from bayesineq.inference.sparse_engine.field import autoregression, part_trace, prior_force
+from bayesineq.inference.sparse_engine.newton import Posterior, contribution_scale
+from bayesineq.inference.sparse_engine.parts import Latent
+
+Float = NDArray[np.float64]
+
+
+def log_scale_slopes(latent: Latent, values: Float) -> tuple[Float, Float]:
+    """
+    Derivative of the logarithm of each part's scale in the hyperparameters.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    values : ndarray, shape (n_parameter,)
+        Hyperparameters.
+
+    Returns
+    -------
+    (ndarray, ndarray), shapes (n_large_part, n_parameter) and (n_small_part, n_parameter)
+        Derivatives.
+    """
+    large = np.zeros((len(latent.large_parts), len(values)))
+    for k, part in enumerate(latent.large_parts):
+        large[k, part.sigma] = 1.0 / values[part.sigma]
+        if part.phi >= 0:
+            large[k, part.phi] = 0.5 / (values[part.phi] if part.intrinsic else values[part.phi] - 1.0)
+    small = np.zeros((len(latent.small_parts), len(values)))
+    for k, small_part in enumerate(latent.small_parts):
+        if small_part.sigma >= 0:
+            small[k, small_part.sigma] = 1.0 / values[small_part.sigma]
+    return large, small
+
+
+def bound_slope(latent: Latent, found: Posterior) -> Float:
+    """
+    Derivative of the evidence bound in the hyperparameters (their values, not positions).
+
+    At the fixed point only the explicit dependence counts. For the logarithm of a part's scale it is
+    E_q[z' R z] - rank R: the part's expected square against what its prior expects.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    found : Posterior
+        Its posterior.
+
+    Returns
+    -------
+    ndarray, shape (n_parameter,)
+        Derivatives.
+    """
+    prior, values = found.prior, found.prior.values
+    out = 0.5 * prior.slope
+    by_large, by_small = log_scale_slopes(latent, values)
+    for k, part in enumerate(latent.large_parts):
+        z = found.large[part.latent]
+        on = float(z @ z) + float(found.covariance[part.diagonal].sum())
+        over = part_trace(part, found.covariance)
+        if part.laplacian is not None:
+            over += float(z @ (part.laplacian @ z))
+        held = int(latent.constraint[part.latent].any(axis=0).sum())
+        out += by_large[k] * (prior.laplacian[k] * over + prior.white[k] * on - (len(z) - held))
+        if part.rho >= 0:
+            out[part.rho] -= 0.5 * (over - on)
+    for k, small in enumerate(latent.small_parts):
+        if small.sigma < 0:
+            continue
+        z = found.small[small.latent]
+        second = np.outer(z, z) + found.system.inner[small.latent, small.latent]
+        out += by_small[k] * (float((second * prior.precision[small.latent, small.latent]).sum()) - len(z))
+        if small.rho >= 0:
+            out[small.rho] -= 0.5 * float((second * autoregression(len(z), values[small.rho])[1]).sum())
+    if latent.own >= 0:
+        out[latent.own] += found.own_slope / values[latent.own]
+    return out
+
+
+def tangents(latent: Latent, found: Posterior) -> tuple[Float, Float, Float]:
+    """
+    How contributions move with the hyperparameters, and the average information on them.
+
+    With b = scale * z, moving the logarithm of a part's scale moves b by scale * S (2 R z). The average information
+    (Gilmour, Thompson and Cullis 1995) of two logarithms of scales is 2 z' R z (of one part) less 2 (R z)' S (R z).
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    found : Posterior
+        Its posterior.
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray)
+        Derivatives of large and small contributions, shapes (n_large, n_parameter) and (n_small, n_parameter), and
+        the information, shape (n_parameter, n_parameter), zero where nothing is known of it.
+    """
+    prior = found.prior
+    by_large, by_small = log_scale_slopes(latent, prior.values)
+    force, small_force, _ = prior_force(latent, prior, found.large, found.small)
+    right = np.zeros((latent.n_large, len(prior.values)))
+    gap = np.zeros((latent.n_small + latent.constraint.shape[1], len(prior.values)))
+    information = np.zeros((len(prior.values), len(prior.values)))
+    for k, part in enumerate(latent.large_parts):
+        right[part.latent] = 2.0 * np.outer(force[part.latent], by_large[k])
+        square = float(force[part.latent] @ found.large[part.latent])
+        information += 2.0 * square * np.outer(by_large[k], by_large[k])
+    for k, small in enumerate(latent.small_parts):
+        if small.sigma >= 0:
+            gap[small.latent] = 2.0 * np.outer(small_force[small.latent], by_small[k])
+            square = float(small_force[small.latent] @ found.small[small.latent])
+            information += 2.0 * square * np.outer(by_small[k], by_small[k])
+    large, border = arrow_solve(found.system, right, gap)
+    information -= 0.5 * (right.T @ large + gap.T @ border)
+    scale = contribution_scale(latent, prior)
+    return scale[0][:, None] * large, scale[1][:, None] * border[: latent.n_small], information

@@ -1,0 +1,376 @@
+"""
+A smooth log density between nodes, so that draws of hyperparameters are continuous and not bound to nodes.
+
+Every density is held in coordinates u in which it is nearly a standard Gaussian. Each axis has been followed from the
+mode; along it u is the signed root of twice the loss of log density, so that a section of the density is exactly
+exp(-u^2 / 2) however skew it is, and a tail that never ends does not gather mass between the axes. Across axes the
+density is that of a Gaussian copula with the Hessian's correlations, and radial basis functions through what the
+nodes find beyond that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator, RBFInterpolator
+from scipy.spatial import cKDTree
+from scipy.special import gammaln
+
+if TYPE_CHECKING:
+    from bayesineq.inference.sparse_engine.hyper import Node
+
+Float = NDArray[np.float64]
+
+_PROPOSALS: Final = 30_000
+_EACH: Final = 10
+_NEAR: Final = 0.75
+_FREEDOM: Final = 6.0
+_RIDGE: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """
+    The density along one axis.
+
+    Parameters
+    ----------
+    u, t : ndarray, shape (n_knot,)
+        Signed root of twice the loss of log density, and position on the axis; both ascending.
+    """
+
+    u: Float
+    t: Float
+
+    def position(self, u: Float) -> Float:
+        """Position at u: monotone between the knots, beyond them so that the log density is straight."""
+        inside = PchipInterpolator(self.u, self.t)(np.clip(u, self.u[0], self.u[-1]))
+        for end, beyond in ((0, np.minimum(u - self.u[0], 0.0)), (-1, np.maximum(u - self.u[-1], 0.0))):
+            step, bend = self._end(end)
+            inside = inside + step * beyond * (1.0 + 0.5 * np.abs(beyond) / bend)
+        return np.asarray(inside)
+
+    def log_slope(self, u: Float) -> Float:
+        """Logarithm of the derivative of the position."""
+        slope = PchipInterpolator(self.u, self.t).derivative()(np.clip(u, self.u[0], self.u[-1]))
+        for end, beyond in ((0, self.u[0] - u), (-1, u - self.u[-1])):
+            step, bend = self._end(end)
+            slope = np.where(beyond > 0.0, step * (1.0 + beyond / bend), slope)
+        return np.asarray(np.log(np.maximum(slope, 1e-6)))
+
+    def score(self, t: Float) -> Float:
+        """The u of a position."""
+        inside = PchipInterpolator(self.t, self.u)(np.clip(t, self.t[0], self.t[-1]))
+        for end, side, beyond in ((0, -1.0, self.t[0] - t), (-1, 1.0, t - self.t[-1])):
+            step, bend = self._end(end)
+            inside = inside + side * bend * (np.sqrt(1.0 + 2.0 * np.maximum(beyond, 0.0) / (step * bend)) - 1.0)
+        return np.asarray(inside)
+
+    def _end(self, end: int) -> tuple[float, float]:
+        """
+        Derivative of the position at an end, and the u over which it doubles.
+
+        Densities of logarithms and logits mostly end as exponentials: u^2 / 2 grows with a constant slope, so that the
+        derivative of the position is proportional to u.
+        """
+        last, before = (end, end + 1) if end == 0 else (end, end - 1)
+        step = (self.t[last] - self.t[before]) / (self.u[last] - self.u[before])
+        if self.u[last] * self.u[before] > 0.0:
+            step *= 2.0 * self.u[last] / (self.u[last] + self.u[before])
+        return float(step), max(abs(float(self.u[last])), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """
+    A log density over x = origin + axes @ t.
+
+    Parameters
+    ----------
+    origin : ndarray, shape (d,)
+        The mode.
+    axes : ndarray, shape (d, d)
+        Unit of t.
+    t : ndarray, shape (n_node, d)
+        Nodes.
+    y : ndarray, shape (n_node,)
+        Log density at the nodes, at most zero.
+    sections : tuple of Section
+        The density along each axis; none where the nodes are a grid.
+    hessian : ndarray, shape (d, d)
+        Minus the second derivative in u.
+    centre : ndarray, shape (d,)
+        Where the quadratic in u has its top.
+    top : float
+        Its value there.
+    rest : RBFInterpolator or None
+        What is left at the nodes.
+    reach : float
+        Largest of what is left, beyond which the interpolation does not go.
+    """
+
+    origin: Float
+    axes: Float
+    t: Float
+    y: Float
+    sections: tuple[Section, ...]
+    hessian: Float
+    centre: Float
+    top: float
+    rest: RBFInterpolator | None
+    reach: float
+
+    def scores(self, t: Float) -> Float:
+        """The u of standardised positions, shape (n, d)."""
+        if not self.sections:
+            return t
+        return np.stack([s.score(t[:, i]) for i, s in enumerate(self.sections)], axis=1)
+
+    def positions(self, u: Float) -> Float:
+        """Standardised positions at u, shape (n, d)."""
+        if not self.sections:
+            return u
+        return np.stack([s.position(u[:, i]) for i, s in enumerate(self.sections)], axis=1)
+
+    def log_density(self, u: Float) -> Float:
+        """Log density of x at u, shape (n, d), relative to the highest node."""
+        away = u - self.centre
+        value = self.top - 0.5 * ((away @ self.hessian) * away).sum(axis=1)
+        if self.rest is None:
+            return np.asarray(value)
+        return np.asarray(value + np.clip(self.rest(u), -self.reach, self.reach))
+
+
+def standardised(nodes: Sequence[Node], axes: Float) -> Float:
+    """
+    Positions of nodes in units of the axes.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        The mode first.
+    axes : ndarray, shape (d, d)
+        Unit.
+
+    Returns
+    -------
+    ndarray, shape (n_node, d)
+        t with x = mode + axes @ t.
+    """
+    away = np.array([n.x - nodes[0].x for n in nodes])
+    return np.linalg.solve(axes, away.T).T if axes.size else away
+
+
+def quadratic_surface(nodes: Sequence[Node], axes: Float) -> tuple[Surface, float]:
+    """
+    A quadratic through nodes near the mode, by least squares.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        The mode first.
+    axes : ndarray, shape (d, d)
+        Unit.
+
+    Returns
+    -------
+    (Surface, float)
+        The density, and its largest misfit at the nodes; infinite where it has no top near.
+    """
+    t, y = _ordinates(nodes, axes)
+    d = t.shape[1]
+    if d == 0:
+        return Surface(nodes[0].x, axes, t, y, (), np.empty((0, 0)), np.empty(0), 0.0, None, 0.0), 0.0
+    basis = _quadratic_basis(t)
+    fitted, *_ = np.linalg.lstsq(basis, y, rcond=None)
+    hessian = np.zeros((d, d))
+    hessian[np.tril_indices(d)] = -fitted[1 + d :]
+    hessian = hessian + hessian.T
+    curvature = np.linalg.eigvalsh(hessian)
+    if len(nodes) <= basis.shape[1] or curvature.min() < 0.2 or curvature.max() > 5.0:
+        return Surface(nodes[0].x, axes, t, y, (), np.eye(d), np.zeros(d), 0.0, None, 0.0), np.inf
+    centre = np.linalg.solve(hessian, fitted[1 : 1 + d])
+    top = float(fitted[0] + 0.5 * fitted[1 : 1 + d] @ centre)
+    between = Surface(nodes[0].x, axes, t, y, (), hessian, centre, top, None, 0.0)
+    return between, float(np.abs(between.log_density(t) - y).max())
+
+
+def grid_surface(nodes: Sequence[Node], axes: Float) -> Surface:
+    """
+    Interpolate between the nodes of a grid of unit step that holds all the mass.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        The mode first.
+    axes : ndarray, shape (d, d)
+        Unit.
+
+    Returns
+    -------
+    Surface
+        The density.
+    """
+    t, y = _ordinates(nodes, axes)
+    d = t.shape[1]
+    rest = RBFInterpolator(t, y, kernel="cubic", degree=1)
+    return Surface(nodes[0].x, axes, t, y, (), np.zeros((d, d)), np.zeros(d), 0.0, rest, np.inf)
+
+
+def copula_surface(nodes: Sequence[Node], axes: Float, correlation: Float, n_section: int) -> Surface:
+    """
+    Sections along the axes, a Gaussian copula between them, and what further nodes find beyond that.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        The mode first, then those on the axes, then others.
+    axes : ndarray, shape (d, d)
+        Unit: diagonal.
+    correlation : ndarray, shape (d, d)
+        Hessian at the mode in units of its diagonal.
+    n_section : int
+        How many nodes, the mode included, lie on the axes.
+
+    Returns
+    -------
+    Surface
+        The density.
+    """
+    t, y = _ordinates(nodes, axes)
+    sections = tuple(_section(t[:n_section], y[:n_section], i) for i in range(t.shape[1]))
+    d = t.shape[1]
+    bare = Surface(nodes[0].x, axes, t, y, sections, correlation, np.zeros(d), 0.0, None, 0.0)
+    u = bare.scores(t)
+    error = y - bare.log_density(u)
+    if len(nodes) <= n_section + d:
+        return Surface(nodes[0].x, axes, t, y, sections, correlation, np.zeros(d), float(error[0]), None, 0.0)
+    basis = _quadratic_basis(u)
+    moment = basis.T @ basis + _RIDGE * np.eye(basis.shape[1])
+    fitted = np.linalg.solve(moment, basis.T @ error)
+    correction = np.zeros((d, d))
+    correction[np.tril_indices(d)] = -fitted[1 + d :]
+    hessian = correlation + correction + correction.T
+    if np.linalg.eigvalsh(hessian).min() < 0.1:
+        hessian, fitted = correlation, np.zeros_like(fitted)
+    centre = np.linalg.solve(hessian, fitted[1 : 1 + d])
+    top = float(fitted[0] + 0.5 * fitted[1 : 1 + d] @ centre)
+    smooth = Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, None, 0.0)
+    left = y - smooth.log_density(u)
+    rest = RBFInterpolator(u, left, kernel="cubic", degree=1)
+    near = y > -8.0
+    return Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, rest, float(np.abs(left[near]).max()))
+
+
+def _ordinates(nodes: Sequence[Node], axes: Float) -> tuple[Float, Float]:
+    y = np.array([n.log_density for n in nodes])
+    return standardised(nodes, axes), y - y.max()
+
+
+def _quadratic_basis(t: Float) -> Float:
+    row, column = np.tril_indices(t.shape[1])
+    return np.hstack([np.ones((len(t), 1)), t, t[:, row] * t[:, column]])
+
+
+def _section(t: Float, y: Float, axis: int) -> Section:
+    """Knots of one axis: from its top down on either side, each lower than the last."""
+    on = np.flatnonzero((np.abs(np.delete(t, axis, axis=1)) < 1e-9).all(axis=1))
+    on = on[np.argsort(t[on, axis])]
+    at, value = t[on, axis], y[on]
+    best = int(np.clip(np.argmax(value), 1, len(at) - 2))
+    bend = np.polyfit(at[best - 1 : best + 2], value[best - 1 : best + 2], 2)
+    peak = float(np.clip(-0.5 * bend[1] / bend[0], at[best - 1], at[best + 1])) if bend[0] < 0.0 else at[best]
+    height = max(float(np.polyval(bend, peak)), float(value.max()))
+    root = np.sqrt(2.0 * (height - value)) * np.sign(at - peak)
+    u, place = [0.0], [peak]
+    for side in (-1, 1):
+        last = 0.0
+        for k in np.argsort(np.abs(at - peak)):
+            if side * (at[k] - peak) > 1e-6 and side * root[k] > last + 0.05:
+                last = side * root[k]
+                u.append(root[k])
+                place.append(at[k])
+    order = np.argsort(u)
+    return Section(np.array(u)[order], np.array(place)[order])
+
+
+def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator, power: float = 1.0) -> Float:
+    """
+    Draw from the density, or from a power of it.
+
+    Parameters
+    ----------
+    between : Surface
+        The density.
+    n_draw : int
+        How many.
+    rng : Generator
+        Source of randomness.
+    power : float
+        Below one for draws that reach beyond where the density is thought to lie.
+
+    Returns
+    -------
+    ndarray, shape (n_draw, d)
+        u of each draw; `positions` turns them into t, and x = origin + axes @ t.
+    """
+    d = between.t.shape[1]
+    if d == 0:
+        return np.empty((n_draw, 0))
+    # So many that a draw of a thin tail does not stand for all of it.
+    proposal, log_weight, _ = _proposals(between, rng, max(_PROPOSALS, _EACH * n_draw))
+    if power != 1.0:
+        log_weight += (power - 1.0) * between.log_density(proposal)
+    weight = np.exp(log_weight - log_weight.max())
+    order = np.argsort(proposal[:, 0], kind="stable")
+    cumulated = np.cumsum(weight[order]) / weight.sum()
+    # Systematic resampling: one draw from each of n_draw equal slices of probability.
+    slices = (np.arange(n_draw) + rng.random(n_draw)) / n_draw
+    chosen = order[np.minimum(np.searchsorted(cumulated, slices), len(order) - 1)]
+    return np.asarray(rng.permutation(proposal[chosen]))
+
+
+def log_mass(between: Surface) -> float:
+    """
+    Logarithm of the integral of the density over the hyperparameters, relative to its highest node.
+
+    Parameters
+    ----------
+    between : Surface
+        The density.
+
+    Returns
+    -------
+    float
+        With the highest node's log density added, the log marginal likelihood.
+    """
+    if not between.t.shape[1]:
+        return 0.0
+    _, log_weight, log_constant = _proposals(between, np.random.default_rng(0), _PROPOSALS)
+    return float(np.linalg.slogdet(between.axes)[1] + log_constant + np.logaddexp.reduce(log_weight))
+
+
+def _proposals(between: Surface, rng: np.random.Generator, n: int) -> tuple[Float, Float, float]:
+    """Proposals u with log weights, and what to add to the log sum of these for the log integral over t."""
+    d = between.t.shape[1]
+    if not between.hessian.any():
+        low, high = between.t.min(axis=0) - 0.5, between.t.max(axis=0) + 0.5
+        proposal = rng.uniform(low, high, size=(n, d))
+        # Beyond the grid's edge there is no mass, and nothing to interpolate between.
+        proposal = proposal[cKDTree(between.t).query(proposal)[0] <= _NEAR]
+        return proposal, between.log_density(proposal), float(np.log((high - low).prod() / n))
+    root = np.linalg.inv(np.linalg.cholesky(between.hessian)).T
+    scale = np.sqrt(rng.chisquare(_FREEDOM, size=(n, 1)) / _FREEDOM)
+    white = rng.standard_normal((n, d)) / scale
+    proposal = between.centre + white @ root.T
+    log_weight = between.log_density(proposal)
+    log_weight += 0.5 * (_FREEDOM + d) * np.log1p((white**2).sum(axis=1) / _FREEDOM)
+    for i, section in enumerate(between.sections):
+        log_weight += section.log_slope(proposal[:, i])
+    log_centre = gammaln(0.5 * (_FREEDOM + d)) - gammaln(0.5 * _FREEDOM) - 0.5 * d * np.log(_FREEDOM * np.pi)
+    log_centre -= float(np.linalg.slogdet(root)[1])
+    return proposal, log_weight, float(-log_centre - np.log(n))

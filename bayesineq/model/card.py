@@ -1,0 +1,312 @@
+"""Model cards: the declarative model and its documentation in one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+
+from bayesineq.dims import MoreIs
+from bayesineq.errors import CardError
+from bayesineq.model.adjusters import adjusters_by_name
+
+Likelihood = Literal[
+    "binomial", "poisson", "negative_binomial", "beta_binomial", "gaussian", "bernoulli", "gamma", "log_normal"
+]
+Kind = Literal["fixed", "linear", "exchangeable", "random_walk", "ar1", "icar", "bym2", "leroux"]
+
+SPATIAL_KINDS: Final = frozenset({"icar", "bym2", "leroux"})
+COUNT_LIKELIHOODS: Final = frozenset({"binomial", "poisson", "negative_binomial", "beta_binomial"})
+
+LINKS: Final[Mapping[str, str]] = {
+    "binomial": "logit",
+    "bernoulli": "logit",
+    "beta_binomial": "logit",
+    "poisson": "log",
+    "negative_binomial": "log",
+    "gamma": "log",
+    "gaussian": "identity",
+    "log_normal": "identity",
+}
+
+TERM_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "fixed": (),
+    "linear": (),
+    "exchangeable": ("sigma",),
+    "random_walk": ("sigma",),
+    "ar1": ("sigma", "rho"),
+    "icar": ("sigma",),
+    "bym2": ("sigma", "phi"),
+    "leroux": ("sigma", "rho"),
+}
+"""Hyperparameters of each kind of term; `sigma` is always a standard deviation on the linear predictor."""
+
+OUTCOME_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "binomial": (),
+    "bernoulli": (),
+    "poisson": (),
+    "negative_binomial": ("size",),
+    "beta_binomial": ("concentration",),
+    "gaussian": ("sigma",),
+    "log_normal": ("sigma",),
+    "gamma": ("shape",),
+}
+"""Hyperparameters of each likelihood, named `outcome.NAME`."""
+
+DISPERSED: Final = frozenset({"size", "concentration", "shape"})
+"""Those whose prior may stand on `outcome.dispersion`: one over their root, a standard deviation by the mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """
+    Prior distribution of one parameter.
+
+    Parameters
+    ----------
+    distribution : str
+        One of Normal(mean, sd), HalfNormal(sd), Exponential(rate), Gamma(shape, rate), Beta(a, b),
+        Uniform(lower, upper), PC(above, probability) and, for a proportion only, PC(below, probability).
+    parameters : mapping of str to float
+        The distribution's arguments by name.
+    """
+
+    distribution: str
+    parameters: Mapping[str, float]
+
+    def __getitem__(self, name: str) -> float:
+        return self.parameters[name]
+
+    def __str__(self) -> str:
+        return f"{self.distribution}({', '.join(f'{k}={v:g}' for k, v in self.parameters.items())})"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What is explained, and its likelihood.
+
+    Parameters
+    ----------
+    name : str
+        Name for reports; the counted or measured column unless the card says otherwise.
+    likelihood : Likelihood
+        Distribution of the outcome given its linear predictor.
+    columns : mapping of str to str
+        Role to column. Roles: `count` (or `lower` and `upper` where counts are intervals), `at_risk`,
+        `value`, `expected`, `exposure`, `population`.
+    plausible : (float, float), optional
+        Range that holds nearly all of the prior predictive mean, on the scale of the response.
+    more_is : {"worse", "better"}
+        Polarity: whether a higher value is bad (disease, missed appointments) or good (checks done).
+    """
+
+    name: str
+    likelihood: Likelihood
+    columns: Mapping[str, str]
+    plausible: tuple[float, float] | None = None
+    more_is: MoreIs = "worse"
+
+    @property
+    def link(self) -> str:
+        """Link of the mean: "logit", "log" or "identity"."""
+        return LINKS[self.likelihood]
+
+    @property
+    def weight_role(self) -> str | None:
+        """Role of the column that weighs rows when they are averaged, None where every row counts as one."""
+        return next((r for r in ("population", "at_risk", "expected", "exposure") if r in self.columns), None)
+
+    @property
+    def weighs_people(self) -> bool:
+        """Whether that column, or the rows where there is none, counts people: expected events and exposure do not."""
+        return self.weight_role not in {"expected", "exposure"}
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether a mean times its denominator is a number of events."""
+        return self.link == "logit" or self.likelihood in COUNT_LIKELIHOODS
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """
+    One additive contribution to the linear predictor.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the posterior.
+    kind : Kind
+        Its prior structure.
+    by : tuple of str
+        Columns whose levels, crossed, have an effect each. For a linear term, its one covariate.
+    reference : tuple, optional
+        Level of each `by` column at which a fixed term is zero.
+    standardise : bool
+        Whether the covariate (of a linear term, or `times`) is centred and divided by its standard deviation.
+    order : int
+        Order of a random walk, 1 or 2.
+    scale : bool
+        Whether icar, bym2 and random-walk structures are scaled to a geometric mean variance of one.
+    times : str, optional
+        Covariate that multiplies the effect: a slope for each level.
+    levels : tuple, optional
+        All levels of the one `by` column in order, where the data may not hold them all.
+    ordered : bool, optional
+        Whether the levels of its columns have an order, first the most disadvantaged; None leaves it to the kind
+        (walks step in order), the schema, `levels` and the table.
+    """
+
+    name: str
+    kind: Kind
+    by: tuple[str, ...]
+    reference: tuple[object, ...] | None = None
+    standardise: bool = False
+    order: int = 1
+    scale: bool = True
+    times: str | None = None
+    levels: tuple[object, ...] | None = None
+    ordered: bool | None = None
+
+    @property
+    def covariate(self) -> str | None:
+        """Column that multiplies the effect, None where the effect enters as it is."""
+        return self.by[0] if self.kind == "linear" else self.times
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dimensions of the effect: none for a linear term."""
+        return () if self.kind == "linear" else self.by
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that it reads: its own, and what multiplies it."""
+        return (*self.by, *((self.times,) if self.times else ()))
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether the term needs an adjacency."""
+        return self.kind in SPATIAL_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """
+    A model and its documentation.
+
+    Parameters
+    ----------
+    name, question : str
+        What the card is called and what it answers.
+    table : str
+        Schema of the table that it reads, in `data_schema/`.
+    outcomes : tuple of Outcome
+        What is explained; one for now.
+    terms : tuple of Term
+        Contributions to the linear predictor, beside the intercept.
+    priors : mapping of str to Prior
+        What the card states, by parameter: `intercept`, `TERM`, `TERM.sigma`, `TERM.precision`, `outcome.sigma`, ...
+        Where it is silent, defaults follow from the table (`bayesineq.design.priors`).
+    limits : mapping of str to float
+        What a fit must reach to be trusted: `rhat`, `ess_bulk`.
+    intended, not_for : str
+        What the answer may and may not be used for.
+    references : tuple of mapping
+        `cite` and `doi` or `url` of what the model rests on.
+    source : str
+        The TOML text.
+    latent : mapping of str to str
+        Column of a term that the table does not hold, to the column that was recorded in its place: each row is then
+        a mixture over the levels of the former (`bayesineq.design.mixture`).
+    adjust : tuple of str, optional
+        Columns of terms that are held equal when groups or areas are compared; None where the card does not say, see
+        `adjusters`.
+    """
+
+    name: str
+    question: str
+    table: str
+    outcomes: tuple[Outcome, ...]
+    terms: tuple[Term, ...]
+    priors: Mapping[str, Prior]
+    limits: Mapping[str, float]
+    intended: str = ""
+    not_for: str = ""
+    references: tuple[Mapping[str, str], ...] = ()
+    source: str = ""
+    latent: Mapping[str, str] = MappingProxyType({})
+    adjust: tuple[str, ...] | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The card's outcome."""
+        return self.outcomes[0]
+
+    def term(self, name: str) -> Term:
+        """
+        Term of that name.
+
+        Parameters
+        ----------
+        name : str
+            As on the card.
+
+        Returns
+        -------
+        Term
+            The term.
+
+        Raises
+        ------
+        CardError
+            If the card has none of that name.
+        """
+        for term in self.terms:
+            if term.name == name:
+                return term
+        raise CardError(f"card {self.name!r} has no term {name!r}; it has {[t.name for t in self.terms]}")
+
+    def variable(self, term: str) -> str:
+        """
+        Name of a term's effect in a posterior.
+
+        Parameters
+        ----------
+        term : str
+            Name of a term.
+
+        Returns
+        -------
+        str
+            The term's name, or `TERM.effect` where a dimension has that name too: a dataset cannot hold both.
+        """
+        return f"{term}.effect" if term in self.dims else term
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the card reads, each once; for a latent one the column that was recorded in its place."""
+        read = [*self.outcome.columns.values()]
+        for term in self.terms:
+            read += term.columns
+        return tuple(dict.fromkeys(self.latent.get(name, name) for name in read))
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Every dimension of the card's effects, each once."""
+        return tuple(dict.fromkeys(dim for term in self.terms for dim in term.dims))
+
+    @property
+    def adjusters(self) -> tuple[str, ...]:
+        """Columns held equal in a comparison: those of `adjust`; where it is silent, age and sex by their names."""
+        return self.adjust if self.adjust is not None else adjusters_by_name(self.terms)
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Every covariate column, each once."""
+        return tuple(dict.fromkeys(t.covariate for t in self.terms if t.covariate is not None))
+
+
+LIKELIHOODS: Final = get_args(Likelihood)
+KINDS: Final = get_args(Kind)

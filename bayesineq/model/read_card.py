@@ -1,0 +1,399 @@
+"""Reading model cards from TOML: every mistake at once, naming the card, the key and what is allowed."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+from bayesineq.errors import CardError
+from bayesineq.model.adjusters import read_adjusters
+from bayesineq.model.card import (
+    COUNT_LIKELIHOODS,
+    DISPERSED,
+    KINDS,
+    LIKELIHOODS,
+    OUTCOME_PARAMETERS,
+    SPATIAL_KINDS,
+    TERM_PARAMETERS,
+    Kind,
+    Likelihood,
+    ModelCard,
+    Outcome,
+    Prior,
+    Term,
+)
+from bayesineq.shipped import folder
+
+_TOP: Final = {
+    "name",
+    "question",
+    "table",
+    "outcome",
+    "terms",
+    "priors",
+    "limits",
+    "use",
+    "references",
+    "latent",
+    "adjust",
+}
+_OUTCOME: Final = {
+    "name",
+    "likelihood",
+    "plausible",
+    "more_is",
+    "count",
+    "lower",
+    "upper",
+    "at_risk",
+    "value",
+    "expected",
+    "exposure",
+    "population",
+}
+_TERM: Final = {"kind", "by", "reference", "standardise", "order", "scale", "times", "levels", "ordered"}
+_LIMITS: Final = {"rhat": 1.01, "ess_bulk": 400.0}
+_USE: Final = {"intended", "not_for"}
+_REFERENCE: Final = {"cite", "doi", "url"}
+
+_ARGUMENTS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "Normal": (("mean", "sd"),),
+    "HalfNormal": (("sd",),),
+    "Exponential": (("rate",),),
+    "Gamma": (("shape", "rate"),),
+    "Beta": (("a", "b"),),
+    "Uniform": (("lower", "upper"),),
+    "PC": (("above", "probability"), ("below", "probability")),
+}
+_ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
+    "coefficient": ("Normal",),
+    "sigma": ("PC", "HalfNormal", "Exponential", "Gamma", "Uniform"),
+    "precision": ("Gamma",),
+    "phi": ("Beta", "Uniform", "PC"),
+    "rho": ("Uniform", "Beta"),
+    "trend": ("Normal",),
+    "size": ("Gamma", "Exponential", "HalfNormal"),
+    "concentration": ("Gamma", "Exponential", "HalfNormal"),
+    "shape": ("Gamma", "Exponential", "HalfNormal"),
+}
+_RESERVED: Final = {"intercept", "outcome", "population", "chain", "draw", "row", "offset"}
+
+
+def read_card(card: str | Path) -> ModelCard:
+    """
+    Read a model card.
+
+    Parameters
+    ----------
+    card : str or Path
+        Name of a shipped card ("prevalence") or path of a TOML file.
+
+    Returns
+    -------
+    ModelCard
+        The checked card.
+
+    Raises
+    ------
+    CardError
+        If there is no such card, it is not TOML, or any key is unknown, missing or out of range.
+    """
+    path = Path(card)
+    if path.suffix != ".toml":
+        shipped = sorted(p.stem for p in folder("models").glob("*.toml"))
+        if str(card) not in shipped:
+            raise CardError(
+                f"there is no card {str(card)!r}; shipped cards are {shipped}, any other is given by its .toml path"
+            )
+        path = folder("models") / f"{card}.toml"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(
+            f"the card {path.name!r} cannot be read ({error}); give the path of a UTF-8 TOML file"
+        ) from None
+    return parse_card(text, origin=path.name)
+
+
+def parse_card(text: str, origin: str = "card") -> ModelCard:
+    """
+    Parse the TOML text of a model card.
+
+    Parameters
+    ----------
+    text : str
+        TOML source.
+    origin : str
+        What to call the card in errors.
+
+    Returns
+    -------
+    ModelCard
+        The checked card.
+
+    Raises
+    ------
+    CardError
+        With every problem of the card, a line each.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CardError(f"{origin} is not valid TOML: {error}") from None
+    wrong: list[str] = []
+    _unknown(raw, _TOP, "", wrong)
+    for key in ("name", "question", "table", "outcome"):
+        if key not in raw:
+            wrong.append(f"{key}: missing; every card states it")
+    outcome = _outcome(_section(raw, "outcome", wrong), wrong)
+    terms = tuple(_term(name, spec, wrong) for name, spec in _section(raw, "terms", wrong).items())
+    priors = _priors(_section(raw, "priors", wrong), outcome, terms, wrong)
+    latent = _latent(_section(raw, "latent", wrong), terms, wrong)
+    adjust = read_adjusters(raw.get("adjust"), terms, wrong)
+    limits = _LIMITS | _section(raw, "limits", wrong)
+    _unknown(limits, set(_LIMITS), "limits.", wrong)
+    use = _section(raw, "use", wrong)
+    _unknown(use, _USE, "use.", wrong)
+    references = raw.get("references", [])
+    for position, reference in enumerate(references):
+        _unknown(reference, _REFERENCE, f"references[{position}].", wrong)
+    spatial = {t.by[0] for t in terms if t.kind in SPATIAL_KINDS and t.by}
+    if len(spatial) > 1:
+        wrong.append(f"terms: spatial terms stand on different columns {sorted(spatial)}; use one column of areas")
+    if wrong:
+        problems = "\n".join(f"  - {w}" for w in wrong)
+        raise CardError(f"card {raw.get('name', origin)!r} ({origin}) has {len(wrong)} problems:\n{problems}")
+    return ModelCard(
+        name=str(raw["name"]),
+        question=str(raw["question"]),
+        table=str(raw["table"]),
+        outcomes=(outcome,),
+        terms=terms,
+        priors=priors,
+        limits=limits,
+        intended=str(use.get("intended", "")),
+        not_for=str(use.get("not_for", "")),
+        references=tuple(references),
+        source=text,
+        latent=latent,
+        adjust=adjust,
+    )
+
+
+def _section(raw: Mapping[str, Any], key: str, wrong: list[str]) -> dict[str, Any]:
+    value = raw.get(key, {})
+    if isinstance(value, dict):
+        return value
+    wrong.append(f"{key}: is {value!r}; write it as a TOML table")
+    return {}
+
+
+def _latent(raw: Mapping[str, Any], terms: tuple[Term, ...], wrong: list[str]) -> dict[str, str]:
+    dims = {dim for term in terms for dim in term.dims}
+    for dim, recorded in raw.items():
+        if dim not in dims:
+            wrong.append(f"latent.{dim}: no term stands on it; terms stand on {sorted(dims)}")
+        if not isinstance(recorded, str) or recorded in dims:
+            wrong.append(f"latent.{dim}: is {recorded!r}; name the column that was recorded in its place")
+    if len(raw) > 1:
+        wrong.append(f"latent: {sorted(raw)} are latent together; one column may be")
+    return dict(raw)
+
+
+def _unknown(given: Mapping[str, Any], allowed: set[str], where: str, wrong: list[str]) -> None:
+    wrong += [f"{where}{key}: unknown key; allowed are {sorted(allowed)}" for key in given if key not in allowed]
+
+
+def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
+    _unknown(spec, _OUTCOME, "outcome.", wrong)
+    likelihood = spec.get("likelihood")
+    if likelihood not in LIKELIHOODS:
+        wrong.append(f"outcome.likelihood: is {likelihood!r}; allowed are {list(LIKELIHOODS)}")
+    roles = {k: v for k, v in spec.items() if k not in {"name", "likelihood", "plausible", "more_is"} and k in _OUTCOME}
+    wrong += [f"outcome.{k}: is {v!r}; give the name of a column" for k, v in roles.items() if not isinstance(v, str)]
+    needed, allowed = _roles(str(likelihood), roles)
+    wrong += [f"outcome.{role}: missing; {likelihood} needs it" for role in needed if role not in roles]
+    wrong += [
+        f"outcome.{role}: has no meaning for {likelihood}; allowed are {sorted({*needed, *allowed})}"
+        for role in roles
+        if likelihood in LIKELIHOODS and role not in {*needed, *allowed}
+    ]
+    if "expected" in roles and "exposure" in roles:
+        wrong.append("outcome.expected and outcome.exposure: give one of them, both are offsets")
+    plausible = spec.get("plausible")
+    if plausible is not None and not (_numbers(plausible, 2) and plausible[0] < plausible[1]):
+        wrong.append(f"outcome.plausible: is {plausible!r}; give two numbers, the lower first")
+        plausible = None
+    more_is = spec.get("more_is", "worse")
+    if more_is not in {"worse", "better"}:
+        wrong.append(f'outcome.more_is: is {more_is!r}; say whether more of it is "worse" or "better"')
+    name = spec.get("name", roles.get("count", roles.get("value", roles.get("lower", "outcome"))))
+    return Outcome(str(name), cast("Likelihood", likelihood), roles, tuple(plausible) if plausible else None, more_is)
+
+
+def _roles(likelihood: str, roles: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    counted = ("lower", "upper") if "lower" in roles or "upper" in roles else ("count",)
+    if likelihood in {"binomial", "beta_binomial"}:
+        return (*counted, "at_risk"), ("population",)
+    if likelihood in COUNT_LIKELIHOODS:
+        return counted, ("expected", "exposure", "population")
+    return ("value",), ("population",)
+
+
+def _numbers(value: object, count: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in value)
+    )
+
+
+def _term(name: str, spec: Any, wrong: list[str]) -> Term:
+    at = f"terms.{name}"
+    if not isinstance(spec, dict):
+        wrong.append(f"{at}: is {spec!r}; write {{ kind = ..., by = ... }}")
+        spec = {}
+    if name in _RESERVED or not name.isidentifier():
+        wrong.append(f"{at}: not a name for a term; use letters, digits and _, and none of {sorted(_RESERVED)}")
+    _unknown(spec, _TERM, f"{at}.", wrong)
+    kind, by = spec.get("kind"), spec.get("by", [])
+    if kind not in KINDS:
+        wrong.append(f"{at}.kind: is {kind!r}; allowed are {list(KINDS)}")
+    by = tuple([by] if isinstance(by, str) else by)
+    if not by or not all(isinstance(b, str) for b in by):
+        wrong.append(f"{at}.by: is {spec.get('by')!r}; name the column, or a list of columns, that it stands on")
+    if len(by) > 1 and kind not in {"fixed", "exchangeable"}:
+        wrong.append(f"{at}.by: a {kind} term stands on one column, given are {list(by)}")
+    if len(set(by)) != len(by):
+        wrong.append(f"{at}.by: names a column twice: {list(by)}")
+    reference = _reference(at, kind, by, spec.get("reference"), wrong)
+    order = spec.get("order", 1)
+    if order not in (1, 2):
+        wrong.append(f"{at}.order: is {order!r}; a random walk is of order 1 or 2")
+    if "order" in spec and kind != "random_walk":
+        wrong.append(f"{at}.order: belongs to a random_walk, not to {kind}")
+    if spec.get("times") is not None and kind == "linear":
+        wrong.append(f"{at}.times: a linear term multiplies its own covariate; use fixed or exchangeable with times")
+    if spec.get("standardise") and kind != "linear" and spec.get("times") is None:
+        wrong.append(f"{at}.standardise: there is no covariate to standardise; it goes with linear or times")
+    for flag in ("standardise", "scale"):
+        if not isinstance(spec.get(flag, False), bool):
+            wrong.append(f"{at}.{flag}: is {spec[flag]!r}; write true or false")
+    _ordered(at, spec, wrong)
+    levels = spec.get("levels")
+    if levels is not None and (not isinstance(levels, list) or len(by) != 1 or len(set(levels)) != len(levels)):
+        wrong.append(f"{at}.levels: give the levels of its one column once each, in order")
+        levels = None
+    return Term(
+        name=name,
+        kind=cast("Kind", kind),
+        by=by,
+        reference=reference,
+        standardise=bool(spec.get("standardise", False)),
+        order=order if order in (1, 2) else 1,
+        scale=bool(spec.get("scale", True)),
+        times=spec.get("times"),
+        levels=tuple(levels) if levels is not None else None,
+        ordered=spec.get("ordered"),
+    )
+
+
+def _ordered(at: str, spec: Mapping[str, Any], wrong: list[str]) -> None:
+    if not isinstance(given := spec.get("ordered", True), bool):
+        wrong.append(f"{at}.ordered: is {given!r}; write true or false")
+    elif not given and spec.get("kind") in {"random_walk", "ar1"}:
+        wrong.append(f"{at}.ordered: is false, and a {spec['kind']} steps in order; use exchangeable")
+
+
+def _reference(at: str, kind: object, by: tuple[str, ...], given: Any, wrong: list[str]) -> tuple[object, ...] | None:
+    if kind != "fixed":
+        if given is not None:
+            wrong.append(f"{at}.reference: only a fixed term has a reference level, this one is {kind}")
+        return None
+    if given is None:
+        wrong.append(
+            f"{at}.reference: missing; a fixed term states the level at which it is zero, one for each of {by}"
+        )
+        return None
+    reference = tuple(given) if isinstance(given, list) else (given,)
+    if len(reference) != len(by):
+        wrong.append(f"{at}.reference: has {len(reference)} levels for {len(by)} columns {list(by)}")
+    return reference
+
+
+def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wrong: list[str]) -> dict[str, Prior]:
+    classes = {"intercept": "coefficient"}
+    owners = [(t.name, TERM_PARAMETERS.get(t.kind, ())) for t in terms]
+    owners.append(("outcome", OUTCOME_PARAMETERS.get(outcome.likelihood, ())))
+    classes |= {f"{owner}.dispersion": "sigma" for owner, of in owners if DISPERSED & set(of)}
+    for owner, parameters in owners:
+        classes |= {f"{owner}.{p}": p for p in parameters}
+        if "sigma" in parameters:
+            classes[f"{owner}.precision"] = "precision"
+    classes |= {t.name: "coefficient" for t in terms if t.kind in {"fixed", "linear"}}
+    classes |= {f"{t.name}.trend": "trend" for t in terms if t.kind == "random_walk" and t.order == 2}
+    found: dict[str, Prior] = {}
+    for key, spec in _flatten(raw).items():
+        if key not in classes:
+            wrong.append(f"priors.{key}: no such parameter; this card has {sorted(classes)}")
+        elif prior := _prior(f"priors.{key}", spec, classes[key], wrong):
+            found[key] = prior
+    for owner, parameters in owners:
+        for name, other in [*((p, "dispersion") for p in parameters), ("sigma", "precision")]:
+            if {f"{owner}.{name}", f"{owner}.{other}"} <= set(found):
+                wrong.append(f"priors.{owner}: has a prior on {name} and on {other}; give one of them")
+    return found
+
+
+def _flatten(raw: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in raw.items():
+        if isinstance(value, dict) and "dist" not in value:
+            flat |= _flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, dict):
+            flat[f"{prefix}{key}"] = {k: v for k, v in value.items() if not isinstance(v, dict)}
+            flat |= _flatten({k: v for k, v in value.items() if isinstance(v, dict)}, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _prior(at: str, spec: Any, parameter: str, wrong: list[str]) -> Prior | None:
+    if not isinstance(spec, dict):
+        wrong.append(f'{at}: is {spec!r}; write {{ dist = "Normal", mean = 0, sd = 1 }} or the like')
+        return None
+    distribution, arguments = spec.get("dist"), {k: v for k, v in spec.items() if k != "dist"}
+    if distribution not in _ALLOWED[parameter]:
+        wrong.append(f"{at}.dist: is {distribution!r}; allowed for {parameter} are {list(_ALLOWED[parameter])}")
+        return None
+    given = sorted(arguments)
+    forms = [f for f in _ARGUMENTS[distribution] if parameter == "phi" or "below" not in f]
+    if given not in [sorted(f) for f in forms]:
+        wrong.append(f"{at}: {distribution} takes {' or '.join(str(list(f)) for f in forms)}, given {given}")
+        return None
+    if not _numbers(list(arguments.values()), len(arguments)):
+        wrong.append(f"{at}: {distribution} takes finite numbers, given {arguments}")
+        return None
+    values = {k: float(v) for k, v in arguments.items()}
+    if problem := _out_of_range(distribution, values, parameter):
+        wrong.append(f"{at}: {problem}, given {arguments}")
+        return None
+    return Prior(distribution, values)
+
+
+def _out_of_range(distribution: str, values: Mapping[str, float], parameter: str) -> str | None:
+    if any(values[k] <= 0 for k in values if k in {"sd", "rate", "shape", "a", "b", "above", "below"}):
+        return f"{distribution} takes positive numbers"
+    if not 0 < values.get("probability", 0.5) < 1:
+        return "a probability lies between 0 and 1"
+    if distribution == "Uniform" and values["lower"] >= values["upper"]:
+        return "the lower end must be below the upper end"
+    ends = {"phi": (0.0, 1.0), "rho": (-1.0, 1.0), "sigma": (0.0, math.inf)}.get(parameter)
+    if distribution == "Uniform" and ends and not ends[0] <= values["lower"] < values["upper"] <= ends[1]:
+        return f"{parameter} lies between {ends[0]:g} and {ends[1]:g}"
+    if parameter == "phi" and max(values.get("above", 0.5), values.get("below", 0.5)) >= 1:
+        return "phi lies between 0 and 1"
+    return None

@@ -1,0 +1,143 @@
+"""Caterpillar plots: groups or areas in order, with intervals of their values and of their ranks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import CI_PROB, POPULATION
+from bayesineq.posterior.exceedance import exceedance
+from bayesineq.posterior.ranks import rank_intervals
+from bayesineq.posterior.summarise import by_level
+from bayesineq.report.figures.areas import exceedance_classes
+from bayesineq.report.figures.style import (
+    CONTRAST,
+    EXCEEDANCE_EDGES,
+    EXCEEDANCE_INK,
+    INK,
+    Chart,
+    MoreIs,
+    direction,
+    dress,
+    new_figure,
+    plain,
+)
+from bayesineq.report.tables.numbers import Unit, percent, with_unit
+from bayesineq.report.words.described import described
+from bayesineq.report.words.labels import Labels, dimension_label, level_labels
+from bayesineq.report.words.sentences import SURE, sentence
+
+_NAMED: Final = 60
+
+
+def caterpillar_data(
+    values: xr.DataArray, dim: str, *, labels: Labels | None = None, prob: float = CI_PROB
+) -> pd.DataFrame:
+    """
+    Put groups in order of their means, with intervals of value and rank.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, dim)
+        Outcome of each group; coordinate `population` weighs the average.
+    dim : str
+        The dimension: areas, strata, practices.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+    prob : float
+        Probability that the intervals hold.
+
+    Returns
+    -------
+    DataFrame
+        A row a group, the highest first: `level`, `label`, `mean`, `lower`, `upper`, `rank`, `rank_lower`,
+        `rank_upper` (1 is the highest) and `above`: the probability of being above the average.
+    """
+    table = by_level(values, prob)[[dim, "mean", "lower", "upper"]]
+    places = rank_intervals(values, dim, prob=prob)[[dim, "mean", "lower", "upper"]]
+    places.columns = pd.Index([dim, "rank", "rank_lower", "rank_upper"])
+    above = exceedance(values, "mean").to_series().rename("above")
+    table = table.merge(places, on=dim, validate="one_to_one").merge(above, left_on=dim, right_index=True)
+    table.insert(1, "label", level_labels(dim, list(table[dim]), labels))
+    ordered = table.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+    return ordered.rename(columns={dim: "level"})
+
+
+def plot_caterpillar(
+    values: xr.DataArray,
+    dim: str,
+    *,
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
+    title: str | None = None,
+) -> Chart:
+    """
+    Draw groups in order, values on the left and ranks on the right.
+
+    Parameters
+    ----------
+    values, dim, labels, prob
+        As in `caterpillar_data`.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
+
+    Returns
+    -------
+    Chart
+        The figure; names are written where there are at most 60 groups.
+    """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    table = caterpillar_data(values, dim, labels=labels, prob=prob)
+    count = len(table)
+    named = count <= _NAMED
+    figure = new_figure(7.2, float(np.clip(1.2 + 0.2 * count, 2.6, 9.0)) if named else 6.0)
+    left, right = figure.subplots(1, 2, sharey=True)
+    place = np.arange(count)[::-1]
+    shade = exceedance_classes(table["above"].to_numpy(), EXCEEDANCE_EDGES).member
+    colours = [EXCEEDANCE_INK[k] for k in shade]
+    size, line = (4.0, 1.4) if named else (1.5, max(0.15, 300 / count / 2))
+    for axes, columns, factor in (
+        (left, ("mean", "lower", "upper"), unit.factor),
+        (right, ("rank", "rank_lower", "rank_upper"), 1.0),
+    ):
+        middle, low, high = (table[c].to_numpy() * factor for c in columns)
+        axes.hlines(place, low, high, colors=colours, linewidth=line)
+        axes.scatter(middle, place, s=size**2, c=colours, zorder=3, linewidths=0)
+    weight = values[POPULATION] if POPULATION in values.coords else xr.ones_like(values[dim], dtype=float)
+    average = float((values * weight).sum(dim).mean() / weight.sum())
+    left.axvline(average * unit.factor, color=CONTRAST, linewidth=1.2, linestyle=(0, (5, 2)))
+    dress(left, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
+    dress(right, x="Rank (1 is the highest)", grid="x")
+    left.set_yticks(place if named else [], [plain(str(label)) for label in table["label"]] if named else [])
+    left.set_ylim(-1, count)
+    title = title or (f"{sentence(outcome)}: {count:,} {dimension_label(dim)}s in order")
+    figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11, color=INK)
+    wide = table["rank_upper"] - table["rank_lower"]
+    misled = ", so a league table would mislead" if wide.median() >= 0.1 * count else ""
+    n_draw = values.sizes["chain"] * values.sizes["draw"]
+    caption = (
+        f"Dots and lines: posterior means with {100 * prob:.0f}% credible intervals of value (left) and rank (right). "
+        f"Dark orange is above the average (dashed line) with a probability of 95% or more, dark blue below it; paler "
+        f"ones with 80% or more; grey is not settled. Half of the "
+        f"ranks are uncertain by {wide.median():.0f} places or more{misled}. Direction: {direction(more_is)}."
+    )
+    top = table.iloc[0]
+    alt = (
+        f"Caterpillar plot. {title}. Highest: {top['label']}, {with_unit(float(top['mean']), unit)}, rank between "
+        f"{top['rank_lower']:.0f} and {top['rank_upper']:.0f}, above the average with a probability of "
+        f"{percent(float(top['above']), n_draw)}. {int((table['above'] >= SURE).sum()):,} are above the average "
+        f"and {int((table['above'] <= 1 - SURE).sum()):,} below it, each with a probability of 95% or more."
+    )
+    return Chart(figure, title, caption, alt, table)

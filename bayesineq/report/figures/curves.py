@@ -1,0 +1,289 @@
+"""Curves of inequality: concentration, change over time, and settings side by side."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.errors import MeasureError
+from bayesineq.posterior.lift import in_social_order
+from bayesineq.posterior.summarise import by_level
+from bayesineq.report.figures.style import (
+    ACCENT,
+    CONTRAST,
+    DEPRIVED,
+    INK,
+    QUIET,
+    Chart,
+    MoreIs,
+    direction,
+    dress,
+    new_figure,
+    plain,
+)
+from bayesineq.report.tables.numbers import Unit, with_unit
+from bayesineq.report.words.described import described
+from bayesineq.report.words.labels import Labels, dimension_label, level_labels
+from bayesineq.report.words.sentences import sentence
+
+_LINES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 1)))
+
+
+def concentration_data(values: xr.DataArray, dim: str, *, prob: float = CI_PROB) -> pd.DataFrame:
+    """
+    Compute the concentration curve: the share of all cases held by the most deprived share of people.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, dim)
+        Rate of each group, never negative, with coordinate `population`; `dim` ordered, the most deprived first.
+    dim : str
+        Ordered dimension.
+    prob : float
+        Probability of the band.
+
+    Returns
+    -------
+    DataFrame
+        A row a corner, from (0, 0) to (1, 1): `people`, `mean`, `lower`, `upper` of the share of cases.
+
+    Raises
+    ------
+    MeasureError
+        If a rate is negative, nobody has the outcome, or `dim` was not declared ordered or is time or age.
+    """
+    ordered = in_social_order(values, dim, "a concentration curve")
+    draws = ordered.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, ordered.sizes[dim]).astype(np.float64)
+    cases = draws * ordered[POPULATION].to_numpy().astype(np.float64)
+    if (draws < 0).any() or not (cases.sum(axis=1) > 0).all():
+        raise MeasureError("a concentration curve needs rates that are never negative and not all zero")
+    held = np.cumsum(cases, axis=1) / cases.sum(axis=1, keepdims=True)
+    people = np.cumsum(ordered[POPULATION].to_numpy().astype(np.float64))
+    tail = (1.0 - prob) / 2.0
+    low, high = np.quantile(held, (tail, 1.0 - tail), axis=0)
+    table = pd.DataFrame({"people": people / people[-1], "mean": held.mean(axis=0), "lower": low, "upper": high})
+    return pd.concat([pd.DataFrame([[0.0] * 4], columns=table.columns), table], ignore_index=True)
+
+
+def plot_concentration(
+    values: xr.DataArray,
+    dim: str,
+    *,
+    prob: float = CI_PROB,
+    outcome: str | None = None,
+    more_is: MoreIs | None = None,
+    title: str | None = None,
+) -> Chart:
+    """
+    Draw a concentration curve against the line of equality.
+
+    Parameters
+    ----------
+    values, dim, prob
+        As in `concentration_data`.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
+
+    Returns
+    -------
+    Chart
+        The figure; its table has a row a corner of the curve.
+    """
+    outcome, _, more_is = described(values, outcome, None, more_is)
+    table = concentration_data(values, dim, prob=prob)
+    figure = new_figure(5.4, 5.0)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1.2, linestyle=(0, (5, 2)))
+    axes.fill_between(table["people"], table["lower"], table["upper"], color=ACCENT, alpha=0.25, linewidth=0)
+    axes.plot(table["people"], table["mean"], color=ACCENT, linewidth=2, marker="o", markersize=3.5)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    dress(axes, x="Share of people, the most deprived first", y=f"Share of {outcome}")
+    title = title or (f"Concentration of {outcome} by {dimension_label(dim)}")
+    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    fifth = float(np.interp(0.2, table["people"], table["mean"]))
+    caption = (
+        f"The most deprived fifth of people have {100 * fifth:.0f}% of all {outcome}; on the dashed line it would be "
+        f"20%. Band: {100 * prob:.0f}% credible interval. Direction: {direction(more_is)}."
+    )
+    return Chart(figure, title, caption, f"Curve. {title}. {caption}", table)
+
+
+def plot_trend(
+    values: xr.DataArray,
+    dim: str,
+    *,
+    time: str = "year",
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
+    breaks: dict[float, str] | None = None,
+    title: str | None = None,
+) -> Chart:
+    """
+    Draw groups over time as lines with ribbons.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, time, dim)
+        Outcome of each group at each time.
+    dim : str
+        The groups, at most ten.
+    time : str
+        The dimension of time, of numbers.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+    prob : float
+        Probability of the ribbons.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
+    breaks : dict of float to str, optional
+        Times at which boundaries, indices or codes changed, and what changed.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
+
+    Returns
+    -------
+    Chart
+        The figure; its table has a row a group and time.
+
+    Raises
+    ------
+    MeasureError
+        If there are more than ten groups, or a dimension is missing.
+    """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    from matplotlib.ticker import MaxNLocator
+
+    if {dim, time} - {str(d) for d in values.dims} or values.sizes[dim] > len(DEPRIVED):
+        raise MeasureError(
+            f"a trend needs the dimensions {time!r} and {dim!r}, the latter of at most {len(DEPRIVED)} groups; "
+            f"given {dict(zip(map(str, values.dims), values.shape, strict=True))}"
+        )
+    pooled = values.transpose(*SAMPLE_DIMS, time, dim)
+    one = xr.DataArray(
+        pooled.to_numpy().reshape(1, -1, values.sizes[time], values.sizes[dim]),
+        dims=(*SAMPLE_DIMS, time, dim),
+        coords={time: values[time], dim: values[dim]},
+    )
+    table = by_level(one, prob)[[time, dim, "mean", "lower", "upper"]]
+    levels = list(values[dim].to_numpy())
+    names = level_labels(dim, levels, labels)
+    figure = new_figure(7.2, 4.2)
+    axes = figure.add_subplot()
+    for k, (level, name) in enumerate(zip(levels, names, strict=True)):
+        part = table[table[dim] == level].sort_values(time)
+        colour = DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(len(levels) - 1, 1))]
+        scaled = part[["mean", "lower", "upper"]] * unit.factor
+        axes.fill_between(part[time], scaled["lower"], scaled["upper"], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(
+            part[time], scaled["mean"], color=colour, linewidth=2, linestyle=_LINES[k % len(_LINES)], label=plain(name)
+        )
+    top = axes.get_ylim()[1]
+    for when, what in (breaks or {}).items():
+        axes.axvline(when, color=CONTRAST, linewidth=1.2, linestyle=(0, (2, 2)))
+        axes.text(when, top, plain(f" {what}"), fontsize=8, color=CONTRAST, va="top")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    dress(axes, x=sentence(time.replace("_", " ")), y=unit.label or outcome)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    title = title or (f"{sentence(outcome)} over time by {dimension_label(dim)}")
+    axes.set_title(plain(f"{title} ({direction(more_is)})"), loc="left", fontsize=11, color=INK)
+    caption = f"Lines: posterior means; ribbons: {100 * prob:.0f}% credible intervals. Direction: {direction(more_is)}."
+    if breaks:
+        caption += f" Values before and after {', '.join(breaks.values())} are not like for like."
+    ends = table[table[time].isin([table[time].min(), table[time].max()])].sort_values([dim, time])
+    spoken = dict(zip(levels, names, strict=True))
+    alt = f"Line chart. {title}. " + "; ".join(
+        f"{spoken[level]} in {when:g}: {with_unit(mean, unit)}"
+        for level, when, mean in zip(ends[dim], ends[time], ends["mean"], strict=True)
+    )
+    return Chart(figure, title, caption, f"{alt}.", table)
+
+
+def plot_equiplot(
+    values: xr.DataArray,
+    dim: str,
+    *,
+    rows: str,
+    labels: Labels | None = None,
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
+    title: str | None = None,
+) -> Chart:
+    """
+    Draw a row a setting, a dot a group, and a line from the lowest to the highest.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, rows, dim)
+        Outcome of each group in each setting.
+    dim : str
+        The groups, at most ten, in order.
+    rows : str
+        The settings: places, years, outcomes.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
+
+    Returns
+    -------
+    Chart
+        The figure; its table has a row a setting and group.
+
+    Raises
+    ------
+    MeasureError
+        If there are more than ten groups, or a dimension is missing.
+    """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    if {dim, rows} - {str(d) for d in values.dims} or values.sizes[dim] > len(DEPRIVED):
+        raise MeasureError(f"an equiplot needs the dimensions {rows!r} and {dim!r}, the latter of at most 10 groups")
+    means = values.mean(SAMPLE_DIMS).transpose(rows, dim)
+    settings = level_labels(rows, list(values[rows].to_numpy()), labels)
+    names = level_labels(dim, list(values[dim].to_numpy()), labels)
+    figure = new_figure(7.2, 1.6 + 0.42 * len(settings))
+    axes = figure.add_subplot()
+    place = np.arange(len(settings))[::-1]
+    shown = means.to_numpy() * unit.factor
+    axes.hlines(place, shown.min(axis=1), shown.max(axis=1), colors=QUIET, linewidth=2)
+    for k, name in enumerate(names):
+        colour = DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(len(names) - 1, 1))]
+        axes.scatter(
+            shown[:, k], place, s=60, color=colour, edgecolors=INK, linewidths=0.5, zorder=3, label=plain(name)
+        )
+    axes.set_yticks(place, [plain(name) for name in settings])
+    axes.set_ylim(-0.6, len(settings) - 0.4)
+    dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    title = title or (f"{sentence(outcome)} by {dimension_label(dim)} and {dimension_label(rows)}")
+    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    table = means.rename("mean").to_dataframe().reset_index()[[rows, dim, "mean"]]
+    gaps = "; ".join(
+        f"{name}: {with_unit(float(low), unit)} to {with_unit(float(high), unit)}"
+        for name, low, high in zip(settings, means.min(dim), means.max(dim), strict=True)
+    )
+    caption = f"Dots: posterior means; the line joins the lowest and the highest. Direction: {direction(more_is)}."
+    return Chart(figure, title, caption, f"Dot plot. {title}. {gaps}.", table)

@@ -1,0 +1,208 @@
+"""The social gradient: groups by deprivation, as wide as their population, and the line of the slope index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.errors import MeasureError
+from bayesineq.measures.slope import rii, sii
+from bayesineq.posterior.lift import in_rank_order, over_draws
+from bayesineq.report.figures.draws import defined, ends, flat
+from bayesineq.report.figures.style import (
+    CONTRAST,
+    DEPRIVED,
+    INK,
+    Chart,
+    MoreIs,
+    direction,
+    dress,
+    headline,
+    new_figure,
+    plain,
+)
+from bayesineq.report.tables.groups import group_table, groups_in_words
+from bayesineq.report.tables.numbers import PLAIN, Unit, estimate
+from bayesineq.report.words.described import described
+from bayesineq.report.words.labels import Labels, dimension_label
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """
+    What a gradient figure shows.
+
+    Parameters
+    ----------
+    groups : DataFrame
+        A row a group, the most deprived first: the columns of `group_table` and `start`, `end`: its range of
+        relative rank, 0 to 1.
+    line : DataFrame
+        Two rows, `rank` 0 and 1: `mean`, `lower`, `upper` of the fitted line.
+    sii, rii : (float, float, float)
+        Mean, lower and upper end of the slope index and of the relative index (ratio of the line's ends).
+    """
+
+    groups: pd.DataFrame
+    line: pd.DataFrame
+    sii: tuple[float, float, float]
+    rii: tuple[float, float, float] | None
+
+
+def gradient_data(values: xr.DataArray, dim: str, *, labels: Labels | None = None, prob: float = CI_PROB) -> Gradient:
+    """
+    Compute what a gradient figure shows.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, dim)
+        Outcome of each group with coordinate `population`; `dim` is ordered, the most deprived first.
+    dim : str
+        Deprivation decile or quintile, or another ordered dimension.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+    prob : float
+        Probability that the intervals hold.
+
+    Returns
+    -------
+    Gradient
+        Groups, line and indices. The relative index is None where a line reaches zero, because no ratio exists then.
+
+    Notes
+    -----
+    The line of the linear slope index passes through the mean at rank one half: f(x) = mu + SII (x - 1/2).
+    """
+    ordered = in_rank_order(values, dim)
+    groups = group_table(ordered, dim, labels=labels, prob=prob)
+    groups["end"] = groups["share"].cumsum()
+    groups["start"] = groups["end"] - groups["share"]
+    slope = flat(over_draws(sii, ordered, dim))
+    weight = ordered[POPULATION].astype(float)
+    mean = flat((ordered * weight).sum(dim).transpose(*SAMPLE_DIMS) / weight.sum())
+    rows = []
+    for rank in (0.0, 1.0):
+        height = mean + slope * (rank - 0.5)
+        rows.append((rank, float(height.mean()), *ends(height, prob)))
+    try:
+        ratio, _ = defined(over_draws(rii, ordered, dim))
+    except MeasureError:
+        relative = None
+    else:
+        relative = (float(ratio.mean()), *ends(ratio, prob)) if (ratio > 0).all() else None
+    line = pd.DataFrame(rows, columns=["rank", "mean", "lower", "upper"])
+    return Gradient(groups, line, (float(slope.mean()), *ends(slope, prob)), relative)
+
+
+def plot_gradient(
+    values: xr.DataArray,
+    dim: str,
+    *,
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    outcome: str | None = None,
+    unit: Unit | None = None,
+    more_is: MoreIs | None = None,
+    title: str | None = None,
+) -> Chart:
+    """
+    Draw a gradient: how the outcome changes from the most to the least deprived.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, dim)
+        Outcome of each group, as `expected(post, by=dim)` gives it.
+    dim : str
+        Ordered dimension.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+    prob : float
+        Probability that the intervals hold.
+    outcome : str, optional
+        Name of the outcome in words; by default as the values have it in their attributes.
+    unit : Unit, optional
+        How values are written; by default as the attribute `scale` says.
+    more_is : {"worse", "better"}, optional
+        Polarity of the outcome, which every figure states; by default as the values have it.
+    title : str, optional
+        Heading of the figure; by default made from what it shows.
+
+    Returns
+    -------
+    Chart
+        The figure; its table has a row a group.
+    """
+    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    data = gradient_data(values, dim, labels=labels, prob=prob)
+    groups, line = data.groups, data.line
+    shown = groups[~groups["hidden"]]
+    scale = unit.factor
+    figure = new_figure()
+    axes = figure.add_subplot()
+    steps = len(groups)
+    colours = [DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(steps - 1, 1))] for k in range(steps)]
+    middle = (shown["start"] + shown["end"]).to_numpy() / 2
+    axes.bar(
+        shown["start"],
+        shown["mean"] * scale,
+        width=shown["share"],
+        align="edge",
+        color=[colours[k] for k in shown.index],
+        alpha=0.55,
+        edgecolor="white",
+        linewidth=1,
+    )
+    spread = np.abs(shown[["lower", "upper"]].to_numpy().T - shown["mean"].to_numpy()) * scale
+    axes.errorbar(
+        middle, shown["mean"] * scale, yerr=spread, fmt="o", color=INK, markersize=4, linewidth=1.2, capsize=3
+    )
+    axes.fill_between(
+        line["rank"], line["lower"] * scale, line["upper"] * scale, color=CONTRAST, alpha=0.18, linewidth=0
+    )
+    axes.plot(line["rank"], line["mean"] * scale, color=CONTRAST, linewidth=2)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(*_room(axes.get_ylim()))
+    dress(axes, x=f"{dimension_label(dim)}, width of a bar = share of people".capitalize(), y=unit.label or outcome)
+    axes.set_xticks(middle, [plain(_short(label)) for label in shown["label"]])
+    level = f"{100 * prob:.0f}%"
+    note = f"SII {estimate(*data.sii, unit, is_difference=True)}"
+    if data.rii is not None:
+        note += f"\nRII {estimate(*data.rii, PLAIN, places=2)}"
+    axes.text(
+        0.99 if data.sii[0] <= 0 else 0.01,
+        0.98,
+        plain(note),
+        transform=axes.transAxes,
+        ha="right" if data.sii[0] <= 0 else "left",
+        va="top",
+        fontsize=9,
+        color=CONTRAST,
+        linespacing=1.5,
+    )
+    title = title or (f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}")
+    headline(figure, f"{title} ({direction(more_is)})")
+    parts = groups_in_words(shown, unit)
+    unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))
+    caption = (
+        f"Dots: posterior means with {level} credible intervals. Line: slope index of inequality (SII, linear) and "
+        f"relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived (right); the "
+        f"SII is positive where the outcome rises with advantage. Direction: {direction(more_is)}."
+        + (f" {unseen} groups with small counts are not shown." if unseen else "")
+    )
+    alt = f"Bar chart of {title.lower()}. {parts}. {note.replace(chr(10), '; ')}."
+    return Chart(figure, title, caption, alt, shown.drop(columns=["hidden"]).reset_index(drop=True))
+
+
+def _short(label: str) -> str:
+    """Only the number where the axis has no room for more."""
+    return label.replace(" (", "\n(").replace("deprived)", "\ndeprived)") if "(" in label and len(label) < 24 else label
+
+
+def _room(limits: tuple[float, float]) -> tuple[float, float]:
+    """Space for the note above the bars."""
+    low, high = limits
+    return low, high + 0.14 * (high - low)

@@ -1,0 +1,114 @@
+"""Comparing like with like: what a report shows of groups and areas, adjusted and as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.model.card import ModelCard
+from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
+from bayesineq.posterior.population import card_of
+from bayesineq.report.page.disclosed import Cover
+from bayesineq.report.words.labels import column_label, dimension_label
+from bayesineq.report.words.sentences import listed
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """
+    Values of groups that may be compared, and those of the groups as they are.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, *by)
+        At the same age, sex or whatever adjusts on the card; as the groups are where nothing does.
+    crude : DataArray, dims (chain, draw, *by)
+        As the groups are.
+    held : str
+        What was held equal, in words, such as "age and sex"; empty for nothing.
+    """
+
+    values: xr.DataArray
+    crude: xr.DataArray
+    held: str
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether anything was held equal."""
+        return bool(self.held)
+
+    @property
+    def given(self) -> str:
+        """What was held equal, to follow the name of the outcome, such as " at the same age and sex"."""
+        return f" at the same {self.held}" if self.held else ""
+
+    def position(self, dim: str, levels: list[object]) -> NDArray[np.int64]:
+        """
+        Find levels among the values.
+
+        Parameters
+        ----------
+        dim : str
+            The dimension.
+        levels : list
+            Codes.
+
+        Returns
+        -------
+        ndarray of int, shape (level,)
+            Where each level stands, -1 where it was left out.
+        """
+        return np.asarray(self.values.get_index(dim).get_indexer(pd.Index(levels)), dtype=np.int64)
+
+
+def alike(post: xr.DataTree, cover: Cover, by: str | Sequence[str]) -> Alike:
+    """
+    Give groups everybody's age, sex or other adjusters, and keep beside what they are without.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    cover : Cover
+        What may be shown of it.
+    by : str or sequence of str
+        Dimensions of the groups.
+
+    Returns
+    -------
+    Alike
+        See `bayesineq.posterior.adjusted`; withheld groups are withheld from both.
+    """
+    crude = cover.values(by)
+    values = adjusted(post, by)
+    if not values.attrs[ADJUSTED_FOR]:
+        return Alike(crude, crude, "")
+    return Alike(cover.apply(values), crude, held_in_words(card_of(post), values.attrs[ADJUSTED_FOR].split(", ")))
+
+
+def held_in_words(card: ModelCard, columns: Sequence[str]) -> str:
+    """
+    Name what was held equal.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+    columns : sequence of str
+        Columns that adjust.
+
+    Returns
+    -------
+    str
+        For example "age and sex".
+    """
+    names = [
+        dimension_label(name).removesuffix(" group") if name in card.dims else column_label(card.table, name)
+        for name in columns
+    ]
+    return listed(names) if names else ""

@@ -1,0 +1,331 @@
+"""What a report says, gathered from a posterior before any page is laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesineq.design.priors import Priors
+from bayesineq.design.unrecorded import unrecorded_of
+from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
+from bayesineq.disclosure.rule import DEFAULT_RULE, SUPPRESSED, Rule, shown_count
+from bayesineq.errors import BayesineqError, MeasureError
+from bayesineq.model.card import ModelCard
+from bayesineq.posterior.diagnose import Diagnosis, diagnose
+from bayesineq.posterior.inequality import inequality_of
+from bayesineq.posterior.population import card_of, population, priors_of, provenance
+from bayesineq.posterior.verdict import Verdict, verdict
+from bayesineq.report.figures.checks import plot_calibration, plot_prior_posterior
+from bayesineq.report.figures.draws import ends, flat
+from bayesineq.report.figures.outline import Outline, outline
+from bayesineq.report.figures.style import Chart
+from bayesineq.report.page.alike import Alike, alike
+from bayesineq.report.page.disclosed import Cover
+from bayesineq.report.page.disclosed import cover as covered
+from bayesineq.report.page.explorer import Explorer, explorer
+from bayesineq.report.page.heading import Heading
+from bayesineq.report.page.imputed import has_imputations, imputed_section, unrecorded_words
+from bayesineq.report.page.parts import Frame, Row, Section, Table
+from bayesineq.report.page.section_areas import map_section
+from bayesineq.report.page.sections import (
+    association_section,
+    crossed_section,
+    deprivation_section,
+    group_section,
+)
+from bayesineq.report.page.withheld import withheld_words
+from bayesineq.report.tables.measured import core20_table, inequality_table
+from bayesineq.report.tables.numbers import estimate, unit_of
+from bayesineq.report.words.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
+from bayesineq.report.words.sentences import Statement
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+NONE_CODED: Final = "none is coded as unknown"
+NOT_KEPT: Final = "not kept with this posterior"
+_NOT_STATED: Final = "not stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """
+    Everything that a report says.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The model.
+    diagnosis : Diagnosis
+        Checks of the fit, one by one.
+    verdict : Verdict
+        Whether the fit can be trusted, by all of them together.
+    answer : tuple of Statement
+        The findings, most important first.
+    inequality : Table or None
+        Absolute and relative measures over deprivation; None where the card has none.
+    sections : tuple of Section
+        Groups and maps.
+    quality : Table
+        People, rows and unknown shares.
+    unknown : mapping of str to str
+        By dimension of groups: the share that is unknown, in words.
+    core20 : Table or None
+        The most deprived fifth against everyone else; None where the card has no deprivation.
+    trust : tuple of Chart
+        Figures of checks.
+    provenance : Mapping of str to str
+        Where the numbers come from.
+    overall : str
+        The average of everyone, with its interval.
+    overall_is : str
+        Which average that is.
+    rule : Rule
+        How small counts were treated.
+    heading : Heading
+        What the report is of.
+    assumed : tuple of str
+        What was assumed of people without a record of a latent column; none where the card has no such column.
+    withheld : tuple of str
+        How many groups of each dimension are withheld, in words; none where all are shown.
+    explorer : Explorer or None
+        The explorer, where it was asked for.
+    audit : DataFrame or None
+        What was withheld and why, without a count: `table`, `cell`, `column`, `reason`.
+    priors : Priors or None
+        The priors in force.
+    """
+
+    card: ModelCard
+    diagnosis: Diagnosis
+    verdict: Verdict
+    answer: tuple[Statement, ...]
+    inequality: Table | None
+    sections: tuple[Section, ...]
+    quality: Table
+    unknown: Mapping[str, str]
+    core20: Table | None
+    trust: tuple[Chart, ...]
+    provenance: Mapping[str, str]
+    overall: str
+    overall_is: str
+    rule: Rule
+    heading: Heading = field(default_factory=Heading)
+    assumed: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+    explorer: Explorer | None = None
+    audit: pd.DataFrame | None = None
+    priors: Priors | None = None
+
+
+def gather(
+    post: xr.DataTree,
+    areas: gpd.GeoDataFrame | None,
+    *,
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    rule: Rule = DEFAULT_RULE,
+    code: str | None = None,
+    with_explorer: bool = False,
+    parts: str | None = None,
+    heading: Heading | None = None,
+) -> Content:
+    """
+    Gather what a report says.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    areas : GeoDataFrame or None
+        Boundaries keyed by code; None leaves the maps out.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes.
+    prob : float
+        Probability that the intervals hold.
+    rule : Rule
+        How small counts are treated.
+    code : str, optional
+        Column of area codes in `areas`.
+    with_explorer : bool
+        Whether to prepare the explorer; needs the extra `bayesineq[explorer]` and boundaries.
+    parts : str, optional
+        Column of `areas` with the part of the map that each lies in, for the explorer.
+    heading : Heading, optional
+        What the report is of; by default what the posterior and its card say.
+
+    Returns
+    -------
+    Content
+        Ready to be laid out.
+
+    Raises
+    ------
+    BayesineqError
+        If the explorer is asked for and cannot be made.
+    """
+    heading = (heading or Heading()).of(post)
+    card = card_of(post)
+    if heading.outcome:
+        card = replace(card, outcomes=(replace(card.outcome, name=heading.outcome), *card.outcomes[1:]))
+    cover = covered(post, rule)
+    everyone = flat(cover.values())
+    unit = unit_of(card.outcome, float(everyone.mean()))
+    frame = Frame(post, card, unit, labels, prob, rule, cover)
+    place = frame.place
+    answer: list[Statement] = []
+    sections: list[Section] = []
+    measures: Table | None = None
+    core20: Table | None = None
+    likes: dict[str, Alike] = {}
+    for dim in sorted(
+        (d for d in card.dims if d != place), key=lambda d: (d not in DEPRIVATION, d != ETHNICITY, card.dims.index(d))
+    ):
+        like = alike(post, cover, dim)
+        if dim in DEPRIVATION:
+            measured = inequality_of(like.values, dim, prob, crude=like.crude) if like.values.sizes[dim] > 1 else None
+            section = deprivation_section(frame, like, dim, measured)
+            if measures is None and measured is not None:
+                measures = inequality_table(frame, like, dim, measured)
+                core20 = core20_table(frame, like, dim)
+        else:
+            section = group_section(frame, like, dim)
+        likes[dim] = like
+        sections.append(_with_withheld(section, cover, dim))
+        # Older people are ill more often: that is no inequality, so age and sex keep to their own sections.
+        if dim not in (AGE, SEX):
+            answer.extend(section.statements)
+    deprivation = next((d for d in DEPRIVATION if d in card.dims), None)
+    if deprivation and ETHNICITY in card.dims:
+        like = alike(post, cover, [ETHNICITY, deprivation])
+        sections.append(crossed_section(frame, like, ETHNICITY, deprivation))
+    if card.latent and has_imputations(post):
+        sections.append(imputed_section(frame, likes[next(iter(card.latent))]))
+    if any(term.kind == "linear" for term in card.terms):
+        section = association_section(frame)
+        sections.append(section)
+        answer.extend(section.statements)
+    unmapped, found = 0, None
+    if with_explorer and (place is None or areas is None):
+        raise BayesineqError("the explorer needs a card with areas and their boundaries; pass both, or explorer=False")
+    if place is not None and areas is not None:
+        shapes = outline(areas, code=code)
+        names = _names(areas, shapes)
+        likes[place] = alike(post, cover, place)
+        section = map_section(frame, likes[place], shapes, place, names)
+        found = explorer(frame, likes, areas, names, code=code, parts=parts) if with_explorer else None
+        unmapped = len(shapes) - len(post["posterior"][place])
+        sections.append(_with_withheld(section, cover, place))
+        answer.extend(section.statements)
+    mean, (lower, upper) = float(everyone.mean()), ends(everyone, prob)
+    unknown = _unknown(frame)
+    return Content(
+        card=card,
+        diagnosis=diagnose(post),
+        verdict=verdict(post),
+        answer=tuple(answer),
+        inequality=measures,
+        sections=tuple(sections),
+        quality=_quality(frame, heading, unknown, unmapped),
+        unknown=unknown,
+        core20=core20,
+        trust=_trust(post, prob),
+        provenance={key: str(value) for key, value in provenance(post).items()},
+        overall=estimate(mean, lower, upper, unit),
+        overall_is=_which_average(frame, tuple(likes.values())),
+        rule=rule,
+        heading=heading,
+        assumed=unrecorded_words(frame) if card.latent else (),
+        withheld=tuple(said.text for dim in card.dims if (said := withheld_words(cover, dim)) is not None),
+        explorer=found,
+        audit=cover.audit,
+        priors=priors_of(post),
+    )
+
+
+def _which_average(frame: Frame, likes: Sequence[Alike]) -> str:
+    """Which average the first number of the page is, where groups are compared with another one."""
+    said = f"the average over everyone, weighted by {frame.size_name}"
+    given = next((like.given for like in likes if like.is_adjusted), "")
+    if not given:
+        return said
+    return f"{said}; the averages that groups are compared with below are{given} and differ from it"
+
+
+def _with_withheld(section: Section, cover: Cover, dim: str) -> Section:
+    said = withheld_words(cover, dim)
+    return section if said is None else replace(section, statements=(said, *section.statements))
+
+
+def _names(areas: gpd.GeoDataFrame, shapes: Outline) -> dict[str, str]:
+    """Names of areas, where the boundaries carry a column that is named like one."""
+    for column in areas.columns:
+        folded = str(column).casefold()
+        if folded == "name" or folded.endswith(("nm", "_name")):
+            return dict(zip(shapes.codes.tolist(), areas[column].astype(str), strict=True))
+    return {}
+
+
+def _unknown(frame: Frame) -> dict[str, str]:
+    """By dimension of groups: share of people whose group is unknown."""
+    total = float(frame.cover.values()[POPULATION])
+    said = {}
+    for dim in frame.card.dims:
+        if dim == frame.place:
+            continue
+        if dim in frame.card.latent:
+            found = unrecorded_of(frame.post.attrs)
+            kept = found is not None and shown_count(found.unknown, frame.rule) != SUPPRESSED
+            said[dim] = NOT_KEPT if found is None else f"{100 * found.share:.1f}%" if kept else SUPPRESSED
+            continue
+        held = frame.cover.values(dim)[POPULATION]
+        unknown = np.array(unknown_levels(dim, list(held[dim].to_numpy()), frame.labels), dtype=bool)
+        withheld = frame.cover.levels(dim)
+        share = float(held.to_numpy()[unknown].sum()) / total if total else 0.0
+        said[dim] = f"{100 * share:.1f}%" if unknown.any() else NONE_CODED
+        if any(unknown_levels(dim, withheld, frame.labels)):
+            said[dim] = SUPPRESSED
+    return said
+
+
+def _quality(frame: Frame, heading: Heading, unknown: Mapping[str, str], unmapped: int) -> Table:
+    people = population(frame.post)
+    unseen = int(frame.post.attrs.get("rows_predicted", 0))
+    rows: list[Row] = [
+        ("Place", heading.place or _NOT_STATED),
+        ("Period", heading.period or _NOT_STATED),
+        (
+            f"{frame.size_name.capitalize()} behind the estimates",
+            frame.size(float(people[POPULATION].sum())),
+        ),
+        ("Cells (combinations of groups and areas) that were fitted", shown_count(len(people) - unseen, frame.rule)),
+    ]
+    if unseen:
+        rows.append(("Cells without an outcome", f"{unseen:,}, predicted from the others"))
+    for dim, share in unknown.items():
+        if dim in DEPRIVATION:
+            continue
+        rows.append((f"Unknown {dimension_label(dim)}", share))
+        held = people.groupby(dim, observed=False)[POPULATION].sum()
+        if empty := int((held == 0).sum()):
+            rows.append((f"Levels of {dimension_label(dim)} that nobody has", f"{empty:,}, left out"))
+    if unmapped > 0:
+        rows.append(("Areas on the map without an estimate", f"{unmapped:,}, hatched"))
+    rows.append(("Small counts", str(frame.rule)))
+    return Table("What the estimates rest on", ("Item", "Value"), tuple(rows))
+
+
+def _trust(post: xr.DataTree, prob: float) -> tuple[Chart, ...]:
+    """Figures of checks, as far as the posterior holds what they need."""
+    made = []
+    for plot in (plot_prior_posterior, plot_calibration):
+        try:
+            made.append(plot(post, prob=prob))
+        except MeasureError:
+            continue
+    return tuple(made)

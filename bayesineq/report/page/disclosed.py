@@ -1,0 +1,355 @@
+"""What may leave of a posterior: every output of the package is made from these draws, not from the posterior's own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.design.events import FEW_EVENTS, MORE_EVENTS, SOME_EVENTS
+from bayesineq.dims import ETHNICITY, POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
+from bayesineq.disclosure.suppression import AUDIT, withheld
+from bayesineq.errors import PosteriorError
+from bayesineq.model.card import ModelCard
+from bayesineq.posterior.expected import expected
+from bayesineq.posterior.population import card_of, population
+from bayesineq.report.page.steadied import Sizes, rounded, steady
+from bayesineq.report.words.labels import DEPRIVATION
+
+PEOPLE: Final = "people"
+EVENTS: Final = "events"
+OTHERS: Final = "people without the event"
+
+_MOST: Final = 200_000
+
+type Level = tuple[str, ...]
+type Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """
+    What of a posterior may be shown, and how coarsely.
+
+    Parameters
+    ----------
+    rule : Rule
+        Threshold and rounding.
+    judges_people : bool
+        Whether weights count people, so that few of them are withheld.
+    counts : bool
+        Whether values times denominators are counts.
+    proportion : bool
+        Whether values are proportions, so that people without the event are counts too.
+    draws : Mapping of tuple of str to DataArray
+        By dimensions: draws that may be shown, see `steady`; one dimension without the levels that are withheld, two
+        with those missing.
+    people : Mapping of tuple of str to DataArray
+        By dimensions: people of every group, withheld or not; the weights of its rows where they count no people.
+    sizes : Mapping of tuple of str to Sizes
+        By dimensions: what makes the rates of every group into events.
+    hidden : Mapping of tuple of str to DataArray
+        By dimensions: True where a group is withheld.
+    audit : DataFrame
+        What was withheld and why, without a count: `table`, `cell`, `column`, `reason`.
+    """
+
+    rule: Rule
+    judges_people: bool
+    counts: bool
+    proportion: bool
+    draws: Mapping[Level, xr.DataArray]
+    people: Mapping[Level, xr.DataArray]
+    sizes: Mapping[Level, Sizes]
+    hidden: Mapping[Level, xr.DataArray]
+    audit: pd.DataFrame
+
+    def values(self, by: str | Sequence[str] = ()) -> xr.DataArray:
+        """
+        Draws of groups that may be shown.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            The dimensions of the groups; none is everyone.
+
+        Returns
+        -------
+        DataArray, dims (chain, draw, *by)
+            As of `expected`, steadied, with rounded `population`.
+
+        Raises
+        ------
+        PosteriorError
+            These groups were not covered.
+        """
+        wanted = (by,) if isinstance(by, str) else tuple(by)
+        return self.draws[self._level(wanted)].transpose(*SAMPLE_DIMS, *wanted)
+
+    def levels(self, dim: str) -> list[object]:
+        """
+        Levels of a dimension that are withheld.
+
+        Parameters
+        ----------
+        dim : str
+            The dimension.
+
+        Returns
+        -------
+        list
+            Codes, in the order of the posterior.
+        """
+        hidden = self.hidden[(dim,)]
+        return list(hidden[dim].to_numpy()[hidden.to_numpy()])
+
+    def apply(self, values: xr.DataArray) -> xr.DataArray:
+        """
+        Steady other draws of groups that were covered, such as rates at the same age.
+
+        Parameters
+        ----------
+        values : DataArray, dims (chain, draw, *by)
+            Draws; levels may be fewer than those of the posterior.
+
+        Returns
+        -------
+        DataArray
+            As `values` gives groups as they are: withheld groups are left out or missing alike. Over the rounded rate
+            of the group as it is they stand as the draws do over its rate, so that they tell of its count what that
+            tells, and no more.
+        """
+        wanted = tuple(str(dim) for dim in values.dims if dim not in SAMPLE_DIMS)
+        level, at = self._level(wanted), {dim: values[dim] for dim in wanted}
+        people, hidden = self.people[level].sel(at), self.hidden[level].sel(at).transpose(*wanted)
+        return _shown(_dressed(values, people, self.sizes[level].at(at), self, other=True), hidden, wanted)
+
+    def _level(self, wanted: Level) -> Level:
+        """The table that was covered with these dimensions, in whatever order."""
+        found = next((level for level in self.draws if sorted(level) == sorted(wanted)), None)
+        if found is None:
+            raise PosteriorError(f"by={list(wanted)} is none of the tables that were covered: {list(self.draws)}")
+        return found
+
+
+def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequence[str]] = ()) -> Cover:
+    """
+    Work out what of a posterior may be shown.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    rule : Rule
+        Threshold and rounding; `Rule(0, 1)` withholds nothing and leaves every draw as it is.
+    also : sequence of sequence of str
+        More tables that are published, each by its dimensions. Every dimension of the card, ethnicity by deprivation
+        and the total are always reckoned with, whichever output asks, so that outputs of one posterior agree.
+
+    Returns
+    -------
+    Cover
+        Draws, masks and audit.
+
+    Notes
+    -----
+    Counts are implied: people times the posterior mean of their rate. A group is withheld where its people, events, or
+    people without the event are small, or could be worked out by subtraction within any of these tables by a reader
+    who knew every other implied count exactly. Pooling in a model does not exempt a rate.
+
+    Expected events and exposure are not people: people are judged where the card names a population, and events by
+    what was observed, see `bayesineq.design.events.few_events`. A group in which nobody had an event may be shown.
+    """
+    card = card_of(post)
+    outcome = card.outcome
+    counts, proportion = outcome.counts_events, outcome.link == "logit"
+    given = {level: expected(post, by=list(level)) for level in _levels(card, also)}
+    people = {level: values[POPULATION].reset_coords(drop=True).astype(float) for level, values in given.items()}
+    sizes = {level: sizes_of(post, level, values) for level, values in given.items()}
+    columns = [
+        *([PEOPLE] if outcome.weighs_people else []),
+        *([EVENTS] if counts else []),
+        *([OTHERS] if proportion else []),
+    ]
+    nested = _nested(post, list(given))
+    tables, places, small = {}, {}, {}
+    for level, values in given.items():
+        key = (*level, *nested.get(level, {}))
+        tables[key], places[level] = _table(values, level, nested.get(level, {}), sizes[level])
+        if (known := sizes[level].known) is not None:
+            held, events = known.to_numpy().ravel()[places[level]], tables[key][EVENTS].to_numpy()
+            small[key, EVENTS] = few_of(held, events, known.attrs["threshold"], rule)
+    exact = Rule(rule.threshold, 1)
+    found, audit = withheld(tables, columns, exact, most=_MOST, small=small) if rule.threshold else ({}, _NOTHING)
+    hidden: dict[Level, xr.DataArray] = {}
+    draws: dict[Level, xr.DataArray] = {}
+    for level in given:
+        key = (*level, *nested.get(level, {}))
+        mask = np.zeros(people[level].size, dtype=bool)
+        for column in columns:
+            if (key, column) in found:
+                mask[places[level]] |= found[key, column]
+        hidden[level] = people[level].copy(data=mask.reshape(people[level].shape)).rename("hidden")
+    whole = Cover(rule, outcome.weighs_people, counts, proportion, draws, people, sizes, hidden, audit)
+    for level, values in given.items():
+        draws[level] = _shown(_dressed(values, people[level], sizes[level], whole), hidden[level], level)
+    return whole
+
+
+def _shown(values: xr.DataArray, hidden: xr.DataArray, level: Level) -> xr.DataArray:
+    """Leave out groups that are withheld; cells of a crossing are missing."""
+    if len(level) == 1:
+        shown = values.isel({level[0]: ~hidden.to_numpy()})
+    else:
+        shown = values.where(~hidden)
+        # One stands for somebody: such a cell is drawn as withheld, and not as empty.
+        shown = shown.assign_coords({POPULATION: shown[POPULATION].where(~hidden, 1.0)})
+    return shown.assign_attrs(withheld=int(hidden.sum()))
+
+
+_NOTHING: Final = pd.DataFrame(
+    [("all", "all", "all", "nothing: disclosure control was switched off with a threshold of 0")], columns=list(AUDIT)
+)
+
+
+def _levels(card: ModelCard, also: Sequence[Sequence[str]]) -> list[Level]:
+    """Tables that are published together, coarsest first."""
+    levels: list[Level] = [(), *((dim,) for dim in card.dims)]
+    deprivation = next((dim for dim in DEPRIVATION if dim in card.dims), None)
+    if deprivation and ETHNICITY in card.dims:
+        levels.append((ETHNICITY, deprivation))
+    known = {frozenset(level) for level in levels}
+    return levels + [tuple(more) for more in also if frozenset(more) not in known]
+
+
+def _nested(post: xr.DataTree, levels: Sequence[Level]) -> dict[Level, dict[str, dict[object, object]]]:
+    """For each dimension, the others that it settles: an area lies in one decile, so deciles are sums of areas."""
+    frame = population(post)
+    frame = frame[frame[POPULATION] > 0]
+    found: dict[Level, dict[str, dict[object, object]]] = {}
+    single = [level[0] for level in levels if len(level) == 1 and level[0] in frame.columns]
+    for dim, other in itertools.permutations(single, 2):
+        pairs = frame[[dim, other]].drop_duplicates()
+        if not pairs[dim].duplicated().any() and pairs[other].duplicated().any():
+            found.setdefault((dim,), {})[other] = dict(zip(pairs[dim], pairs[other], strict=True))
+    return found
+
+
+def sizes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> Sizes:
+    """
+    Denominators of a table's rates, and what is known of its events.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    level : tuple of str
+        Dimensions of the table.
+    values : DataArray, dims (chain, draw, *level)
+        As of `expected`.
+
+    Returns
+    -------
+    Sizes
+        For rates of people, the people; else events expected, or exposure, of each group.
+    """
+    outcome = card_of(post).outcome
+    base = values[POPULATION].reset_coords(drop=True).astype(float)
+    own = (values.mean(SAMPLE_DIMS).drop_vars(POPULATION), values.std(SAMPLE_DIMS).drop_vars(POPULATION))
+    offset = {"expected", "exposure"} & set(outcome.columns)
+    if not offset or not outcome.counts_events:
+        return Sizes(base, True, None, *own)
+    if outcome.weighs_people:
+        # Ratios are averaged over people here; events are ratios times what was expected, row by row.
+        rows = population(post).assign(**{POPULATION: np.exp(post["constant_data"]["offset"].to_numpy())})
+        other = expected(post, rows, by=list(level))
+        events = (abs(other.mean(SAMPLE_DIMS)) * other[POPULATION]).drop_vars(POPULATION).reindex_like(base)
+        rate = abs(values.mean(SAMPLE_DIMS)).drop_vars(POPULATION)
+        base = (events / rate.where(rate > 0)).fillna(0.0).transpose(*level)
+    known = None
+    if FEW_EVENTS in post.children:
+        classes = post[FEW_EVENTS].to_dataset()
+        name = next((n for n, array in classes.data_vars.items() if set(array.dims) == set(level)), None)
+        if name is not None:
+            known = classes[name].sel({dim: values[dim] for dim in level}).transpose(*level)
+            known.attrs["threshold"] = classes.attrs["threshold"]
+    return Sizes(base, False, known, *own)
+
+
+def few_of(known: NDArray[np.int8], events: NDArray[np.float64], kept: int, rule: Rule) -> Mask:
+    """
+    Groups with few events as they were observed; above the threshold that was kept, also as they are implied.
+
+    Parameters
+    ----------
+    known : ndarray of int8, shape (n_group,)
+        Classes of `few_events`.
+    events : ndarray, shape (n_group,)
+        Implied counts.
+    kept : int
+        The threshold that was kept.
+    rule : Rule
+        Threshold wanted.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_group,)
+        True where events are few.
+    """
+    small = known == SOME_EVENTS
+    if rule.threshold > kept:
+        small |= (known == MORE_EVENTS) & is_small(events, rule)
+    return np.asarray(small)
+
+
+def _table(
+    values: xr.DataArray, level: Level, nested: Mapping[str, Mapping[object, object]], sizes: Sizes
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Implied counts of a table's cells that somebody is in, and where each stands among all its cells."""
+    people = values[POPULATION].transpose(*level).to_numpy().astype(float)
+    rate = values.mean(SAMPLE_DIMS).transpose(*level).to_numpy()
+    at = np.flatnonzero(people.ravel() > 0)
+    size = people.ravel()[at]
+    events = np.abs(rate.ravel()[at]) * sizes.base.transpose(*level).to_numpy().astype(float).ravel()[at]
+    index = np.unravel_index(at, people.shape) if level else ()
+    columns: dict[str, object] = {
+        dim: values[dim].to_numpy()[k].astype(object) for dim, k in zip(level, index, strict=True)
+    }
+    columns |= {other: [held[code] for code in values[level[0]].to_numpy()[at]] for other, held in nested.items()}
+    counted = {PEOPLE: size, EVENTS: events, OTHERS: np.maximum(size - events, 0.0)}
+    return pd.DataFrame(columns | counted, index=range(len(at))), at
+
+
+def _dressed(
+    values: xr.DataArray, people: xr.DataArray, sizes: Sizes, whole: Cover, *, other: bool = False
+) -> xr.DataArray:
+    """Steadied draws, of groups as they are or of another rate of theirs, with rounded people."""
+    dims = [str(dim) for dim in values.dims if dim not in SAMPLE_DIMS]
+    ordered = values.transpose(*SAMPLE_DIMS, *dims)
+    weight = people.transpose(*dims).to_numpy().astype(np.float64)
+    if whole.counts:
+        size = sizes.base.transpose(*dims).to_numpy().astype(np.float64).ravel()
+        flat = ordered.to_numpy().reshape(-1, size.size).astype(np.float64)
+        held = np.flatnonzero(np.isfinite(flat).all(axis=0))
+        known = None if sizes.known is None else sizes.known.transpose(*dims).to_numpy().ravel()[held]
+        rate, spread = (array.transpose(*dims).to_numpy().ravel()[held] for array in (sizes.rate, sizes.spread))
+        moved = flat.copy()
+        moved[:, held] = steady(
+            flat[:, held],
+            size[held],
+            whole.rule,
+            proportion=whole.proportion,
+            are_people=sizes.are_people,
+            known=known,
+            own=(rate, spread) if other else None,
+        )
+        ordered = ordered.copy(data=moved.reshape(ordered.shape))
+    people_too = whole.rule.base > 1 and values.attrs.get("weights") not in {"expected", "exposure"}
+    return ordered.assign_coords({POPULATION: (dims, rounded(weight, whole.rule) if people_too else weight)})

@@ -1,0 +1,335 @@
+"""One self-contained page: what a posterior says, for people who will act on it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import xarray as xr
+
+from bayesineq.design.priors import Priors
+from bayesineq.dims import CI_PROB
+from bayesineq.disclosure.release import write_audit
+from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
+from bayesineq.model.card import ModelCard
+from bayesineq.posterior.diagnose import Diagnosis
+from bayesineq.replacing import replacing
+from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
+from bayesineq.report.page.content import NONE_CODED, Content, gather
+from bayesineq.report.page.heading import Heading
+from bayesineq.report.page.kinds import Kind, ReportKind, coverage, report_kind
+from bayesineq.report.page.parts import Section, Table
+from bayesineq.report.page.released import audit_beside
+from bayesineq.report.tables.numbers import unit_of
+from bayesineq.report.words.chance import CHANCES
+from bayesineq.report.words.labels import DEPRIVATION, Labels, dimension_label
+from bayesineq.report.words.sentences import listed, sentence
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_HEADINGS: Final = {
+    "purpose": "What this is for",
+    "coverage": "What this report covers",
+    "core20": "Core20 and everyone else",
+    "answer": "The answer",
+    "inequality": "How unequal",
+    "explorer": "Explore",
+    "trust": "Can this be trusted?",
+    "quality": "Data quality",
+    "limits": "What must not be concluded",
+    "actions": "For people to answer",
+    "model": "The model",
+    "words": "How to read the words",
+}
+_VECTOR_ROWS: Final = 2_000
+_PROVENANCE: Final = {
+    "card_name": "Card",
+    "fit_id": "Fit (the posterior file bears the same name)",
+    "engine": "Engine",
+    "seed": "Seed",
+    "created": "Fitted",
+    "bayesineq_version": "Fitted with bayesineq",
+}
+
+
+def write_report(
+    post: xr.DataTree,
+    areas: gpd.GeoDataFrame | None,
+    path: str | Path,
+    *,
+    kind: Kind = "standard",
+    title: str | None = None,
+    outcome: str | None = None,
+    place: str | None = None,
+    period: str | None = None,
+    labels: Labels | None = None,
+    prob: float = CI_PROB,
+    rule: Rule = DEFAULT_RULE,
+    code: str | None = None,
+    explorer: bool = False,
+    parts: str | None = None,
+    further: Sequence[Section] = (),
+) -> Path:
+    """
+    Write a report of a posterior: one HTML file that needs no network, no script and no other file.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    areas : GeoDataFrame or None
+        Boundaries keyed by code; None leaves the maps out.
+    path : str or Path
+        File to write. What stood there is replaced whole, or left as it was. Beside it, under the same name ending in
+        `.audit.csv`, is written what was withheld and why; it holds no count, and is not part of the report.
+    kind : {"standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"}
+        What the report is for.
+    title : str, optional
+        Heading; by default made from the kind, the outcome, the place and the period.
+    outcome : str, optional
+        The outcome in words, such as "diabetes prevalence"; by default as the card names it.
+    place, period : str, optional
+        Where and when, in words, for the head and every caption; by default as the posterior's attributes have it.
+    labels : mapping of str to mapping, optional
+        By dimension, names of codes: `{"ethnicity": {"A": "White British"}}`.
+    prob : float
+        Probability that the intervals hold.
+    rule : Rule
+        How small counts are treated. Every number, figure and word is made from draws that may be shown, see
+        `bayesineq.report.page.disclosed`.
+    code : str, optional
+        Column of area codes in `areas`.
+    explorer : bool
+        Whether to add the explorer, with the extra `bayesineq[explorer]`. It is the only part that runs a script; the
+        page names the script to the browser, which runs no other.
+    parts : str, optional
+        Column of `areas` with the part of the map that each lies in, such as its integrated care board. The explorer
+        then opens on a map of the parts and shows the areas of the one that is chosen; above 8,000 areas it must.
+    further : sequence of Section
+        Sections to add after those of the posterior, such as `bayesineq.report.page.plans.plan_sections`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    BayesineqError
+        If the posterior, the boundaries or the folder cannot be used; nothing is written then.
+    """
+    report_kind(kind)
+    heading = Heading(title, outcome, place, period).of(post)
+    content = gather(
+        post,
+        areas,
+        labels=labels,
+        prob=prob,
+        rule=rule,
+        code=code,
+        with_explorer=explorer,
+        parts=parts,
+        heading=heading,
+    )
+    content = replace(content, sections=(*content.sections, *further))
+    page = render(content, kind=kind, prob=prob)
+    target = Path(path)
+    with replacing(target) as beside:
+        beside.write_text(page, encoding="utf-8")
+    if content.audit is not None:
+        write_audit([content.audit], audit_beside(target), rule)
+    return target
+
+
+def render(content: Content, *, kind: Kind = "standard", title: str | None = None, prob: float = CI_PROB) -> str:
+    """
+    Lay a report out.
+
+    Parameters
+    ----------
+    content : Content
+        What it says.
+    kind : str
+        What the report is for, see `write_report`.
+    title : str, optional
+        Heading in place of that of the content.
+    prob : float
+        Probability that the intervals hold, for the explanation.
+
+    Returns
+    -------
+    str
+        HTML. Every text from outside is escaped.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    card, heading = content.card, content.heading
+    sections = [
+        {
+            "anchor": f"part-{number}",
+            "title": section.title,
+            "statements": section.statements,
+            "tables": section.tables,
+            "pictures": [_picture(chart, heading) for chart in section.charts],
+        }
+        for number, section in enumerate(content.sections, 1)
+    ]
+    chosen = report_kind(kind)
+    order = list(chosen.order)
+    if content.explorer and "sections" in order:
+        order.insert(order.index("sections"), "explorer")
+    covered = coverage(chosen, content.unknown)
+    anchors = []
+    for key in order:
+        if key == "sections":
+            anchors += [(str(section["anchor"]), str(section["title"])) for section in sections]
+        elif key != "inequality" or content.inequality:
+            anchors.append((key, _HEADINGS[key]))
+    anchors.append(("provenance", "Provenance"))
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    context: dict[str, Any] = {
+        "title": title or heading.title or _title(chosen, content),
+        "place": heading.place,
+        "period": heading.period,
+        "order": order,
+        "policy": _policy(content),
+        **_explorer(content),
+        "purpose": chosen.purpose,
+        "actions": chosen.actions,
+        "coverage": covered,
+        "core20": content.core20,
+        "trust": [_picture(chart, heading) for chart in content.trust],
+        "css": Markup(css),
+        "card": card,
+        "contents": anchors,
+        "answer": content.answer,
+        "unknown": _unknown(content),
+        "withheld": content.withheld,
+        "overall": content.overall,
+        "overall_is": content.overall_is,
+        "direction": direction(card.outcome.more_is),
+        "level": f"{100 * prob:.0f}%",
+        "inequality": content.inequality,
+        "sections": sections,
+        "verdict": content.verdict,
+        "checks": _checks(content.diagnosis),
+        "graph": content.diagnosis.graph,
+        "quality": content.quality,
+        "terms": _terms(card, content.priors),
+        "words": _words(),
+        "provenance": _provenance(content),
+        "rule": str(content.rule),
+    }
+    return environment.get_template("report.html").render(context)
+
+
+def _title(chosen: ReportKind, content: Content) -> str:
+    """What the report is for, the outcome, and where and when, as far as that was stated."""
+    named = f"{chosen.title} {content.card.outcome.name}"
+    return f"{named}, {content.heading.where}" if content.heading.where else named
+
+
+def _unknown(content: Content) -> list[str]:
+    """Whose group is unknown, and where none is said to be: the two are different things."""
+    dims = [dim for dim in content.unknown if dim not in DEPRIVATION and dim not in content.card.latent]
+    shares = {dimension_label(dim): content.unknown[dim] for dim in dims}
+    said = [*content.assumed]
+    said += [f"The {name} of {share} of people is unknown." for name, share in shares.items() if share != NONE_CODED]
+    if silent := [name for name, share in shares.items() if share == NONE_CODED]:
+        said.append(
+            f"Nobody is coded as unknown by {listed(silent)}; if anybody was, they were left out or given a group."
+        )
+    return said
+
+
+def _policy(content: Content) -> str:
+    """What the browser may do: show pictures that are in the file, and run the explorer's scripts and no other."""
+    rules = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    if content.explorer is None:
+        return rules
+    scripts = (content.explorer.library, content.explorer.script)
+    names = [base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") for text in scripts]
+    return f"{rules}; script-src {' '.join(f"'sha256-{name}'" for name in names)}"
+
+
+def _explorer(content: Content) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    found = content.explorer
+    if found is None:
+        return {"explorer": None}
+    return {
+        "explorer": found,
+        # Scripts of this package and its library, and data in which every sign that could end a block is escaped.
+        "explorer_json": Markup(found.data),
+        "explorer_library": Markup(found.library),
+        "explorer_script": Markup(found.script),
+        "linked": any(dim in content.card.dims for dim in DEPRIVATION),
+        "unit_label": unit_of(content.card.outcome, 1.0).label if content.card.outcome.link == "logit" else "",
+    }
+
+
+def _picture(chart: Chart, heading: Heading) -> dict[str, str]:
+    vector = len(chart.table) <= _VECTOR_ROWS
+    # As an image, a drawing cannot run anything, whatever its labels hold, and its ids stay its own.
+    kind, content = ("svg+xml", to_svg(chart)) if vector else ("png", to_png(chart, dpi=200))
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    title = f"{chart.title} ({heading.where})" if heading.where else chart.title
+    return {"source": source, "title": title, "alt": chart.alt, "caption": f"{title}. {chart.caption}"}
+
+
+def _checks(diagnosis: Diagnosis) -> Table:
+    table = diagnosis.table
+    columns = (table[name].tolist() for name in ("check", "parameter", "value", "limit", "passed", "advice"))
+    rows = tuple(
+        (
+            sentence(str(check)),
+            str(parameter),
+            f"{value:.4g}" if np.isfinite(value) else "not available",
+            f"{limit:g}",
+            "passed" if passed else "failed",
+            str(advice),
+        )
+        for check, parameter, value, limit, passed, advice in zip(*columns, strict=True)
+    )
+    return Table("Checks of the fit", ("Check", "Worst parameter", "Value", "Limit", "Result", "What to do"), rows)
+
+
+def _terms(card: ModelCard, priors: Priors | None) -> Table:
+    known = {} if priors is None else {name: priors.said(name) for name in priors.force}
+    rows = [("intercept", "overall level", "", known.get("intercept", ""))]
+    for term in card.terms:
+        by = ", ".join(term.by).replace("_", " ")
+        names = [term.name, *(f"{term.name}.{of}" for of in ("sigma", "precision", "phi", "rho", "trend"))]
+        said = "; ".join(f"{n.removeprefix(f'{term.name}.')}: {known[n]}" for n in names if n in known)
+        rows.append((term.name, term.kind.replace("_", " "), by, said))
+    return Table("Parts of the model and their priors", ("Term", "Kind", "By", "Prior"), tuple(rows))
+
+
+def _words() -> Table:
+    limits = [limit for limit, _ in CHANCES]
+    uppers = [1.0, *limits[:-1]]
+    rows = tuple(
+        (word, f"{100 * limit:.0f}% to {100 * upper:.0f}%")
+        for (limit, word), upper in zip(CHANCES, uppers, strict=True)
+    )
+    return Table("Words for probabilities", ("Word", "Probability"), rows)
+
+
+def _provenance(content: Content) -> list[tuple[str, str]]:
+    named = [(name, content.provenance[key]) for key, name in _PROVENANCE.items() if key in content.provenance]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return [*named, ("Report written", now), ("Written with bayesineq", version("bayesineq"))]

@@ -1,0 +1,70 @@
+"""What draws say of themselves, so that a figure need not be told what it shows."""
+
+from __future__ import annotations
+
+import math
+
+import xarray as xr
+
+from bayesineq.posterior.adjusted import ADJUSTED_FOR
+from bayesineq.report.figures.style import MoreIs, direction
+from bayesineq.report.tables.numbers import PERCENT, PLAIN, RELATIVE, Unit, rate_unit
+from bayesineq.report.words.labels import dimension_label
+from bayesineq.report.words.sentences import listed
+
+_RATE: str = "events per unit of "
+
+
+def described(
+    values: xr.DataArray, outcome: str | None, unit: Unit | None, more_is: MoreIs | None
+) -> tuple[str, Unit, MoreIs]:
+    """
+    Name, unit and polarity of an outcome: as they were given, else as the draws have them in their attributes.
+
+    Parameters
+    ----------
+    values : DataArray
+        Draws, as `expected` or `adjusted` gives them: with the attributes `outcome`, `scale`, `units`, `more_is` and,
+        where something was held equal, `adjusted_for`.
+    outcome : str or None
+        Name in words, where it was given.
+    unit : Unit or None
+        How values are written, where it was given.
+    more_is : {"worse", "better"} or None
+        Polarity, where it was given.
+
+    Returns
+    -------
+    (str, Unit, str)
+        "outcome", plain numbers and "worse" stand in for what neither says.
+
+    Raises
+    ------
+    BayesineqError
+        If the polarity is another word.
+
+    Examples
+    --------
+    >>> draws = xr.DataArray([0.1], dims="draw", attrs={"outcome": "smoking", "scale": "proportion"})
+    >>> name, unit, polarity = described(draws, None, None, "better")
+    >>> name, unit.label, polarity
+    ('smoking', '%', 'better')
+    """
+    attrs = values.attrs
+    polarity: MoreIs = more_is or attrs.get("more_is", "worse")
+    direction(polarity)
+    held = [dimension_label(name) for name in str(attrs.get(ADJUSTED_FOR, "")).split(", ") if name]
+    named = str(attrs.get("outcome", "outcome")) + (f" adjusted for {listed(held)}" if held else "")
+    return outcome or named, unit or _unit(values), polarity
+
+
+def _unit(values: xr.DataArray) -> Unit:
+    scale, said = values.attrs.get("scale"), str(values.attrs.get("units", ""))
+    if scale == "proportion":
+        return PERCENT
+    if scale == "rate ratio":
+        return RELATIVE
+    if scale == "rate" and said.startswith(_RATE):
+        typical = float(values.mean())
+        return rate_unit(said.removeprefix(_RATE), typical if math.isfinite(typical) else 1.0)
+    return PLAIN

@@ -1,0 +1,279 @@
+"""Plain English made from draws: probability words tied to numbers, and no claim across "no difference"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.report.figures.draws import ends, flat
+from bayesineq.report.figures.style import MoreIs
+from bayesineq.report.tables.numbers import Unit, decimals, with_unit, write
+from bayesineq.report.words.chance import chance_and_number, each_at_least
+from bayesineq.report.words.labels import dimension_label
+
+SURE: Final = 0.95
+"""Probability from which an area counts as above or below the average in sentences."""
+
+_NAMED: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """
+    A sentence and what it rests on.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    is_claim : bool
+        Whether it says that there is a difference. False where the interval includes none.
+    probability : float
+        Probability of the direction in which the draws lean, 0.5 to 1.
+    """
+
+    text: str
+    is_claim: bool
+    probability: float
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def groups(
+    values: xr.DataArray,
+    dim: str,
+    labels: list[str],
+    *,
+    outcome: str,
+    unit: Unit,
+    more_is: MoreIs = "worse",
+    prob: float = CI_PROB,
+    size: str = "population",
+) -> list[Statement]:
+    """
+    Say which groups differ from the average of all, by how much at most, and which is most likely the highest.
+
+    Parameters
+    ----------
+    values : DataArray, dims (chain, draw, dim)
+        Outcome of each group, with coordinate `population`.
+    dim : str
+        The dimension.
+    labels : list of str
+        Its groups in words, in the order of `values`.
+    outcome : str
+        The outcome in words.
+    unit : Unit
+        How values are written.
+    more_is : {"worse", "better"}
+        Polarity of the outcome.
+    prob : float
+        Probability of the interval.
+    size : str
+        What groups are weighted by in their average, in words.
+
+    Returns
+    -------
+    list of Statement
+        A group is named only where the interval of its difference from the average excludes zero.
+    """
+    draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim]).astype(np.float64)
+    if draws.shape[1] < 2:
+        return [
+            Statement(f"By {dimension_label(dim)}, there is one group only, so nothing can be compared.", False, 0.5)
+        ]
+    weight = values[POPULATION].to_numpy().astype(np.float64)
+    average = draws @ (weight / weight.sum())
+    gap, mean = draws - average[:, None], draws.mean(axis=0)
+    digits = decimals([float(v) * unit.factor for v in mean])
+    tail = (1.0 - prob) / 2.0
+    lower, upper = np.quantile(gap, (tail, 1.0 - tail), axis=0)
+    by, n_draw = f"By {dimension_label(dim)}, ", len(draws)
+    shown_average = with_unit(float(average.mean()), unit)
+    against = f"the average of these groups ({shown_average}, weighted by {size})"
+    order = np.argsort(-gap.mean(axis=0))
+    said = []
+    for word, clear, ranked in (("higher", lower > 0, order), ("lower", upper < 0, order[::-1])):
+        named = [f"{labels[k]} ({with_unit(mean[k], unit, places=digits)})" for k in ranked if clear[k]]
+        if not named:
+            continue
+        shown = _names(named)
+        least = float(((gap > 0) if word == "higher" else (gap < 0)).mean(axis=0)[clear].min())
+        verdict = "worse" if (word == "higher") == (more_is == "worse") else "better"
+        sure = (each_at_least if len(named) > 1 else chance_and_number)(least, n_draw)
+        said.append(
+            Statement(f"{by}{outcome} is {word} than {against}, which is {verdict}, in: {shown} ({sure}).", True, least)
+        )
+        against = "that average"
+        if verdict == "worse":
+            far = next(k for k in ranked if clear[k])
+            said.append(_furthest(labels[far], gap[:, far], average, by, outcome, unit, prob))
+    open_ = [labels[k] for k in order if lower[k] <= 0 <= upper[k]]
+    unclear = len(open_)
+    if unclear == len(labels):
+        said.append(Statement(f"{by}the data show no group to differ from {against} in {outcome}.", False, 0.5))
+    elif unclear:
+        said.append(
+            Statement(
+                f"{by}the data do not show whether {unclear} of the {len(labels)} groups differ from their average: "
+                f"{_names(open_)}.",
+                False,
+                0.5,
+            )
+        )
+    best = np.bincount(draws.argmax(axis=1), minlength=len(labels)) / n_draw
+    top = int(best.argmax())
+    if len(labels) > 2 and lower[top] > 0 and best[top] >= 0.66:
+        sure = chance_and_number(float(best[top]), n_draw)
+        said.append(
+            Statement(f"{by}the highest level of all is that of {labels[top]} ({sure}).", True, float(best[top]))
+        )
+    return said
+
+
+def _furthest(
+    label: str, gap: NDArray[np.float64], average: NDArray[np.float64], by: str, outcome: str, unit: Unit, prob: float
+) -> Statement:
+    """How far the group that fares worst lies from the average."""
+    lower, upper = ends(gap, prob)
+    low, high = (lower, upper) if lower > 0 else (-upper, -lower)
+    size = abs(float(gap.mean()))
+    places = decimals([v * unit.factor for v in (size, low, high)])
+    side = "above" if lower > 0 else "below"
+    return Statement(
+        f"{by}{label} is furthest {side} the average of {with_unit(float(average.mean()), unit)} ({outcome}): by "
+        f"{with_unit(size, unit, is_difference=True, places=places)} ({100 * prob:.0f}% interval "
+        f"{write(low * unit.factor, places)} to {write(high * unit.factor, places)}).",
+        True,
+        float(max((gap > 0).mean(), (gap < 0).mean())),
+    )
+
+
+def _names(names: list[str]) -> str:
+    """The first few of many names."""
+    return listed([*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
+
+
+def association(
+    draws: xr.DataArray | NDArray[np.floating], *, rise: str, outcome: str, scale: str, prob: float = CI_PROB
+) -> Statement:
+    """
+    Say how the outcome goes along with a covariate.
+
+    Parameters
+    ----------
+    draws : DataArray or ndarray
+        Draws of an odds or rate ratio, or of a difference.
+    rise : str
+        What rises and by how much, in words.
+    outcome : str
+        The outcome in words.
+    scale : {"odds ratio", "rate ratio", "difference"}
+        What the draws are.
+    prob : float
+        Probability of the interval.
+
+    Returns
+    -------
+    Statement
+        A claim only where the interval excludes no association.
+    """
+    values = flat(draws)
+    lower, upper = ends(values, prob)
+    none = 0.0 if scale == "difference" else 1.0
+    share = float((values > none).mean())
+    lean = max(share, 1.0 - share)
+    shown = (
+        f"{scale} {write(float(values.mean()), 2)}, {100 * prob:.0f}% interval {write(lower, 2)} to {write(upper, 2)}"
+    )
+    if lower <= none <= upper:
+        return Statement(
+            f"The data do not show whether {outcome} goes along with {rise} ({shown}, which includes no association).",
+            False,
+            lean,
+        )
+    word = "higher" if lower > none else "lower"
+    return Statement(
+        f"All else in the model equal, {rise} goes along with {word} {outcome} ({shown}; "
+        f"{chance_and_number(lean, len(values))}).",
+        True,
+        lean,
+    )
+
+
+def places(
+    exceedance: pd.Series, *, outcome: str, limit: str = "the average of all areas", withheld: int = 0
+) -> Statement:
+    """
+    Say in how many areas a threshold is very probably exceeded.
+
+    Parameters
+    ----------
+    exceedance : Series
+        Probability of each area of being above the threshold; NaN where there is no estimate.
+    outcome : str
+        The outcome in words.
+    limit : str
+        The threshold in words.
+    withheld : int
+        How many areas are not among them because of small counts.
+
+    Returns
+    -------
+    Statement
+        A claim where any area is above or below with a probability of 95% or more.
+    """
+    known = exceedance.dropna()
+    above, below = int((known >= SURE).sum()), int((known <= 1.0 - SURE).sum())
+    total = len(known)
+    open_ = total - above - below
+    verb = "is" if above == 1 else "are"
+    return Statement(
+        f"Of {total:,} {'areas shown' if withheld else 'areas'}, {above:,} {verb} above {limit} in {outcome} and "
+        f"{below:,} below it, each with a probability of 95% or more; that of the other {open_:,} lies between.",
+        above + below > 0,
+        float(np.maximum(known, 1.0 - known).mean()) if total else 0.5,
+    )
+
+
+def sentence(text: str) -> str:
+    """
+    Begin with a capital letter.
+
+    Parameters
+    ----------
+    text : str
+        Words.
+
+    Returns
+    -------
+    str
+        The same words, the first letter capital.
+    """
+    return text[:1].upper() + text[1:]
+
+
+def listed(names: list[str]) -> str:
+    """
+    Join names as a sentence does.
+
+    Parameters
+    ----------
+    names : list of str
+        At least one.
+
+    Returns
+    -------
+    str
+        For example "A, B and C"; where a name holds a comma or an "and", semicolons keep all apart.
+    """
+    if any("," in name or " and " in name for name in names):
+        return "; ".join(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,112 @@
+"""Cards: what is read is what stands there, and what is wrong is said with the key and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bayesineq.errors import CardError
+from bayesineq.model.read_card import parse_card, read_card
+
+CARD = """
+name = "small"
+question = "?"
+table = "area_counts"
+[outcome]
+count = "cases"
+at_risk = "population"
+likelihood = "binomial"
+plausible = [0.01, 0.5]
+[terms]
+sex = { kind = "fixed", by = "sex", reference = "F" }
+score = { kind = "linear", by = "score", standardise = true }
+slope = { kind = "icar", by = "area", times = "score" }
+walk = { kind = "random_walk", by = "imd_decile", order = 2 }
+[priors]
+intercept = { dist = "Normal", mean = -2, sd = 1 }
+score = { dist = "Normal", mean = 0, sd = 0.5 }
+slope.precision = { dist = "Gamma", shape = 1, rate = 0.01 }
+walk.trend = { dist = "Normal", mean = 0, sd = 2 }
+"""
+
+
+def test_a_card_is_read_as_written() -> None:
+    card = parse_card(CARD)
+    assert [t.kind for t in card.terms] == ["fixed", "linear", "icar", "random_walk"]
+    assert card.outcome.columns == {"count": "cases", "at_risk": "population"}
+    assert card.outcome.link == "logit"
+    assert card.term("sex").reference == ("F",)
+    assert card.term("walk").order == 2
+    assert card.priors["score"]["sd"] == 0.5
+    assert card.priors["slope.precision"].distribution == "Gamma"
+    assert card.limits == {"rhat": 1.01, "ess_bulk": 400.0}
+    assert card.columns == ("cases", "population", "sex", "score", "area", "imd_decile")
+    assert card.dims == ("sex", "area", "imd_decile")
+    assert card.covariates == ("score",)
+
+
+def test_a_term_that_shares_a_dimension_s_name_is_stored_under_another() -> None:
+    card = parse_card(CARD)
+    assert card.variable("sex") == "sex.effect"
+    assert card.variable("walk") == "walk"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ('kind = "icar"', 'kind = "car"', ["terms.slope.kind", "'car'", "leroux"]),
+        (", order = 2", ", order = 3", ["terms.walk.order", "3", "1 or 2"]),
+        (', reference = "F"', "", ["terms.sex.reference", "missing"]),
+        ('"binomial"', '"binomal"', ["outcome.likelihood", "'binomal'", "negative_binomial"]),
+        ('at_risk = "population"', "", ["outcome.at_risk", "missing"]),
+        ("plausible = [0.01, 0.5]", "plausible = [0.5, 0.01]", ["outcome.plausible", "lower first"]),
+        ('name = "small"', 'name = "small"\ncolour = "red"', ["colour", "unknown key", "question"]),
+        ("sd = 0.5 }", "sd = -1 }", ["priors.score", "positive"]),
+        ("sd = 0.5 }", "scale = 1 }", ["priors.score", "['mean', 'sd']"]),
+        ("walk.trend", "walk.tend", ["priors.walk.tend", "no such parameter", "walk.trend"]),
+        ('"Gamma", shape = 1', '"Normal", shape = 1', ["priors.slope.precision.dist", "Gamma"]),
+        ('by = "score", standardise = true', 'by = ["score", "sex"]', ["terms.score.by", "one column"]),
+        ("score = { kind", "chain = { kind", ["terms.chain", "not a name for a term"]),
+        ('times = "score"', 'time = "score"', ["terms.slope.time", "unknown key", "times"]),
+        ('kind = "random_walk", by = "imd_decile"', 'kind = "bym2", by = "ward"', ["spatial", "ward"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_remedy(was: str, becomes: str, says: list[str]) -> None:
+    assert was in CARD
+    with pytest.raises(CardError) as caught:
+        parse_card(CARD.replace(was, becomes, 1), origin="small.toml")
+    message = str(caught.value)
+    assert "small" in message
+    for part in says:
+        assert part in message
+
+
+def test_all_mistakes_come_at_once() -> None:
+    with pytest.raises(CardError) as caught:
+        parse_card(CARD.replace('kind = "icar"', 'kind = "car"').replace("sd = 0.5", "sd = -1"))
+    assert "terms.slope.kind" in str(caught.value)
+    assert "priors.score" in str(caught.value)
+
+
+def test_both_a_prior_on_sigma_and_on_precision_is_refused() -> None:
+    text = CARD + '\nslope.sigma = { dist = "HalfNormal", sd = 1 }'
+    with pytest.raises(CardError, match=r"sigma and on precision"):
+        parse_card(text)
+
+
+def test_a_card_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="prevalence"):
+        read_card("prevalance")
+    with pytest.raises(CardError, match="cannot be read"):
+        read_card(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("name = ")
+    with pytest.raises(CardError, match="not valid TOML"):
+        read_card(broken)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "bom.toml"
+    path.write_text(CARD, encoding="utf-8-sig")
+    assert read_card(path).name == "small"
