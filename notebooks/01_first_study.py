@@ -104,7 +104,7 @@ table = bi.inequality(posterior, by="imd_decile")
 print(table.round(3).to_string(index=False, na_rep=""))
 
 # %%
-bi.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence at the same age and sex")
+bi.plots.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence at the same age and sex")
 
 # %% [markdown]
 # The ten groups are as wide as their people are many; the line is the slope index of inequality (SII), which uses all
@@ -115,7 +115,7 @@ bi.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence at the sa
 # are the people whom each decile must care for.
 
 # %%
-bi.plot_forest(bi.expected(posterior, by="imd_decile"), "imd_decile", outcome="crude diabetes prevalence")
+bi.plots.plot_forest(bi.expected(posterior, by="imd_decile"), "imd_decile", outcome="crude diabetes prevalence")
 
 # %% [markdown]
 # ## Where?

@@ -65,14 +65,16 @@ for name, posterior in posteriors.items():
     print(measured.loc[["difference", "ratio", "sii"], ["median", "lower", "upper"]].round(4).to_string())
 
 # %%
-bi.plot_gradient(bi.expected(posteriors["prevalence"], by="imd_decile"), "imd_decile", outcome="diabetes prevalence")
+bi.plots.plot_gradient(
+    bi.expected(posteriors["prevalence"], by="imd_decile"), "imd_decile", outcome="diabetes prevalence"
+)
 
 # %%
-bi.plot_gradient(bi.expected(posteriors["access"], by="imd_decile"), "imd_decile", outcome="missed appointments")
+bi.plots.plot_gradient(bi.expected(posteriors["access"], by="imd_decile"), "imd_decile", outcome="missed appointments")
 
 # %%
 events = bi.expected(posteriors["outcomes"], by="imd_decile")
-bi.plot_gradient(events, "imd_decile", outcome="emergency admissions of adults with diabetes")
+bi.plots.plot_gradient(events, "imd_decile", outcome="emergency admissions of adults with diabetes")
 
 # %% [markdown]
 # ## Two at once
@@ -82,7 +84,7 @@ bi.plot_gradient(events, "imd_decile", outcome="emergency admissions of adults w
 
 # %%
 missed = bi.expected(posteriors["access"], by="area").mean(("chain", "draw")).to_series()
-bi.map_bivariate(
+bi.plots.map_bivariate(
     bi.expected(posteriors["prevalence"], by="area"),
     system.areas,
     missed,
@@ -98,7 +100,9 @@ bi.map_bivariate(
 
 # %%
 areas = system.access_counts.groupby("area", as_index=False)[["missed", "appointments"]].sum()
-bi.plot_funnel(areas, unit="area", events="missed", at_risk="appointments", adjust=True, outcome="missed appointments")
+bi.plots.plot_funnel(
+    areas, unit="area", events="missed", at_risk="appointments", adjust=True, outcome="missed appointments"
+)
 
 # %% [markdown]
 # ## What may be concluded, and what not

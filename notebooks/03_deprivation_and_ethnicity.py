@@ -45,7 +45,7 @@ print("checks passed" if bi.diagnose(posterior).passed else "FAILED a check")
 
 # %%
 crude = bi.expected(posterior, by="ethnicity")
-bi.plot_forest(crude, "ethnicity", outcome="diabetes prevalence")
+bi.plots.plot_forest(crude, "ethnicity", outcome="diabetes prevalence")
 
 # %% [markdown]
 # ## 2. Like with like
@@ -55,7 +55,7 @@ bi.plot_forest(crude, "ethnicity", outcome="diabetes prevalence")
 
 # %%
 alike = bi.standardised(posterior, by="ethnicity")
-bi.plot_forest(alike, "ethnicity", outcome="like-for-like diabetes prevalence")
+bi.plots.plot_forest(alike, "ethnicity", outcome="like-for-like diabetes prevalence")
 
 # %%
 ratios = bi.contrast(alike, "ethnicity", "A", kind="ratio").drop_sel(ethnicity="A")
@@ -75,7 +75,7 @@ print(table.round(2).to_string())
 # are not in a known order.
 
 # %%
-bi.plot_caterpillar(alike, "ethnicity", outcome="like-for-like diabetes prevalence")
+bi.plots.plot_caterpillar(alike, "ethnicity", outcome="like-for-like diabetes prevalence")
 
 # %% [markdown]
 # ## 4. Both at once
@@ -87,7 +87,7 @@ bi.plot_caterpillar(alike, "ethnicity", outcome="like-for-like diabetes prevalen
 population = bi.population(posterior)
 population["imd_quintile"] = (population["imd_decile"].astype(int) + 1) // 2
 both = bi.expected(posterior, population, by=["ethnicity", "imd_quintile"])
-bi.plot_heat(both, "ethnicity", "imd_quintile", outcome="diabetes prevalence")
+bi.plots.plot_heat(both, "ethnicity", "imd_quintile", outcome="diabetes prevalence")
 
 # %% [markdown]
 # Do the two add up, or does deprivation bite harder in some groups? `additive_share` is the share of the variance

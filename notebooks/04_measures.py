@@ -46,7 +46,7 @@ rates = [0.12, 0.11, 0.10, 0.09, 0.08]
 sizes = [900, 1100, 1000, 1000, 1000]
 print("SII:", round(float(bi.sii(rates, sizes)), 4))
 print("RII:", round(float(bi.rii(rates, sizes)), 4))
-print("Gini between groups:", round(float(bi.gini(rates, sizes)), 4))
+print("Gini between groups:", round(float(bi.measures.gini(rates, sizes)), 4))
 
 # %% [markdown]
 # ## With a posterior: once per draw
@@ -64,7 +64,7 @@ questions = [
     ("How far is the most deprived fifth from the rest?", core20_gap, {}),
     ("On whom is the burden concentrated?", erreygers_index, {}),
     ("How spread out are groups, order aside?", between_group_standard_deviation, {}),
-    ("How unequal are the groups, relative, order aside?", bi.theil, {}),
+    ("How unequal are the groups, relative, order aside?", bi.measures.theil, {}),
     ("By which share would the average change at the rate of the least deprived?", population_attributable_fraction,
      {"favourable": False, "reference": "most_advantaged"}),
 ]  # fmt: skip
@@ -79,10 +79,10 @@ for name in answers["measure"]:
 print(answers.round(4).to_string(index=False))
 
 # %%
-bi.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence")
+bi.plots.plot_gradient(by_decile, "imd_decile", outcome="diabetes prevalence")
 
 # %%
-bi.plot_concentration(by_decile, "imd_decile", outcome="cases of diabetes")
+bi.plots.plot_concentration(by_decile, "imd_decile", outcome="cases of diabetes")
 
 # %% [markdown]
 # ## Absolute and relative can point in opposite directions

@@ -45,7 +45,7 @@ print(f"{risk.sizes['area']} areas, {float(risk['population'].sum()):,.0f} perso
 
 # %%
 events = bi.expected(posterior, by="imd_decile")
-bi.plot_gradient(events, "imd_decile", outcome="emergency admissions of adults with diabetes")
+bi.plots.plot_gradient(events, "imd_decile", outcome="emergency admissions of adults with diabetes")
 
 # %% [markdown]
 # ## The plans
@@ -102,7 +102,7 @@ for sentence in compared.words:
 print(compared.tables["options"].round(2).to_string(index=False))
 
 # %%
-bi.plot_acceptability(compared.comparison, benefit="one QALY")
+bi.plots.plot_acceptability(compared.comparison, benefit="one QALY")
 
 # %% [markdown]
 # ## Where first, within the budget?
@@ -136,7 +136,7 @@ curve = frontier(
 print(curve[["floor", "share", "benefit", "lower", "upper"]].round(2).to_string(index=False))
 
 # %%
-bi.plot_frontier(curve, group="the most deprived fifth", benefit="QALYs gained")
+bi.plots.plot_frontier(curve, group="the most deprived fifth", benefit="QALYs gained")
 
 # %% [markdown]
 # ## What would it be worth to know more?

@@ -93,10 +93,10 @@ print(side.round(4).to_string())
 # is chance, for both are draws, and those of NUTS are not independent.
 
 # %%
-bi.plot_gradient(both["fast"], "imd_decile", outcome="prevalence by the fast engine")
+bi.plots.plot_gradient(both["fast"], "imd_decile", outcome="prevalence by the fast engine")
 
 # %%
-bi.plot_gradient(both["nuts"], "imd_decile", outcome="prevalence by NUTS")
+bi.plots.plot_gradient(both["nuts"], "imd_decile", outcome="prevalence by NUTS")
 
 # %% [markdown]
 # ## Hyperparameters
@@ -113,7 +113,7 @@ for name in names:
 # What the data added to what was believed before: where the two curves are alike, the data said little.
 
 # %%
-bi.plot_prior_posterior(fast)
+bi.plots.plot_prior_posterior(fast)
 
 # %% [markdown]
 # ## Does the model predict rows that it has not seen?
@@ -121,7 +121,7 @@ bi.plot_prior_posterior(fast)
 # If it does, the bars are about level.
 
 # %%
-bi.plot_calibration(fast)
+bi.plots.plot_calibration(fast)
 
 # %% [markdown]
 # ## What may be concluded, and what not

@@ -45,7 +45,7 @@ OWNS = {
     "matplotlib": {"report"},
     "ibis": {"records", "tables"},
 }
-ENTRANCES = {"__init__", "cli", "demo"}
+ENTRANCES = {"__init__", "cli", "demo", "plots"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

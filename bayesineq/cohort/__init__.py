@@ -1,1 +1,5 @@
-"""Who is in it: segments of people with like need and like benefit."""
+"""Who is in it: segments of a population."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

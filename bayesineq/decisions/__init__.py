@@ -1,1 +1,5 @@
-"""What to do: net benefit, comparison, allocation, value of information and equity, from draws of benefit alone."""
+"""Which intervention, where and for whom: benefit, cost, equity and what is worth knowing."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Measures of inequality: functions of values by group, the formula of each in its documentation."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,5 @@
-"""Who would benefit, and by how much: benefit draws, the currency of decisions, and the learners that make them."""
+"""Who would benefit: learners of effects and their checks."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,52 @@
+from . import (
+    cohort as cohort,
+    decisions as decisions,
+    disclosure as disclosure,
+    inference as inference,
+    measures as measures,
+    model as model,
+    plots as plots,
+    posterior as posterior,
+    records as records,
+    report as report,
+    simulate as simulate,
+    space as space,
+    tables as tables,
+)
+from .cli import fit as fit
+from .decisions.allocate import allocate as allocate
+from .decisions.compare import compare as compare
+from .decisions.interventions import Intervention as Intervention
+from .decisions.plans import compare_plans as compare_plans
+from .decisions.read_plans import read_plans as read_plans
+from .design.matrix import design as design
+from .disclosure.rule import Rule as Rule
+from .inference.mixture.study import fit_recorded as fit_recorded
+from .measures.registry import manual as manual
+from .measures.simple import difference as difference, ratio as ratio
+from .measures.slope import rii as rii, sii as sii
+from .model.read_card import read_card as read_card
+from .posterior.adjusted import adjusted as adjusted
+from .posterior.contrast import contrast as contrast
+from .posterior.diagnose import diagnose as diagnose
+from .posterior.exceedance import exceedance as exceedance
+from .posterior.expected import expected as expected
+from .posterior.files import load as load, save as save
+from .posterior.inequality import inequality as inequality
+from .posterior.lift import over_draws as over_draws
+from .posterior.population import population as population
+from .posterior.ranks import ranks as ranks
+from .posterior.standardise import standardised as standardised
+from .posterior.summarise import intervals as intervals, summarise as summarise
+from .posterior.verdict import verdict as verdict
+from .records.tabulate import tabulate as tabulate
+from .report.figures.maps import map_posterior as map_posterior
+from .report.page.plans import write_comparison as write_comparison
+from .report.page.write import write_report as write_report
+from .simulate.system import simulate_system as simulate_system
+from .simulate.worlds import simulate_counts as simulate_counts
+from .space.areas import read_areas as read_areas
+from .space.contiguity import contiguity as contiguity, read_adjacency as read_adjacency
+from .tables.check import check as check
+from .tables.files import read_table as read_table
+from .uplift.learner import predict as predict, uplift as uplift

@@ -1,0 +1,7 @@
+from .mixture.fit import fit_mixture as fit_mixture, stack_imputations as stack_imputations
+from .mixture.recording import outcome_shift as outcome_shift, recording as recording, weights as weights
+from .mixture.study import fit_recorded as fit_recorded
+from .mixture.tipping import tipping_point as tipping_point
+from .nuts.mixture import sample_mixture as sample_mixture
+from .prior import prior_draws as prior_draws
+from .sparse_engine.groups import leave_group_out as leave_group_out

@@ -1,0 +1,1 @@
+from bayesineq.report.figures import *

@@ -1,0 +1,9 @@
+from .areas import simulate_areas as simulate_areas
+from .effects import diabetes_effects as diabetes_effects
+from .people import (
+    record_ethnicity as record_ethnicity,
+    simulate_people as simulate_people,
+    simulate_practices as simulate_practices,
+)
+from .system import System as System, simulate_system as simulate_system
+from .worlds import World as World, simulate_counts as simulate_counts
