@@ -12,8 +12,8 @@ from . import (
     simulate as simulate,
     space as space,
     tables as tables,
+    uplift as uplift,
 )
-from .cli import fit as fit
 from .decisions.allocate import allocate as allocate
 from .decisions.compare import compare as compare
 from .decisions.interventions import Intervention as Intervention
@@ -21,6 +21,7 @@ from .decisions.plans import compare_plans as compare_plans
 from .decisions.read_plans import read_plans as read_plans
 from .design.matrix import design as design
 from .disclosure.rule import Rule as Rule
+from .inference.fit import fit as fit
 from .inference.mixture.study import fit_recorded as fit_recorded
 from .measures.registry import manual as manual
 from .measures.simple import difference as difference, ratio as ratio
@@ -49,4 +50,4 @@ from .space.areas import read_areas as read_areas
 from .space.contiguity import contiguity as contiguity, read_adjacency as read_adjacency
 from .tables.check import check as check
 from .tables.files import read_table as read_table
-from .uplift.learner import predict as predict, uplift as uplift
+from .uplift.learner import learn_uplift as learn_uplift

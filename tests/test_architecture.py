@@ -21,8 +21,8 @@ MAY_IMPORT = {
     "design": {"model", "tables", "space", "disclosure"},
     "inference": {"model", "design", "space", "sparse"},
     "posterior": {"model", "design", "measures"},
-    "uplift": {"design", "posterior"},
-    "decisions": {"measures", "posterior", "uplift"},
+    "decisions": {"measures", "posterior", "disclosure"},
+    "uplift": {"design", "posterior", "decisions"},
     "simulate": {"tables", "records", "space", "sparse"},
     "report": {
         "tables",

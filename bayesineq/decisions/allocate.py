@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.decisions.benefit import check_benefit, people_in, unit_dims
 from bayesineq.decisions.groups import check_group
 from bayesineq.decisions.net_benefit import check_cost
 from bayesineq.decisions.optimise import Limits, Problem, greedy, linear, whole_units
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import check_benefit, people_in, unit_dims
 
 Array = NDArray[np.float64]
 Method = Literal["greedy", "exact"]

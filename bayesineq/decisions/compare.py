@@ -11,11 +11,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.decisions.benefit import check_benefit, people_in, tidy, total
 from bayesineq.decisions.information import evpi
 from bayesineq.decisions.net_benefit import NOTHING, check_cost, net_benefit, with_comparator
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import check_benefit, people_in, tidy, total
 
 
 @dataclass(frozen=True, slots=True)

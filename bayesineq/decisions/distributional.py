@@ -12,11 +12,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.decisions.aversion import Family, equally_distributed_equivalent, over_aversions
+from bayesineq.decisions.benefit import check_benefit, people_in
 from bayesineq.decisions.groups import people_by, sum_by
 from bayesineq.decisions.net_benefit import check_cost
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import check_benefit, people_in
 
 Array = NDArray[np.float64]
 

@@ -9,15 +9,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.decisions.benefit import check_benefit
 from bayesineq.decisions.groups import people_by, sum_by
 from bayesineq.decisions.interventions import event_of
 from bayesineq.decisions.net_benefit import check_cost
+from bayesineq.decisions.polarity import EVENTS, SIGN, polarity
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError, MeasureError
 from bayesineq.measures.slope import sii
 from bayesineq.posterior.lift import in_social_order
-from bayesineq.uplift.benefit import check_benefit
-from bayesineq.uplift.polarity import EVENTS, SIGN, polarity
 
 Array = NDArray[np.float64]
 

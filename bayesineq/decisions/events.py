@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesineq.decisions.benefit import total
 from bayesineq.decisions.interventions import Intervention, event_of
 from bayesineq.decisions.plan_benefit import PlanBenefit
+from bayesineq.decisions.polarity import EVENTS, SIGN, polarity
 from bayesineq.dims import INTERVENTION
-from bayesineq.uplift.benefit import total
-from bayesineq.uplift.polarity import EVENTS, SIGN, polarity
 
 
 def events_table(plans: Sequence[Intervention], seen: PlanBenefit, *, prob: float) -> pd.DataFrame:

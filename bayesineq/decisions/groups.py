@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import xarray as xr
 
+from bayesineq.decisions.benefit import people_in, unit_dims
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import people_in, unit_dims
 
 
 def sum_by(values: xr.DataArray, by: str, *, population: xr.DataArray | None = None) -> xr.DataArray:

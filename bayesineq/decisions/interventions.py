@@ -8,10 +8,10 @@ from typing import Final
 
 import xarray as xr
 
+from bayesineq.decisions.polarity import polarity
+from bayesineq.decisions.published import EVERYONE, PublishedEffect, Quantity, Share
 from bayesineq.dims import MoreIs
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.polarity import polarity
-from bayesineq.uplift.published import EVERYONE, PublishedEffect, Quantity, Share
 
 _REMEDY: Final = {
     "qaly_per_event": ", QALYs gained for one event averted, or for one gained where more events are better",

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesineq.decisions.benefit import check_benefit, unit_dims
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import check_benefit, unit_dims
 
 NOTHING = "no intervention"
 """Name of the comparator when the benefit is measured against doing nothing more."""

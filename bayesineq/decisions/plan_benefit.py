@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayesineq.decisions.benefit import check_benefit, people_in, unit_dims
 from bayesineq.decisions.interventions import Intervention, event_of, polarities
+from bayesineq.decisions.polarity import polarity
+from bayesineq.decisions.published import Quantity, draw_positive
+from bayesineq.decisions.transport import acts_on_rates, apply_published, coverage, published_draws
 from bayesineq.dims import DECILE, INTERVENTION, POPULATION, QUINTILE, SAMPLE_DIMS, MoreIs
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import check_benefit, people_in, unit_dims
-from bayesineq.uplift.polarity import polarity
-from bayesineq.uplift.published import Quantity, draw_positive
-from bayesineq.uplift.transport import acts_on_rates, apply_published, coverage, published_draws
 
 
 @dataclass(frozen=True, slots=True)

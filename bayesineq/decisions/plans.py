@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayesineq.decisions.allocate import Allocation, Floors, allocate, budgeted_information
+from bayesineq.decisions.benefit import check_benefit, unit_dims
 from bayesineq.decisions.compare import Comparison, compare
 from bayesineq.decisions.distributional import net_health_by, nice_table
 from bayesineq.decisions.equity import given_to_all, shares_by, slope_change
@@ -22,12 +23,11 @@ from bayesineq.decisions.information import evppi, evsi, value_of_stratification
 from bayesineq.decisions.interventions import Intervention, event_of
 from bayesineq.decisions.net_benefit import NOTHING, decide, net_benefit, with_comparator
 from bayesineq.decisions.plan_benefit import PlanBenefit, plan_benefit, pooled
+from bayesineq.decisions.polarity import EVENTS, polarity
 from bayesineq.decisions.ranking import rank_areas
 from bayesineq.decisions.rivals import targeting_rules
 from bayesineq.decisions.words import in_words
 from bayesineq.dims import AREA, CI_PROB, ETHNICITY, INTERVENTION, QUINTILE, SAMPLE_DIMS, MoreIs
-from bayesineq.uplift.benefit import check_benefit, unit_dims
-from bayesineq.uplift.polarity import EVENTS, polarity
 
 FEWEST: Final = 3
 """Fifths of deprivation that a slope needs: a line through two fits whatever they are."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bayesineq.decisions.interventions import Intervention
+from bayesineq.decisions.published import EVERYONE, PublishedEffect, Quantity, Share
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.published import EVERYONE, PublishedEffect, Quantity, Share
 
 _QUANTITY = {"value", "lower", "upper"}
 _NONE = PublishedEffect("risk ratio", Quantity(1.0))

@@ -10,9 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.decisions.allocate import Allocation
+from bayesineq.decisions.benefit import check_benefit, people_in, unit_dims
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import check_benefit, people_in, unit_dims
 
 Array = NDArray[np.float64]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesineq.decisions.benefit import check_benefit
 from bayesineq.decisions.compare import best_option, compare, p_best
 from bayesineq.decisions.net_benefit import NOTHING
 from bayesineq.dims import INTERVENTION, SAMPLE_DIMS
-from bayesineq.uplift.benefit import check_benefit
-from bayesineq.uplift.sensitivity import with_bias
+from bayesineq.errors import DecisionError
 
 
 def under_bias(
@@ -94,3 +94,41 @@ def tipping_points(
     margin = table["net_benefit"][found.best] - table["net_benefit"].drop(found.best)
     share = margin / gained if gained > 0 else margin * np.nan
     return pd.DataFrame({"best": found.best, "instead": share.index, "overstated_by": share.to_numpy()})
+
+
+def with_bias(
+    benefit: xr.DataArray, sd: float | Mapping[str, float], *, mean: float = 0.0, seed: int | None = None
+) -> xr.DataArray:
+    """
+    Put a prior over hidden bias into a benefit, so that every decision made from it carries the doubt.
+
+    Parameters
+    ----------
+    benefit : DataArray, dims (chain, draw, unit..., intervention)
+        Benefit per eligible person.
+    sd : float or mapping from intervention to float
+        Standard deviation of the bias in the benefit, for example the change that leaving out the strongest observed
+        covariate makes.
+    mean : float
+        Expected bias; positive where the benefit is overstated.
+    seed : int, optional
+        Seed.
+
+    Returns
+    -------
+    DataArray
+        Benefit less a bias that is common to all units and independent between interventions.
+
+    Raises
+    ------
+    DecisionError
+        If a standard deviation is negative or missing.
+    """
+    checked = check_benefit(benefit)
+    names = [str(name) for name in checked[INTERVENTION].values]
+    each = [sd.get(name, np.nan) if isinstance(sd, Mapping) else sd for name in names]
+    if not all(x >= 0 for x in each):
+        raise DecisionError(f"Give the sd of the bias, zero or more, for each of {', '.join(names)}.")
+    noise = np.random.default_rng(seed).standard_normal([*(checked.sizes[dim] for dim in SAMPLE_DIMS), len(names)])
+    bias = xr.DataArray(mean + noise * np.asarray(each), dims=(*SAMPLE_DIMS, INTERVENTION))
+    return check_benefit((checked - bias).assign_attrs(checked.attrs))

@@ -9,7 +9,12 @@ from .curves import (
     uplift_curve as uplift_curve,
 )
 from .estimator import UpliftEstimator as UpliftEstimator
-from .learner import Uplift as Uplift, person_benefit as person_benefit, predict as predict, uplift as uplift
+from .learner import (
+    Uplift as Uplift,
+    learn_uplift as learn_uplift,
+    person_benefit as person_benefit,
+    predict as predict,
+)
 from .negative_controls import (
     SystematicError as SystematicError,
     calibrated as calibrated,

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayesineq.decisions.benefit import Scale, from_effects
+from bayesineq.decisions.polarity import EVENTS, SIGN, scale_of_outcome
 from bayesineq.dims import PERSON
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import Scale, from_effects
-from bayesineq.uplift.polarity import EVENTS, SIGN, scale_of_outcome
 
 
 def from_econml(

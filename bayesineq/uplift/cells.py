@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
+from bayesineq.decisions.benefit import Scale, check_benefit
+from bayesineq.decisions.polarity import scale_of_outcome
 from bayesineq.dims import INTERVENTION
 from bayesineq.errors import DecisionError
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of
 from bayesineq.posterior.population import population as people_of
-from bayesineq.uplift.benefit import Scale, check_benefit
-from bayesineq.uplift.polarity import scale_of_outcome
 
 
 def benefit_from_posterior(

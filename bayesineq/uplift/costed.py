@@ -6,48 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from bayesineq.decisions.optimise import hull_steps
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.bootstrap import cluster_weights
 
 Array = NDArray[np.float64]
-
-
-def hull_steps(value: Array, cost: Array) -> tuple[NDArray[np.int64], Array]:
-    """
-    Steps of each unit up the convex hull of its interventions.
-
-    Parameters
-    ----------
-    value, cost : arrays, shape (unit, arm)
-        What each intervention gains and costs; doing nothing gains and costs 0.
-
-    Returns
-    -------
-    array, shape (unit,)
-        Arm given from the start because it is free and gains; -1 for none.
-    array, shape (step, 5)
-        Unit, arm before (-1 for none), arm after, additional cost, gain per additional pound; best first.
-    """
-    units, arms = value.shape
-    rows = np.arange(units)
-    free = np.where(cost <= 0, value, -np.inf)
-    best = free.argmax(axis=1)
-    given = free[rows, best] > 0
-    start = np.where(given, best, -1)
-    paid, held, at = np.zeros(units), np.where(given, free[rows, best], 0.0), start.copy()
-    steps = [np.zeros((0, 5))]
-    for _ in range(arms):
-        dearer, better = cost - paid[:, np.newaxis], value - held[:, np.newaxis]
-        ratio = np.divide(better, dearer, out=np.full(better.shape, -np.inf), where=(dearer > 0) & (better > 0))
-        to = ratio.argmax(axis=1)
-        moves = np.flatnonzero(ratio[rows, to] > 0)
-        if moves.size == 0:
-            break
-        to = to[moves]
-        steps.append(np.column_stack([moves, at[moves], to, dearer[moves, to], ratio[moves, to]]))
-        paid[moves], held[moves], at[moves] = cost[moves, to], value[moves, to], to
-    every = np.concatenate(steps)
-    return start, every[np.argsort(-every[:, 4], kind="stable")]
 
 
 def costed_qini(

@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayesineq.decisions.benefit import Scale
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import Scale
 from bayesineq.uplift.learner import Uplift, estimate, predict
 
 try:

@@ -11,14 +11,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayesineq.decisions.benefit import Scale, check_benefit
+from bayesineq.decisions.polarity import scale_of_outcome
 from bayesineq.dims import AREA, CHAIN, DRAW, INTERVENTION, PERSON, POPULATION
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.basis import BLOCK, Basis, make_basis, precision_weights, sums_by_area
-from bayesineq.uplift.benefit import Scale, check_benefit
 from bayesineq.uplift.clusters import design_effect, mean_covariance, same_division
 from bayesineq.uplift.evidence import Evidence, gather
 from bayesineq.uplift.people import Columns, areas_of, arrays_of, check_records, new_people, numbers
-from bayesineq.uplift.polarity import scale_of_outcome
 from bayesineq.uplift.scores import Scores, average_table, doubly_robust_scores
 from bayesineq.uplift.second_stage import SecondStage, Sums, centred, sample, with_predictions_drawn
 
@@ -66,7 +66,7 @@ class Uplift:
     columns: Columns
 
 
-def uplift(
+def learn_uplift(
     people: pd.DataFrame,
     *,
     treated: str,

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayesineq.decisions.allocate import allocate, budgeted_information
+from bayesineq.decisions.benefit import from_effects
 from bayesineq.decisions.frontier import frontier
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import from_effects
 
 
 def areas(values, quintile=None, people=None, scale="QALY"):

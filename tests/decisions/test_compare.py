@@ -8,10 +8,10 @@ import pytest
 import xarray as xr
 from scipy.stats import norm
 
+from bayesineq.decisions.benefit import from_effects
 from bayesineq.decisions.compare import compare, incremental, switch_thresholds
 from bayesineq.decisions.net_benefit import decide, net_benefit
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import from_effects
 
 
 def option_draws(values, names, scale="QALY"):

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bayesineq.decisions.aversion import equally_distributed_equivalent, equity_weights, over_aversions
+from bayesineq.decisions.benefit import from_effects
 from bayesineq.decisions.distributional import impact_plane, net_health_by, nice_table
 from bayesineq.decisions.equity import given_to_all, shares_by, slope_change
 from bayesineq.decisions.ranking import rank_areas
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import from_effects
 
 AREAS = ["E01000001", "E01000002", "E01000003"]
 

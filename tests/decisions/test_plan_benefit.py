@@ -8,10 +8,10 @@ from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.net_benefit import net_benefit
 from bayesineq.decisions.plan_benefit import plan_benefit, pooled
 from bayesineq.decisions.plans import ALLOCATION, compare_plans
+from bayesineq.decisions.published import PublishedEffect, Quantity, Share
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.errors import DecisionError
 from bayesineq.shipped import folder
-from bayesineq.uplift.published import PublishedEffect, Quantity, Share
 
 HALVED = PublishedEffect("risk ratio", Quantity(0.5))
 

@@ -7,9 +7,9 @@ import xarray as xr
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.plan_benefit import plan_benefit, with_quintile
 from bayesineq.decisions.plans import compare_plans
+from bayesineq.decisions.published import PublishedEffect, Quantity, Share
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.published import PublishedEffect, Quantity, Share
 
 TOML = """
 [[intervention]]

@@ -5,20 +5,20 @@ import pytest
 import xarray as xr
 
 from bayesineq.decisions.allocate import allocate
+from bayesineq.decisions.benefit import combine, from_effects, rescale
 from bayesineq.decisions.distributional import UNCHANGED, impact_plane, net_health_by
 from bayesineq.decisions.equity import given_to_all, shares_by, slope_change
 from bayesineq.decisions.events import need_of
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.plan_benefit import plan_benefit
 from bayesineq.decisions.plans import compare_plans
+from bayesineq.decisions.polarity import polarity, scale_of_outcome
+from bayesineq.decisions.published import PublishedEffect, Quantity, Share
 from bayesineq.decisions.read_plans import read_plans
+from bayesineq.decisions.transport import transport
 from bayesineq.errors import DecisionError
 from bayesineq.report.page.plans import plan_sections
 from bayesineq.uplift.adapters import from_econml, from_stochtree
-from bayesineq.uplift.benefit import combine, from_effects, rescale
-from bayesineq.uplift.polarity import polarity, scale_of_outcome
-from bayesineq.uplift.published import PublishedEffect, Quantity, Share
-from bayesineq.uplift.transport import transport
 
 RISK = np.linspace(0.2, 0.65, 10)
 COUNTED = {"worse": "events averted", "better": "events gained"}

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from bayesineq.decisions.benefit import from_effects
 from bayesineq.decisions.compare import compare
 from bayesineq.decisions.net_benefit import decide, net_benefit
-from bayesineq.uplift.benefit import from_effects
 
 
 @pytest.fixture(scope="module")

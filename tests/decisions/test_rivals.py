@@ -7,9 +7,9 @@ import xarray as xr
 from bayesineq.decisions.allocate import allocate
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.plans import compare_plans
+from bayesineq.decisions.published import PublishedEffect, Quantity
 from bayesineq.decisions.rivals import targeting_rules
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.published import PublishedEffect, Quantity
 
 
 def benefit(values, people):

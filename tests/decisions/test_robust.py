@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from bayesineq.decisions.benefit import from_effects
 from bayesineq.decisions.robust import tipping_points, under_bias
-from bayesineq.uplift.benefit import from_effects
 
 
 def two(draws=40_000):

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit, logit
 
 from bayesineq.uplift.curves import curve_area
-from bayesineq.uplift.learner import estimate, person_benefit, uplift
+from bayesineq.uplift.learner import estimate, learn_uplift, person_benefit
 
 pytestmark = pytest.mark.calibration
 
@@ -57,7 +57,7 @@ def study_world(kind, seed, *, people=1_500, areas=30):
 def study(kind, seed):
     """What intervals held in one world, and root mean squared errors of ours and of least squares in each arm."""
     table, truth = study_world(kind, seed)
-    found = uplift(
+    found = learn_uplift(
         table, treated="arm", outcome="outcome", adverse=True, covariates=COVARIATES, area="area", draws=400,
         resamples=12, seed=seed,
     )  # fmt: skip

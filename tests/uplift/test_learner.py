@@ -12,7 +12,7 @@ from bayesineq.errors import DecisionError
 from bayesineq.uplift.basis import make_basis, precision_weights, ridge, sums_by_area
 from bayesineq.uplift.calibration import best_linear_predictor, decile_calibration
 from bayesineq.uplift.folds import make_folds
-from bayesineq.uplift.learner import estimate, person_benefit, predict, uplift
+from bayesineq.uplift.learner import estimate, learn_uplift, person_benefit, predict
 from bayesineq.uplift.overlap import balance, overlap_by
 from bayesineq.uplift.policy import capacity_curve, policy_gain, policy_value, policy_value_weighted
 from bayesineq.uplift.scores import average_effect, doubly_robust_scores
@@ -45,7 +45,7 @@ def people():
 
 @pytest.fixture(scope="module")
 def found(people):
-    return uplift(
+    return learn_uplift(
         people,
         treated="arm",
         outcome="event",
@@ -387,19 +387,19 @@ def test_the_same_seed_gives_the_same_answer(people):
 def test_records_that_cannot_answer_are_refused(people):
     common = {"outcome": "event", "adverse": True, "covariates": ["a", "b"], "folds": 2, "draws": 10, "resamples": 10}
     with pytest.raises(DecisionError, match=r"one level only \(1, 4,000 rows\)"):
-        uplift(people.assign(arm=1), treated="arm", **common)
+        learn_uplift(people.assign(arm=1), treated="arm", **common)
     lonely = people.assign(arm=np.where(people["area"] == "E01000003", 1, people["arm"]))
     with pytest.raises(DecisionError, match=r"No overlap: 1 area\(s\) without anyone in arm 0: E01000003"):
-        uplift(lonely, treated="arm", area="area", **common)
+        learn_uplift(lonely, treated="arm", area="area", **common)
     with pytest.raises(DecisionError, match="No column region"):
-        uplift(people, treated="arm", area="region", **common)
+        learn_uplift(people, treated="arm", area="region", **common)
     with pytest.raises(DecisionError, match="must be numeric; code area as indicators"):
-        uplift(people, treated="arm", **{**common, "covariates": ["a", "area"]})
+        learn_uplift(people, treated="arm", **{**common, "covariates": ["a", "area"]})
     with pytest.raises(DecisionError, match="outcomes are missing"):
-        uplift(people.assign(event=np.nan), treated="arm", **common)
+        learn_uplift(people.assign(event=np.nan), treated="arm", **common)
     with pytest.raises(DecisionError, match="No one is in the control arm 7"):
-        uplift(people, treated="arm", control=7, **common)
+        learn_uplift(people, treated="arm", control=7, **common)
     with pytest.raises(DecisionError, match="No propensity for 1"):
-        uplift(people, treated="arm", propensity={0: 1.0}, **common)
+        learn_uplift(people, treated="arm", propensity={0: 1.0}, **common)
     with pytest.raises(DecisionError, match="no treatment recorded"):
-        uplift(people.assign(arm=people["arm"].where(people.index > 3)), treated="arm", **common)
+        learn_uplift(people.assign(arm=people["arm"].where(people.index > 3)), treated="arm", **common)

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from bayesineq.decisions.benefit import from_effects
+from bayesineq.decisions.robust import with_bias
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import from_effects
 from bayesineq.uplift.negative_controls import calibrated, systematic_error
 from bayesineq.uplift.sensitivity import (
     e_value,
     omitted_variable,
     omitted_variable_bounds,
     rosenbaum_bounds,
-    with_bias,
 )
 
 

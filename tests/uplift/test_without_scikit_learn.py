@@ -7,7 +7,7 @@ CODE = """
 import sys
 sys.modules["sklearn"] = None
 from importlib import import_module
-for name in ("decisions.plans", "decisions.distributional", "decisions.robust", "uplift.transport", "uplift.learner"):
+for name in ("decisions.plans", "decisions.distributional", "decisions.robust", "decisions.transport", "uplift.learner"):
     import_module(f"bayesineq.{name}")
 for name in ("uplift.nuisance", "uplift.estimator", "cohort.segments"):
     try:

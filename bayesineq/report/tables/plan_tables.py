@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from bayesineq.decisions.distributional import UNCHANGED, ImpactPlane
 from bayesineq.decisions.interventions import event_of
 from bayesineq.decisions.plans import PlanComparison
+from bayesineq.decisions.polarity import EVENTS
+from bayesineq.decisions.published import Quantity, Share
 from bayesineq.dims import AREA, INTERVENTION, QUINTILE
 from bayesineq.disclosure.rule import SUPPRESSED, Rule, is_small, shown_count
 from bayesineq.report.figures.style import direction
@@ -19,8 +21,6 @@ from bayesineq.report.page.plan_consequences import need_in_words
 from bayesineq.report.tables.numbers import PLAIN, estimate, percent, write
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
 from bayesineq.report.words.sentences import sentence
-from bayesineq.uplift.polarity import EVENTS
-from bayesineq.uplift.published import Quantity, Share
 
 NONE: Final = "\N{EN DASH}"
 """Printed where there is nothing to share."""

@@ -15,11 +15,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayesineq.decisions.benefit import check_benefit, correlation_matrix
+from bayesineq.decisions.polarity import EVENTS, SIGN, polarity
+from bayesineq.decisions.published import EVERYONE, PublishedEffect, Share, draw_quantity, lookup, share_in
 from bayesineq.dims import CHAIN, DRAW, INTERVENTION, POPULATION, SAMPLE_DIMS, MoreIs
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import check_benefit, correlation_matrix
-from bayesineq.uplift.polarity import EVENTS, SIGN, polarity
-from bayesineq.uplift.published import EVERYONE, PublishedEffect, Share, draw_quantity, lookup, share_in
 
 
 def transport(

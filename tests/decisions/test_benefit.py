@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from bayesineq.decisions.benefit import check_benefit, combine, from_effects, rescale, tidy, total
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.adapters import from_econml, from_stochtree
-from bayesineq.uplift.benefit import check_benefit, combine, from_effects, rescale, tidy, total
 from bayesineq.uplift.learner import estimate
 
 

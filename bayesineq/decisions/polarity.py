@@ -11,9 +11,9 @@ from typing import Final
 
 import xarray as xr
 
+from bayesineq.decisions.benefit import Scale
 from bayesineq.dims import MoreIs
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.benefit import Scale
 
 EVENTS: Final[dict[MoreIs, Scale]] = {"worse": "events averted", "better": "events gained"}
 """What a benefit counted in events is called."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayesineq.decisions.published import PublishedEffect, Quantity, Share
+from bayesineq.decisions.transport import coverage, transport
 from bayesineq.errors import DecisionError
-from bayesineq.uplift.published import PublishedEffect, Quantity, Share
-from bayesineq.uplift.transport import coverage, transport
 
 
 @pytest.fixture
