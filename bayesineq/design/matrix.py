@@ -16,7 +16,8 @@ from bayesineq.design.priors import Priors, is_constant, pivoted, resolve
 from bayesineq.design.response import Response, number, outcome_columns, read_response, rows_in_words
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
-from bayesineq.model.card import ModelCard, Prior, Term
+from bayesineq.model.card import ModelCard, Term
+from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
 
 __all__ = ["Block", "Design", "Response", "design"]

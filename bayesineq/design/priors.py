@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.errors import DesignError, PosteriorError
-from bayesineq.model.card import DISPERSED, OUTCOME_PARAMETERS, TERM_PARAMETERS, ModelCard, Prior, Term
+from bayesineq.model.card import TERM_PARAMETERS, ModelCard, Term
+from bayesineq.model.families.family import DEFAULT_ABOVE, complexity
+from bayesineq.model.priors import Prior
 
 if TYPE_CHECKING:
     from bayesineq.design.matrix import Block, Response
@@ -31,9 +33,6 @@ INTERCEPT_SD: Final = 5.0
 
 COEFFICIENT_SD: Final = 2.5
 """Of a coefficient's default, in units a spread of its covariate (Gelman, Jakulin, Pittau and Su 2008)."""
-
-SIGMA_ABOVE: Final[Mapping[str, float]] = {"identity": 3.0, "log": 1.0, "logit": 1.0}
-"""Units that a default standard deviation exceeds with probability 0.01 (Simpson et al. 2017), by link."""
 
 _FREE: Final[Mapping[str, Prior]] = {
     "phi": Prior("Beta", {"a": 1.0, "b": 1.0}),
@@ -134,20 +133,18 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
     # Where nobody has an event, or everybody, the data bound one side only, and the prior the other.
     wide = COEFFICIENT_SD if _is_one_sided(response) else INTERCEPT_SD
     force = {"intercept": _normal(level, wide * unit)}
-    sigma = SIGMA_ABOVE[card.outcome.link] * unit
+    sigma = DEFAULT_ABOVE[card.outcome.link] * unit
     for block in blocks:
         name, by = block.term.name, spread.get(block.term.name, 1.0)
         if block.term.kind in {"fixed", "linear"}:
             force[name] = _normal(0.0, COEFFICIENT_SD * unit / by)
         for parameter in TERM_PARAMETERS[block.term.kind]:
-            force[f"{name}.{parameter}"] = _FREE.get(parameter) or _complexity(sigma / by)
+            force[f"{name}.{parameter}"] = _FREE.get(parameter) or complexity(sigma / by)
         if block.term.kind == "random_walk" and block.term.order == 2:
             force[f"{name}.trend"] = _normal(0.0, COEFFICIENT_SD * unit / by)
-    for parameter in OUTCOME_PARAMETERS[card.outcome.likelihood]:
-        if parameter not in DISPERSED:
-            force[f"outcome.{parameter}"] = _complexity(sigma)
-        elif f"outcome.{parameter}" not in card.priors:
-            force["outcome.dispersion"] = _complexity(_dispersion(parameter, level))
+    for own in card.outcome.family.parameters:
+        if not own.dispersed or f"outcome.{own.name}" not in card.priors:
+            force[f"outcome.{own.prior_on}"] = scaled(own.prior, own.unit(level, unit))
     for parameter, prior in card.priors.items():
         if parameter.endswith(".precision"):
             force.pop(f"{parameter.removesuffix('.precision')}.sigma", None)
@@ -157,20 +154,12 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
 
 
 def _is_one_sided(response: Response) -> bool:
-    if response.outcome.link == "identity" or response.outcome.likelihood == "gamma":
+    if not response.outcome.family.counts:
         return False
     seen = np.isfinite(response.value)
     value = response.value[seen]
     trials = np.ones(len(value)) if response.trials is None else response.trials[seen]
     return not value.any() or (response.outcome.link == "logit" and bool((value == trials).all()))
-
-
-def _dispersion(parameter: str, level: float) -> float:
-    """Dispersion that a default exceeds with probability 0.01."""
-    if parameter == "shape":
-        return SIGMA_ABOVE["identity"]
-    # Extra variation of one on the scale of the link, which a logit stretches by p (1 - p).
-    return SIGMA_ABOVE["log"] if parameter == "size" else float(0.5 / np.cosh(0.5 * level))
 
 
 def outcome_scale(response: Response) -> tuple[float, float]:
@@ -188,22 +177,22 @@ def outcome_scale(response: Response) -> tuple[float, float]:
         Log of all events an expected event or unit of exposure, logit of the pooled proportion (half an event keeps
         tables without events, or with nothing else, finite), mean, or mean logarithm; and the unit.
     """
-    outcome = response.outcome
+    family = response.outcome.family
     seen = np.isfinite(response.value)
     value, offset = response.value[seen], response.offset[seen]
     if not len(value):
         return 0.0, 1.0
-    if outcome.likelihood in {"gaussian", "log_normal"}:
-        measured = np.log(value) if outcome.likelihood == "log_normal" else value
+    if family.link == "identity":
+        measured = family.on_link(value)
         level = float(measured.mean())
         unit = _deviation(measured) * np.sqrt(len(measured) / max(len(measured) - 1, 1))
         if not unit > _NONE * abs(level):
             # Without spread the outcome's size is the only unit there is; a logarithm has one of its own.
-            unit = abs(level) if outcome.likelihood == "gaussian" and level != 0.0 else 1.0
+            unit = abs(level) if not family.logged and level != 0.0 else 1.0
         return level, unit
-    if outcome.likelihood == "gamma":
+    if not family.counts:
         return float(np.log(value.mean() / np.exp(offset).mean())), 1.0
-    if outcome.link == "log":
+    if family.link == "log":
         return float(np.log(value.sum() + 0.5) - np.log(np.exp(offset).sum())), 1.0
     trials = np.ones(len(value)) if response.trials is None else response.trials[seen]
     return float(np.log(value.sum() + 0.5) - np.log(trials.sum() - value.sum() + 0.5)), 1.0
@@ -326,10 +315,6 @@ def _in_unit(name: str, value: float, by: float) -> float:
 
 def _normal(mean: float, sd: float) -> Prior:
     return Prior("Normal", {"mean": mean, "sd": sd})
-
-
-def _complexity(above: float) -> Prior:
-    return Prior("PC", {"above": above, "probability": 0.01})
 
 
 def write_priors(priors: Priors) -> str:

@@ -141,12 +141,9 @@ def read_response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Re
     trials = role.get("at_risk")
     if trials is not None:
         _check_trials(trials, role, name, wrong)
-    if outcome.likelihood == "bernoulli" and (bad := ~np.isin(_known(value), (0.0, 1.0))).any():
-        wrong.append(f"column {name['value']!r} is neither 0 nor 1 in {rows_in_words(bad)}; a Bernoulli outcome is")
-    if outcome.likelihood in {"gamma", "log_normal"} and (bad := value <= 0).any():
-        wrong.append(
-            f"column {name['value']!r} is not positive in {rows_in_words(bad)}; {outcome.likelihood} outcomes are"
-        )
+    for check in outcome.family.checks:
+        if (bad := check.wrong(role[check.role])).any():
+            wrong.append(f"column {name[check.role]!r} {check.said} in {rows_in_words(bad)}; {check.so}")
     return Response(outcome, value, trials, offset, lower, upper)
 
 

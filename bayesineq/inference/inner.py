@@ -22,7 +22,7 @@ from bayesineq.model.card import TERM_PARAMETERS
 Float = NDArray[np.float64]
 
 _OF_OUTCOME: Final = ("outcome.sigma", "outcome.precision")
-_FREE: Final = (".phi", ".rho", ".size", ".concentration", ".shape", ".dispersion")
+_FREE: Final = (".phi", ".rho")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def inner(design: Design) -> Inner:
         if name == "intercept":
             shifted = replace(prior, parameters={**prior.parameters, "mean": prior["mean"] - priors.level})
             force[name] = scaled(shifted, 1.0 / priors.unit)
-        elif name.endswith(_FREE):
+        elif name.endswith(_FREE) or (name.startswith("outcome.") and name not in _OF_OUTCOME):
             force[name] = prior
         else:
             by = 1.0 / (priors.unit if name in _OF_OUTCOME else priors.scale(_owner(name, design)))
@@ -89,19 +89,16 @@ def _owner(parameter: str, design: Design) -> str:
 
 
 def _response(response: Response, priors: Priors) -> tuple[Response, Float]:
-    likelihood, value = response.outcome.likelihood, response.value
-    if likelihood == "gaussian":
-        measured = (value - priors.level) / priors.unit
-        return replace(response, value=measured, offset=response.offset / priors.unit), np.full(
-            len(value), -np.log(priors.unit)
-        )
-    if likelihood == "log_normal":
-        logarithm = np.log(value)
-        inside = (logarithm - priors.level) / priors.unit
-        return replace(response, value=np.exp(inside), offset=response.offset / priors.unit), (
-            inside - logarithm - np.log(priors.unit)
-        )
-    return replace(response, offset=response.offset + priors.level), np.zeros(len(value))
+    family, value = response.outcome.family, response.value
+    if family.link != "identity":
+        return replace(response, offset=response.offset + priors.level), np.zeros(len(value))
+    measured = family.on_link(value)
+    inside = (measured - priors.level) / priors.unit
+    jacobian = np.full(len(value), -np.log(priors.unit))
+    if family.logged:
+        jacobian = inside - measured - np.log(priors.unit)
+        inside = np.exp(inside)
+    return replace(response, value=inside, offset=response.offset / priors.unit), jacobian
 
 
 def _block(block: Block, priors: Priors) -> Block:

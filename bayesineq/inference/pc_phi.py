@@ -12,7 +12,7 @@ from scipy.interpolate import BSpline, CubicSpline, make_interp_spline
 from scipy.special import expit, logit
 
 from bayesineq.errors import CardError
-from bayesineq.model.card import Prior
+from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import marginal_variances
 from bayesineq.sparse.numeric import factorise

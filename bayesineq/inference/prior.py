@@ -16,7 +16,7 @@ from bayesineq.errors import DesignError
 from bayesineq.inference.pc_phi import END, phi_prior
 from bayesineq.inference.tree import posterior_tree, with_predicted
 from bayesineq.inference.walks import linear_trend, walk_basis
-from bayesineq.model.card import OUTCOME_PARAMETERS, Prior
+from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 from bayesineq.sparse.numeric import factorise, half_solve
@@ -54,13 +54,14 @@ def prior_draws(design: Design, *, draws: int = 1000, seed: int | None = None) -
         if block.term.name in design.priors.centre:
             # The prior in force stands where the covariate has its mean.
             values["intercept"] = values["intercept"] - design.priors.centre[block.term.name] * effect[:, 0]
-    for name in OUTCOME_PARAMETERS[card.outcome.likelihood]:
-        if name == "sigma":
-            values["outcome.sigma"] = _standard_deviation(design.priors, "outcome", draws, stream)
-        elif "outcome.dispersion" in design.priors.force:
-            values[f"outcome.{name}"] = _hyperparameter(design.prior("outcome.dispersion"), draws, stream) ** -2.0
+    for own in card.outcome.family.parameters:
+        name = f"outcome.{own.name}"
+        if own.dispersed and "outcome.dispersion" in design.priors.force:
+            values[name] = _hyperparameter(design.prior("outcome.dispersion"), draws, stream) ** -2.0
+        elif own.name == "sigma":
+            values[name] = _standard_deviation(design.priors, "outcome", draws, stream)
         else:
-            values[f"outcome.{name}"] = _hyperparameter(design.prior(f"outcome.{name}"), draws, stream)
+            values[name] = _hyperparameter(design.prior(name), draws, stream)
     tree = posterior_tree(design, {k: v[None] for k, v in values.items()}, engine="prior", seed=seed)
     return tree if design.response.observed.all() else with_predicted(tree, design)
 

@@ -10,26 +10,13 @@ from typing import Final, Literal, get_args
 from bayesineq.dims import MoreIs
 from bayesineq.errors import CardError
 from bayesineq.model.adjusters import adjusters_by_name
+from bayesineq.model.families import FAMILIES, Family
+from bayesineq.model.families.family import Link
+from bayesineq.model.priors import Prior
 
-Likelihood = Literal[
-    "binomial", "poisson", "negative_binomial", "beta_binomial", "gaussian", "bernoulli", "gamma", "log_normal"
-]
 Kind = Literal["fixed", "linear", "exchangeable", "random_walk", "ar1", "icar", "bym2", "leroux"]
 
 SPATIAL_KINDS: Final = frozenset({"icar", "bym2", "leroux"})
-COUNT_LIKELIHOODS: Final = frozenset({"binomial", "poisson", "negative_binomial", "beta_binomial"})
-
-LINKS: Final[Mapping[str, str]] = {
-    "binomial": "logit",
-    "bernoulli": "logit",
-    "beta_binomial": "logit",
-    "poisson": "log",
-    "negative_binomial": "log",
-    "gamma": "log",
-    "gaussian": "identity",
-    "log_normal": "identity",
-}
-
 TERM_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
     "fixed": (),
     "linear": (),
@@ -42,45 +29,6 @@ TERM_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Hyperparameters of each kind of term; `sigma` is always a standard deviation on the linear predictor."""
 
-OUTCOME_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "binomial": (),
-    "bernoulli": (),
-    "poisson": (),
-    "negative_binomial": ("size",),
-    "beta_binomial": ("concentration",),
-    "gaussian": ("sigma",),
-    "log_normal": ("sigma",),
-    "gamma": ("shape",),
-}
-"""Hyperparameters of each likelihood, named `outcome.NAME`."""
-
-DISPERSED: Final = frozenset({"size", "concentration", "shape"})
-"""Those whose prior may stand on `outcome.dispersion`: one over their root, a standard deviation by the mean."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """
-    Prior distribution of one parameter.
-
-    Parameters
-    ----------
-    distribution : str
-        One of Normal(mean, sd), HalfNormal(sd), Exponential(rate), Gamma(shape, rate), Beta(a, b),
-        Uniform(lower, upper), PC(above, probability) and, for a proportion only, PC(below, probability).
-    parameters : mapping of str to float
-        The distribution's arguments by name.
-    """
-
-    distribution: str
-    parameters: Mapping[str, float]
-
-    def __getitem__(self, name: str) -> float:
-        return self.parameters[name]
-
-    def __str__(self) -> str:
-        return f"{self.distribution}({', '.join(f'{k}={v:g}' for k, v in self.parameters.items())})"
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -91,11 +39,11 @@ class Outcome:
     ----------
     name : str
         Name for reports; the counted or measured column unless the card says otherwise.
-    likelihood : Likelihood
-        Distribution of the outcome given its linear predictor.
+    likelihood : str
+        Name of the distribution of the outcome given its linear predictor: `bayesineq.model.families` has them all.
     columns : mapping of str to str
-        Role to column. Roles: `count` (or `lower` and `upper` where counts are intervals), `at_risk`,
-        `value`, `expected`, `exposure`, `population`.
+        Role to column. Roles: `count` (or `lower` and `upper` where counts are intervals) or `value`, and what the
+        likelihood takes beside: `at_risk`, `expected`, `exposure`, `population`.
     plausible : (float, float), optional
         Range that holds nearly all of the prior predictive mean, on the scale of the response.
     more_is : {"worse", "better"}
@@ -103,15 +51,20 @@ class Outcome:
     """
 
     name: str
-    likelihood: Likelihood
+    likelihood: str
     columns: Mapping[str, str]
     plausible: tuple[float, float] | None = None
     more_is: MoreIs = "worse"
 
     @property
-    def link(self) -> str:
+    def family(self) -> Family:
+        """The likelihood itself."""
+        return FAMILIES[self.likelihood]
+
+    @property
+    def link(self) -> Link:
         """Link of the mean: "logit", "log" or "identity"."""
-        return LINKS[self.likelihood]
+        return self.family.link
 
     @property
     def weight_role(self) -> str | None:
@@ -126,7 +79,7 @@ class Outcome:
     @property
     def counts_events(self) -> bool:
         """Whether a mean times its denominator is a number of events."""
-        return self.link == "logit" or self.likelihood in COUNT_LIKELIHOODS
+        return self.family.counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,5 +261,4 @@ class ModelCard:
         return tuple(dict.fromkeys(t.covariate for t in self.terms if t.covariate is not None))
 
 
-LIKELIHOODS: Final = get_args(Likelihood)
 KINDS: Final = get_args(Kind)

@@ -11,20 +11,16 @@ from typing import Any, Final, cast
 from bayesineq.errors import CardError
 from bayesineq.model.adjusters import read_adjusters
 from bayesineq.model.card import (
-    COUNT_LIKELIHOODS,
-    DISPERSED,
     KINDS,
-    LIKELIHOODS,
-    OUTCOME_PARAMETERS,
     SPATIAL_KINDS,
     TERM_PARAMETERS,
     Kind,
-    Likelihood,
     ModelCard,
     Outcome,
     Prior,
     Term,
 )
+from bayesineq.model.families import DISPERSION, FAMILIES
 from bayesineq.shipped import folder
 
 _TOP: Final = {
@@ -40,20 +36,14 @@ _TOP: Final = {
     "latent",
     "adjust",
 }
-_OUTCOME: Final = {
-    "name",
-    "likelihood",
-    "plausible",
-    "more_is",
-    "count",
-    "lower",
-    "upper",
-    "at_risk",
-    "value",
-    "expected",
-    "exposure",
-    "population",
+_ROLES: Final = {
+    role
+    for family in FAMILIES.values()
+    for named in ((), ("lower",))
+    for roles in family.roles(named)
+    for role in roles
 }
+_OUTCOME: Final = {"name", "likelihood", "plausible", "more_is", *_ROLES}
 _TERM: Final = {"kind", "by", "reference", "standardise", "order", "scale", "times", "levels", "ordered"}
 _LIMITS: Final = {"rhat": 1.01, "ess_bulk": 400.0}
 _USE: Final = {"intended", "not_for"}
@@ -75,9 +65,7 @@ _ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "phi": ("Beta", "Uniform", "PC"),
     "rho": ("Uniform", "Beta"),
     "trend": ("Normal",),
-    "size": ("Gamma", "Exponential", "HalfNormal"),
-    "concentration": ("Gamma", "Exponential", "HalfNormal"),
-    "shape": ("Gamma", "Exponential", "HalfNormal"),
+    **{own.name: own.allowed for family in FAMILIES.values() for own in family.parameters},
 }
 _RESERVED: Final = {"intercept", "outcome", "population", "chain", "draw", "row", "offset"}
 
@@ -210,17 +198,21 @@ def _unknown(given: Mapping[str, Any], allowed: set[str], where: str, wrong: lis
 def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
     _unknown(spec, _OUTCOME, "outcome.", wrong)
     likelihood = spec.get("likelihood")
-    if likelihood not in LIKELIHOODS:
-        wrong.append(f"outcome.likelihood: is {likelihood!r}; allowed are {list(LIKELIHOODS)}")
-    roles = {k: v for k, v in spec.items() if k not in {"name", "likelihood", "plausible", "more_is"} and k in _OUTCOME}
+    family = FAMILIES.get(str(likelihood))
+    roles = {k: v for k, v in spec.items() if k in _ROLES}
     wrong += [f"outcome.{k}: is {v!r}; give the name of a column" for k, v in roles.items() if not isinstance(v, str)]
-    needed, allowed = _roles(str(likelihood), roles)
-    wrong += [f"outcome.{role}: missing; {likelihood} needs it" for role in needed if role not in roles]
-    wrong += [
-        f"outcome.{role}: has no meaning for {likelihood}; allowed are {sorted({*needed, *allowed})}"
-        for role in roles
-        if likelihood in LIKELIHOODS and role not in {*needed, *allowed}
-    ]
+    if family is None:
+        wrong.append(f"outcome.likelihood: is {likelihood!r}; allowed are {list(FAMILIES)}")
+    else:
+        needed, taken = family.roles(roles)
+        wrong += [
+            f"outcome.{role}: missing; {likelihood} needs {family.in_words()}" for role in needed if role not in roles
+        ]
+        wrong += [
+            f"outcome.{role}: has no meaning for {likelihood}; allowed are {sorted({*needed, *taken})}"
+            for role in roles
+            if role not in {*needed, *taken}
+        ]
     if "expected" in roles and "exposure" in roles:
         wrong.append("outcome.expected and outcome.exposure: give one of them, both are offsets")
     plausible = spec.get("plausible")
@@ -231,16 +223,7 @@ def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
     if more_is not in {"worse", "better"}:
         wrong.append(f'outcome.more_is: is {more_is!r}; say whether more of it is "worse" or "better"')
     name = spec.get("name", roles.get("count", roles.get("value", roles.get("lower", "outcome"))))
-    return Outcome(str(name), cast("Likelihood", likelihood), roles, tuple(plausible) if plausible else None, more_is)
-
-
-def _roles(likelihood: str, roles: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    counted = ("lower", "upper") if "lower" in roles or "upper" in roles else ("count",)
-    if likelihood in {"binomial", "beta_binomial"}:
-        return (*counted, "at_risk"), ("population",)
-    if likelihood in COUNT_LIKELIHOODS:
-        return counted, ("expected", "exposure", "population")
-    return ("value",), ("population",)
+    return Outcome(str(name), str(likelihood), roles, tuple(plausible) if plausible else None, more_is)
 
 
 def _numbers(value: object, count: int) -> bool:
@@ -327,8 +310,9 @@ def _reference(at: str, kind: object, by: tuple[str, ...], given: Any, wrong: li
 def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wrong: list[str]) -> dict[str, Prior]:
     classes = {"intercept": "coefficient"}
     owners = [(t.name, TERM_PARAMETERS.get(t.kind, ())) for t in terms]
-    owners.append(("outcome", OUTCOME_PARAMETERS.get(outcome.likelihood, ())))
-    classes |= {f"{owner}.dispersion": "sigma" for owner, of in owners if DISPERSED & set(of)}
+    own = outcome.family.parameters if outcome.likelihood in FAMILIES else ()
+    owners.append(("outcome", tuple(parameter.name for parameter in own)))
+    classes |= {f"outcome.{DISPERSION}": "sigma" for parameter in own if parameter.dispersed}
     for owner, parameters in owners:
         classes |= {f"{owner}.{p}": p for p in parameters}
         if "sigma" in parameters:
@@ -342,7 +326,7 @@ def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wron
         elif prior := _prior(f"priors.{key}", spec, classes[key], wrong):
             found[key] = prior
     for owner, parameters in owners:
-        for name, other in [*((p, "dispersion") for p in parameters), ("sigma", "precision")]:
+        for name, other in [*((p, DISPERSION) for p in parameters), ("sigma", "precision")]:
             if {f"{owner}.{name}", f"{owner}.{other}"} <= set(found):
                 wrong.append(f"priors.{owner}: has a prior on {name} and on {other}; give one of them")
     return found

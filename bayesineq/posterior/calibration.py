@@ -18,7 +18,6 @@ BINS: Final = 20
 CALIBRATION: Final = "calibration"
 """Name of the group of a saved posterior with the histogram of its held-out rows, which are kept apart."""
 
-_COUNTED: Final = frozenset({"binomial", "bernoulli", "beta_binomial", "poisson", "negative_binomial"})
 _BY_CHANCE: Final = 0.01
 
 
@@ -110,7 +109,7 @@ def calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB) -
         share = post[CALIBRATION]["share"].to_numpy().reshape(bins, -1).sum(axis=1)
         return _with_band(share, int(np.isfinite(checks["pit"].to_numpy()).sum()), prob)
     # The check of a count holds half of the probability of its own value, which is then the held-out density.
-    counted = card_of(post).outcome.likelihood in _COUNTED and "cpo" in checks.data_vars
+    counted = card_of(post).outcome.family.counts and "cpo" in checks.data_vars
     pit, mass = checks["pit"].to_numpy(), checks["cpo"].to_numpy() if counted else None
     if mass is not None and _is_sorted(pit) and _is_sorted(mass):
         raise MeasureError("this posterior was saved without the histogram of its held-out rows; fit and save it again")

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from bayesineq.dims import CI_PROB, SAMPLE_DIMS
-from bayesineq.model.card import OUTCOME_PARAMETERS, ModelCard, Prior
+from bayesineq.model.card import ModelCard
+from bayesineq.model.priors import Prior
 from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.posterior.rows import flat_draws
 from bayesineq.posterior.summarise import labels
@@ -266,7 +267,7 @@ def _parameters(post: xr.DataTree) -> Iterator[tuple[str, Prior, Float, list[str
         elif kind == "precision" and f"{owner}.sigma" in draws:
             yield name, prior, _flat(draws[f"{owner}.sigma"]) ** -2.0, [name]
         elif kind == "dispersion":
-            own = next(f"{owner}.{of}" for of in OUTCOME_PARAMETERS[card.outcome.likelihood])
+            own = next(f"{owner}.{of.name}" for of in card.outcome.family.parameters if of.dispersed)
             yield name, prior, _flat(draws[own]) ** -0.5, [name]
         elif name in draws:
             yield name, prior, _flat(draws[name]), [name]

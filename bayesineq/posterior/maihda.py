@@ -8,7 +8,7 @@ Multilevel analysis of individual heterogeneity and discriminatory accuracy (MAI
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.measures.arrays import shares, weighted_mean
 from bayesineq.measures.heterogeneity import (
+    Likelihood,
     individual_variance,
     median_odds_ratio,
     proportional_change_in_variance,
@@ -31,6 +32,7 @@ from bayesineq.measures.intersectional import (
     interaction_on_response,
 )
 from bayesineq.model.card import ModelCard, Term
+from bayesineq.model.families import FAMILIES
 from bayesineq.posterior.expected import expected, scale_of
 from bayesineq.posterior.population import card_of, provenance, resolve
 from bayesineq.posterior.rows import flat_draws
@@ -38,15 +40,6 @@ from bayesineq.posterior.rows import flat_draws
 STRATUM: Final = "stratum"
 
 type Floats = NDArray[np.float64]
-type Latent = Literal["gaussian", "binomial", "poisson", "negative_binomial"]
-
-_LATENT: Final = {
-    "gaussian": "gaussian",
-    "binomial": "binomial",
-    "bernoulli": "binomial",
-    "poisson": "poisson",
-    "negative_binomial": "negative_binomial",
-}
 
 
 def intersectional(
@@ -110,10 +103,10 @@ def intersectional(
     """
     card = card_of(post)
     dims = _strata_dims(card, strata)
-    if card.outcome.likelihood not in _LATENT:
+    if card.outcome.family.between_people is None:
         raise PosteriorError(
             f"a {card.outcome.likelihood} outcome has no agreed variance between individuals on the linear predictor; "
-            f"MAIHDA takes {sorted(_LATENT)}"
+            f"MAIHDA takes {sorted(name for name, family in FAMILIES.items() if family.between_people)}"
         )
     frame = resolve(post, population, dims)
     table = frame.groupby(dims, observed=True)[POPULATION].sum()
@@ -141,7 +134,7 @@ def intersectional(
     if card.outcome.link == "logit":
         risk = _risk(post, frame, dims, labels, levels, threads)
         whole["discriminatory_accuracy"] = discriminatory_accuracy(risk, people)
-    link = cast('Literal["identity", "log", "logit"]', card.outcome.link)
+    link = card.outcome.link
     each = {
         "additive": additive,
         "interaction": interaction,
@@ -267,15 +260,11 @@ def _partition(
 def _individual(
     post: xr.DataTree, card: ModelCard, frame: pd.DataFrame, draws: xr.Dataset, threads: int | None
 ) -> Floats:
-    likelihood = cast("Latent", _LATENT[card.outcome.likelihood])
-    mean = size = sigma = None
-    if likelihood in ("poisson", "negative_binomial"):
-        mean = expected(post, frame, threads=threads).to_numpy().ravel()
-    if likelihood == "negative_binomial":
-        size = flat_draws(draws, "outcome.size", ())[:, 0]
-    if likelihood == "gaussian":
-        sigma = flat_draws(draws, "outcome.sigma", ())[:, 0]
-    return individual_variance(likelihood, mean=mean, size=size, sigma=sigma)
+    family = card.outcome.family
+    likelihood = cast("Likelihood", family.between_people)
+    mean = expected(post, frame, threads=threads).to_numpy().ravel() if family.link == "log" else None
+    own = {name: flat_draws(draws, f"outcome.{name}", ())[:, 0] for name in family.own}
+    return individual_variance(likelihood, mean=mean, **own)
 
 
 def _risk(

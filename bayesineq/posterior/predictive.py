@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -15,9 +14,6 @@ from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import groups_of
 from bayesineq.posterior.population import card_of, provenance, resolve
 from bayesineq.posterior.rows import Floats, Rows, flat_draws, rows_of
-
-_TRIED: Final = frozenset({"binomial", "beta_binomial"})
-_COUNTED: Final = frozenset({*_TRIED, "bernoulli", "poisson", "negative_binomial"})
 
 
 def predictive(
@@ -62,6 +58,7 @@ def predictive(
     if draws < 1:
         raise PosteriorError(f"draws={draws}: ask for at least one replicate")
     card = card_of(post)
+    family = card.outcome.family
     names = [by] if isinstance(by, str) else list(by or ())
     frame = resolve(post, None, names)
     levels, group = groups_of(frame, names)
@@ -78,10 +75,10 @@ def predictive(
     for place, (draw, child) in enumerate(zip(chosen, root.spawn(len(chosen)), strict=True)):
         one = {name: float(value[draw]) for name, value in parameters.items()}
         mean = _means(rows, slice(int(draw), int(draw) + 1))
-        replicate = _replicate(card, np.random.default_rng(child), mean, exposure, at_risk, one)
+        replicate = family.replicate(np.random.default_rng(child), mean, exposure, at_risk, one)
         if not names:
             out[place] = replicate
-        elif card.outcome.likelihood in _COUNTED:
+        elif family.counts:
             out[place] = np.bincount(group, weights=replicate * counted, minlength=out.shape[1])
         else:
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -92,7 +89,7 @@ def predictive(
     }
     coords |= dict(zip(names, levels, strict=True))
     coords[POPULATION] = (names or [ROW], people.reshape(shape))
-    kind = "count" if card.outcome.likelihood in _COUNTED else "value"
+    kind = "count" if family.counts else "value"
     value = xr.DataArray(
         out.reshape(len(chosen), *shape),
         dims=(DRAW, *(names or [ROW])),
@@ -132,7 +129,7 @@ def _parameters(post: xr.DataTree, card: ModelCard) -> dict[str, NDArray[np.floa
 
 
 def _trials(card: ModelCard, rows: Rows, given: ArrayLike | None) -> Floats:
-    if card.outcome.likelihood not in _TRIED:
+    if card.outcome.family.given != "at_risk":
         return np.ones(len(rows.weight))
     if given is None:
         if card.outcome.weight_role != "at_risk":
@@ -158,26 +155,3 @@ def _means(rows: Rows, draw: slice) -> Floats:
         rows.base[draw], rows.effects(draw), rows.index, rows.slope_index, rows.slope_weight, LINK[rows.link], mean
     )
     return np.ravel(mean)
-
-
-def _replicate(
-    card: ModelCard, rng: np.random.Generator, mean: Floats, exposure: Floats, trials: Floats, one: dict[str, float]
-) -> Floats:
-    """One replicate of every row."""
-    likelihood = card.outcome.likelihood
-    if likelihood in _TRIED or likelihood == "bernoulli":
-        if likelihood == "beta_binomial":
-            size = one["concentration"]
-            mean = np.asarray(rng.beta(mean * size, (1 - mean) * size))
-        return np.asarray(rng.binomial(trials.astype(np.int64), mean), dtype=np.float64)
-    if likelihood == "poisson":
-        return np.asarray(rng.poisson(mean * exposure), dtype=np.float64)
-    if likelihood == "negative_binomial":
-        # A Poisson count whose rate is gamma has variance mu + mu^2 / size.
-        return np.asarray(rng.poisson(rng.gamma(one["size"], mean * exposure / one["size"])), dtype=np.float64)
-    if likelihood == "gaussian":
-        return np.asarray(rng.normal(mean, one["sigma"]))
-    if likelihood == "gamma":
-        return np.asarray(rng.gamma(one["shape"], mean * exposure / one["shape"]))
-    # The mean of a log-normal holds half the variance of its logarithm, which its centre does not.
-    return mean * np.exp(one["sigma"] * rng.normal(size=len(mean)) - one["sigma"] ** 2 / 2)

@@ -153,7 +153,7 @@ def rows_of(post: xr.DataTree, frame: pd.DataFrame, terms: Sequence[Term] | None
         slope_index=_stack([s[1] + starts[len(merged) + i] for i, s in enumerate(slopes)], len(frame), np.int32),
         slope_weight=_stack([s[2] for s in slopes], len(frame), np.float64),
         weight=frame[POPULATION].to_numpy(dtype=np.float64),
-        link="log" if card.outcome.likelihood == "log_normal" else card.outcome.link,
+        link=card.outcome.family.mean_link,
     )
 
 
@@ -220,9 +220,11 @@ def over_blocks(rows: Rows, work: Callable[[slice, Floats], None], threads: int 
 
 def _base(draws: xr.Dataset, card: ModelCard) -> Floats:
     base = flat_draws(draws, "intercept", ())[:, 0].astype(np.float64)
-    if card.outcome.likelihood == "log_normal":
-        base += flat_draws(draws, "outcome.sigma", ())[:, 0].astype(np.float64) ** 2 / 2
-    return base
+    family = card.outcome.family
+    if family.mean_shift is None:
+        return base
+    own = {name: flat_draws(draws, f"outcome.{name}", ())[:, 0].astype(np.float64) for name in family.own}
+    return base + family.mean_shift(own)
 
 
 def _index(term: Term, frame: pd.DataFrame) -> Codes:

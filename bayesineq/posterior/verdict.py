@@ -16,7 +16,6 @@ from bayesineq.posterior.population import card_of
 
 Level = Literal["sound", "caution", "failed"]
 
-_SPREAD: Final = {"binomial": "beta_binomial", "poisson": "negative_binomial"}
 _HELD: Final = 0.90
 _NEAR: Final = 0.02
 
@@ -93,7 +92,7 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
         f"{passed}, but not the check of its predictions: rows that were held out fell elsewhere than the model "
         f"expects, in {bars}, where chance leaves {most} at most. Its {100 * _HELD:.0f}% predictions of single rows "
         f"held {100 * held:.1f}% of them.",
-        _advice(data, held, card_of(post).outcome.likelihood),
+        _advice(data, held, card_of(post).outcome.family.wider),
     )
 
 
@@ -114,7 +113,7 @@ def _share_held(data: pd.DataFrame) -> float:
     return float(data.loc[inside, "share"].sum())
 
 
-def _advice(data: pd.DataFrame, held: float, likelihood: str) -> str:
+def _advice(data: pd.DataFrame, held: float, wider: str | None) -> str:
     middle = float((data["share"] * (data["start"] + data["end"]) / 2).sum()) - 0.5
     if abs(held - _HELD) <= _NEAR and abs(middle) <= _NEAR:
         return (
@@ -128,8 +127,7 @@ def _advice(data: pd.DataFrame, held: float, likelihood: str) -> str:
             "or for outcomes of another shape than the likelihood has."
         )
     if held < _HELD:
-        other = _SPREAD.get(likelihood)
-        remedy = f"fit with likelihood = {other!r}, or add" if other else "add"
+        remedy = f"fit with likelihood = {wider!r}, or add" if wider else "add"
         return (
             "Predictions are too narrow, and intervals of groups and areas may be too: act on differences that are "
             f"large against their intervals only, and {remedy} the term that is missing."

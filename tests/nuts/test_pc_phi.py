@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from bayesineq.errors import CardError
 from bayesineq.inference import pc_phi
 from bayesineq.inference.pc_phi import END, phi_prior
-from bayesineq.model.card import Prior
+from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency, from_edges
 from bayesineq.space.scaling import scale_factors
 

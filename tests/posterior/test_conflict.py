@@ -12,7 +12,7 @@ from scipy import integrate, stats
 from bayesineq.design.matrix import design
 from bayesineq.inference.fit import fit
 from bayesineq.inference.tree import posterior_tree
-from bayesineq.model.card import Prior
+from bayesineq.model.priors import Prior
 from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.conflict import _conflict, conflicts, log_priors, power_scaling, pulls
 from bayesineq.posterior.diagnose import diagnose

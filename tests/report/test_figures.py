@@ -16,7 +16,7 @@ from bayesineq.decisions.distributional import ImpactPlane
 from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import DecisionError, DisclosureError, MeasureError
 from bayesineq.measures.concentration import relative_concentration_index
-from bayesineq.model.card import Prior
+from bayesineq.model.priors import Prior
 from bayesineq.posterior.calibration import calibration_data
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.predictive import predictive

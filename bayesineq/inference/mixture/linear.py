@@ -15,7 +15,8 @@ from bayesineq.design.matrix import Block, Design
 from bayesineq.design.mixture import Mixture
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
-from bayesineq.model.card import Prior, Term
+from bayesineq.model.card import Term
+from bayesineq.model.priors import Prior
 
 SPLIT: Final = ("fixed", "exchangeable")
 """Kinds of terms on the latent column that can be linearised: their levels are independent given sigma."""

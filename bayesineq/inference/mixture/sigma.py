@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.design.priors import Priors
-from bayesineq.model.card import Prior
+from bayesineq.model.priors import Prior
 
 _GRID: Final = np.exp(np.linspace(np.log(1e-3), np.log(20.0), 2_000))
 

@@ -97,9 +97,8 @@ def crude(design: Design) -> Crude:
         Level, and each row's information and residual.
     """
     response = design.response
-    if response.outcome.likelihood in {"gaussian", "log_normal", "gamma"}:
-        value = response.value if response.outcome.likelihood == "gaussian" else np.log(response.value)
-        value = value - response.offset
+    if not response.outcome.family.counts:
+        value = response.outcome.family.on_link(response.value) - response.offset
         level, variance = float(value.mean()), float(value.var())
         return Crude(level, np.full(len(value), 1 / variance if variance > 0 else 1.0), value - level)
     weight = response.trials if response.trials is not None else np.exp(response.offset)

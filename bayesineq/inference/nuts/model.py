@@ -15,11 +15,11 @@ import pytensor.tensor as pt
 from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
-from bayesineq.inference.nuts.priors import arguments, dispersion, standard_deviation
+from bayesineq.inference.nuts.priors import arguments, own_parameter
 from bayesineq.inference.nuts.rough import Hint, rough, sequence
 from bayesineq.inference.nuts.spectral import Said
 from bayesineq.inference.nuts.terms import plan
-from bayesineq.model.card import OUTCOME_PARAMETERS, TERM_PARAMETERS
+from bayesineq.model.card import TERM_PARAMETERS
 
 type Tensor = Any
 type Observe = Callable[[Tensor], None]
@@ -114,7 +114,7 @@ def saved(design: Design, model: pm.Model) -> list[str]:
         names += [term.name, *(f"{term.name}.{p}" for p in TERM_PARAMETERS[term.kind])]
         if term.name + MEAN_VARIANCE in model.named_vars:
             names.append(term.name + MEAN_VARIANCE)
-    return [*names, *(f"outcome.{p}" for p in OUTCOME_PARAMETERS[design.card.outcome.likelihood])]
+    return [*names, *(f"outcome.{p}" for p in design.card.outcome.family.own)]
 
 
 def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor]) -> None:
@@ -131,10 +131,7 @@ def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor]) -> Non
         From `model_data`.
     """
     likelihood, priors = design.card.outcome.likelihood, design.priors
-    parameters = {
-        name: standard_deviation(priors, "outcome") if name == "sigma" else dispersion(priors, name)
-        for name in OUTCOME_PARAMETERS[likelihood]
-    }
+    parameters = {own.name: own_parameter(priors, own) for own in design.card.outcome.family.parameters}
     known = eta[data["known"]] if "known" in data else eta
     density = log_density(likelihood, known, data["value"], data["trials"], data["constant"], parameters)
     pm.Potential("likelihood", pt.sum(density))

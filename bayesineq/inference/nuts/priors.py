@@ -14,7 +14,8 @@ import pytensor.tensor as pt
 from bayesineq.design.priors import Priors
 from bayesineq.inference.nuts.data import PRIOR
 from bayesineq.inference.pc_phi import PhiPrior
-from bayesineq.model.card import Prior
+from bayesineq.model.families import OwnParameter
+from bayesineq.model.priors import Prior
 
 type Tensor = Any
 
@@ -113,26 +114,29 @@ def standard_deviation(priors: Priors, owner: str) -> Tensor:
     return positive(f"{owner}.sigma", priors[f"{owner}.sigma"])
 
 
-def dispersion(priors: Priors, name: str) -> Tensor:
+def own_parameter(priors: Priors, own: OwnParameter) -> Tensor:
     """
-    Add a size, concentration or shape, whose prior may stand on the dispersion: one over its root.
+    Add a parameter of the likelihood itself, whose prior may stand on the dispersion: one over its root.
 
     Parameters
     ----------
     priors : Priors
         The priors in force.
-    name : str
-        "size", "concentration" or "shape".
+    own : OwnParameter
+        Which.
 
     Returns
     -------
     tensor, scalar
         The parameter, recorded as `outcome.NAME`.
     """
-    if "outcome.dispersion" in priors.force:
+    name = f"outcome.{own.name}"
+    if own.dispersed and "outcome.dispersion" in priors.force:
         spread = positive("outcome.dispersion", priors["outcome.dispersion"])
-        return pm.Deterministic(f"outcome.{name}", spread**-2.0)
-    return positive(f"outcome.{name}", priors[f"outcome.{name}"])
+        return pm.Deterministic(name, spread**-2.0)
+    if own.upper == 1.0:
+        return proportion(name, priors[name])
+    return standard_deviation(priors, "outcome") if own.name == "sigma" else positive(name, priors[name])
 
 
 def proportion(name: str, prior: Prior, complexity: Callable[[], PhiPrior] | None = None) -> Tensor:

@@ -220,17 +220,17 @@ def _alone(row: sparse.csr_array, coordinates: Coordinates, weight: Float, value
 def _working(design: Design, eta: Float, pooled: Crude) -> tuple[Float, Float]:
     """Working weights and values, less the pooled level, at a linear predictor without its offset."""
     response = design.response
-    match response.outcome.likelihood:
-        case "gaussian" | "log_normal" | "gamma":
-            left = pooled.residual - (eta - pooled.level)
-            variance = float(left.var())
-            return np.full(len(eta), 1 / variance if variance > 0 else 1.0), pooled.residual
-        case "binomial" | "bernoulli" | "beta_binomial":
-            chance = expit(eta)
-            trials = np.ones(len(eta)) if response.trials is None else response.trials
-            weight, mean = trials * chance * (1 - chance), trials * chance
-        case _:
-            mean = weight = np.exp(eta + response.offset)
+    family = response.outcome.family
+    if not family.counts:
+        left = pooled.residual - (eta - pooled.level)
+        variance = float(left.var())
+        return np.full(len(eta), 1 / variance if variance > 0 else 1.0), pooled.residual
+    if family.link == "logit":
+        chance = expit(eta)
+        trials = np.ones(len(eta)) if response.trials is None else response.trials
+        weight, mean = trials * chance * (1 - chance), trials * chance
+    else:
+        mean = weight = np.exp(eta + response.offset)
     step = np.divide(response.value - mean, weight, out=np.zeros_like(eta), where=weight > 0)
     return weight, np.clip(step, -_FAR, _FAR) + eta - pooled.level
 
@@ -238,7 +238,7 @@ def _working(design: Design, eta: Float, pooled: Crude) -> tuple[Float, Float]:
 def _unit(design: Design, pooled: Crude) -> float:
     """Scale of effects: one on the logit and the log scale, else the spread of the values."""
     spread = float(pooled.residual.std())
-    return spread if design.response.outcome.likelihood == "gaussian" and spread > 0 else 1.0
+    return spread if design.response.outcome.family.mean_link == "identity" and spread > 0 else 1.0
 
 
 def _slices(sizes: Sequence[int]) -> list[slice]:

@@ -11,7 +11,6 @@ from bayesineq.design.matrix import Block, Design
 from bayesineq.errors import ConvergenceError, DesignError
 from bayesineq.inference.sparse_engine.newton import Posterior
 from bayesineq.inference.sparse_engine.parts import Latent
-from bayesineq.model.card import COUNT_LIKELIHOODS
 
 _VAGUE: Final = 30.0
 """A prior of a larger standard deviation on a coefficient bounds nothing: on a logit, 30 is certainty either way."""
@@ -37,7 +36,8 @@ def refuse_constant(design: Design) -> None:
     """
     outcome, value = design.card.outcome, design.response.value
     value = value[np.isfinite(value)]
-    if outcome.likelihood not in {"gaussian", "log_normal", "gamma"} or len(value) < 2 or np.ptp(value) > 0.0:
+    family = outcome.family
+    if family.counts or not family.parameters or len(value) < 2 or np.ptp(value) > 0.0:
         return
     if not any(name.startswith("outcome.") for name in design.priors.stated):
         raise DesignError(
@@ -61,8 +61,7 @@ def refuse_separation(design: Design) -> None:
     DesignError
         Naming the term and the levels.
     """
-    likelihood = design.card.outcome.likelihood
-    if likelihood not in COUNT_LIKELIHOODS and likelihood != "bernoulli":
+    if not design.card.outcome.family.counts:
         return
     wrong = []
     for block in design.blocks:
@@ -85,8 +84,8 @@ def _separated(design: Design, block: Block) -> list[str]:
     counted = np.bincount(index, minlength=block.size)
     none = (np.bincount(index, weights=top, minlength=block.size) == 0) & (counted > 0)
     wrong = [f"term {block.term.name!r}: no events at all in {_named(block, none)}"] if none.any() else []
-    trials = np.ones(len(top)) if design.card.outcome.likelihood == "bernoulli" else response.trials
-    if trials is not None:
+    if design.card.outcome.link == "logit":
+        trials = np.ones(len(top)) if response.trials is None else response.trials
         missed = np.bincount(index, weights=trials - bottom, minlength=block.size)
         full = (missed == 0) & (counted > 0) & ~none
         if full.any():

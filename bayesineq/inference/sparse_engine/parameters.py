@@ -14,7 +14,8 @@ from scipy.special import expit, gammaln, logit
 from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
 from bayesineq.inference.pc_phi import phi_prior
-from bayesineq.model.card import DISPERSED, Prior
+from bayesineq.model.families import DISPERSION, OwnParameter
+from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 
@@ -77,7 +78,15 @@ class Parameter:
         return (self.log_density(x + _STEP) - self.log_density(x - _STEP)) / (2.0 * _STEP)
 
 
-def parameter(priors: Priors, owner: str, kind: str, start: float, adjacency: Adjacency | None = None) -> Parameter:
+def parameter(
+    priors: Priors,
+    owner: str,
+    kind: str,
+    start: float,
+    adjacency: Adjacency | None = None,
+    *,
+    upper: float | None = None,
+) -> Parameter:
     """
     Hyperparameter of a term or of the outcome, with its prior.
 
@@ -88,11 +97,13 @@ def parameter(priors: Priors, owner: str, kind: str, start: float, adjacency: Ad
     owner : str
         Name of the term, or "outcome".
     kind : str
-        "sigma", "phi", "rho", "size", "concentration" or "shape".
+        "sigma", "phi" or "rho", or the name of one of the outcome's own.
     start : float
         Where to start, if the prior's support holds it.
     adjacency : Adjacency, optional
         Graph, for a PC prior on phi.
+    upper : float, optional
+        End of its support; by default that of its kind.
 
     Returns
     -------
@@ -113,16 +124,38 @@ def parameter(priors: Priors, owner: str, kind: str, start: float, adjacency: Ad
         return Parameter(
             name, 0.0, math.inf, start, lambda s: constant - (2.0 * shape + 1.0) * math.log(s) - rate / (s * s)
         )
-    if kind in DISPERSED and "outcome.dispersion" in priors.force:
-        # Density of value = dispersion^-2: that of the dispersion times value^-3/2 / 2.
-        of = _log_density(priors["outcome.dispersion"], "dispersion", None)
-        return Parameter(name, 0.0, math.inf, start, lambda v: of(v**-0.5) - 1.5 * math.log(v) - math.log(2.0))
     prior = priors[name]
-    lower, upper = 0.0, (1.0 if kind in {"phi", "rho"} else math.inf)
+    lower = 0.0
+    if upper is None:
+        upper = 1.0 if kind in {"phi", "rho"} else math.inf
     if prior.distribution == "Uniform":
         lower, upper = prior["lower"], prior["upper"]
         start = start if lower < start < upper else 0.5 * (lower + upper)
     return Parameter(name, lower, upper, start, _log_density(prior, kind, adjacency))
+
+
+def own_parameter(priors: Priors, own: OwnParameter) -> Parameter:
+    """
+    Parameter of the likelihood itself, whose prior may stand on the dispersion.
+
+    Parameters
+    ----------
+    priors : Priors
+        The priors in force.
+    own : OwnParameter
+        Which.
+
+    Returns
+    -------
+    Parameter
+        Its support and prior.
+    """
+    if own.dispersed and f"outcome.{DISPERSION}" in priors.force:
+        # Density of value = dispersion^-2: that of the dispersion times value^-3/2 / 2.
+        of = _log_density(priors[f"outcome.{DISPERSION}"], DISPERSION, None)
+        name = f"outcome.{own.name}"
+        return Parameter(name, 0.0, math.inf, own.start, lambda v: of(v**-0.5) - 1.5 * math.log(v) - math.log(2.0))
+    return parameter(priors, "outcome", own.name, own.start, upper=own.upper)
 
 
 def _log_density(prior: Prior, kind: str, adjacency: Adjacency | None) -> Density:

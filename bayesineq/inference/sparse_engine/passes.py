@@ -71,15 +71,15 @@ def observed(solved: Inner) -> Observed:
     Observed
         Arrays for the kernels.
     """
-    response, name = solved.design.response, solved.design.card.outcome.likelihood
+    response, outcome = solved.design.response, solved.design.card.outcome
     value, log_value = response.value, -solved.log_jacobian
-    if name == "log_normal":
+    if outcome.family.logged:
         value = np.log(value)
         log_value = log_value + value
     lower = value if response.lower is None else response.lower
     upper = value if response.upper is None else response.upper
     trials = np.ones(len(value)) if response.trials is None else response.trials
-    family, constant = FAMILY[name], -float(log_value.sum())
+    family, constant = FAMILY[outcome.likelihood], -float(log_value.sum())
     if family in _WITHOUT_OWN:
         constant += fixed_total(family, lower, upper, trials)
     return Observed(family, lower, upper, trials, response.offset, constant, log_value)

@@ -12,11 +12,10 @@ from scipy.sparse import coo_array, csr_array
 from bayesineq.design.matrix import Block, Design
 from bayesineq.errors import DesignError
 from bayesineq.inference.sparse_engine.arrow import pattern
-from bayesineq.inference.sparse_engine.parameters import Parameter, parameter
+from bayesineq.inference.sparse_engine.parameters import Parameter, own_parameter, parameter
 from bayesineq.inference.sparse_engine.parts import Coupling, LargePart, Latent, SmallPart
 from bayesineq.inference.sparse_engine.rows import Links, Side, links, side
 from bayesineq.inference.walks import linear_trend, walk_basis
-from bayesineq.model.card import OUTCOME_PARAMETERS
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 
@@ -26,7 +25,6 @@ Int = NDArray[np.int64]
 _SMALL: Final = 400
 _SMALL_AT_MOST: Final = 3000
 _START_SIGMA: Final = 0.4
-_OWN_START: Final = {"sigma": 0.5}
 _NONE: Final = -1
 
 
@@ -73,9 +71,8 @@ def latent_field(design: Design) -> Latent:
     drafts = _large(design, large_blocks, parameters)
     parts, couplings, row, column = _pattern(drafts, shared, large)
     n_large = sum(p.latent.stop - p.latent.start for p in parts)
-    own = OUTCOME_PARAMETERS[design.card.outcome.likelihood]
-    if own:
-        parameters.append(parameter(design.priors, "outcome", own[0], _OWN_START.get(own[0], 10.0)))
+    own = design.card.outcome.family.parameters
+    parameters += [own_parameter(design.priors, of) for of in own]
     return Latent(
         parameters=tuple(parameters),
         own=len(parameters) - 1 if own else _NONE,

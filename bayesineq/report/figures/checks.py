@@ -13,7 +13,7 @@ from scipy import stats
 from bayesineq.dims import CI_PROB
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
 from bayesineq.errors import MeasureError
-from bayesineq.model.card import Prior
+from bayesineq.model.priors import Prior
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
 from bayesineq.posterior.conflict import law_of
 from bayesineq.posterior.population import card_of, priors_of
