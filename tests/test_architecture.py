@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bayesineq.model.families import FAMILIES
 
 PACKAGE = Path(__file__).resolve().parents[1] / "bayesineq"
 FOR_ALL = {"dims", "errors", "replacing", "shipped"}
@@ -23,7 +26,7 @@ MAY_IMPORT = {
     "posterior": {"model", "design", "measures"},
     "decisions": {"measures", "posterior", "disclosure"},
     "uplift": {"design", "posterior", "decisions"},
-    "simulate": {"tables", "records", "space", "sparse"},
+    "simulate": {"tables", "records", "space", "sparse", "model"},
     "report": {
         "tables",
         "space",
@@ -96,3 +99,38 @@ def test_a_module_has_no_open_ended_arguments_and_prints_nothing(path: Path) -> 
             assert node.args.vararg is None, f"{node.name} takes *{node.args.vararg}"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"print", "eval", "exec"}, f"line {node.lineno} calls {node.func.id}"
+
+
+SPELL_LIKELIHOODS = {
+    "model/families": "a file each",
+    "inference/nuts/likelihoods.py": "a line each",
+    "measures": "formulas over numbers of any table, named by an argument of theirs: they know no card",
+}
+OTHERWISE_SPELT = {
+    ("simulate/worlds.py", "binomial"): "the default of an argument",
+    ("uplift/sensitivity.py", "gamma"): "Rosenbaum's bound of hidden bias",
+    ("inference/sparse_engine/likelihoods.py", ""): "until its kernels are asked for by type",
+}
+
+
+def strings(tree: ast.Module) -> Iterator[ast.Constant]:
+    """String constants of code: docstrings, and strings that stand alone, are none."""
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+            yield node
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_its_own_file_and_one_of_the_sampler_spell_a_likelihood(path: Path) -> None:
+    place = path.relative_to(PACKAGE).as_posix()
+    if place.startswith(tuple(SPELL_LIKELIHOODS)) or (place, "") in OTHERWISE_SPELT:
+        return
+    for node in strings(ast.parse(path.read_text(encoding="utf-8"))):
+        spelt = node.value in FAMILIES and (place, node.value) not in OTHERWISE_SPELT
+        assert not spelt, f"line {node.lineno} spells {node.value!r}; ask the likelihood's object in model/families"
+
+
+def test_every_likelihood_has_a_file_of_its_name() -> None:
+    for name in FAMILIES:
+        assert (PACKAGE / "model" / "families" / f"{name}.py").is_file()

@@ -17,10 +17,10 @@ from bayesineq.model.card import (
     Kind,
     ModelCard,
     Outcome,
-    Prior,
     Term,
 )
 from bayesineq.model.families import DISPERSION, FAMILIES
+from bayesineq.model.priors import Prior
 from bayesineq.shipped import folder
 
 _TOP: Final = {

@@ -264,7 +264,7 @@ def _individual(
     likelihood = cast("Likelihood", family.between_people)
     mean = expected(post, frame, threads=threads).to_numpy().ravel() if family.link == "log" else None
     own = {name: flat_draws(draws, f"outcome.{name}", ())[:, 0] for name in family.own}
-    return individual_variance(likelihood, mean=mean, **own)
+    return individual_variance(likelihood, mean=mean, size=own.get("size"), sigma=own.get("sigma"))
 
 
 def _risk(

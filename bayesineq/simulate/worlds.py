@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, SEX
 from bayesineq.errors import BayesineqError
+from bayesineq.model.families import FAMILIES, Family
 from bayesineq.simulate.effects import Effects, mean_of, vary
 from bayesineq.simulate.england import ETHNICITIES, REFERENCE
 from bayesineq.simulate.place import draw_bym2, draw_icar
 from bayesineq.space.adjacency import Adjacency, from_edges
 from bayesineq.tables.check import check
-
-type Likelihood = Literal["binomial", "beta_binomial", "poisson", "negative_binomial"]
 
 STRATA: Final = (REFERENCE, ("40-49", "male"), ("70-79", "female"), ("70-79", "male"))
 
@@ -51,7 +50,7 @@ def simulate_counts(
     adjacency: Adjacency,
     *,
     seed: int,
-    likelihood: Likelihood = "binomial",
+    likelihood: str = "binomial",
     intercept: float = -2.5,
     deprivation_sigma: float = 0.2,
     ethnicity_sigma: float = 0.3,
@@ -72,8 +71,8 @@ def simulate_counts(
         The areas; islands are allowed.
     seed : int
         Same seed, same world.
-    likelihood : {"binomial", "beta_binomial", "poisson", "negative_binomial"}
-        Distribution of the counts; logit link for the first two, log for the others.
+    likelihood : str
+        Distribution of the counts: one of people at risk or of events over an exposure, plain or with one dispersion.
     intercept : float
         Linear predictor of the reference stratum, ages 40-49 and female, where all other effects are zero.
     deprivation_sigma : float
@@ -104,7 +103,11 @@ def simulate_counts(
     BayesineqError
         If an option is out of range.
     """
-    overdispersed = likelihood in ("beta_binomial", "negative_binomial")
+    family = FAMILIES.get(likelihood)
+    drawn = _drawn()
+    if family is None or family not in drawn:
+        raise BayesineqError(f"likelihood is {likelihood!r}; worlds are drawn from {[f.name for f in drawn]}")
+    overdispersed = bool(family.parameters)
     if overdispersed != (dispersion is not None and 0 < dispersion < np.inf):
         raise BayesineqError(
             f"dispersion is {dispersion} with {likelihood}; give it, above 0, where the counts have one"
@@ -117,7 +120,7 @@ def simulate_counts(
     if not (people > 0 and min(deprivation_sigma, ethnicity_sigma, age_sex_sd) >= 0):
         raise BayesineqError("people must be above 0, and standard deviations 0 or more")
     rng = np.random.default_rng([seed, 7])
-    logit = likelihood in ("binomial", "beta_binomial")
+    logit = family.link == "logit"
     age_sex = pd.Series(
         rng.normal(0.0, age_sex_sd, len(strata)), index=pd.MultiIndex.from_tuples(list(strata), names=[AGE, SEX])
     )
@@ -151,6 +154,15 @@ def simulate_counts(
         deprivation_sigma=deprivation_sigma,
         ethnicity_sigma=ethnicity_sigma,
     )
+
+
+def _drawn() -> list[Family]:
+    """Likelihoods of counts of groups whose own parameter, if any, is one dispersion."""
+    return [
+        family
+        for family in FAMILIES.values()
+        if family.outcome_role == "count" and all(own.dispersed for own in family.parameters)
+    ]
 
 
 def _cells(
