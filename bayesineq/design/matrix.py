@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bayesineq.design.incidence import Incidence
 from bayesineq.design.levels import find_levels, positions
 from bayesineq.design.predicted import what_is_predicted
 from bayesineq.design.priors import Priors, is_constant, pivoted, resolve
@@ -20,7 +21,7 @@ from bayesineq.model.card import ModelCard, Term
 from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
 
-__all__ = ["Block", "Design", "Response", "design"]
+__all__ = ["Block", "Design", "Incidence", "Response", "design"]
 
 _SHOWN: Final = 5
 
@@ -28,7 +29,7 @@ _SHOWN: Final = 5
 @dataclass(frozen=True, slots=True)
 class Block:
     """
-    One term seen through the table: a row's contribution is `weight * effect[index]`.
+    One term seen through the table.
 
     Parameters
     ----------
@@ -38,10 +39,9 @@ class Block:
         Dimensions of the effect; none for a linear term.
     levels : tuple of ndarray
         Coordinate values of each dimension.
-    index : ndarray of int32, shape (n_row,), optional
-        Position of each row's level in the crossed levels, last dimension fastest; None for a linear term.
-    weight : ndarray of float64, shape (n_row,), optional
-        Covariate that multiplies the effect, standardised if the card says so; None means 1.
+    incidence : Incidence
+        Which effects each row reads: positions in the crossed levels, last dimension fastest; and the covariate that
+        multiplies them, standardised if the card says so.
     centre, spread : float
         What was subtracted from the covariate and what it was divided by.
     reference : int, optional
@@ -51,8 +51,7 @@ class Block:
     term: Term
     dims: tuple[str, ...]
     levels: tuple[NDArray[np.generic], ...]
-    index: NDArray[np.int32] | None
-    weight: NDArray[np.float64] | None
+    incidence: Incidence
     centre: float
     spread: float
     reference: int | None
@@ -81,8 +80,7 @@ class Block:
         Block
             With the same levels, on those rows alone.
         """
-        index, weight = self.index, self.weight
-        return replace(self, index=None if index is None else index[at], weight=None if weight is None else weight[at])
+        return replace(self, incidence=self.incidence.rows(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +299,7 @@ def _block(
         term=term,
         dims=term.dims,
         levels=tuple(levels[d] for d in term.dims),
-        index=index,
-        weight=weight,
+        incidence=Incidence(int(np.prod(shape, dtype=np.int64)), index, weight),
         centre=centre,
         spread=spread,
         reference=_reference(term, levels, shape, index, response, wrong),

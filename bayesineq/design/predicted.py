@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bayesineq.design.matrix import Block
 
 _SHOWN: Final = 3
+_NONE: Final = np.zeros(0, dtype=np.int64)
 
 
 def what_is_predicted(response: Response, blocks: tuple[Block, ...]) -> tuple[str, ...]:
@@ -55,9 +56,7 @@ def what_is_predicted(response: Response, blocks: tuple[Block, ...]) -> tuple[st
 
 
 def _empty(block: Block, response: Response) -> np.ndarray:
-    if block.index is None:
-        return np.zeros(0, dtype=np.int64)
-    return np.flatnonzero(np.bincount(block.index[response.informative], minlength=block.size) == 0)
+    return np.flatnonzero(block.incidence.totals(response.informative.astype(np.float64)) == 0) if block.dims else _NONE
 
 
 def _named(block: Block, places: np.ndarray) -> str:

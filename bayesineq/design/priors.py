@@ -128,8 +128,9 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
     regression models. Annals of Applied Statistics 2008. https://doi.org/10.1214/08-AOAS191
     """
     level, unit = outcome_scale(response)
-    spread = {b.term.name: covariate_spread(b.weight) for b in blocks if b.weight is not None}
-    linear = {b.term.name: float(b.weight.mean()) for b in blocks if b.term.kind == "linear" and b.weight is not None}
+    covariates = {b.term.name: b.incidence.weight for b in blocks if b.incidence.weight is not None}
+    spread = {name: covariate_spread(weight) for name, weight in covariates.items()}
+    linear = {b.term.name: float(covariates[b.term.name].mean()) for b in blocks if b.term.kind == "linear"}
     # Where nobody has an event, or everybody, the data bound one side only, and the prior the other.
     wide = COEFFICIENT_SD if _is_one_sided(response) else INTERCEPT_SD
     force = {"intercept": _normal(level, wide * unit)}
@@ -274,13 +275,15 @@ def pivoted(block: Block, card: ModelCard, seen: NDArray[np.bool_]) -> Block:
     Block
         With the pivot in its centre.
     """
-    if block.weight is None or block.term.kind == "linear" or block.term.standardise or _states(card, block.term):
+    weight = block.incidence.weight
+    if weight is None or block.term.kind == "linear" or block.term.standardise or _states(card, block.term):
         return block
-    weight = block.weight[seen]
-    if not len(weight):
+    known = weight[seen]
+    if not len(known):
         return block
-    pivot = float(weight.min() if _is_binary(weight) else weight.mean())
-    return replace(block, weight=block.weight - pivot, centre=block.centre + pivot * block.spread)
+    pivot = float(known.min() if _is_binary(known) else known.mean())
+    incidence = block.incidence.weighted(weight - pivot)
+    return replace(block, incidence=incidence, centre=block.centre + pivot * block.spread)
 
 
 def _states(card: ModelCard, term: Term) -> bool:

@@ -102,11 +102,11 @@ def _response(response: Response, priors: Priors) -> tuple[Response, Float]:
 
 
 def _block(block: Block, priors: Priors) -> Block:
-    if block.weight is None:
+    name, weight = block.term.name, block.incidence.weight
+    if weight is None:
         return block
-    name = block.term.name
-    weight = (block.weight - priors.centre.get(name, 0.0)) / priors.spread.get(name, 1.0)
-    return replace(block, weight=weight)
+    measured = (weight - priors.centre.get(name, 0.0)) / priors.spread.get(name, 1.0)
+    return replace(block, incidence=block.incidence.weighted(measured))
 
 
 def outer_values(solved: Inner, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.design.matrix import Block, Design, Response
+from bayesineq.design.matrix import Block, Design, Incidence, Response
 from bayesineq.design.priors import resolve
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.read_card import parse_card
@@ -62,7 +62,8 @@ def tree(terms: str, frame: pd.DataFrame) -> xr.DataTree:
     for term in card.terms:
         shape = tuple(LEVELS[d] for d in term.dims)
         values[term.name] = rng.normal(0, 0.3, (1, N_DRAW, *shape)).astype(np.float32)
-        blocks.append(Block(term, term.dims, tuple(levels[d] for d in term.dims), None, None, 0.0, 1.0, None))
+        reads = Incidence(int(np.prod(shape)), None, None)
+        blocks.append(Block(term, term.dims, tuple(levels[d] for d in term.dims), reads, 0.0, 1.0, None))
     coded = {d: pd.Categorical.from_codes(frame[d].to_numpy(), pd.Index(levels[d])) for d in card.dims}
     people = pd.DataFrame(coded | {"population": np.ones(len(frame))})
     if "air" in terms:

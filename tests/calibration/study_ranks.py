@@ -104,12 +104,12 @@ def keys(likelihood: str, graph: Adjacency, seed: int = 5) -> pd.DataFrame:
 def predictor(made: Design, draws: xr.Dataset) -> NDArray[np.float64]:
     """Linear predictor without offset, shape (draw, row)."""
     slope, place = made.blocks
-    assert slope.weight is not None
-    assert place.index is not None
+    assert slope.incidence.weight is not None
+    assert place.incidence.index is not None
     return (
         draws["intercept"].to_numpy()[0][:, None]
-        + draws["slope"].to_numpy()[0][:, None] * slope.weight
-        + draws["place"].to_numpy()[0][:, place.index].astype(float)
+        + draws["slope"].to_numpy()[0][:, None] * slope.incidence.weight
+        + draws["place"].to_numpy()[0][:, place.incidence.index].astype(float)
     )
 
 

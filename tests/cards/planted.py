@@ -88,8 +88,7 @@ def predictor(made: Design, draws: xr.Dataset) -> np.ndarray:
     for block in made.blocks:
         effect = draws[made.card.variable(block.term.name)].to_numpy()[0]
         effect = effect.reshape(len(effect), -1)
-        row = effect if block.index is None else effect[:, block.index]
-        eta = eta + (row if block.weight is None else row * block.weight)
+        eta = eta + effect @ block.incidence.matrix().T
     return eta
 
 

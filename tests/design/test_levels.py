@@ -122,7 +122,7 @@ def test_labels_stand_in_the_order_of_what_they_say(told, category):
 def test_a_walk_steps_evenly(values, want):
     assert levels(values) == want
     made = study(values)
-    named = made.blocks[0].levels[0][made.blocks[0].index]
+    named = made.blocks[0].levels[0][made.blocks[0].incidence.index]
     assert len(named) == len(values)
     assert len(set(named.tolist())) == len(values)
 

@@ -37,7 +37,7 @@ def test_areas_follow_the_graph_not_the_rows(table: pd.DataFrame) -> None:
     study = design(table, card, adjacency=GRAPH)
     (place,) = study.blocks
     assert place.levels[0].tolist() == ["E3", "E1", "E2"]
-    assert place.levels[0][place.index].tolist() == table["area"].tolist()
+    assert place.levels[0][place.incidence.index].tolist() == table["area"].tolist()
 
 
 def test_shuffled_rows_give_the_same_pairs_of_code_and_count(table: pd.DataFrame) -> None:
@@ -45,14 +45,14 @@ def test_shuffled_rows_give_the_same_pairs_of_code_and_count(table: pd.DataFrame
     shuffled = table.iloc[[2, 0, 3, 1]]
     for rows in (table, shuffled):
         study = design(rows, card, adjacency=GRAPH)
-        found = set(zip(study.blocks[0].levels[0][study.blocks[0].index], study.response.value, strict=True))
+        found = set(zip(study.blocks[0].levels[0][study.blocks[0].incidence.index], study.response.value, strict=True))
         assert found == {("E1", 1.0), ("E2", 0.0), ("E3", 3.0), ("E1", 2.0)}
 
 
 def test_a_walk_steps_over_a_decile_that_is_absent(table: pd.DataFrame) -> None:
     study = design(table, parse_card(BINOMIAL + 'd = { kind = "random_walk", by = "imd_decile" }'))
     assert study.blocks[0].levels[0].tolist() == [2, 3, 4, 5]
-    assert study.blocks[0].index.tolist() == [0, 3, 2, 0]
+    assert study.blocks[0].incidence.index.tolist() == [0, 3, 2, 0]
 
 
 def test_age_bands_are_in_the_order_of_age(table: pd.DataFrame) -> None:
@@ -65,7 +65,7 @@ def test_crossed_levels_count_the_last_dimension_fastest(table: pd.DataFrame) ->
     study = design(table, parse_card(BINOMIAL + 'x = { kind = "exchangeable", by = ["area", "age_band"] }'))
     (block,) = study.blocks
     assert block.shape == (3, 2)
-    area, age = np.unravel_index(block.index, block.shape)
+    area, age = np.unravel_index(block.incidence.index, block.shape)
     assert block.levels[0][area].tolist() == table["area"].tolist()
     assert block.levels[1][age].tolist() == table["age_band"].tolist()
 
@@ -73,9 +73,9 @@ def test_crossed_levels_count_the_last_dimension_fastest(table: pd.DataFrame) ->
 def test_a_standardised_covariate_has_mean_zero_and_sd_one(table: pd.DataFrame) -> None:
     study = design(table, parse_card(BINOMIAL + 's = { kind = "linear", by = "score", standardise = true }'))
     (block,) = study.blocks
-    assert block.weight.mean() == pytest.approx(0.0, abs=1e-12)
-    assert block.weight.std() == pytest.approx(1.0)
-    assert block.weight * block.spread + block.centre == pytest.approx(table["score"].to_numpy())
+    assert block.incidence.weight.mean() == pytest.approx(0.0, abs=1e-12)
+    assert block.incidence.weight.std() == pytest.approx(1.0)
+    assert block.incidence.weight * block.spread + block.centre == pytest.approx(table["score"].to_numpy())
 
 
 def test_expected_counts_enter_as_the_offset_and_as_weights(table: pd.DataFrame) -> None:

@@ -101,11 +101,11 @@ def test_silent_slopes_cross_at_the_mean_and_stated_ones_where_the_card_says() -
     rows, study = table(), made("gaussian")
     of = {block.term.name: block for block in study.blocks}
     assert_allclose(of["s"].centre, rows["x"].mean())
-    assert_allclose(of["s"].weight, rows["x"] - rows["x"].mean(), atol=1e-9)
+    assert_allclose(of["s"].incidence.weight, rows["x"] - rows["x"].mean(), atol=1e-9)
     # Whoever is treated has the effect on top of who is not: two values pivot at the lower one.
     assert of["t"].centre == 0.0
     stated = made("gaussian", 's.sigma = { dist = "HalfNormal", sd = 1 }')
-    assert_allclose({b.term.name: b for b in stated.blocks}["s"].weight, rows["x"])
+    assert_allclose({b.term.name: b for b in stated.blocks}["s"].incidence.weight, rows["x"])
 
 
 @pytest.mark.parametrize("rows", [table(1), table().assign(v=7.0), table().assign(v=0.0)])

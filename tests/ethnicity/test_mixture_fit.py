@@ -54,7 +54,7 @@ def test_the_expansion_is_exact_at_its_point_and_to_first_order_beside_it(here) 
             term, _, level = block.term.name.rstrip("]").partition("[")
             value = effects[term] if not level else effects[term][GROUPS.index(level)]
             value = np.atleast_1d(value)
-            eta = eta + block.weight * (value[block.index] if block.index is not None else value[0])
+            eta = eta + block.incidence.predictor(value)
         return eta
 
     np.testing.assert_allclose(linear_link(point), row_link(-2.0, point), atol=1e-10)

@@ -20,14 +20,14 @@ def columns(study: Design) -> tuple[list[str], np.ndarray, np.ndarray]:
     names, out, area = ["intercept"], [np.ones(len(study))], np.empty(0, dtype=int)
     for block in study.blocks:
         if block.term.is_spatial:
-            area = np.asarray(block.index)
+            area = np.asarray(block.incidence.index)
         elif block.term.kind == "linear":
             names.append(block.term.name)
-            out.append(np.asarray(block.weight))
+            out.append(np.asarray(block.incidence.weight))
         else:
             for k in set(range(block.size)) - {block.reference}:
                 names.append(f"{block.term.name}[{block.levels[0][k]}]")
-                out.append((block.index == k).astype(float))
+                out.append((block.incidence.index == k).astype(float))
     return names, np.array(out).T, area
 
 

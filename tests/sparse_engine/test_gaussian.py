@@ -127,14 +127,22 @@ def study(terms: str) -> Design:
     return make(table(3), 'value = "y"\nlikelihood = "gaussian"', terms, priors, GRAPH)
 
 
+def dense_rows(block: Block, n: int) -> np.ndarray:
+    """Rows against effects, from the definition of an incidence."""
+    matrix, reads = np.zeros((n, block.size)), block.incidence
+    if reads.shares is not None:
+        matrix = reads.shares.toarray()
+    else:
+        matrix[np.arange(n), 0 if reads.index is None else reads.index] = 1.0
+    return matrix if reads.weight is None else matrix * reads.weight[:, None]
+
+
 def dense_prior(design: Design) -> np.ndarray:
     """Prior covariance of the linear predictor."""
     n = len(design)
     total = 4.0 * np.ones((n, n))
     for block in design.blocks:
-        matrix = np.zeros((n, block.size))
-        index = np.zeros(n, dtype=int) if block.index is None else block.index
-        matrix[np.arange(n), index] = 1.0 if block.weight is None else block.weight
+        matrix = dense_rows(block, n)
         total = total + matrix @ covariance(block, GRAPH) @ matrix.T
     return total
 
@@ -145,9 +153,7 @@ def dense_answer(design: Design) -> tuple[float, np.ndarray, np.ndarray, dict[st
     n = len(y)
     parts: dict[str, tuple[np.ndarray, np.ndarray]] = {"intercept": (np.ones((n, 1)), np.array([[4.0]]))}
     for block in design.blocks:
-        matrix = np.zeros((n, block.size))
-        index = np.zeros(n, dtype=int) if block.index is None else block.index
-        matrix[np.arange(n), index] = 1.0 if block.weight is None else block.weight
+        matrix = dense_rows(block, n)
         parts[block.term.name] = (matrix, covariance(block, GRAPH))
     prior = sum(m @ k @ m.T for m, k in parts.values())
     mean = np.full(n, 0.3)

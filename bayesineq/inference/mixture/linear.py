@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from bayesineq.design.matrix import Block, Design
+from bayesineq.design.matrix import Block, Design, Incidence
 from bayesineq.design.mixture import Mixture
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
@@ -68,9 +68,7 @@ def member_predictor(design: Design, intercept: float, effects: Mapping[str, Flo
     """
     eta = np.full(len(design), intercept)
     for block in design.blocks:
-        effect = np.asarray(effects[block.term.name]).ravel()
-        part = effect[block.index] if block.index is not None else np.broadcast_to(effect[0], len(eta))
-        eta += part if block.weight is None else part * block.weight
+        eta += block.incidence.predictor(np.asarray(effects[block.term.name]).ravel())
     return eta
 
 
@@ -120,14 +118,14 @@ def linearised(
     blocks, force = [], dict(members.priors.force)
     first = np.searchsorted(row, np.arange(n_row))
     for block in members.blocks:
-        scaled = slope if block.weight is None else slope * block.weight
+        scaled = slope if block.incidence.weight is None else slope * block.incidence.weight
         if mixture.latent in block.dims:
             for new, prior in _split(mixture, block, scaled, sigma):
                 blocks.append(new)
                 force[new.term.name] = prior
         else:
-            index = None if block.index is None else block.index[first]
-            blocks.append(replace(block, index=index, weight=np.bincount(row, scaled, minlength=n_row)))
+            summed = np.bincount(row, scaled, minlength=n_row)
+            blocks.append(replace(block, incidence=block.incidence.rows(first).weighted(summed)))
     card = replace(members.card, latent={}, terms=tuple(b.term for b in blocks))
     return replace(
         members,
@@ -161,7 +159,7 @@ def part_name(term: str, level: object) -> str:
 def _split(mixture: Mixture, block: Block, slope: Float, sigma: Mapping[str, float]) -> list[tuple[Block, Prior]]:
     axis = block.dims.index(mixture.latent)
     rest = tuple(k for k in range(len(block.dims)) if k != axis)
-    position = np.unravel_index(np.asarray(block.index), block.shape)
+    position = np.unravel_index(np.asarray(block.incidence.index), block.shape)
     held = None if block.reference is None else np.unravel_index(block.reference, block.shape)
     kept_shape = tuple(block.shape[k] for k in rest)
     name, parts, n_row = block.term.name, [], len(mixture)
@@ -185,7 +183,8 @@ def _split(mixture: Mixture, block: Block, slope: Float, sigma: Mapping[str, flo
                 reference = int(np.ravel_multi_index([held[j] for j in rest], kept_shape))
             term = Term(part_name(name, level), "fixed", tuple(block.dims[j] for j in rest))
         parts.append((
-            replace(block, term=term, dims=tuple(block.dims[j] for j in rest), index=index, weight=weight,
+            replace(block, term=term, dims=tuple(block.dims[j] for j in rest),
+                    incidence=Incidence(int(np.prod(kept_shape, dtype=np.int64)), index, weight),
                     levels=tuple(block.levels[j] for j in rest), reference=reference),
             prior,
         ))  # fmt: skip

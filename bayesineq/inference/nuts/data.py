@@ -113,13 +113,13 @@ def crude(design: Design) -> Crude:
 
 def _block_data(block: Block, share: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     name = block.term.name
-    share = share if block.weight is None else share * block.weight
-    index = np.zeros(len(share), dtype=np.int32) if block.index is None else block.index
-    data: dict[str, NDArray[Any]] = {f"{name}.centre": np.bincount(index, share, minlength=block.size)}
-    if block.index is not None:
-        data[f"{name}.index"] = block.index.astype(np.int64)
-    if block.weight is not None:
-        data[f"{name}.weight"] = block.weight
+    index, weight = block.incidence.index, block.incidence.weight
+    share = share if weight is None else share * weight
+    data: dict[str, NDArray[Any]] = {f"{name}.centre": block.incidence.totals(share)}
+    if index is not None:
+        data[f"{name}.index"] = index.astype(np.int64)
+    if weight is not None:
+        data[f"{name}.weight"] = weight
     return data
 
 

@@ -72,8 +72,9 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
             mean = mean + average
             if term.mean_variance is not None:
                 variance = variance + pm.Deterministic(name + MEAN_VARIANCE, term.mean_variance)
-            contribution = term.deviation[data[f"{name}.index"]] if block.index is not None else term.deviation[0]
-            if block.weight is not None:
+            one = block.incidence.index is None
+            contribution = term.deviation[0] if one else term.deviation[data[f"{name}.index"]]
+            if block.incidence.weight is not None:
                 contribution = contribution * data[f"{name}.weight"]
             eta = eta + contribution - average
         centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(crude(design).level))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from scipy.special import expit
 
-from bayesineq.design.matrix import Block, Design
+from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import Crude, crude
 
 Float = NDArray[np.float64]
@@ -117,7 +117,7 @@ def rough(design: Design, coordinates: Sequence[Coordinates]) -> list[Hint]:
     order = sequence(coordinates)
     total = np.cumsum([len(coordinates[j].size) for j in order])
     kept = [j for j, t in zip(order, total, strict=True) if t <= MOST_COORDINATES]
-    row = [_rows(b, n_row) for b in design.blocks]
+    row = [block.incidence.matrix() for block in design.blocks]
     slices = _slices([1, *(len(coordinates[j].size) for j in kept)])
     size = np.concatenate([[design.prior("intercept")["sd"]], *(coordinates[j].size for j in kept)])
     least, first, most = np.array(_SIGMA) * _unit(design, pooled)
@@ -169,13 +169,6 @@ def _inverse(precision: Float) -> Float:
     correlation = precision * np.outer(unit, unit) + 1e-10 * np.eye(len(unit))
     inverse = linalg.cho_solve(linalg.cho_factor(correlation), np.eye(len(unit)))
     return np.asarray(inverse * np.outer(unit, unit))
-
-
-def _rows(block: Block, n_row: int) -> sparse.csr_array:
-    """Contribution of each level to each row, shape (row, level)."""
-    weight = np.ones(n_row) if block.weight is None else block.weight
-    index = np.zeros(n_row, dtype=np.int32) if block.index is None else block.index
-    return sparse.csr_array((weight, (np.arange(n_row), index)), shape=(n_row, block.size))
 
 
 def _effect(coordinates: Coordinates, value: Float) -> Float:

@@ -66,7 +66,7 @@ def refuse_separation(design: Design) -> None:
     wrong = []
     for block in design.blocks:
         vague = block.term.kind == "fixed" and design.prior(block.term.name)["sd"] > _VAGUE
-        if vague and block.index is not None and block.weight is None:
+        if vague and block.dims and block.incidence.weight is None:
             wrong += _separated(design, block)
     if wrong:
         raise DesignError(
@@ -80,14 +80,12 @@ def _separated(design: Design, block: Block) -> list[str]:
     response = design.response
     top = response.value if response.upper is None else response.upper
     bottom = response.value if response.lower is None else response.lower
-    index = np.zeros(len(top), dtype=np.int64) if block.index is None else block.index
-    counted = np.bincount(index, minlength=block.size)
-    none = (np.bincount(index, weights=top, minlength=block.size) == 0) & (counted > 0)
+    counted = block.incidence.totals(np.ones(len(top)))
+    none = (block.incidence.totals(top) == 0) & (counted > 0)
     wrong = [f"term {block.term.name!r}: no events at all in {_named(block, none)}"] if none.any() else []
     if design.card.outcome.link == "logit":
         trials = np.ones(len(top)) if response.trials is None else response.trials
-        missed = np.bincount(index, weights=trials - bottom, minlength=block.size)
-        full = (missed == 0) & (counted > 0) & ~none
+        full = (block.incidence.totals(trials - bottom) == 0) & (counted > 0) & ~none
         if full.any():
             wrong.append(f"term {block.term.name!r}: nothing but events in {_named(block, full)}")
     return wrong

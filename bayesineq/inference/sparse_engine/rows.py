@@ -16,6 +16,8 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
+from bayesineq.design.incidence import Incidence
+
 Float = NDArray[np.float64]
 Int32 = NDArray[np.int32]
 
@@ -92,14 +94,14 @@ class Sums:
     link: Float
 
 
-def side(blocks: list[tuple[Int32 | None, Float | None, int]], n_row: int) -> Side:
+def side(blocks: list[Incidence], n_row: int) -> Side:
     """
     Stack blocks.
 
     Parameters
     ----------
-    blocks : list of (index or None, weight or None, size)
-        Level of each row (None: one level), covariate of each row (None: one), number of levels.
+    blocks : list of Incidence
+        Which effects of each block the rows read.
     n_row : int
         Number of rows.
 
@@ -111,12 +113,12 @@ def side(blocks: list[tuple[Int32 | None, Float | None, int]], n_row: int) -> Si
     index = np.zeros((len(blocks), n_row), dtype=np.int32)
     weights: list[Float] = []
     weighted, at = np.full(len(blocks), -1, dtype=np.int64), 0
-    for b, (level, weight, size) in enumerate(blocks):
-        index[b] = at if level is None else level + np.int32(at)
-        if weight is not None:
+    for b, block in enumerate(blocks):
+        index[b] = at if block.index is None else block.index + np.int32(at)
+        if block.weight is not None:
             weighted[b] = len(weights)
-            weights.append(weight)
-        at += size
+            weights.append(block.weight)
+        at += block.size
     return Side(index, np.array(weights).reshape(len(weights), n_row), weighted, at)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from bayesineq.design.matrix import Block, Design
+from bayesineq.design.matrix import Block, Design, Incidence
 from bayesineq.errors import DesignError
 from bayesineq.inference.sparse_engine.arrow import pattern
 from bayesineq.inference.sparse_engine.parameters import Parameter, own_parameter, parameter
@@ -50,7 +50,7 @@ def latent_field(design: Design) -> Latent:
     parameters: list[Parameter] = []
     small_parts: list[SmallPart] = []
     large_blocks: list[Block] = []
-    small_blocks: list[tuple[NDArray[np.int32] | None, Float | None, int]] = [(None, None, 1)]
+    small_blocks = [Incidence(1, None, None)]
     prior = design.prior("intercept")
     small_parts.append(_plain("intercept", 0, 0, np.ones((1, 1)), prior["mean"], prior["sd"]))
     effect_at = latent_at = 1
@@ -62,11 +62,11 @@ def latent_field(design: Design) -> Latent:
         for part in _small(design, block, effect_at, latent_at, parameters):
             small_parts.append(part)
             latent_at = part.latent.stop
-        small_blocks.append((block.index, block.weight, block.size))
+        small_blocks.append(block.incidence)
         random.append(block.term.kind not in {"fixed", "linear"})
         effect_at += block.size
     n_row = len(design)
-    large = side([(b.index, b.weight, b.size) for b in large_blocks], n_row)
+    large = side([block.incidence for block in large_blocks], n_row)
     shared = links(large)
     drafts = _large(design, large_blocks, parameters)
     parts, couplings, row, column = _pattern(drafts, shared, large)

@@ -1,0 +1,48 @@
+"""An incidence says the same by its index, by shares of one, and as a matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
+
+from bayesineq.design.incidence import Incidence
+
+INDEX = np.array([0, 2, 2, 1, 0], dtype=np.int32)
+WEIGHT = np.array([0.5, -1.0, 2.0, 3.0, 0.0])
+SHARES = csr_array([[0.2, 0.8, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.1, 0.2, 0.7], [0.0, 0.5, 0.5]])
+EFFECT = np.array([1.0, -2.0, 4.0])
+CASES = {
+    "levels": Incidence(3, INDEX, None),
+    "slopes": Incidence(3, INDEX, WEIGHT),
+    "shares": Incidence(3, None, None, SHARES),
+    "weighted shares": Incidence(3, None, WEIGHT, SHARES),
+    "covariate": Incidence(1, None, WEIGHT),
+}
+
+
+def dense(reads: Incidence) -> np.ndarray:
+    """By definition: weight times share, row by row."""
+    out = np.zeros((5, reads.size))
+    for r in range(5):
+        for m in range(reads.size):
+            share = reads.shares[r, m] if reads.shares is not None else float(reads.index is None or reads.index[r] == m)
+            out[r, m] = share * (1.0 if reads.weight is None else reads.weight[r])
+    return out
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_matrix_predictor_and_totals_are_the_definition(name: str) -> None:
+    reads, effect, value = CASES[name], EFFECT[: CASES[name].size], np.arange(5.0)
+    assert len(reads) == 5
+    assert_allclose(reads.matrix().toarray(), dense(reads))
+    assert_allclose(reads.predictor(effect), dense(reads) @ effect)
+    assert_allclose(reads.totals(value), dense(reads.weighted(None)).T @ value if name != "covariate" else [10.0])
+    assert_allclose(reads.weighted(2 * WEIGHT).matrix().toarray(), dense(reads.weighted(2 * WEIGHT)))
+
+
+@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize("at", [np.array([True, False, True, True, False]), np.array([4, 1, 1])])
+def test_some_rows_are_rows_of_the_matrix(name: str, at: np.ndarray) -> None:
+    assert_allclose(CASES[name].rows(at).matrix().toarray(), dense(CASES[name])[at])
