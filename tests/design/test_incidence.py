@@ -27,7 +27,9 @@ def dense(reads: Incidence) -> np.ndarray:
     out = np.zeros((5, reads.size))
     for r in range(5):
         for m in range(reads.size):
-            share = reads.shares[r, m] if reads.shares is not None else float(reads.index is None or reads.index[r] == m)
+            share = (
+                reads.shares[r, m] if reads.shares is not None else float(reads.index is None or reads.index[r] == m)
+            )
             out[r, m] = share * (1.0 if reads.weight is None else reads.weight[r])
     return out
 
