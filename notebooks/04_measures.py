@@ -27,7 +27,7 @@ from bayesineq.measures.dispersion import between_group_standard_deviation
 from bayesineq.measures.gradient import linear_gradient
 from bayesineq.measures.impact import excess_events, population_attributable_fraction
 from bayesineq.measures.registry import MEASURES, describe
-from bayesineq.measures.tails import core20_gap
+from bayesineq.measures.simple import core20_gap
 
 system = bi.simulate_system(n_areas=120, n_people=120_000, seed=4)
 posterior = bi.fit(

@@ -14,14 +14,6 @@ from .decompose import (
     entropy_decomposition as entropy_decomposition,
     mookherjee_shorrocks as mookherjee_shorrocks,
 )
-from .deviation import (
-    mean_difference_from_best_unweighted as mean_difference_from_best_unweighted,
-    mean_difference_from_best_weighted as mean_difference_from_best_weighted,
-    mean_difference_from_mean_unweighted as mean_difference_from_mean_unweighted,
-    mean_difference_from_mean_weighted as mean_difference_from_mean_weighted,
-    mean_difference_from_reference_unweighted as mean_difference_from_reference_unweighted,
-    mean_difference_from_reference_weighted as mean_difference_from_reference_weighted,
-)
 from .dispersion import (
     between_group_standard_deviation as between_group_standard_deviation,
     between_group_variance as between_group_variance,
@@ -29,6 +21,12 @@ from .dispersion import (
     hoover_index as hoover_index,
     index_of_disparity_unweighted as index_of_disparity_unweighted,
     index_of_disparity_weighted as index_of_disparity_weighted,
+    mean_difference_from_best_unweighted as mean_difference_from_best_unweighted,
+    mean_difference_from_best_weighted as mean_difference_from_best_weighted,
+    mean_difference_from_mean_unweighted as mean_difference_from_mean_unweighted,
+    mean_difference_from_mean_weighted as mean_difference_from_mean_weighted,
+    mean_difference_from_reference_unweighted as mean_difference_from_reference_unweighted,
+    mean_difference_from_reference_weighted as mean_difference_from_reference_weighted,
 )
 from .entropy import (
     generalised_entropy as generalised_entropy,
@@ -72,11 +70,15 @@ from .life_table import (
     years_of_life_lost as years_of_life_lost,
 )
 from .limits import byar_limits as byar_limits, poisson_limits as poisson_limits, wilson_limits as wilson_limits
-from .registry import describe as describe, find as find, manual as manual
+from .registry import MEASURES as MEASURES, describe as describe, find as find, manual as manual
 from .simple import (
+    core20_gap as core20_gap,
+    core20_ratio as core20_ratio,
     difference as difference,
     gap_to_average as gap_to_average,
     gap_to_target as gap_to_target,
+    quantile_difference as quantile_difference,
+    quantile_ratio as quantile_ratio,
     range_difference as range_difference,
     range_ratio as range_ratio,
     ratio as ratio,
@@ -91,12 +93,6 @@ from .standardise import (
     esp2013 as esp2013,
     indirect_ratio as indirect_ratio,
     isr as isr,
-)
-from .tails import (
-    core20_gap as core20_gap,
-    core20_ratio as core20_ratio,
-    quantile_difference as quantile_difference,
-    quantile_ratio as quantile_ratio,
 )
 from .undefined import UndefinedDrawsWarning as UndefinedDrawsWarning
 from .welfare import (

@@ -293,6 +293,36 @@ def require(good: NDArray[np.bool_], value: Array, rule: str, remedy: str) -> No
     raise UndefinedDraws(message, ~good if good.ndim == 1 else ~good.all(axis=1))
 
 
+def positive_mean(value: Array, share: Array, what: str, remedy: str) -> Array:
+    """
+    Mean of each draw, where a measure needs one above zero.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n_draw, n_group)
+        Values.
+    share : ndarray, shape (n_group,) or (n_draw, n_group)
+        Shares, summing to one.
+    what : str
+        What needs it, for the message: "a relative measure".
+    remedy : str
+        What to do instead.
+
+    Returns
+    -------
+    ndarray, shape (n_draw,)
+        Means.
+
+    Raises
+    ------
+    UndefinedDraws
+        If a mean is not above zero.
+    """
+    mean = weighted_mean(value, share)
+    require(mean > 0, mean, f"{what} needs a mean above zero", remedy)
+    return mean
+
+
 def quotient(above: Array, below: Array) -> Array:
     """
     Ratio of two values that are not negative.

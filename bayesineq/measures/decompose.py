@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, relative_rank, require, shares, weighted_mean
+from bayesineq.measures.arrays import Array, over_blocks, positive_mean, relative_rank, require, shares, weighted_mean
 
 BETWEEN_WITHIN: Final = ("between", "within")
 """Parts of `entropy_decomposition`."""
@@ -185,8 +185,7 @@ def concentration_decomposition(
     projection = None if coefficients is not None else np.linalg.solve(gram, centred * share)
 
     def kernel(block: Array, _: Array) -> Array:
-        mean = weighted_mean(block, share)
-        require(mean > 0, mean, "a relative concentration index needs a mean above zero", "decompose the absolute one")
+        mean = positive_mean(block, share, "a relative concentration index", "decompose the absolute one")
         beta = np.zeros((len(block), len(columns))) if projection is None else block @ projection.T
         return np.column_stack([beta * (columns @ rank), block @ rank]) / mean[:, None]
 

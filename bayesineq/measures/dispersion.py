@@ -5,43 +5,112 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesineq.measures.arrays import Array, over_blocks, require, weighted_mean
-from bayesineq.measures.deviation import SPREAD, WHO, from_mean
-from bayesineq.measures.specification import measure
-
-MEAN_ABOVE_ZERO = "the mean must be above zero, else refused"
+from bayesineq.measures.arrays import Array, over_blocks, position, positive_mean, require, weighted_mean
+from bayesineq.measures.definitions import measure
 
 
-@measure(
-    title="Between-group variance",
-    acronym="BGV",
-    family="dispersion",
-    formula="sum p (y - mu)^2",
-    absolute=True,
-    bounds=(0.0, None),
-    sign=SPREAD + "; in the squared unit of the outcome",
-    reference=WHO,
-)
-def between_group_variance(value: ArrayLike, weight: ArrayLike) -> Array:
+@measure
+def mean_difference_from_mean_unweighted(value: ArrayLike, weight: ArrayLike) -> Array:
     """
-    Variance of the groups' values, weighted by people.
+    Mean absolute difference from the population's mean, each group counted once.
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
     weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
+        People in each group, for the mean.
 
-    Returns
-    -------
-    ndarray, shape (...)
-        The variance, in the squared unit of the values.
+    Examples
+    --------
+    >>> float(mean_difference_from_mean_unweighted([1.0, 5.0], [3, 1]))
+    2.0
+    """
+    return over_blocks(lambda block, share: _from_mean(block, share).mean(axis=1), value, weight, each_counts_once=True)
 
-    Raises
-    ------
-    MeasureError
-        If values and weights do not fit.
+
+@measure
+def mean_difference_from_mean_weighted(value: ArrayLike, weight: ArrayLike) -> Array:
+    """
+    Mean absolute difference from the population's mean, weighted by people.
+
+    Examples
+    --------
+    >>> float(mean_difference_from_mean_weighted([1.0, 5.0], [3, 1]))
+    1.5
+    """
+    return over_blocks(lambda block, share: weighted_mean(_from_mean(block, share), share), value, weight)
+
+
+@measure
+def mean_difference_from_best_unweighted(
+    value: ArrayLike, weight: ArrayLike | None = None, *, favourable: bool
+) -> Array:
+    """
+    Mean absolute difference from the best group, each group counted once.
+
+    Examples
+    --------
+    >>> float(mean_difference_from_best_unweighted([1.0, 5.0], favourable=True))
+    2.0
+    """
+    return over_blocks(
+        lambda block, share: _from_best(block, favourable).mean(axis=1), value, weight, each_counts_once=True
+    )
+
+
+@measure
+def mean_difference_from_best_weighted(value: ArrayLike, weight: ArrayLike, *, favourable: bool) -> Array:
+    """
+    Mean absolute difference from the best group, weighted by people.
+
+    Examples
+    --------
+    >>> float(mean_difference_from_best_weighted([1.0, 5.0], [3, 1], favourable=False))
+    1.0
+    """
+    return over_blocks(
+        lambda block, share: weighted_mean(_from_best(block, favourable), share), value, weight, each_counts_once=True
+    )
+
+
+@measure
+def mean_difference_from_reference_unweighted(
+    value: ArrayLike, weight: ArrayLike | None = None, *, reference: int
+) -> Array:
+    """
+    Mean absolute difference from a named group, each group counted once.
+
+    Examples
+    --------
+    >>> float(mean_difference_from_reference_unweighted([1.0, 5.0], reference=0))
+    2.0
+    """
+    return over_blocks(
+        lambda block, share: _from_reference(block, reference).mean(axis=1), value, weight, each_counts_once=True
+    )
+
+
+@measure
+def mean_difference_from_reference_weighted(value: ArrayLike, weight: ArrayLike, *, reference: int) -> Array:
+    """
+    Mean absolute difference from a named group, weighted by people.
+
+    Examples
+    --------
+    >>> float(mean_difference_from_reference_weighted([1.0, 5.0], [3, 1], reference=0))
+    1.0
+    """
+    return over_blocks(
+        lambda block, share: weighted_mean(_from_reference(block, reference), share),
+        value,
+        weight,
+        each_counts_once=True,
+    )
+
+
+@measure
+def between_group_variance(value: ArrayLike, weight: ArrayLike) -> Array:
+    """
+    Variance of the groups' values, weighted by people.
 
     Examples
     --------
@@ -51,36 +120,10 @@ def between_group_variance(value: ArrayLike, weight: ArrayLike) -> Array:
     return over_blocks(_variance, value, weight)
 
 
-@measure(
-    title="Between-group standard deviation",
-    acronym="BGSD",
-    family="dispersion",
-    formula="sqrt(sum p (y - mu)^2)",
-    absolute=True,
-    bounds=(0.0, None),
-    sign=SPREAD,
-    reference=WHO,
-)
+@measure
 def between_group_standard_deviation(value: ArrayLike, weight: ArrayLike) -> Array:
     """
     Standard deviation of the groups' values, weighted by people.
-
-    Parameters
-    ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The standard deviation, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If values and weights do not fit.
 
     Examples
     --------
@@ -90,38 +133,10 @@ def between_group_standard_deviation(value: ArrayLike, weight: ArrayLike) -> Arr
     return over_blocks(lambda block, share: np.sqrt(_variance(block, share)), value, weight)
 
 
-@measure(
-    title="Coefficient of variation",
-    acronym="COV",
-    family="dispersion",
-    formula="sqrt(sum p (y - mu)^2) / mu",
-    absolute=False,
-    bounds=(0.0, None),
-    sign=SPREAD,
-    zeros=MEAN_ABOVE_ZERO,
-    reference=WHO,
-    multiplier=100.0,
-)
+@measure
 def coefficient_of_variation(value: ArrayLike, weight: ArrayLike) -> Array:
     """
     Standard deviation of the groups' values over their mean.
-
-    Parameters
-    ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The coefficient, a proportion of the mean.
-
-    Raises
-    ------
-    MeasureError
-        If the mean is not above zero.
 
     Examples
     --------
@@ -131,39 +146,15 @@ def coefficient_of_variation(value: ArrayLike, weight: ArrayLike) -> Array:
     return over_blocks(lambda block, share: np.sqrt(_variance(block, share)) / _mean(block, share), value, weight)
 
 
-@measure(
-    title="Index of disparity (unweighted)",
-    acronym="IDISU",
-    family="dispersion",
-    formula="sum |y - mu| / (J mu), with mu weighted by people",
-    absolute=False,
-    weighted=False,
-    bounds=(0.0, None),
-    sign=SPREAD,
-    zeros=MEAN_ABOVE_ZERO,
-    reference="Pearcy & Keppel 2002, Public Health Rep 117:273; " + WHO,
-    multiplier=100.0,
-)
+@measure
 def index_of_disparity_unweighted(value: ArrayLike, weight: ArrayLike) -> Array:
     """
     Mean absolute difference from the mean over the mean, each group counted once.
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
     weight : array_like, shape (n_group,) or (..., n_group)
         People in each group, for the mean.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index, a proportion of the mean.
-
-    Raises
-    ------
-    MeasureError
-        If the mean is not above zero.
 
     Examples
     --------
@@ -171,45 +162,17 @@ def index_of_disparity_unweighted(value: ArrayLike, weight: ArrayLike) -> Array:
     1.0
     """
     return over_blocks(
-        lambda block, share: from_mean(block, share).mean(axis=1) / _mean(block, share),
+        lambda block, share: _from_mean(block, share).mean(axis=1) / _mean(block, share),
         value,
         weight,
         each_counts_once=True,
     )
 
 
-@measure(
-    title="Index of disparity (weighted)",
-    acronym="IDISW",
-    family="dispersion",
-    formula="sum p |y - mu| / mu",
-    absolute=False,
-    bounds=(0.0, None),
-    sign=SPREAD,
-    zeros=MEAN_ABOVE_ZERO,
-    reference="Pearcy & Keppel 2002, Public Health Rep 117:273; " + WHO,
-    multiplier=100.0,
-)
+@measure
 def index_of_disparity_weighted(value: ArrayLike, weight: ArrayLike) -> Array:
     """
     Mean absolute difference from the mean over the mean, weighted by people.
-
-    Parameters
-    ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index, a proportion of the mean.
-
-    Raises
-    ------
-    MeasureError
-        If the mean is not above zero.
 
     Examples
     --------
@@ -217,20 +180,11 @@ def index_of_disparity_weighted(value: ArrayLike, weight: ArrayLike) -> Array:
     0.75
     """
     return over_blocks(
-        lambda block, share: weighted_mean(from_mean(block, share), share) / _mean(block, share), value, weight
+        lambda block, share: weighted_mean(_from_mean(block, share), share) / _mean(block, share), value, weight
     )
 
 
-@measure(
-    title="Hoover index",
-    family="dispersion",
-    formula="1/2 sum p |y/mu - 1|",
-    absolute=False,
-    bounds=(0.0, 1.0),
-    sign=SPREAD + "; the share of all events that would have to move between groups to make their rates equal",
-    zeros="no value may be negative and the mean must be above zero, else refused",
-    reference="Hoover 1936, Rev Econ Stat 18:162",
-)
+@measure
 def hoover_index(value: ArrayLike, weight: ArrayLike) -> Array:
     """
     Share of the events that would have to move between groups to make all rates equal.
@@ -239,18 +193,6 @@ def hoover_index(value: ArrayLike, weight: ArrayLike) -> Array:
     ----------
     value : array_like, shape (..., n_group)
         Events per person of each group, not negative.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The share.
-
-    Raises
-    ------
-    MeasureError
-        If a value is negative or the mean is zero.
 
     Examples
     --------
@@ -260,7 +202,7 @@ def hoover_index(value: ArrayLike, weight: ArrayLike) -> Array:
 
     def kernel(block: Array, share: Array) -> Array:
         require(block >= 0, block, "the Hoover index needs values that are not negative", "give rates")
-        return np.asarray(weighted_mean(from_mean(block, share), share) / (2 * _mean(block, share)))
+        return np.asarray(weighted_mean(_from_mean(block, share), share) / (2 * _mean(block, share)))
 
     return over_blocks(kernel, value, weight)
 
@@ -270,6 +212,17 @@ def _variance(block: Array, share: Array) -> Array:
 
 
 def _mean(block: Array, share: Array) -> Array:
-    mean = weighted_mean(block, share)
-    require(mean > 0, mean, "a relative measure needs a mean above zero", "use an absolute measure of dispersion")
-    return mean
+    return positive_mean(block, share, "a relative measure", "use an absolute measure of dispersion")
+
+
+def _from_mean(block: Array, share: Array) -> Array:
+    return np.abs(block - weighted_mean(block, share)[:, None])
+
+
+def _from_best(block: Array, favourable: bool) -> Array:
+    best = block.max(axis=1) if favourable else block.min(axis=1)
+    return np.abs(block - best[:, None])
+
+
+def _from_reference(block: Array, reference: int) -> Array:
+    return np.abs(block - block[:, [position(reference, block.shape[1], "reference")]])

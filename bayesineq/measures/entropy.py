@@ -9,49 +9,16 @@ from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, require, weighted_mean
-from bayesineq.measures.specification import measure
+from bayesineq.measures.arrays import Array, over_blocks, positive_mean, require, weighted_mean
+from bayesineq.measures.definitions import measure
 
 type Zeros = Literal["refuse", "limit"]
 
-THEIL = "Theil 1967, Economics and Information Theory; Shorrocks 1980, Econometrica 48:613"
-UNEQUAL = "larger is more unequal, polarity does not enter; noise in the values makes it larger, so feed it model draws"
 
-
-@measure(
-    title="Theil index",
-    acronym="TI",
-    family="entropy",
-    formula="sum p (y/mu) ln(y/mu)",
-    absolute=False,
-    bounds=(0.0, None),
-    sign=UNEQUAL,
-    zeros='refused; with zeros="limit" a zero contributes 0, the limit; negative values always refused',
-    reference=THEIL,
-    multiplier=1000.0,
-)
+@measure
 def theil(value: ArrayLike, weight: ArrayLike, *, zeros: Zeros = "refuse") -> Array:
     """
     Theil index: generalised entropy of order 1, sensitive to groups far above the mean.
-
-    Parameters
-    ----------
-    value : array_like, shape (..., n_group)
-        One value a group, above zero.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-    zeros : {"refuse", "limit"}
-        What to do with values of zero: an error, or the limit of the formula.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index, without unit.
-
-    Raises
-    ------
-    MeasureError
-        If a value is negative, or is zero and zeros are refused, or all are zero.
 
     Examples
     --------
@@ -68,40 +35,10 @@ def theil(value: ArrayLike, weight: ArrayLike, *, zeros: Zeros = "refuse") -> Ar
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Mean log deviation",
-    acronym="MLD",
-    family="entropy",
-    formula="-sum p ln(y/mu)",
-    absolute=False,
-    bounds=(0.0, None),
-    sign=UNEQUAL,
-    zeros='refused; with zeros="limit" a zero makes it infinite, the limit; negative values always refused',
-    reference=THEIL,
-    multiplier=1000.0,
-)
+@measure
 def mean_log_deviation(value: ArrayLike, weight: ArrayLike, *, zeros: Zeros = "refuse") -> Array:
     """
     Mean log deviation: generalised entropy of order 0, sensitive to groups far below the mean.
-
-    Parameters
-    ----------
-    value : array_like, shape (..., n_group)
-        One value a group, above zero.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-    zeros : {"refuse", "limit"}
-        What to do with values of zero: an error, or infinity.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index, without unit.
-
-    Raises
-    ------
-    MeasureError
-        If a value is negative, or is zero and zeros are refused, or all are zero.
 
     Examples
     --------
@@ -116,41 +53,15 @@ def mean_log_deviation(value: ArrayLike, weight: ArrayLike, *, zeros: Zeros = "r
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Generalised entropy",
-    family="entropy",
-    formula="(sum p (y/mu)^a - 1) / (a (a - 1)); a = 0 mean log deviation, a = 1 Theil, a = 2 half the squared "
-    "coefficient of variation",
-    absolute=False,
-    bounds=(0.0, None),
-    sign=UNEQUAL,
-    zeros='refused; with zeros="limit" exact for a > 0 and infinite for a <= 0; negative values always refused',
-    reference="Shorrocks 1980, Econometrica 48:613",
-)
+@measure
 def generalised_entropy(value: ArrayLike, weight: ArrayLike, *, alpha: float, zeros: Zeros = "refuse") -> Array:
     """
     Generalised entropy of a chosen order.
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group, above zero.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
     alpha : float
         Order: larger is more sensitive to groups above the mean.
-    zeros : {"refuse", "limit"}
-        What to do with values of zero: an error, or the limit of the formula.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index, without unit.
-
-    Raises
-    ------
-    MeasureError
-        If a value is negative, or is zero and zeros are refused, or all are zero.
 
     Examples
     --------
@@ -173,39 +84,10 @@ def generalised_entropy(value: ArrayLike, weight: ArrayLike, *, alpha: float, ze
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Symmetrised Theil index",
-    acronym="STI",
-    family="entropy",
-    formula="(Theil + mean log deviation) / 2 = 1/2 sum p (y/mu - 1) ln(y/mu)",
-    absolute=False,
-    bounds=(0.0, None),
-    sign=UNEQUAL,
-    zeros='refused; with zeros="limit" a zero makes it infinite, the limit; negative values always refused',
-    reference="Borrell & Talih 2011, Stat Med 30:277",
-)
+@measure
 def symmetrised_theil(value: ArrayLike, weight: ArrayLike, *, zeros: Zeros = "refuse") -> Array:
     """
     Mean of the Theil index and the mean log deviation: sensitive to both tails alike.
-
-    Parameters
-    ----------
-    value : array_like, shape (..., n_group)
-        One value a group, above zero.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-    zeros : {"refuse", "limit"}
-        What to do with values of zero: an error, or infinity.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index, without unit.
-
-    Raises
-    ------
-    MeasureError
-        If a value is negative, or is zero and zeros are refused, or all are zero.
 
     Examples
     --------
@@ -232,9 +114,7 @@ def _allowed(block: Array, share: Array, zeros: Zeros) -> Array:
             require(block > 0, block, "a generalised entropy needs values above zero", remedy)
     else:
         require(block >= 0, block, "a generalised entropy needs values that are not negative", "give rates")
-    mean = weighted_mean(block, share)
-    require(mean > 0, mean, "a generalised entropy needs a mean above zero", "leave out outcomes that never occur")
-    return mean
+    return positive_mean(block, share, "a generalised entropy", "leave out outcomes that never occur")
 
 
 def _log(block: Array) -> Array:

@@ -10,8 +10,8 @@ from scipy.interpolate import BSpline
 from scipy.optimize import nnls
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, rank_bounds, relative_rank, require, weighted_mean
-from bayesineq.measures.specification import measure
+from bayesineq.measures.arrays import Array, over_blocks, positive_mean, rank_bounds, relative_rank, weighted_mean
+from bayesineq.measures.definitions import measure
 
 type Direction = Literal["either", "rising", "falling"]
 
@@ -20,19 +20,9 @@ _INNER = (1 / 3, 2 / 3)
 _KNOTS = np.array([0.0] * (_DEGREE + 1) + list(_INNER) + [1.0] * (_DEGREE + 1))
 _SIZE = len(_KNOTS) - _DEGREE - 2
 _GRID = np.linspace(0.0, 1.0, 101)
-RAMSAY = "Ramsay 1988, Stat Sci 3:425"
 
 
-@measure(
-    title="Slope index from a monotone curve",
-    family="gradient",
-    formula="f(1) - f(0), f the monotone quadratic spline with knots at 1/3 and 2/3 that is nearest to y, weights p; "
-    "equally the average of its derivative over ranks",
-    ordered=True,
-    absolute=True,
-    sign="positive when the outcome rises with advantage, whatever its polarity",
-    reference=RAMSAY,
-)
+@measure
 def sii_monotone(
     value: ArrayLike, weight: ArrayLike, *, direction: Direction = "either", order: ArrayLike | None = None
 ) -> Array:
@@ -43,23 +33,11 @@ def sii_monotone(
     ----------
     value : array_like, shape (..., n_group)
         One value a group, five ranks or more, the most disadvantaged first unless `order` says otherwise.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
     direction : {"either", "rising", "falling"}
         Direction of the curve with advantage; "either" takes whichever is nearer to each draw.
     order : array_like, shape (n_group,), optional
         What ranks the groups, lowest for the most disadvantaged: with small areas, the rank of the index itself,
         so that nothing is lost to deciles.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If there are too few ranks for the curve.
 
     Examples
     --------
@@ -117,17 +95,7 @@ def gradient_curve(
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Curvature of the gradient",
-    family="gradient",
-    formula="c of the least squares y = a + b (R - 1/2) + c (R - 1/2)^2, weights p: the average slope in the more "
-    "advantaged half less that in the less advantaged half",
-    ordered=True,
-    absolute=True,
-    sign="0 for a straight gradient; of the opposite sign to the slope where the gradient is steeper among the "
-    "disadvantaged",
-    reference="Mackenbach & Kunst 1997, Soc Sci Med 44:757, on the assumption of linearity",
-)
+@measure
 def gradient_curvature(value: ArrayLike, weight: ArrayLike, *, order: ArrayLike | None = None) -> Array:
     """
     Contrast that is zero when the gradient is straight: by how much the slope changes from one half to the other.
@@ -136,20 +104,6 @@ def gradient_curvature(value: ArrayLike, weight: ArrayLike, *, order: ArrayLike 
     ----------
     value : array_like, shape (..., n_group)
         One value a group, three ranks or more, the most disadvantaged first unless `order` says otherwise.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged. Ties share a rank.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The contrast, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If there are fewer than three ranks.
 
     Examples
     --------
@@ -172,17 +126,7 @@ def gradient_curvature(value: ArrayLike, weight: ArrayLike, *, order: ArrayLike 
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Departure of the gradient from a line",
-    family="gradient",
-    formula="max over r of |g(r) - f(r)|, f the line of the slope index, g the quadratic spline with knots at 1/3 "
-    "and 2/3 nearest to y, not made monotone",
-    ordered=True,
-    absolute=True,
-    bounds=(0.0, None),
-    sign="0 for a straight gradient, larger the further the line misses the curve anywhere",
-    reference=RAMSAY,
-)
+@measure
 def departure_from_line(value: ArrayLike, weight: ArrayLike, *, order: ArrayLike | None = None) -> Array:
     """
     Greatest distance between the gradient's smooth curve and the straight line of the slope index.
@@ -191,20 +135,6 @@ def departure_from_line(value: ArrayLike, weight: ArrayLike, *, order: ArrayLike
     ----------
     value : array_like, shape (..., n_group)
         One value a group, five ranks or more, the most disadvantaged first unless `order` says otherwise.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged. Ties share a rank.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The distance, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If there are too few ranks for the curve.
 
     Examples
     --------
@@ -247,8 +177,7 @@ def linear_gradient(
         raise MeasureError(f"tolerance must be above 0, as a share of the mean; given {tolerance}")
 
     def kernel(block: Array, share: Array) -> Array:
-        mean = weighted_mean(block, share)
-        require(mean > 0, mean, "a tolerance as a share of the mean needs a mean above zero", "see departure_from_line")
+        mean = positive_mean(block, share, "a tolerance as a share of the mean", "see departure_from_line")
         return np.asarray(_departure(block, share, order) <= tolerance * mean, dtype=np.float64)
 
     return over_blocks(kernel, value, weight)

@@ -8,25 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, position, require, slice_mean, weighted_mean
-from bayesineq.measures.specification import measure
+from bayesineq.measures.arrays import Array, over_blocks, position, positive_mean, require, slice_mean, weighted_mean
+from bayesineq.measures.definitions import measure
 
 type Reference = int | Literal["most_advantaged", "most_advantaged_half", "lowest", "highest", "best"]
 
-WHO = "Schlotheuber & Hosseinpoor 2022, Int J Environ Res Public Health 19:3697"
-LEWER = "Lewer et al. 2020, Lancet Public Health 5:e33"
-DESCRIPTIVE = "describes a difference, and is causal only as far as the comparison is"
 
-
-@measure(
-    title="Population attributable risk",
-    acronym="PAR",
-    family="impact",
-    formula="favourable: max(y[ref] - mu, 0); adverse: min(y[ref] - mu, 0)",
-    absolute=True,
-    sign="never negative for a favourable outcome, never positive for an adverse one; " + DESCRIPTIVE,
-    reference=WHO,
-)
+@measure
 def population_attributable_risk(
     value: ArrayLike,
     weight: ArrayLike,
@@ -40,27 +28,9 @@ def population_attributable_risk(
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-    favourable : bool
-        Whether more is better.
     reference : int or {"best", "most_advantaged", "most_advantaged_half", "lowest", "highest"}
         Reference: a group's position, or how to find it. The toolkit of the World Health Organization takes "best"
         for unordered groups and "most_advantaged" for ordered ones.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged, where the reference needs a ranking.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The risk, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If the reference is none of these.
 
     Examples
     --------
@@ -74,17 +44,7 @@ def population_attributable_risk(
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Population attributable fraction",
-    acronym="PAF",
-    family="impact",
-    formula="PAR / mu",
-    absolute=False,
-    sign="never negative for a favourable outcome, never positive for an adverse one; " + DESCRIPTIVE,
-    zeros="the mean must be above zero, else refused",
-    reference=WHO,
-    multiplier=100.0,
-)
+@measure
 def population_attributable_fraction(
     value: ArrayLike,
     weight: ArrayLike,
@@ -98,26 +58,8 @@ def population_attributable_fraction(
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-    favourable : bool
-        Whether more is better.
     reference : int or {"best", "most_advantaged", "most_advantaged_half", "lowest", "highest"}
         Reference, as for `population_attributable_risk`.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, where the reference needs a ranking.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The fraction of the mean.
-
-    Raises
-    ------
-    MeasureError
-        If the reference is none of these, or the mean is not above zero.
 
     Examples
     --------
@@ -131,14 +73,7 @@ def population_attributable_fraction(
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Excess events",
-    family="impact",
-    formula="sum n (y - y[ref])",
-    absolute=True,
-    sign="positive when there are more events than at the reference's rate; " + DESCRIPTIVE,
-    reference=LEWER,
-)
+@measure
 def excess_events(
     value: ArrayLike, weight: ArrayLike, *, reference: Reference, order: ArrayLike | None = None
 ) -> Array:
@@ -154,18 +89,6 @@ def excess_events(
     reference : int or {"most_advantaged", "most_advantaged_half", "lowest", "highest"}
         Reference: a group's position, or how to find it. Print it beside the number: with the least deprived tenth
         or half the same deaths give very different answers.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged, where the reference needs a ranking.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        Events.
-
-    Raises
-    ------
-    MeasureError
-        If the reference is none of these.
 
     Examples
     --------
@@ -186,16 +109,7 @@ def excess_events(
     return np.asarray(over_blocks(kernel, value, weight) * np.sum(np.asarray(weight, dtype=np.float64), axis=-1))[()]
 
 
-@measure(
-    title="Attributable fraction",
-    family="impact",
-    formula="sum n (y - y[ref]) / sum n y",
-    absolute=False,
-    bounds=(None, 1.0),
-    sign="positive when there are more events than at the reference's rate; " + DESCRIPTIVE,
-    zeros="the mean must be above zero, else refused",
-    reference=LEWER,
-)
+@measure
 def attributable_fraction(
     value: ArrayLike, weight: ArrayLike, *, reference: Reference, order: ArrayLike | None = None
 ) -> Array:
@@ -206,22 +120,8 @@ def attributable_fraction(
     ----------
     value : array_like, shape (..., n_group)
         Events per person of each group, not negative.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
     reference : int or {"most_advantaged", "most_advantaged_half", "lowest", "highest"}
         Reference, as for `excess_events`.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, where the reference needs a ranking.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The fraction.
-
-    Raises
-    ------
-    MeasureError
-        If the reference is none of these, a value is negative or the mean is zero.
 
     Examples
     --------
@@ -237,15 +137,7 @@ def attributable_fraction(
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Events to close the gap",
-    family="impact",
-    formula="f sum n max(y - y[ref], 0) if adverse, f sum n max(y[ref] - y, 0) if favourable",
-    absolute=True,
-    bounds=(0.0, None),
-    sign="never negative: groups better than the reference stay as they are",
-    reference=LEWER,
-)
+@measure
 def events_to_close_gap(
     value: ArrayLike,
     weight: ArrayLike,
@@ -266,22 +158,8 @@ def events_to_close_gap(
         People in each group: not shares.
     reference : int or {"best", "most_advantaged", "most_advantaged_half", "lowest", "highest"}
         Reference, as for `excess_events`.
-    favourable : bool
-        Whether more is better.
     fraction : float
         Part of the gap to close, above 0 and at most 1.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, where the reference needs a ranking.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        Events.
-
-    Raises
-    ------
-    MeasureError
-        If the reference or the fraction is none of these.
 
     Examples
     --------
@@ -362,6 +240,4 @@ def _risk(block: Array, share: Array, favourable: bool, reference: Reference, or
 
 
 def _mean(block: Array, share: Array) -> Array:
-    mean = weighted_mean(block, share)
-    require(mean > 0, mean, "a fraction of the mean needs a mean above zero", "report the absolute number")
-    return mean
+    return positive_mean(block, share, "a fraction of the mean", "report the absolute number")

@@ -1,25 +1,13 @@
-"""The registry: every measure with its formula, sign, bounds, zeros and reference, and the manual made from it."""
+"""The measures by name or acronym, and the manual made from their definitions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures import (  # noqa: F401 - importing a module registers its measures
-    concentration,
-    deviation,
-    dispersion,
-    entropy,
-    gradient,
-    impact,
-    simple,
-    slope,
-    tails,
-    welfare,
-)
-from bayesineq.measures.specification import DEFINED, Family, Measure, bounds_in_words, equality_in_words
+from bayesineq.measures.definitions import MEASURES as MEASURES
+from bayesineq.measures.definitions import WHO_ACRONYMS as WHO_ACRONYMS
+from bayesineq.measures.specification import Family, Measure
 
 _SECTIONS: Final[dict[Family, str]] = {
     "simple": "Simple comparisons",
@@ -30,17 +18,6 @@ _SECTIONS: Final[dict[Family, str]] = {
     "welfare": "Measures from a welfare function",
     "impact": "Impact",
 }
-
-MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
-    {name: DEFINED[name] for family in _SECTIONS for name in DEFINED if DEFINED[name].family == family}
-)
-"""Every registered measure by name, in the order of the manual."""
-
-WHO_ACRONYMS: Final = frozenset(
-    {"ACI", "BGSD", "BGV", "COV", "D", "IDISU", "IDISW", "MDBU", "MDBW", "MDMU", "MDMW"}
-    | {"MDRU", "MDRW", "MLD", "PAF", "PAR", "R", "RCI", "RII", "SII", "TI"}
-)
-"""The 21 summary measures of the World Health Organization's toolkit."""
 
 
 def find(name: str) -> Measure:
@@ -68,34 +45,9 @@ def find(name: str) -> Measure:
     'mean_log_deviation'
     """
     for stated in MEASURES.values():
-        if name == stated.name or name == stated.acronym:
+        if name in (stated.name, stated.acronym):
             return stated
     raise MeasureError(f"no measure is called {name!r}; there are {', '.join(MEASURES)}")
-
-
-def check_dimension(name: str, *, ordered: bool) -> None:
-    """
-    Refuse a measure of a gradient on groups that have no order.
-
-    Parameters
-    ----------
-    name : str
-        Name or acronym of the measure.
-    ordered : bool
-        Whether the groups have an order from disadvantage to advantage.
-
-    Raises
-    ------
-    MeasureError
-        If the measure needs an order and the groups have none.
-    """
-    stated = find(name)
-    if stated.ordered and not ordered:
-        same = [m.name for m in MEASURES.values() if not m.ordered and m.absolute == stated.absolute]
-        raise MeasureError(
-            f"{stated.title} needs groups ordered from disadvantage to advantage, such as deprivation deciles; "
-            f"these groups have no order, so use one of {', '.join(same)}"
-        )
 
 
 def describe(name: str) -> str:
@@ -123,29 +75,20 @@ def describe(name: str) -> str:
     '### Theil index (TI): `theil`'
     """
     stated = find(name)
+    rows = stated.statements()
+    rows["Must be given"] = ", ".join(f"`{keyword}`" for keyword in stated.required) or "nothing but values and weights"
+    if stated.acronym in WHO_ACRONYMS:
+        rows["Printed by WHO"] = "as it is" if stated.multiplier == 1 else f"times {stated.multiplier:g}"
+    rows["Reference"] = stated.reference
     acronym = f" ({stated.acronym})" if stated.acronym else ""
-    rows = {
-        "Formula": stated.formula,
-        "Groups": "ordered only" if stated.ordered else "ordered or unordered",
-        "Scale": "absolute" if stated.absolute else "relative",
-        "Weighting": "by size of group" if stated.weighted else "each group once",
-        "Sign": stated.sign,
-        "Bounds": f"{bounds_in_words(stated.bounds)}; {equality_in_words(stated.equality)}",
-        "Zeros": stated.zeros,
-        "Must be given": ", ".join(f"`{keyword}`" for keyword in stated.required) or "nothing but values and weights",
-        "Printed by WHO": "as it is" if stated.multiplier == 1 else f"times {stated.multiplier:g}",
-        "Reference": stated.reference,
-    }
-    if stated.acronym not in WHO_ACRONYMS:
-        del rows["Printed by WHO"]
-    summary = (stated.function.__doc__ or "").split("\n\n", 1)[0].replace("\n", " ")
+    summary = (stated.function.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
     body = "\n".join(f"- {label}: {text}" for label, text in rows.items())
     return f"### {stated.title}{acronym}: `{stated.name}`\n\n{summary}\n\n{body}\n"
 
 
 def manual() -> str:
     """
-    Write the reference manual of measures from the registry.
+    Write the reference manual of measures from their definitions.
 
     Returns
     -------

@@ -1,51 +1,28 @@
-"""Measures that compare two groups, or one group with a standard."""
+"""Measures that compare two groups, a group with a standard, or the people at the two ends of the ranking."""
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, position, quotient, require, weighted_mean
-from bayesineq.measures.specification import measure
+from bayesineq.measures.arrays import Array, over_blocks, position, quotient, require, slice_mean, weighted_mean
+from bayesineq.measures.definitions import measure
 
-WHO = "Schlotheuber & Hosseinpoor 2022, Int J Environ Res Public Health 19:3697"
+_DECILES = 10
+_CORE_DECILES = 2
 
 
-@measure(
-    title="Difference between the ends",
-    acronym="D",
-    family="simple",
-    formula="y[last] - y[first], the most advantaged group less the most disadvantaged; reversed if not favourable",
-    ordered=True,
-    absolute=True,
-    weighted=False,
-    sign="with favourable=True positive when the outcome rises with advantage, as the slope index; "
-    "with favourable=False positive when an adverse outcome falls with advantage",
-    reference=WHO,
-)
+@measure
 def difference(value: ArrayLike, weight: ArrayLike | None = None, *, favourable: bool = True) -> Array:
     """
     Difference between the most advantaged and the most disadvantaged group.
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group, the most disadvantaged group first.
-    weight : array_like, shape (n_group,) or (..., n_group), optional
-        Checked but not used: both ends count once.
     favourable : bool
         False for an adverse outcome (deaths, missed appointments) whose excess among the disadvantaged is to be
         positive.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The difference, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If a value is not finite, or there are fewer than two groups.
 
     Examples
     --------
@@ -62,43 +39,15 @@ def difference(value: ArrayLike, weight: ArrayLike | None = None, *, favourable:
     return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
-@measure(
-    title="Ratio between the ends",
-    acronym="R",
-    family="simple",
-    formula="y[last] / y[first], the most advantaged group over the most disadvantaged; reversed if not favourable",
-    ordered=True,
-    absolute=False,
-    weighted=False,
-    bounds=(0.0, None),
-    equality=1.0,
-    sign="with favourable=True above 1 when the outcome rises with advantage; "
-    "with favourable=False above 1 when an adverse outcome falls with advantage",
-    zeros="the denominator must be above zero and the numerator not negative, else refused",
-    reference=WHO,
-)
+@measure
 def ratio(value: ArrayLike, weight: ArrayLike | None = None, *, favourable: bool = True) -> Array:
     """
     Ratio between the most advantaged and the most disadvantaged group.
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group, the most disadvantaged group first; not negative.
-    weight : array_like, shape (n_group,) or (..., n_group), optional
-        Checked but not used: both ends count once.
     favourable : bool
         False for an adverse outcome whose excess among the disadvantaged is to be above one.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The ratio.
-
-    Raises
-    ------
-    MeasureError
-        If the denominator is not above zero, or the numerator is negative.
 
     Examples
     --------
@@ -113,15 +62,7 @@ def ratio(value: ArrayLike, weight: ArrayLike | None = None, *, favourable: bool
     return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
-@measure(
-    title="Difference between the extremes",
-    family="simple",
-    formula="max(y) - min(y); with a reference y[ref] - min(y) if favourable, max(y) - y[ref] if adverse",
-    absolute=True,
-    weighted=False,
-    sign="never negative without a reference; the extremes are found again in every draw",
-    reference=WHO,
-)
+@measure
 def range_difference(
     value: ArrayLike, weight: ArrayLike | None = None, *, reference: int | None = None, favourable: bool | None = None
 ) -> Array:
@@ -130,24 +71,8 @@ def range_difference(
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group, in any order.
-    weight : array_like, shape (n_group,) or (..., n_group), optional
-        Checked but not used.
-    reference : int, optional
-        Position of the reference group.
     favourable : bool, optional
         Whether more is better: needed with a reference, because it says which extreme is the worst.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The difference, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If a reference is given without `favourable`, or is no group.
 
     Examples
     --------
@@ -162,18 +87,7 @@ def range_difference(
     return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
-@measure(
-    title="Ratio between the extremes",
-    family="simple",
-    formula="max(y) / min(y); with a reference y[ref] / min(y) if favourable, max(y) / y[ref] if adverse",
-    absolute=False,
-    weighted=False,
-    bounds=(0.0, None),
-    equality=1.0,
-    sign="at least 1 without a reference; the extremes are found again in every draw",
-    zeros="the denominator must be above zero and the numerator not negative, else refused",
-    reference=WHO,
-)
+@measure
 def range_ratio(
     value: ArrayLike, weight: ArrayLike | None = None, *, reference: int | None = None, favourable: bool | None = None
 ) -> Array:
@@ -182,24 +96,8 @@ def range_ratio(
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group, in any order; not negative.
-    weight : array_like, shape (n_group,) or (..., n_group), optional
-        Checked but not used.
-    reference : int, optional
-        Position of the reference group.
     favourable : bool, optional
         Whether more is better: needed with a reference.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The ratio.
-
-    Raises
-    ------
-    MeasureError
-        If the denominator is not above zero, or a reference is given without `favourable`.
 
     Examples
     --------
@@ -213,39 +111,15 @@ def range_ratio(
     return over_blocks(kernel, value, weight, each_counts_once=True)
 
 
-@measure(
-    title="Gap of a group to a target",
-    family="simple",
-    formula="y[group] - target",
-    absolute=True,
-    weighted=False,
-    sign="positive when the group lies above the target",
-    reference="Office for Health Improvement and Disparities, Fingertips technical guidance",
-)
+@measure
 def gap_to_target(value: ArrayLike, weight: ArrayLike | None = None, *, group: int, target: float) -> Array:
     """
     Gap between a named group and a fixed target.
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
-    weight : array_like, shape (n_group,) or (..., n_group), optional
-        Checked but not used.
-    group : int
-        Position of the group.
     target : float
         The standard, in the unit of the values.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The gap, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If there is no such group.
 
     Examples
     --------
@@ -260,36 +134,10 @@ def gap_to_target(value: ArrayLike, weight: ArrayLike | None = None, *, group: i
     )
 
 
-@measure(
-    title="Gap of a group to the average",
-    family="simple",
-    formula="y[group] - mu",
-    absolute=True,
-    sign="positive when the group lies above the average of all groups, itself included",
-    reference="Office for Health Improvement and Disparities, Fingertips technical guidance",
-)
+@measure
 def gap_to_average(value: ArrayLike, weight: ArrayLike, *, group: int) -> Array:
     """
     Gap between a named group and the average of all groups.
-
-    Parameters
-    ----------
-    value : array_like, shape (..., n_group)
-        One value a group.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        Size of each group.
-    group : int
-        Position of the group.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The gap, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If there is no such group.
 
     Examples
     --------
@@ -304,17 +152,7 @@ def gap_to_average(value: ArrayLike, weight: ArrayLike, *, group: int) -> Array:
     )
 
 
-@measure(
-    title="Share ratio",
-    family="simple",
-    formula="(share of all events that fall in the group) / (share of population) = y[group] / mu",
-    absolute=False,
-    bounds=(0.0, None),
-    equality=1.0,
-    sign="above 1 when the group has more than its share of the events",
-    zeros="values must not be negative and their mean must be above zero, else refused",
-    reference="NHS England, Health inequalities improvement dashboard: share of events against share of population",
-)
+@measure
 def share_ratio(value: ArrayLike, weight: ArrayLike, *, group: int) -> Array:
     """
     Share of the events that fall in a named group, over its share of the population.
@@ -323,20 +161,6 @@ def share_ratio(value: ArrayLike, weight: ArrayLike, *, group: int) -> Array:
     ----------
     value : array_like, shape (..., n_group)
         Events per person of each group; not negative.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        People in each group.
-    group : int
-        Position of the group.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The ratio of shares; 1 is parity.
-
-    Raises
-    ------
-    MeasureError
-        If a value is negative, all are zero, or there is no such group.
 
     Examples
     --------
@@ -349,6 +173,93 @@ def share_ratio(value: ArrayLike, weight: ArrayLike, *, group: int) -> Array:
         return quotient(block[:, position(group, block.shape[1], "group")], weighted_mean(block, share))
 
     return over_blocks(kernel, value, weight, each_counts_once=True)
+
+
+@measure
+def core20_gap(value: ArrayLike, weight: ArrayLike, *, order: ArrayLike | None = None) -> Array:
+    """
+    Difference between the most deprived fifth (Core20) and everyone else.
+
+    Parameters
+    ----------
+    value : array_like, shape (..., n_group)
+        One value a group: ten national deciles, the most deprived first, or any groups with their decile in `order`.
+    order : array_like, shape (n_group,), optional
+        National decile of each group, 1 the most deprived.
+
+    Examples
+    --------
+    >>> deciles = [12.0, 10.0] + [6.0] * 8
+    >>> round(float(core20_gap(deciles, [1] * 10)), 6)
+    5.0
+    """
+
+    def kernel(block: Array, share: Array) -> Array:
+        core, rest = _core_and_rest(block, share, order)
+        return core - rest
+
+    return over_blocks(kernel, value, weight)
+
+
+@measure
+def core20_ratio(value: ArrayLike, weight: ArrayLike, *, order: ArrayLike | None = None) -> Array:
+    """
+    Ratio between the most deprived fifth (Core20) and everyone else.
+
+    Parameters
+    ----------
+    value : array_like, shape (..., n_group)
+        One value a group: ten national deciles, the most deprived first, or any groups with their decile in `order`.
+    order : array_like, shape (n_group,), optional
+        National decile of each group, 1 the most deprived.
+
+    Examples
+    --------
+    >>> deciles = [12.0, 12.0] + [6.0] * 8
+    >>> round(float(core20_ratio(deciles, [1] * 10)), 6)
+    2.0
+    """
+    return over_blocks(lambda block, share: quotient(*_core_and_rest(block, share, order)), value, weight)
+
+
+@measure
+def quantile_difference(
+    value: ArrayLike, weight: ArrayLike, *, fraction: float = 0.2, order: ArrayLike | None = None
+) -> Array:
+    """
+    Difference between the most and the least advantaged fraction of people, exact fractions of the population.
+
+    Examples
+    --------
+    >>> round(float(quantile_difference([1.0, 2.0, 4.0], [1, 1, 1], fraction=0.5)), 6)
+    2.0
+    """
+
+    def kernel(block: Array, share: Array) -> Array:
+        bottom, top = _tails(block, share, fraction, order)
+        return top - bottom
+
+    return over_blocks(kernel, value, weight)
+
+
+@measure
+def quantile_ratio(
+    value: ArrayLike, weight: ArrayLike, *, fraction: float = 0.2, order: ArrayLike | None = None
+) -> Array:
+    """
+    Ratio between the most and the least advantaged fraction of people, exact fractions of the population.
+
+    Examples
+    --------
+    >>> round(float(quantile_ratio([1.0, 2.0, 4.0], [1, 1, 1], fraction=0.2)), 6)
+    4.0
+    """
+
+    def kernel(block: Array, share: Array) -> Array:
+        bottom, top = _tails(block, share, fraction, order)
+        return quotient(top, bottom)
+
+    return over_blocks(kernel, value, weight)
 
 
 def _ends(block: Array) -> tuple[Array, Array]:
@@ -367,3 +278,30 @@ def _extremes(block: Array, reference: int | None, favourable: bool | None) -> t
         )
     named = block[:, position(reference, block.shape[1], "reference")]
     return (named, block.min(axis=1)) if favourable else (block.max(axis=1), named)
+
+
+def _core_and_rest(block: Array, share: Array, order: ArrayLike | None) -> tuple[Array, Array]:
+    if order is None and block.shape[1] != _DECILES:
+        raise MeasureError(
+            f"Core20 is deciles 1 and 2 of ten; given {block.shape[1]} groups: "
+            "pass the national decile of each group as `order`"
+        )
+    decile = np.arange(1, _DECILES + 1) if order is None else np.asarray(order)
+    if decile.shape != block.shape[1:] or not np.isin(decile, np.arange(1, _DECILES + 1)).all():
+        raise MeasureError("`order` must hold the national decile, 1 (most deprived) to 10, of each group")
+    core = np.broadcast_to(share * (decile <= _CORE_DECILES), block.shape)
+    rest = np.broadcast_to(share * (decile > _CORE_DECILES), block.shape)
+    if not ((core.sum(axis=1) > 0) & (rest.sum(axis=1) > 0)).all():
+        raise MeasureError("a Core20 comparison needs people both in deciles 1-2 and in deciles 3-10")
+    return (
+        np.asarray((block * core).sum(axis=1) / core.sum(axis=1)),
+        np.asarray((block * rest).sum(axis=1) / rest.sum(axis=1)),
+    )
+
+
+def _tails(block: Array, share: Array, fraction: float, order: ArrayLike | None) -> tuple[Array, Array]:
+    if not 0 < fraction <= 0.5:
+        raise MeasureError(
+            f"fraction must be above 0 and at most 0.5, the share of people at each end; given {fraction}"
+        )
+    return slice_mean(block, share, 0.0, fraction, order), slice_mean(block, share, 1 - fraction, 1.0, order)

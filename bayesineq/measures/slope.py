@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, relative_rank, require, weighted_mean
-from bayesineq.measures.specification import measure
+from bayesineq.measures.arrays import Array, over_blocks, positive_mean, relative_rank, require, weighted_mean
+from bayesineq.measures.definitions import measure
 from bayesineq.measures.undefined import UndefinedDraws
 
 type Convention = Literal["phe", "who", "pamuk"]
@@ -20,21 +20,7 @@ _TOLERANCE = 1e-12
 _LARGEST_STEP = 3.0
 
 
-@measure(
-    title="Slope index of inequality",
-    acronym="SII",
-    family="gradient",
-    formula="f(1) - f(0), f the line fitted to y against R with weights p. linear: y = a + bR, so SII = b. "
-    'log and logit, convention="phe": least squares on the transformed values, then back. '
-    'convention="who": quasi-Poisson (log) or quasi-binomial (logit) fit of y itself. "pamuk": linear only.',
-    ordered=True,
-    absolute=True,
-    sign="positive when the outcome rises with advantage, whatever its polarity",
-    zeros="linear takes any value; log needs values above zero (who: not negative); "
-    "logit needs proportions strictly between 0 and 1 (who: 0 and 1 allowed)",
-    reference="Low & Low 2004, J Public Health 26:388; Pamuk 1985, Popul Stud 39:17; "
-    "Schlotheuber & Hosseinpoor 2022, Int J Environ Res Public Health 19:3697",
-)
+@measure
 def sii(
     value: ArrayLike,
     weight: ArrayLike,
@@ -48,26 +34,10 @@ def sii(
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group, the most disadvantaged group first unless `order` says otherwise.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        Size of each group: people.
     convention : {"phe", "who", "pamuk"}
         Which published definition. They agree on the linear scale.
     scale : {"linear", "log", "logit"}
         Scale on which the gradient is a line: log for rates, logit for proportions.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged: decile, index rank. Ties share a rank.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index, in the unit of the values.
-
-    Raises
-    ------
-    MeasureError
-        If people have fewer than three different ranks, or the values do not fit the scale.
 
     Examples
     --------
@@ -86,20 +56,7 @@ def sii(
     return over_blocks(kernel, value, weight)
 
 
-@measure(
-    title="Relative index of inequality",
-    acronym="RII",
-    family="gradient",
-    formula='f(1) / f(0) (Kunst and Mackenbach; convention "phe" and "who"), or SII / mu (convention "pamuk"); '
-    "f the line of the slope index",
-    ordered=True,
-    absolute=False,
-    equality=1.0,
-    sign="above 1 when the outcome rises with advantage (pamuk: above 0, and 0 at equality)",
-    zeros="as the slope index; the fitted value at the bottom (pamuk: the mean) must be above zero and that at the top "
-    "not negative, else refused",
-    reference="Mackenbach & Kunst 1997, Soc Sci Med 44:757; Pamuk 1985, Popul Stud 39:17",
-)
+@measure
 def rii(
     value: ArrayLike,
     weight: ArrayLike,
@@ -113,26 +70,10 @@ def rii(
 
     Parameters
     ----------
-    value : array_like, shape (..., n_group)
-        One value a group, the most disadvantaged group first unless `order` says otherwise.
-    weight : array_like, shape (n_group,) or (..., n_group)
-        Size of each group: people.
     convention : {"phe", "who", "pamuk"}
         "phe" and "who" divide the two ends, "pamuk" divides the slope index by the mean: not the same number.
     scale : {"linear", "log", "logit"}
         Scale on which the gradient is a line.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged. Ties share a rank.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The index.
-
-    Raises
-    ------
-    MeasureError
-        If the denominator is not above zero, the line is negative at the top, or as for `sii`.
 
     Examples
     --------
@@ -147,9 +88,7 @@ def rii(
         bottom, top = _fit(block, share, convention, scale, order)
         remedy = 'use scale="log" or "logit", whose line stays above zero, or report the slope index'
         if convention == "pamuk":
-            mean = weighted_mean(block, share)
-            require(mean > 0, mean, "a relative index needs a mean above zero", remedy)
-            return np.asarray((top - bottom) / mean)
+            return np.asarray((top - bottom) / positive_mean(block, share, "a relative index", remedy))
         require(bottom > 0, bottom, "a relative index needs a fitted value above zero at the bottom", remedy)
         # A ratio of two ends of opposite sign is a number, but of nothing: no rate is negative.
         require(top >= 0, top, "a relative index needs a fitted value that is not negative at the top", remedy)

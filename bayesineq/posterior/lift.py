@@ -15,7 +15,8 @@ from bayesineq.design.levels import told_order
 from bayesineq.design.order import GRADIENT, NO_GRADIENT, ORDERED, by_convention, order_attributes, ranked
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
-from bayesineq.measures.specification import DEFINED, Measure
+from bayesineq.measures.definitions import MEASURES
+from bayesineq.measures.specification import Measure
 
 _SHOWN: Final = 5
 _PART: Final = "part"
@@ -222,7 +223,7 @@ def in_social_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
 
 def _stated(measure: Callable[..., Any]) -> Measure | None:
     """What the registry says about a measure; None for a function that is not in it."""
-    stated = DEFINED.get(getattr(measure, "__name__", ""))
+    stated = MEASURES.get(getattr(measure, "__name__", ""))
     return stated if stated is not None and stated.function is measure else None
 
 

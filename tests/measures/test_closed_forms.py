@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures import concentration, deviation, dispersion, entropy, impact, simple, tails, welfare
+from bayesineq.measures import concentration, dispersion, entropy, impact, simple, welfare
 from bayesineq.measures.arrays import rank_bounds, shares
 
 VALUE = np.array([0.30, 0.22, 0.41, 0.15, 0.27, 0.35])
@@ -164,16 +164,16 @@ def test_tails_divide_a_group_that_straddles():
     # Shares 0.24 0.08 0.2 0.12 0.04 0.32: the bottom 30% are all of the first and three quarters of the second.
     bottom = (0.24 * VALUE[0] + 0.06 * VALUE[1]) / 0.30
     top = VALUE[5]
-    np.testing.assert_allclose(tails.quantile_difference(VALUE, PEOPLE, fraction=0.3), top - bottom, rtol=1e-12)
-    np.testing.assert_allclose(tails.quantile_ratio(VALUE, PEOPLE, fraction=0.3), top / bottom, rtol=1e-12)
+    np.testing.assert_allclose(simple.quantile_difference(VALUE, PEOPLE, fraction=0.3), top - bottom, rtol=1e-12)
+    np.testing.assert_allclose(simple.quantile_ratio(VALUE, PEOPLE, fraction=0.3), top / bottom, rtol=1e-12)
 
 
 def test_core20_of_areas_by_their_decile():
     decile = np.array([1, 2, 3, 2, 9, 10])
     core = np.average(VALUE[[0, 1, 3]], weights=PEOPLE[[0, 1, 3]])
     rest = np.average(VALUE[[2, 4, 5]], weights=PEOPLE[[2, 4, 5]])
-    np.testing.assert_allclose(tails.core20_gap(VALUE, PEOPLE, order=decile), core - rest, rtol=1e-12)
-    np.testing.assert_allclose(tails.core20_ratio(VALUE, PEOPLE, order=decile), core / rest, rtol=1e-12)
+    np.testing.assert_allclose(simple.core20_gap(VALUE, PEOPLE, order=decile), core - rest, rtol=1e-12)
+    np.testing.assert_allclose(simple.core20_ratio(VALUE, PEOPLE, order=decile), core / rest, rtol=1e-12)
 
 
 def test_references_of_excess_events():
@@ -220,10 +220,10 @@ def test_population_attributable_risk_of_an_adverse_outcome_is_never_positive():
         (lambda: simple.gap_to_target(VALUE, group=-1, target=0.1), "0 to 5; given -1"),
         (lambda: simple.gap_to_average(VALUE, PEOPLE, group=True), "0 to 5; given True"),
         (lambda: simple.share_ratio([-1.0, 2.0], [1, 1], group=0), "not negative"),
-        (lambda: tails.core20_gap(VALUE, PEOPLE), "pass the national decile"),
-        (lambda: tails.core20_gap(VALUE, PEOPLE, order=[0, 1, 2, 3, 4, 5]), r"1 \(most deprived\) to 10"),
-        (lambda: tails.core20_gap(VALUE, PEOPLE, order=[3] * 6), "both in deciles 1-2"),
-        (lambda: tails.quantile_ratio(VALUE, PEOPLE, fraction=0.6), "at most 0.5"),
+        (lambda: simple.core20_gap(VALUE, PEOPLE), "pass the national decile"),
+        (lambda: simple.core20_gap(VALUE, PEOPLE, order=[0, 1, 2, 3, 4, 5]), r"1 \(most deprived\) to 10"),
+        (lambda: simple.core20_gap(VALUE, PEOPLE, order=[3] * 6), "both in deciles 1-2"),
+        (lambda: simple.quantile_ratio(VALUE, PEOPLE, fraction=0.6), "at most 0.5"),
         (lambda: concentration.relative_concentration_index([-1.0, 2.0], [1, 1]), "not negative"),
         (lambda: concentration.relative_concentration_index([0.0, 0.0], [1, 1]), "mean above zero"),
         (lambda: concentration.wagstaff_index([50.0, 60.0], [1, 1]), "0 and 1; 2 are not"),
@@ -233,7 +233,7 @@ def test_population_attributable_risk_of_an_adverse_outcome_is_never_positive():
         (lambda: concentration.symmetric_concentration_index(VALUE, PEOPLE, sensitivity=1.0), "above 1"),
         (lambda: dispersion.coefficient_of_variation([-1.0, 1.0], [1, 1]), "mean above zero"),
         (lambda: dispersion.hoover_index([-1.0, 3.0], [1, 1]), "not negative"),
-        (lambda: deviation.mean_difference_from_reference_weighted(VALUE, PEOPLE, reference=6), "0 to 5; given 6"),
+        (lambda: dispersion.mean_difference_from_reference_weighted(VALUE, PEOPLE, reference=6), "0 to 5; given 6"),
         (lambda: entropy.generalised_entropy(VALUE, PEOPLE, alpha=np.inf), "finite"),
         (lambda: entropy.theil([0.0, 0.0], [1, 1], zeros="limit"), "mean above zero"),
         (lambda: welfare.atkinson(VALUE, PEOPLE, aversion=-1.0), "0 \\(indifferent\\) or more"),

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 
 import numpy as np
 import pytest
@@ -26,20 +27,16 @@ def test_examples_give_what_they_show(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_every_public_function_has_an_executed_example_or_only_serves_other_modules(name):
     module = importlib.import_module(name)
-    helpers = {f"bayesineq.measures.{helper}" for helper in ("arrays", "shrinkage", "specification", "undefined")}
+    helpers = {
+        f"bayesineq.measures.{helper}"
+        for helper in ("arrays", "definitions", "shrinkage", "specification", "undefined")
+    }
     public = [
         f
         for key, f in vars(module).items()
         if inspect.isfunction(f) and f.__module__ == name and not key.startswith("_")
     ]
-    served = {
-        "counts_and_people",
-        "probability",
-        "from_mean",
-        "reference_value",
-        "check_dimension",
-        "equality_in_words",
-    }
+    served = {"counts_and_people", "probability", "reference_value"}
     bare = [f.__name__ for f in public if ">>>" not in (f.__doc__ or "") and f.__name__ not in served]
     assert name in helpers or bare == []
 
@@ -53,4 +50,7 @@ def test_the_docstring_of_a_measure_carries_what_the_registry_states(name):
     assert f"Formula: {stated.formula}" in text
     assert f"Sign: {stated.sign}" in text
     assert f"Zeros: {stated.zeros}" in text
+    assert f"Warning: {stated.warning}." in text or not stated.warning
+    for option in inspect.signature(stated.function).parameters:
+        assert re.search(rf"^(\w+, )?{option}(, \w+)? : ", text, re.M), option
     assert stated.reference in text

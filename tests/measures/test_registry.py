@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.registry import MEASURES, WHO_ACRONYMS, check_dimension, describe, find, manual
+from bayesineq.measures.registry import MEASURES, WHO_ACRONYMS, describe, find, manual
+from bayesineq.measures.specification import document
 
 
 def test_all_21_measures_of_the_who_toolkit_are_there():
@@ -29,13 +30,6 @@ def test_an_unknown_measure_is_refused_with_the_list():
         find("sij")
 
 
-def test_a_gradient_is_refused_on_groups_without_order_and_dispersion_is_not():
-    with pytest.raises(MeasureError, match=r"Slope index of inequality needs groups ordered .* between_group_variance"):
-        check_dimension("sii", ordered=False)
-    check_dimension("sii", ordered=True)
-    check_dimension("theil", ordered=False)
-
-
 def test_the_registry_cannot_be_changed():
     with pytest.raises(TypeError):
         MEASURES["mine"] = find("sii")
@@ -51,3 +45,20 @@ def test_the_manual_has_one_entry_a_measure_with_formula_sign_and_reference():
         assert f"- Formula: {stated.formula}" in describe(name)
     assert "- Printed by WHO: times 1000" in describe("TI")
     assert "- Must be given: `reference`, `favourable`" in describe("events_to_close_gap")
+    assert "- Warning: noise in the values" in describe("BGV")
+    assert "- Warning" not in describe("SII")
+
+
+def test_a_measure_that_documents_what_it_does_not_take_is_refused():
+    def theil(value, weight):
+        """
+        Theil index.
+
+        Parameters
+        ----------
+        alpha : float
+            No option of it.
+        """
+
+    with pytest.raises(TypeError, match=r"theil documents \['alpha'\]"):
+        document(theil, find("theil"))
