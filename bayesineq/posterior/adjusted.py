@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from bayesineq.dims import CHAIN, DRAW, POPULATION
 from bayesineq.model.card import ModelCard
-from bayesineq.posterior.expected import as_values, expected, groups_of, names_of, totals
+from bayesineq.posterior.expected import as_values, expected, groups_of, names_of
 from bayesineq.posterior.population import card_of, resolve
-from bayesineq.posterior.rows import over_blocks, rows_of
+from bayesineq.posterior.predictor import Strata, group_totals, predictor_of, row_effects
 
 ADJUSTED_FOR: Final = "adjusted_for"
 """Attribute of values: the columns held equal, joined by ", "; empty for values as the groups are."""
@@ -163,38 +163,11 @@ def _added(
     post: xr.DataTree, cells: pd.DataFrame, strata: pd.DataFrame, held: list[str], n_group: int, threads: int | None
 ) -> Floats:
     """Sums where no term stands on both: a stratum moves the linear predictor of all cells alike."""
-    from bayesineq.posterior.kernel import LINK, each_row, sum_over_strata
-
     terms = card_of(post).terms
-    within = rows_of(post, strata, [term for term in terms if set(term.columns) <= set(held)])
-    shift = np.empty((within.n_draw, len(strata)))
-
-    def move(block: slice, effect: Floats) -> None:
-        none = np.zeros(block.stop - block.start)
-        each_row(none, effect, within.index, within.slope_index, within.slope_weight, LINK["identity"], shift[block])
-
-    over_blocks(within, move, 1)
-    rows = rows_of(post, cells, [term for term in terms if not set(term.columns) & set(held)])
-    group, share = cells[_GROUP].to_numpy(dtype=np.int32), strata[POPULATION].to_numpy(dtype=np.float64)
-    total = np.zeros((rows.n_draw, n_group))
-
-    def work(block: slice, effect: Floats) -> None:
-        sum_over_strata(
-            rows.base[block],
-            effect,
-            rows.index,
-            rows.slope_index,
-            rows.slope_weight,
-            rows.weight,
-            group,
-            LINK[rows.link],
-            shift[block],
-            share,
-            total[block],
-        )
-
-    over_blocks(rows, work, threads)
-    return total
+    within = predictor_of(post, strata, [term for term in terms if set(term.columns) <= set(held)])
+    each = Strata(row_effects(within), strata[POPULATION].to_numpy(dtype=np.float64))
+    beside = predictor_of(post, cells, [term for term in terms if not set(term.columns) & set(held)])
+    return group_totals(beside, cells[_GROUP].to_numpy(dtype=np.int32), n_group, strata=each, threads=threads)
 
 
 def _crossed(
@@ -210,8 +183,8 @@ def _crossed(
         right = part.iloc[np.tile(np.arange(len(part)), len(cells))].reset_index(drop=True)
         weight = left[POPULATION] * right[POPULATION]
         frame = pd.concat([left.drop(columns=[POPULATION, _GROUP]), right[held]], axis=1)
-        rows = rows_of(post, frame.assign(**{POPULATION: weight}))
-        total += totals(rows, left[_GROUP].to_numpy(dtype=np.int32), n_group, threads)
+        rows = predictor_of(post, frame.assign(**{POPULATION: weight}))
+        total += group_totals(rows, left[_GROUP].to_numpy(dtype=np.int32), n_group, threads=threads)
     return total
 
 

@@ -25,7 +25,7 @@ from bayesineq.dims import CI_PROB, SAMPLE_DIMS
 from bayesineq.model.card import ModelCard
 from bayesineq.model.priors import Prior
 from bayesineq.posterior.population import card_of, priors_of
-from bayesineq.posterior.rows import flat_draws
+from bayesineq.posterior.predictor import flat_draws
 from bayesineq.posterior.summarise import labels
 
 Float = NDArray[np.float64]

@@ -17,7 +17,7 @@ from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.model.card import Outcome
 from bayesineq.posterior.population import card_of, population, provenance, resolve
-from bayesineq.posterior.rows import Rows, over_blocks, rows_of
+from bayesineq.posterior.predictor import group_totals, predictor_of
 
 __all__ = ["contribution", "expected", "population"]
 
@@ -72,11 +72,11 @@ def expected(
     """
     names = names_of(by)
     frame = resolve(post, population, names)
-    rows = rows_of(post, frame)
     levels, group = groups_of(frame, names)
     n_group = int(np.prod([len(level) for level in levels], dtype=np.int64))
-    weight = np.bincount(group, weights=rows.weight, minlength=n_group)
-    return as_values(post, population, frame, names, weight, totals(rows, group, n_group, threads))
+    weight = np.bincount(group, weights=frame[POPULATION], minlength=n_group)
+    total = group_totals(predictor_of(post, frame), group, n_group, threads=threads)
+    return as_values(post, population, frame, names, weight, total)
 
 
 def names_of(by: str | Sequence[str] | None) -> list[str]:
@@ -183,50 +183,6 @@ def contribution(post: xr.DataTree, term: str) -> xr.DataArray:
     return effect.transpose(*SAMPLE_DIMS, *stated.dims).assign_attrs(
         effect.attrs | {"term": term, "kind": stated.kind, "link": card.outcome.link, **provenance(post)}
     )
-
-
-def totals(rows: Rows, group: NDArray[np.int32], n_group: int, threads: int | None = None) -> NDArray[np.float64]:
-    """
-    Weight times mean outcome, summed over the rows of each group, for every draw.
-
-    Parameters
-    ----------
-    rows : Rows
-        A population seen through a posterior.
-    group : ndarray of int32, shape (n_row,)
-        Group of each row.
-    n_group : int
-        Number of groups.
-    threads : int, optional
-        How many; by default as many as there are cores, at most 4.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, n_group)
-        Sums in double precision.
-    """
-    from bayesineq.posterior.kernel import LINK, sum_by_group
-
-    total = np.zeros((rows.n_draw, n_group))
-    if (np.diff(group) < 0).any():
-        order = np.argsort(group, kind="stable")
-        rows, group = rows.take(order), group[order]
-
-    def work(block: slice, effect: NDArray[np.float64]) -> None:
-        sum_by_group(
-            rows.base[block],
-            effect,
-            rows.index,
-            rows.slope_index,
-            rows.slope_weight,
-            rows.weight,
-            group,
-            LINK[rows.link],
-            total[block],
-        )
-
-    over_blocks(rows, work, threads)
-    return total
 
 
 def scale_of(outcome: Outcome) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Compiled loops over draws and rows; they release the interpreter's lock, so blocks of draws run in threads."""
+"""Compiled loops of the predictor over draws and rows; they release the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-LINK: Final = {"identity": 0, "log": 1, "logit": 2}
+from bayesineq.posterior.predictor import Codes, Floats, Columns, Strata
+
 _CHUNK: Final = 512
 _STRETCH: Final = 8192
 _LOG2_E: Final = 1.4426950408889634
@@ -20,126 +20,51 @@ _ROUND_BITS: Final = 0x4338000000000000
 
 @njit(nogil=True, cache=True)
 def sum_by_group(
-    base: NDArray[np.float64],
-    effect: NDArray[np.float64],
-    index: NDArray[np.int32],
-    slope_index: NDArray[np.int32],
-    slope_weight: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    group: NDArray[np.int32],
+    base: Floats,
+    effect: Floats,
+    columns: Columns,
+    weight: Floats,
+    group: Codes,
     link: int,
-    total: NDArray[np.float64],
+    strata: Strata,
+    total: Floats,
 ) -> None:
-    """
-    Add weight times mean outcome of every row to its group, for every draw of a block.
-
-    Parameters
-    ----------
-    base : ndarray, shape (n_draw,)
-        What every row shares on the linear predictor.
-    effect : ndarray, shape (n_draw, n_effect)
-        Effects of all terms side by side.
-    index : ndarray of int32, shape (n_plain, n_row)
-        Columns of `effect` that a row adds as they are.
-    slope_index, slope_weight : ndarray, shape (n_slope, n_row)
-        Columns of `effect` that a row adds after multiplication, and what they are multiplied with.
-    weight : ndarray, shape (n_row,)
-        Weight of each row.
-    group : ndarray of int32, shape (n_row,)
-        Group of each row; fastest where rows of a group stand together.
-    link : int
-        0 identity, 1 log, 2 logit.
-    total : ndarray, shape (n_draw, n_group)
-        Sums, added to in place.
-    """
-    n_row = weight.shape[0]
+    """Add weight times mean outcome of every row to its group, for every draw of a block."""
+    eta = np.empty(_CHUNK, dtype=np.float64)
     mean = np.empty(_CHUNK, dtype=np.float64)
     work = np.empty((2, _CHUNK), dtype=np.float64)
     # What describes a stretch of rows stays in the cache while all draws of the block go over it.
-    for first in range(0, n_row, _STRETCH):
-        last = min(first + _STRETCH, n_row)
+    for first in range(0, weight.shape[0], _STRETCH):
+        last = min(first + _STRETCH, weight.shape[0])
         for draw in range(base.shape[0]):
             for start in range(first, last, _CHUNK):
                 size = min(_CHUNK, last - start)
-                linear_predictor(base[draw], effect[draw], index, slope_index, slope_weight, start, size, mean)
-                inverse_link(mean, size, link, work)
-                add_groups(mean, weight, group, start, size, total[draw])
+                _linear_predictor(base[draw], effect[draw], columns, start, size, eta)
+                if strata.share.shape[0] == 0:
+                    _inverse_link(eta, size, link, work)
+                    _add_groups(eta, weight, group, start, size, total[draw])
+                else:
+                    _average(eta, size, link, strata.shift[draw], strata.share, mean, work)
+                    _add_groups(mean, weight, group, start, size, total[draw])
 
 
 @njit(nogil=True, cache=True)
-def sum_over_strata(
-    base: NDArray[np.float64],
-    effect: NDArray[np.float64],
-    index: NDArray[np.int32],
-    slope_index: NDArray[np.int32],
-    slope_weight: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    group: NDArray[np.int32],
-    link: int,
-    shift: NDArray[np.float64],
-    share: NDArray[np.float64],
-    total: NDArray[np.float64],
-) -> None:
-    """
-    Add weight times the mean outcome over strata of every row to its group, for every draw of a block.
-
-    Parameters
-    ----------
-    base, effect, index, slope_index, slope_weight, weight, group, link
-        As for `sum_by_group`.
-    shift : ndarray, shape (n_draw, n_stratum)
-        What a stratum adds to the linear predictor of every row.
-    share : ndarray, shape (n_stratum,)
-        Weight of each stratum.
-    total : ndarray, shape (n_draw, n_group)
-        Sums, added to in place.
-    """
-    n_row = weight.shape[0]
-    eta = np.empty(_CHUNK, dtype=np.float64)
-    moved = np.empty(_CHUNK, dtype=np.float64)
-    mean = np.empty(_CHUNK, dtype=np.float64)
-    work = np.empty((2, _CHUNK), dtype=np.float64)
-    for first in range(0, n_row, _STRETCH):
-        last = min(first + _STRETCH, n_row)
-        for draw in range(base.shape[0]):
-            for start in range(first, last, _CHUNK):
-                size = min(_CHUNK, last - start)
-                linear_predictor(base[draw], effect[draw], index, slope_index, slope_weight, start, size, eta)
-                for i in range(size):
-                    mean[i] = 0.0
-                for stratum in range(share.shape[0]):
-                    more, part = shift[draw, stratum], share[stratum]
-                    for i in range(size):
-                        moved[i] = eta[i] + more
-                    inverse_link(moved, size, link, work)
-                    for i in range(size):
-                        mean[i] += part * moved[i]
-                add_groups(mean, weight, group, start, size, total[draw])
+def _average(eta: Floats, size: int, link: int, shift: Floats, share: Floats, mean: Floats, work: Floats) -> None:
+    """Mean outcome of `size` rows over strata, one draw."""
+    moved = np.empty(size, dtype=np.float64)
+    mean[:size] = 0.0
+    for stratum in range(share.shape[0]):
+        more, part = shift[stratum], share[stratum]
+        for i in range(size):
+            moved[i] = eta[i] + more
+        _inverse_link(moved, size, link, work)
+        for i in range(size):
+            mean[i] += part * moved[i]
 
 
 @njit(nogil=True, cache=True)
-def add_groups(
-    mean: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    group: NDArray[np.int32],
-    start: int,
-    size: int,
-    total: NDArray[np.float64],
-) -> None:
-    """
-    Add weight times mean of `size` rows from `start` on to their groups, one draw.
-
-    Parameters
-    ----------
-    mean : ndarray, shape (size,)
-        Mean outcomes.
-    weight, group
-        As for `sum_by_group`.
-    start, size : int
-        Which rows.
-    total : ndarray, shape (n_group,)
-        Sums, added to in place.
-    """
+def _add_groups(mean: Floats, weight: Floats, group: Codes, start: int, size: int, total: Floats) -> None:
+    """Add weight times mean of `size` rows from `start` on to their groups, one draw."""
     # Rows of a group stand together: their sum is kept at hand, not fetched from memory for each of them.
     current, kept = group[start], 0.0
     for i in range(size):
@@ -151,62 +76,21 @@ def add_groups(
 
 
 @njit(nogil=True, cache=True)
-def each_row(
-    base: NDArray[np.float64],
-    effect: NDArray[np.float64],
-    index: NDArray[np.int32],
-    slope_index: NDArray[np.int32],
-    slope_weight: NDArray[np.float64],
-    link: int,
-    value: NDArray[np.float64],
-) -> None:
-    """
-    Mean outcome of every row, for every draw of a block.
-
-    Parameters
-    ----------
-    base, effect, index, slope_index, slope_weight, link
-        As for `sum_by_group`.
-    value : ndarray, shape (n_draw, n_row)
-        Means, overwritten.
-    """
-    n_row = value.shape[1]
+def each_row(base: Floats, effect: Floats, columns: Columns, link: int, value: Floats) -> None:
+    """Mean outcome of every row, for every draw of a block."""
     work = np.empty((2, _CHUNK), dtype=np.float64)
     for draw in range(base.shape[0]):
-        for start in range(0, n_row, _CHUNK):
-            size = min(_CHUNK, n_row - start)
+        for start in range(0, value.shape[1], _CHUNK):
+            size = min(_CHUNK, value.shape[1] - start)
             mean = value[draw, start : start + size]
-            linear_predictor(base[draw], effect[draw], index, slope_index, slope_weight, start, size, mean)
-            inverse_link(mean, size, link, work)
+            _linear_predictor(base[draw], effect[draw], columns, start, size, mean)
+            _inverse_link(mean, size, link, work)
 
 
 @njit(nogil=True, cache=True)
-def linear_predictor(
-    base: float,
-    effect: NDArray[np.float64],
-    index: NDArray[np.int32],
-    slope_index: NDArray[np.int32],
-    slope_weight: NDArray[np.float64],
-    start: int,
-    size: int,
-    eta: NDArray[np.float64],
-) -> None:
-    """
-    Linear predictor of `size` rows from `start` on, one draw.
-
-    Parameters
-    ----------
-    base : float
-        What every row shares.
-    effect : ndarray, shape (n_effect,)
-        Effects of all terms side by side.
-    index, slope_index, slope_weight
-        As for `sum_by_group`.
-    start, size : int
-        Which rows.
-    eta : ndarray, shape (size,)
-        Linear predictor, overwritten.
-    """
+def _linear_predictor(base: float, effect: Floats, columns: Columns, start: int, size: int, eta: Floats) -> None:
+    """Linear predictor of `size` rows from `start` on, one draw."""
+    index, slope_index, slope_weight = columns
     for i in range(size):
         eta[i] = base
     for term in range(index.shape[0]):
@@ -221,47 +105,23 @@ def linear_predictor(
 
 
 @njit(nogil=True, cache=True)
-def inverse_link(eta: NDArray[np.float64], size: int, link: int, work: NDArray[np.float64]) -> None:
-    """
-    Turn linear predictors into means, in place.
-
-    Parameters
-    ----------
-    eta : ndarray, shape (size,)
-        Linear predictors.
-    size : int
-        How many.
-    link : int
-        0 identity, 1 log, 2 logit.
-    work : ndarray, shape (2, at least size)
-        Room for the exponential.
-    """
+def _inverse_link(eta: Floats, size: int, link: int, work: Floats) -> None:
+    """Turn linear predictors into means, in place."""
     if link == 1:
-        exponential(eta, size, work)
+        _exponential(eta, size, work)
     elif link == 2:
         for i in range(size):
             eta[i] = -eta[i]
-        exponential(eta, size, work)
+        _exponential(eta, size, work)
         for i in range(size):
             eta[i] = 1.0 / (1.0 + eta[i])
 
 
 @njit(nogil=True, cache=True)
-def exponential(x: NDArray[np.float64], size: int, work: NDArray[np.float64]) -> None:
+def _exponential(x: Floats, size: int, work: Floats) -> None:
     """
     Exponential function, in place, within two units in the last place; arguments beyond 700 count as 700.
 
-    Parameters
-    ----------
-    x : ndarray, shape (size,)
-        Arguments.
-    size : int
-        How many.
-    work : ndarray, shape (2, at least size)
-        Room for powers of two.
-
-    Notes
-    -----
     exp(x) = 2^k exp(z) with k the whole number next to x / log 2, so |z| < 0.35 and thirteen terms of the series do.
     Without branches and calls, so that compilers use vector instructions: the library's function takes twice the time.
     """

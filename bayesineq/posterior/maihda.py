@@ -35,7 +35,7 @@ from bayesineq.model.card import ModelCard, Term
 from bayesineq.model.families import FAMILIES
 from bayesineq.posterior.expected import expected, scale_of
 from bayesineq.posterior.population import card_of, provenance, resolve
-from bayesineq.posterior.rows import flat_draws
+from bayesineq.posterior.predictor import flat_draws, predictor_of, row_effects
 
 STRATUM: Final = "stratum"
 
@@ -109,12 +109,12 @@ def intersectional(
             f"MAIHDA takes {sorted(name for name, family in FAMILIES.items() if family.between_people)}"
         )
     frame = resolve(post, population, dims)
-    table = frame.groupby(dims, observed=True)[POPULATION].sum()
-    table = table[table > 0]
-    people = table.to_numpy(dtype=np.float64)
-    levels = [table.index.get_level_values(dim) for dim in dims]
+    table = frame.groupby(dims, observed=True)[POPULATION].sum().reset_index()
+    table = table[table[POPULATION] > 0]
+    people = table[POPULATION].to_numpy(dtype=np.float64)
+    levels = [pd.Index(table[dim].to_numpy()) for dim in dims]
     draws = post["posterior"].to_dataset()
-    effect = _effect(draws, card, table, dims)
+    effect = row_effects(predictor_of(post, table, _parts(card, dims)[0]))
     additive, interaction = np.moveaxis(
         additive_and_interaction(effect, [np.asarray(level) for level in levels], people), 1, 0
     )
@@ -203,15 +203,6 @@ def _parts(card: ModelCard, dims: list[str]) -> tuple[list[Term], list[Term]]:
     return within, [term for term in levelled if term not in within]
 
 
-def _effect(draws: xr.Dataset, card: ModelCard, table: pd.Series, dims: list[str]) -> Floats:
-    effect = np.zeros((draws.sizes[CHAIN] * draws.sizes[DRAW], len(table)))
-    for term in _parts(card, dims)[0]:
-        at = [draws.get_index(dim).get_indexer(table.index.get_level_values(dim)) for dim in term.dims]
-        index = np.ravel_multi_index(at, tuple(draws.sizes[dim] for dim in term.dims))
-        effect += flat_draws(draws, card.variable(term.name), term.dims)[:, index]
-    return effect
-
-
 def _variance(values: NDArray[np.floating], people: Floats) -> Floats:
     """Variance over people of each draw's effects."""
     share = shares(people)
@@ -221,10 +212,8 @@ def _variance(values: NDArray[np.floating], people: Floats) -> Floats:
 
 def _elsewhere(draws: xr.Dataset, card: ModelCard, frame: pd.DataFrame, dims: list[str]) -> Floats:
     """Variance over people of terms that stand on other dimensions, place above all."""
-    total = np.zeros(draws.sizes[CHAIN] * draws.sizes[DRAW])
-    for term in _parts(card, dims)[1]:
-        total += _over_people(draws, card, frame, term)
-    return total
+    apart = [_over_people(draws, card, frame, term) for term in _parts(card, dims)[1]]
+    return np.sum(apart, axis=0) if apart else np.zeros(draws.sizes[CHAIN] * draws.sizes[DRAW])
 
 
 def _over_people(draws: xr.Dataset, card: ModelCard, frame: pd.DataFrame, term: Term) -> Floats:

@@ -13,7 +13,7 @@ from bayesineq.errors import PosteriorError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import groups_of
 from bayesineq.posterior.population import card_of, provenance, resolve
-from bayesineq.posterior.rows import Floats, Rows, flat_draws, rows_of
+from bayesineq.posterior.predictor import Floats, Predictor, flat_draws, predictor_of, row_means
 
 
 def predictive(
@@ -62,7 +62,7 @@ def predictive(
     names = [by] if isinstance(by, str) else list(by or ())
     frame = resolve(post, None, names)
     levels, group = groups_of(frame, names)
-    rows, parameters = rows_of(post, frame), _parameters(post, card)
+    rows, parameters = predictor_of(post, frame), _parameters(post, card)
     at_risk = _trials(card, rows, trials)
     counted = _counted_rows(post, len(frame), known_only=known_only)
     exposure = np.exp(post["constant_data"]["offset"].to_numpy())
@@ -74,7 +74,7 @@ def predictive(
     root = np.random.SeedSequence(seed)
     for place, (draw, child) in enumerate(zip(chosen, root.spawn(len(chosen)), strict=True)):
         one = {name: float(value[draw]) for name, value in parameters.items()}
-        mean = _means(rows, slice(int(draw), int(draw) + 1))
+        mean = row_means(rows, slice(int(draw), int(draw) + 1))[0]
         replicate = family.replicate(np.random.default_rng(child), mean, exposure, at_risk, one)
         if not names:
             out[place] = replicate
@@ -128,7 +128,7 @@ def _parameters(post: xr.DataTree, card: ModelCard) -> dict[str, NDArray[np.floa
     return {name.removeprefix("outcome."): flat_draws(data, name, ())[:, 0] for name in names}
 
 
-def _trials(card: ModelCard, rows: Rows, given: ArrayLike | None) -> Floats:
+def _trials(card: ModelCard, rows: Predictor, given: ArrayLike | None) -> Floats:
     if card.outcome.family.given != "at_risk":
         return np.ones(len(rows.weight))
     if given is None:
@@ -145,13 +145,3 @@ def _trials(card: ModelCard, rows: Rows, given: ArrayLike | None) -> Floats:
             f"the {len(rows.weight)} rows"
         )
     return counts
-
-
-def _means(rows: Rows, draw: slice) -> Floats:
-    from bayesineq.posterior.kernel import LINK, each_row
-
-    mean: Floats = np.empty((1, len(rows.weight)))
-    each_row(
-        rows.base[draw], rows.effects(draw), rows.index, rows.slope_index, rows.slope_weight, LINK[rows.link], mean
-    )
-    return np.ravel(mean)

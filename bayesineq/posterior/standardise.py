@@ -14,9 +14,9 @@ import xarray as xr
 from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.measures.standardise import esp2013
-from bayesineq.posterior.expected import expected, totals
+from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of, levels_of, resolve
-from bayesineq.posterior.rows import rows_of
+from bayesineq.posterior.predictor import group_totals, predictor_of
 
 _SHOWN: Final = 5
 _LAST_AGE: Final = 100
@@ -264,8 +264,8 @@ def _computed(
             )
             for name, code in zip(names, chosen, strict=True)
         }
-        rows = rows_of(post, covered.assign(**level))
-        means.append(totals(rows, group, 1, threads)[:, 0] / rows.weight.sum())
+        rows = predictor_of(post, covered.assign(**level))
+        means.append(group_totals(rows, group, 1, threads=threads)[:, 0] / rows.weight.sum())
     draws = post["posterior"].to_dataset()
     shape = (draws.sizes[CHAIN], draws.sizes[DRAW], *(len(level) for level in levels))
     value = people.copy(data=np.stack(means, axis=1).reshape(shape))

@@ -1,0 +1,366 @@
+"""
+The one predictor: intercept and terms of every row, the inverse link, and the average over people, draw by draw.
+
+Expected values, standardisation, replicates, strata and every later stage read a posterior through it. Compiled loops
+go over draws and rows and release the interpreter's lock, so blocks of draws run in threads; draws by rows are never
+held unless the rows themselves are asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayesineq.dims import POPULATION, SAMPLE_DIMS
+from bayesineq.errors import PosteriorError
+from bayesineq.model.card import ModelCard, Term
+from bayesineq.posterior.population import card_of
+
+LINK: Final = {"identity": 0, "log": 1, "logit": 2}
+
+_BLOCK_VALUES: Final = 1 << 21
+_BLOCK_DRAWS: Final = 64
+_MERGE_SHARE: Final = 8
+
+type Floats = NDArray[np.float64]
+type Codes = NDArray[np.int32]
+
+
+class Columns(NamedTuple):
+    """
+    Which effects each row reads.
+
+    Parameters
+    ----------
+    index : ndarray of int32, shape (n_plain, n_row)
+        Columns of the effects that a row adds as they are.
+    slope_index, slope_weight : ndarray, shape (n_slope, n_row)
+        Columns that a row adds after multiplication, and what they are multiplied with.
+    """
+
+    index: Codes
+    slope_index: Codes
+    slope_weight: Floats
+
+
+class Strata(NamedTuple):
+    """
+    What every row is averaged over, beside being summed.
+
+    Parameters
+    ----------
+    shift : ndarray, shape (n_draw, n_stratum)
+        What a stratum adds to the linear predictor of every row.
+    share : ndarray, shape (n_stratum,)
+        Weight of each stratum; no stratum at all leaves rows as they are.
+    """
+
+    shift: Floats
+    share: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    Columns of effects that rows point at: one term's, or sums over terms for every combination of levels that occurs.
+
+    Parameters
+    ----------
+    draws : tuple of ndarray, shape (n_draw, n_level)
+        Effects of each term that is summed.
+    pick : tuple of ndarray of int32, shape (n_combination,), or None
+        Level of each term in each combination; None where the one term is taken as it is.
+    """
+
+    draws: tuple[NDArray[np.floating], ...]
+    pick: tuple[Codes, ...] | None
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+        return len(self.pick[0]) if self.pick else self.draws[0].shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """
+    A population seen through a posterior.
+
+    Parameters
+    ----------
+    base : ndarray, shape (n_draw,)
+        Intercept, with half the residual variance where the outcome is log-normal.
+    sources : tuple of Source
+        Draws of effects, side by side.
+    columns : Columns
+        Which of them each row reads.
+    weight : ndarray, shape (n_row,)
+        People of each row.
+    link : str
+        "identity", "log" or "logit".
+    """
+
+    base: Floats
+    sources: tuple[Source, ...]
+    columns: Columns
+    weight: Floats
+    link: str
+
+    @property
+    def n_draw(self) -> int:
+        """Number of draws, all chains together."""
+        return len(self.base)
+
+
+def predictor_of(post: xr.DataTree, frame: pd.DataFrame, terms: Sequence[Term] | None = None) -> Predictor:
+    """
+    See a population through a posterior.
+
+    Parameters
+    ----------
+    post : DataTree
+        A posterior.
+    frame : DataFrame
+        A population as `bayesineq.posterior.population.resolve` returns it.
+    terms : sequence of Term, optional
+        Terms that are added up; by default all of the card's.
+
+    Returns
+    -------
+    Predictor
+        Arrays that the compiled loops read.
+    """
+    card = card_of(post)
+    draws = post["posterior"].to_dataset()
+    plain: list[tuple[NDArray[np.floating], Codes]] = []
+    slopes: list[tuple[NDArray[np.floating], Codes, Floats]] = []
+    for term in card.terms if terms is None else terms:
+        name = card.variable(term.name)
+        effect, index = flat_draws(draws, name, term.dims), _index(term, frame)
+        if term.covariate is None:
+            plain.append((effect, index))
+        else:
+            value, scale = frame[term.covariate].to_numpy(dtype=np.float64), draws[name].attrs
+            slopes.append((effect, index, (value - scale["centre"]) / scale["spread"]))
+    merged = _merge(plain, len(frame))
+    sources = (*(source for source, _ in merged), *(Source((effect,), None) for effect, _, _ in slopes))
+    starts = np.cumsum([0, *(source.size for source in sources)]).astype(np.int32)
+    columns = Columns(
+        _stack([index + starts[i] for i, (_, index) in enumerate(merged)], len(frame), np.int32),
+        _stack([s[1] + starts[len(merged) + i] for i, s in enumerate(slopes)], len(frame), np.int32),
+        _stack([s[2] for s in slopes], len(frame), np.float64),
+    )
+    people = frame[POPULATION].to_numpy(dtype=np.float64)
+    return Predictor(_base(draws, card), sources, columns, people, card.outcome.family.mean_link)
+
+
+def row_effects(predictor: Predictor) -> Floats:
+    """
+    Sum of the terms of every row, without the intercept.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        A population, few rows, seen through a posterior.
+
+    Returns
+    -------
+    ndarray, shape (n_draw, n_row)
+        On the scale of the linear predictor.
+    """
+    return row_means(replace(predictor, base=np.zeros(predictor.n_draw), link="identity"))
+
+
+def row_means(predictor: Predictor, draws: slice = slice(None)) -> Floats:
+    """
+    Mean outcome of every row.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        A population, few rows or few draws, seen through a posterior.
+    draws : slice
+        Which draws.
+
+    Returns
+    -------
+    ndarray, shape (n_draw, n_row)
+        Means.
+    """
+    from bayesineq.posterior.kernel import each_row
+
+    wanted = range(*draws.indices(predictor.n_draw))
+    mean = np.empty((len(wanted), len(predictor.weight)))
+    for block in _blocks(predictor, wanted):
+        own = slice(block.start - wanted.start, block.stop - wanted.start)
+        each_row(
+            predictor.base[block], _effects(predictor, block), predictor.columns, LINK[predictor.link], mean[own]
+        )
+    return mean
+
+
+def group_totals(
+    predictor: Predictor,
+    group: Codes,
+    n_group: int,
+    *,
+    strata: Strata | None = None,
+    threads: int | None = None,
+) -> Floats:
+    """
+    Weight times mean outcome, summed over the rows of each group, for every draw.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        A population seen through a posterior.
+    group : ndarray of int32, shape (n_row,)
+        Group of each row.
+    n_group : int
+        Number of groups.
+    strata : Strata, optional
+        What the mean of each row is an average over; by default each row is as it is.
+    threads : int, optional
+        How many; by default as many as there are cores, at most 4.
+
+    Returns
+    -------
+    ndarray, shape (n_draw, n_group)
+        Sums in double precision.
+    """
+    from bayesineq.posterior.kernel import sum_by_group
+
+    total, weight, columns = np.zeros((predictor.n_draw, n_group)), predictor.weight, predictor.columns
+    if (np.diff(group) < 0).any():
+        # Where rows of a group stand together, their sum is kept at hand.
+        order = np.argsort(group, kind="stable")
+        columns = Columns(*(np.ascontiguousarray(column[:, order]) for column in columns))
+        weight, group = weight[order], group[order]
+    shift, share = strata or Strata(np.zeros((predictor.n_draw, 0)), np.zeros(0))
+
+    def work(block: slice) -> None:
+        sum_by_group(
+            predictor.base[block],
+            _effects(predictor, block),
+            columns,
+            weight,
+            group,
+            LINK[predictor.link],
+            Strata(shift[block], share),
+            total[block],
+        )
+
+    count = threads if threads is not None else min(4, os.cpu_count() or 1)
+    blocks = list(_blocks(predictor, range(predictor.n_draw)))
+    if count <= 1 or len(blocks) == 1:
+        for block in blocks:
+            work(block)
+    else:
+        with ThreadPoolExecutor(min(count, len(blocks))) as pool:
+            list(pool.map(work, blocks))
+    return total
+
+
+def flat_draws(draws: xr.Dataset, name: str, dims: tuple[str, ...]) -> NDArray[np.floating]:
+    """
+    Draws of one variable, chains one after the other.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Group `posterior`.
+    name : str
+        Variable.
+    dims : tuple of str
+        Its own dimensions, in the order wanted.
+
+    Returns
+    -------
+    ndarray, shape (n_draw, n_level)
+        Draws by level, last dimension fastest, in the precision in which they are kept.
+
+    Raises
+    ------
+    PosteriorError
+        If the posterior has no such variable or dimension.
+    """
+    if name not in draws or set(draws[name].dims) != {*SAMPLE_DIMS, *dims}:
+        found = f"has dimensions {list(draws[name].dims)}" if name in draws else "is not there"
+        raise PosteriorError(
+            f"variable {name!r} of the posterior should have dimensions {[*SAMPLE_DIMS, *dims]} but {found}; "
+            "the file was altered or was not written by bayesineq"
+        )
+    values = draws[name].transpose(*SAMPLE_DIMS, *dims).to_numpy()
+    return values.reshape(values.shape[0] * values.shape[1], -1)
+
+
+def _blocks(predictor: Predictor, wanted: range) -> Iterator[slice]:
+    """Slices of draws whose effects are held at once."""
+    width = max(1, sum(source.size for source in predictor.sources))
+    step = max(1, min(_BLOCK_DRAWS, _BLOCK_VALUES // width))
+    for start in range(wanted.start, wanted.stop, step):
+        yield slice(start, min(start + step, wanted.stop))
+
+
+def _effects(predictor: Predictor, draws: slice) -> Floats:
+    """Effects of a block of draws side by side, shape (n_draw, n_effect)."""
+    columns = []
+    for source in predictor.sources:
+        if source.pick is None:
+            columns.append(np.asarray(source.draws[0][draws], dtype=np.float64))
+        else:
+            summed = np.zeros((draws.stop - draws.start, source.size))
+            for values, pick in zip(source.draws, source.pick, strict=True):
+                summed += values[draws][:, pick]
+            columns.append(summed)
+    return np.concatenate(columns, axis=1) if columns else np.zeros((draws.stop - draws.start, 0))
+
+
+def _base(draws: xr.Dataset, card: ModelCard) -> Floats:
+    base = flat_draws(draws, "intercept", ())[:, 0].astype(np.float64)
+    family = card.outcome.family
+    if family.mean_shift is None:
+        return base
+    own = {name: flat_draws(draws, f"outcome.{name}", ())[:, 0].astype(np.float64) for name in family.own}
+    return base + family.mean_shift(own)
+
+
+def _index(term: Term, frame: pd.DataFrame) -> Codes:
+    if not term.dims:
+        return np.zeros(len(frame), dtype=np.int32)
+    codes = [frame[dim].cat.codes.to_numpy() for dim in term.dims]
+    shape = tuple(len(frame[dim].cat.categories) for dim in term.dims)
+    return np.asarray(np.ravel_multi_index(codes, shape)).astype(np.int32)
+
+
+def _merge(plain: list[tuple[NDArray[np.floating], Codes]], n_row: int) -> list[tuple[Source, Codes]]:
+    """Sum terms beforehand while their levels meet in few combinations: a row then reads one effect, not several."""
+    waiting = sorted(plain, key=lambda pair: pair[0].shape[1])
+    done: list[tuple[Source, Codes]] = []
+    while waiting:
+        effect, code = waiting.pop(0)
+        members, picks = [effect], [np.arange(effect.shape[1], dtype=np.int32)]
+        for other in list(waiting):
+            joint = code.astype(np.int64) * other[0].shape[1] + other[1]
+            joined, combinations = pd.factorize(joint)
+            if len(combinations) > n_row // _MERGE_SHARE:
+                break
+            left, right = np.divmod(combinations, other[0].shape[1])
+            members.append(other[0])
+            picks = [*(pick[left] for pick in picks), right.astype(np.int32)]
+            code = joined.astype(np.int32)
+            waiting = [w for w in waiting if w is not other]
+        done.append((Source(tuple(members), tuple(picks) if len(members) > 1 else None), code))
+    return done
+
+
+def _stack[T: np.generic](columns: list[NDArray[T]], n_row: int, dtype: type[T]) -> NDArray[T]:
+    return np.ascontiguousarray(columns, dtype=dtype) if columns else np.zeros((0, n_row), dtype=dtype)
