@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from bayesineq.posterior.predictor import Codes, Floats, Columns, Strata
+from bayesineq.posterior.predictor import Codes, Columns, Floats, Strata
 
 _CHUNK: Final = 512
 _STRETCH: Final = 8192

@@ -201,9 +201,7 @@ def row_means(predictor: Predictor, draws: slice = slice(None)) -> Floats:
     mean = np.empty((len(wanted), len(predictor.weight)))
     for block in _blocks(predictor, wanted):
         own = slice(block.start - wanted.start, block.stop - wanted.start)
-        each_row(
-            predictor.base[block], _effects(predictor, block), predictor.columns, LINK[predictor.link], mean[own]
-        )
+        each_row(predictor.base[block], _effects(predictor, block), predictor.columns, LINK[predictor.link], mean[own])
     return mean
 
 
