@@ -7,8 +7,9 @@ CODE = """
 import sys
 sys.modules["sklearn"] = None
 from importlib import import_module
-for name in ("decisions.plans", "decisions.distributional", "decisions.robust", "decisions.transport", "uplift.learner"):
-    import_module(f"bayesineq.{name}")
+for name in ("plans", "distributional", "robust", "transport"):
+    import_module(f"bayesineq.decisions.{name}")
+import_module("bayesineq.uplift.learner")
 for name in ("uplift.nuisance", "uplift.estimator", "cohort.segments"):
     try:
         import_module(f"bayesineq.{name}")
