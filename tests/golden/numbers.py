@@ -40,10 +40,13 @@ import bayesineq as bi
 
 # What has no public name is imported here and nowhere else in this file.
 from bayesineq.cli import main as command_line
+from bayesineq.decisions import PublishedEffect, Quantity, Share
+from bayesineq.design.mixture import mixture
 from bayesineq.inference.inner import inner
 from bayesineq.inference.prior import prior_draws
 from bayesineq.measures.registry import MEASURES
 from bayesineq.posterior.predictive import predictive
+from bayesineq.records.ethnicity.agreement import confusion_of
 from tests.golden import tables
 
 STORED = Path(__file__).with_name("numbers.json")
@@ -129,7 +132,7 @@ def put_posterior(into: Numbers, name: str, post: xr.DataTree) -> None:
 
 
 def graph() -> Any:
-    return bi.from_edges(tables.edges(), areas=tables.CODES)
+    return bi.space.from_edges(tables.edges(), areas=tables.CODES)
 
 
 def card_of(text: str) -> Any:
@@ -255,12 +258,12 @@ TRUE = ["asian", "black", "mixed", "other", "white"]
 def recorded_world() -> tuple[pd.DataFrame, pd.DataFrame, Any, Any]:
     table, census = tables.recorded_counts()
     codes = tables.CODES[:12]
-    return table, census, bi.confusion_of(TRUE), bi.from_edges(list(pairwise(codes)))
+    return table, census, confusion_of(TRUE), bi.space.from_edges(list(pairwise(codes)))
 
 
 def recording_of(table: pd.DataFrame, census: pd.DataFrame, confusion: Any, multiple: float = 1.0) -> Any:
     delta = {group: multiple * size for group, size in DELTA.items()}
-    return bi.recording(table, census, confusion, cells=["area", "age_band"], delta=delta)
+    return bi.inference.recording(table, census, confusion, cells=["area", "age_band"], delta=delta)
 
 
 @subject("latent_ethnicity.fit_recorded")
@@ -273,7 +276,7 @@ def fit_recorded() -> Numbers:
     for by in ("ethnicity", "imd_decile"):
         put_draws(found, f"recorded.expected.{by}", rate := bi.expected(post, by=by))
         if by == "ethnicity":
-            shares = bi.due_to_imputation(rate, post)
+            shares = bi.posterior.due_to_imputation(rate, post)
             for group in TRUE:
                 put(found, f"recorded.due_to_imputation.{group}", shares.sel(ethnicity=group))
     put_frame(found, "recorded.inequality", bi.inequality(post, "imd_decile"), "parameter", ["mean", "lower", "upper"])
@@ -284,13 +287,13 @@ def fit_recorded() -> Numbers:
 def fit_mixture() -> Numbers:
     table, census, confusion, borders = recorded_world()
     model, found = recording_of(table, census, confusion), {}
-    member = bi.weights(model, draws=3, seed=1)
+    member = bi.inference.weights(model, draws=3, seed=1)
     put(found, "weights.sum_of_squares", (np.asarray(member.weight) ** 2).sum())
-    shift = bi.outcome_shift(model, member, table["cases"].to_numpy())
+    shift = bi.inference.outcome_shift(model, member, table["cases"].to_numpy())
     put(found, "outcome_shift.size", np.abs(shift).mean())
     for name, moved in (("plain", None), ("shifted", shift)):
-        made = bi.mixture(table, bi.read_card("latent_ethnicity"), member, adjacency=borders, shift=moved)
-        post = bi.fit_mixture(made, draws=150, seed=1, threads=1)
+        made = mixture(table, bi.read_card("latent_ethnicity"), member, adjacency=borders, shift=moved)
+        post = bi.inference.fit_mixture(made, draws=150, seed=1, threads=1)
         put_posterior(found, f"mixture.{name}", post)
         put_draws(found, f"mixture.{name}.expected.ethnicity", bi.expected(post, by="ethnicity"))
     return found
@@ -302,14 +305,15 @@ def tipping_point() -> Numbers:
     card, found = bi.read_card("latent_ethnicity"), {}
 
     def fitted(model: Any) -> xr.DataTree:
-        made = bi.mixture(table, card, bi.weights(model, draws=2, seed=1), adjacency=borders)
-        return bi.fit_mixture(made, draws=100, seed=1, threads=1)
+        made = mixture(table, card, bi.inference.weights(model, draws=2, seed=1), adjacency=borders)
+        return bi.inference.fit_mixture(made, draws=100, seed=1, threads=1)
 
     def ratio(post: xr.DataTree) -> xr.DataArray:
         rate = bi.expected(post, by="ethnicity")
         return rate.sel(ethnicity="other", drop=True) / rate.sel(ethnicity="white", drop=True)
 
-    tipped = bi.tipping_point(recording_of(table, census, confusion), fitted, ratio, [-1.0, 1.0], threshold=1.0)
+    model = recording_of(table, census, confusion)
+    tipped = bi.inference.tipping_point(model, fitted, ratio, [-1.0, 1.0], threshold=1.0)
     put_frame(found, "tipping_point", tipped, "multiple", ["estimate", "lower", "upper", "above"])
     return found
 
@@ -323,7 +327,7 @@ def latent_nuts() -> Numbers:
     table, census, confusion, borders = recorded_world()
     model = recording_of(table, census, confusion)
     card = bi.read_card("latent_ethnicity")
-    made = bi.mixture(table, card, bi.weights(model, draws=2, seed=1), adjacency=borders)
+    made = mixture(table, card, bi.inference.weights(model, draws=2, seed=1), adjacency=borders)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return densities(joint_model(replace(made, design=inner(made.design).design), model))
@@ -419,15 +423,15 @@ def measures() -> Numbers:
         put(found, f"{name}.sd", drawn.std())
     coords = {"imd_decile": np.arange(1, 11), "population": ("imd_decile", people)}
     values = xr.DataArray(value[None], dims=(*DIMS, "imd_decile"), coords=coords)
-    for measure in (bi.sii, bi.rii, bi.difference, bi.ratio, bi.gini, bi.theil):
+    for measure in (bi.sii, bi.rii, bi.difference, bi.ratio, bi.measures.gini, bi.measures.theil):
         put_draws(found, f"over_draws.{measure.__name__}", bi.over_draws(measure, values, "imd_decile"))
-    put_frame(
-        found, "rank_intervals", bi.rank_intervals(values, "imd_decile"), "imd_decile", ["mean", "lower", "upper"]
-    )
+    ranked = bi.posterior.rank_intervals(values, "imd_decile")
+    put_frame(found, "rank_intervals", ranked, "imd_decile", ["mean", "lower", "upper"])
     put_draws(found, "contrast", bi.contrast(values, "imd_decile", 1, "ratio"))
     parts = bi.intervals(values.rename("v"), (0.8,), above=0.5)
     put_frame(found, "intervals", parts, "parameter", parts.select_dtypes("number").columns)
-    put(found, "excursion_set", bi.excursion_set(values, 0.45, "imd_decile").to_array().astype(float).sum())
+    above = bi.posterior.excursion_set(values, 0.45, "imd_decile")
+    put(found, "excursion_set", above.to_array().astype(float).sum())
     return found
 
 
@@ -443,7 +447,8 @@ def disclosure() -> Numbers:
         rule, name = bi.Rule(threshold, base), f"rule{threshold}.{base}"
         counted = cells.groupby(list(DIMENSIONS), as_index=False)[["cases", "population"]].sum()
         counted = counted.assign(cases=counted["cases"] // 4, population=counted["population"] // 4)
-        protected = bi.protect_tables(counted, DIMENSIONS, ["cases", "population"], [(), ("ethnicity",)], rule)
+        margins = [(), ("ethnicity",)]
+        protected = bi.disclosure.protect_tables(counted, DIMENSIONS, ["cases", "population"], margins, rule)
         put(found, f"{name}.audit.rows", len(protected.audit))
         for table, frame in protected.tables.items():
             for count in ("cases", "population"):
@@ -451,7 +456,7 @@ def disclosure() -> Numbers:
                 put(found, f"{name}.{'+'.join(table) or 'all'}.{count}.sum", shown.sum())
                 put(found, f"{name}.{'+'.join(table) or 'all'}.{count}.hidden", shown.isna().sum())
         rates = cells.assign(rate=cells["cases"] / cells["population"])
-        shown_rates, audit = bi.protect_rates(rates, ["rate"], "population", rule)
+        shown_rates, audit = bi.disclosure.protect_rates(rates, ["rate"], "population", rule)
         put(found, f"{name}.rates.sum", pd.to_numeric(shown_rates["rate"], errors="coerce").sum())
         put(found, f"{name}.rates.hidden", pd.to_numeric(shown_rates["rate"], errors="coerce").isna().sum())
         put(found, f"{name}.rates.audit.rows", len(audit))
@@ -573,9 +578,9 @@ def compare_plans() -> Numbers:
             put(found, f"benefit.{name}.{plan}.mean", values.sel(intervention=plan).mean())
     worth = compared.comparison.net_benefit
     parameters = compared.benefit.parameters
-    put_frame(found, "evppi", bi.evppi(worth, parameters), "parameter", ["evppi"])
+    put_frame(found, "evppi", bi.decisions.evppi(worth, parameters), "parameter", ["evppi"])
     first = next(iter(sorted(parameters)))
-    studied = bi.evsi(worth, parameters[first], prior_size=50, sample_sizes=[50, 500])
+    studied = bi.decisions.evsi(worth, parameters[first], prior_size=50, sample_sizes=[50, 500])
     put(found, f"evsi.{first}", studied["evsi"].sum())
     return found
 
@@ -584,7 +589,7 @@ def compare_plans() -> Numbers:
 def decisions() -> Numbers:
     stream, found = np.random.default_rng(117), {}
     codes, arms = tables.CODES[:20], ["first", "second"]
-    benefit = bi.from_effects(
+    benefit = bi.decisions.from_effects(
         mean=stream.gamma(2.0, 0.5, (20, 2)), standard_error=np.full((20, 2), 0.1), scale="QALY",
         interventions=arms, units=codes, unit="area", correlation=0.4, n_draw=300, seed=1,
     )  # fmt: skip
@@ -601,30 +606,31 @@ def decisions() -> Numbers:
     floors = {"imd_quintile": {1: 0.3}}
     shared = bi.allocate(benefit, spend, budget=900_000, threshold=20_000, floors=floors)
     put(found, "allocate.floors.objective", shared.objective)
-    traded = bi.frontier(benefit, spend, budget=900_000, by="imd_quintile", level=1, threshold=20_000)
+    traded = bi.decisions.frontier(benefit, spend, budget=900_000, by="imd_quintile", level=1, threshold=20_000)
     for column in traded.select_dtypes("number"):
         put(found, f"frontier.{column}.sum", traded[column].sum())
-    worth = bi.net_benefit(benefit, spend, threshold=20_000)
+    worth = bi.decisions.net_benefit(benefit, spend, threshold=20_000)
     put_draws(found, "net_benefit", worth)
     compared = bi.compare(benefit, spend, threshold=20_000, thresholds=[5_000, 20_000])
     put(found, "compare.evpi", compared.evpi)
     put_frame(found, "compare", compared.options, "intervention", compared.options.select_dtypes("number").columns)
-    biased = bi.under_bias(benefit, spend, threshold=20_000, sds=[0.0, 0.5], seed=1)
+    biased = bi.decisions.under_bias(benefit, spend, threshold=20_000, sds=[0.0, 0.5], seed=1)
     for column in biased.select_dtypes("number"):
         put(found, f"under_bias.{column}.sum", biased[column].sum())
-    ranked = bi.rank_areas(benefit.sel(intervention="first", drop=True), top=0.25)
+    ranked = bi.decisions.rank_areas(benefit.sel(intervention="first", drop=True), top=0.25)
     for column in ranked.select_dtypes("number"):
         put(found, f"rank_areas.{column}.sum_of_squares", (ranked[column] ** 2).sum())
     cost = dict.fromkeys(range(1, 6), 0.2)
-    health = bi.net_health_by(benefit, spend, by="imd_quintile", threshold=20_000, opportunity_cost=cost)
+    health = bi.decisions.net_health_by(benefit, spend, by="imd_quintile", threshold=20_000, opportunity_cost=cost)
     lived = dict(zip(range(1, 6), [65.0, 67.8, 70.6, 73.3, 76.1], strict=True))
-    plane = bi.impact_plane(health, by="imd_quintile", health=lived, people=dict.fromkeys(lived, 400.0), aversion=3.5)
+    each = dict.fromkeys(lived, 400.0)
+    plane = bi.decisions.impact_plane(health, by="imd_quintile", health=lived, people=each, aversion=3.5)
     for column in plane.table.select_dtypes("number"):
         put(found, f"impact_plane.{column}.sum", plane.table[column].sum())
-    weight = bi.equity_weights(list(lived.values()), [400.0] * 5, aversion=3.5)
+    weight = bi.decisions.equity_weights(list(lived.values()), [400.0] * 5, aversion=3.5)
     for k, number in zip(lived, weight, strict=True):
         put(found, f"equity_weights.{k}", number)
-    put(found, "population_value", bi.population_value(12.5, people_a_year=1_000, years=5))
+    put(found, "population_value", bi.decisions.population_value(12.5, people_a_year=1_000, years=5))
     return found
 
 
@@ -633,29 +639,30 @@ def transport() -> Numbers:
     found: Numbers = {}
     risk = baseline().sel(ethnicity="A", drop=True)
     risk = risk.assign_coords(imd_quintile=("area", (risk["imd_decile"].to_numpy() + 1) // 2))
-    modified = {"imd_quintile": {"1": bi.Quantity(1.05, 0.95, 1.16)}}
+    modified = {"imd_quintile": {"1": Quantity(1.05, 0.95, 1.16)}}
     uptake = {"imd_quintile": {"1": 0.35, "2": 0.4, "3": 0.45, "4": 0.5, "5": 0.55}}
-    treated = bi.coverage(
-        risk, ["risk ratio"], reach={"risk ratio": bi.Share(bi.Quantity(0.8))},
-        uptake={"risk ratio": bi.Share(bi.Quantity(0.45, 0.4, 0.5), uptake)}, seed=2,
+    treated = bi.decisions.coverage(
+        risk, ["risk ratio"], reach={"risk ratio": Share(Quantity(0.8))},
+        uptake={"risk ratio": Share(Quantity(0.45, 0.4, 0.5), uptake)}, seed=2,
     )  # fmt: skip
     put_draws(found, "coverage", treated)
     for measure, size in (
-        ("risk ratio", bi.Quantity(0.8, 0.7, 0.92)),
-        ("rate ratio", bi.Quantity(0.85, 0.7, 1.03)),
-        ("odds ratio", bi.Quantity(0.7, 0.5, 0.98)),
-        ("risk difference", bi.Quantity(-0.05, -0.07, -0.03)),
+        ("risk ratio", Quantity(0.8, 0.7, 0.92)),
+        ("rate ratio", Quantity(0.85, 0.7, 1.03)),
+        ("odds ratio", Quantity(0.7, 0.5, 0.98)),
+        ("risk difference", Quantity(-0.05, -0.07, -0.03)),
     ):
-        effect = bi.PublishedEffect(measure, size, modified if measure == "risk ratio" else {})
+        effect = PublishedEffect(measure, size, modified if measure == "risk ratio" else {})
         share = treated if measure == "risk ratio" else None
-        put_draws(found, f"transport.{measure}", bi.transport(risk, {measure: effect}, treated=share, seed=3))
+        benefit = bi.decisions.transport(risk, {measure: effect}, treated=share, seed=3)
+        put_draws(found, f"transport.{measure}", benefit)
     return found
 
 
 @subject("uplift")
 def uplift() -> Numbers:
     people, found = tables.trial_of_people(), {}
-    learnt = bi.uplift(
+    learnt = bi.learn_uplift(
         people, treated="arm", outcome="event", adverse=True, covariates=["a", "b", "c"], area="area", need="b",
         propensity={0: 0.5, 1: 0.5}, folds=2, draws=80, resamples=20, seed=1,
     )  # fmt: skip
@@ -669,11 +676,12 @@ def uplift() -> Numbers:
     put_frame(found, "rules", rules, "rule", rules.select_dtypes("number").columns)
     linear = learnt.evidence.linear_predictor
     put_frame(found, "linear_predictor", linear, "term", linear.select_dtypes("number").columns)
-    new = bi.predict(learnt, people[["a", "b", "c"]].head(50), area=people["area"].head(50))
+    new = bi.uplift.predict(learnt, people[["a", "b", "c"]].head(50), area=people["area"].head(50))
     put(found, "predict.mean", np.mean(new))
     put(found, "predict.sd", np.std(new))
-    scores = bi.doubly_robust_scores(people[["a", "b", "c"]], 1 - people["event"], people["arm"], folds=2, seed=1)
-    put(found, "scores.estimate", bi.average_effect(scores).iloc[0]["estimate"])
+    known, well = people[["a", "b", "c"]], 1 - people["event"]
+    scores = bi.uplift.doubly_robust_scores(known, well, people["arm"], folds=2, seed=1)
+    put(found, "scores.estimate", bi.uplift.average_effect(scores).iloc[0]["estimate"])
     return found
 
 
@@ -738,7 +746,7 @@ def small_demonstration() -> Numbers:
     made = bi.design(system.outcome_counts, bi.read_card("outcomes"), adjacency=system.adjacency)
     post = bi.fit(made, draws=200, seed=1, progress=False, threads=1)
     put_posterior(found, "outcomes", post)
-    put_draws(found, "outcomes.local_risk", bi.local_risk(post, ("area",)))
+    put_draws(found, "outcomes.local_risk", bi.decisions.local_risk(post, ("area",)))
     return found
 
 
