@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayesineq.decisions.benefit import Scale
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.learner import Uplift, estimate, predict
+from bayesineq.uplift.options import LearnerOptions
 
 try:
     from sklearn.base import BaseEstimator
@@ -114,15 +115,17 @@ class UpliftEstimator(BaseEstimator):  # type: ignore[misc]
             treatment,
             adverse=self.adverse,
             area=area,
-            groups=area if groups is None else groups,
-            scale=self.scale,
             control=self.control,
-            propensity=self.propensity,
-            folds=self.folds,
-            repeats=self.repeats,
-            clip=self.clip,
-            draws=self.draws,
-            resamples=self.resamples,
+            options=LearnerOptions(
+                groups=area if groups is None else groups,
+                scale=self.scale,
+                propensity=self.propensity,
+                folds=self.folds,
+                repeats=self.repeats,
+                clip=self.clip,
+                draws=self.draws,
+                resamples=self.resamples,
+            ),
             seed=self.seed,
         )
         self.n_features_in_ = len(self.uplift_.columns.covariates)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from bayesineq.errors import DecisionError
 from bayesineq.uplift.basis import BLOCK, Basis, make_basis, precision_weights, sums_by_area
 from bayesineq.uplift.clusters import design_effect, mean_covariance, same_division
 from bayesineq.uplift.evidence import Evidence, gather
+from bayesineq.uplift.options import DEFAULT, LearnerOptions
 from bayesineq.uplift.people import Columns, areas_of, arrays_of, check_records, new_people, numbers
 from bayesineq.uplift.scores import Scores, average_table, doubly_robust_scores
 from bayesineq.uplift.second_stage import SecondStage, Sums, centred, sample, with_predictions_drawn
@@ -75,16 +77,8 @@ def learn_uplift(
     covariates: Sequence[str],
     modifiers: Sequence[str] | None = None,
     area: str | None = None,
-    groups: str | None = None,
-    need: str | None = None,
-    scale: Scale | None = None,
     control: object | None = None,
-    propensity: Mapping[object, float] | ArrayLike | None = None,
-    folds: int = 5,
-    repeats: int = 1,
-    clip: float = 0.01,
-    draws: int = 500,
-    resamples: int = 100,
+    options: LearnerOptions = DEFAULT,
     seed: int | None = None,
 ) -> Uplift:
     """
@@ -93,7 +87,7 @@ def learn_uplift(
     Parameters
     ----------
     people : DataFrame, one row a person
-        Records.
+        _People.
     treated, outcome : str
         Columns of the arm and of the outcome.
     adverse : bool
@@ -104,24 +98,10 @@ def learn_uplift(
         Columns by which the effect may differ; default the covariates.
     area : str, optional
         Column of area codes: effects then differ by area.
-    groups : str, optional
-        Column of practices or areas that folds and resamples keep whole; default the area.
-    need : str, optional
-        Column by which targeting by need would rank (higher is more need), such as a deprivation score.
-    scale : {"events averted", "events gained", "QALY", "net pounds"}, optional
-        What one unit of the outcome is; default events averted where it is adverse, events gained where it is not.
     control : optional
         Arm compared with; needed unless the arms are 0 and 1, or False and True.
-    propensity : mapping or array, optional
-        Known probabilities of the arms; else estimated.
-    folds, repeats : int
-        Of the cross-fitting.
-    clip : float
-        Least propensity used.
-    draws : int
-        Posterior draws.
-    resamples : int
-        Resamples for the intervals of the evidence.
+    options : LearnerOptions
+        Practices kept whole, need, known probabilities of the arms, folds, draws.
     seed : int, optional
         Seed.
 
@@ -135,30 +115,43 @@ def learn_uplift(
     DecisionError
         If columns are missing, there twice or not numeric, values are missing, the control is not named, or the
         comparison cannot be made.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> people = pd.DataFrame({"age": rng.normal(60, 10, 400), "advice": rng.integers(0, 2, 400)})
+    >>> people["admitted"] = rng.binomial(1, 0.4 - 0.2 * people["advice"])
+    >>> quick = LearnerOptions(propensity={0: 0.5, 1: 0.5}, folds=2, draws=50, resamples=10)
+    >>> found = learn_uplift(
+    ...     people, treated="advice", outcome="admitted", adverse=True, covariates=["age"], options=quick, seed=1
+    ... )
+    >>> bool(found.average["lower"][0] < 0.2 < found.average["upper"][0])
+    True
     """
-    extra = [c for c in (area, groups, need) if c]
-    check_records(people, treated=treated, outcome=outcome, covariates=covariates, modifiers=modifiers, others=extra)
+    groups, need = (_column(people, value) for value in (options.groups, options.need))
+    named = [c for c in (area, options.groups, options.need) if isinstance(c, str)]
+    check_records(people, treated=treated, outcome=outcome, covariates=covariates, modifiers=modifiers, others=named)
     chosen = list(covariates if modifiers is None else modifiers)
+    where = None if area is None else people[area].to_numpy()
     found = estimate(
         people[list(covariates)],
         people[outcome].to_numpy(np.float64, na_value=np.nan),
         people[treated].to_numpy(),
         adverse=adverse,
         modifiers=people[chosen],
-        area=None if area is None else people[area].to_numpy(),
-        groups=None if groups is None and area is None else people[groups or area].to_numpy(),
-        need=None if need is None else people[need].to_numpy(np.float64),
-        scale=scale,
+        area=where,
         control=control,
-        propensity=propensity,
-        folds=folds,
-        repeats=repeats,
-        clip=clip,
-        draws=draws,
-        resamples=resamples,
+        options=replace(options, groups=where if groups is None else groups, need=need),
         seed=seed,
     )
     return replace(found, columns=replace(found.columns, area=area))
+
+
+def _column(people: pd.DataFrame, value: str | ArrayLike | None) -> ArrayLike | None:
+    """A column by its name; one that is not there is told with all other faults of the records."""
+    if isinstance(value, str):
+        return people[value].to_numpy() if value in people.columns else None
+    return value
 
 
 def estimate(
@@ -168,22 +161,13 @@ def estimate(
     *,
     adverse: bool,
     modifiers: pd.DataFrame | ArrayLike | None = None,
-    names: Sequence[str] | None = None,
     area: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
-    need: ArrayLike | None = None,
-    scale: Scale | None = None,
     control: object | None = None,
-    propensity: Mapping[object, float] | ArrayLike | None = None,
-    folds: int = 5,
-    repeats: int = 1,
-    clip: float = 0.01,
-    draws: int = 500,
-    resamples: int = 100,
+    options: LearnerOptions = DEFAULT,
     seed: int | None = None,
 ) -> Uplift:
     """
-    Estimate effects from arrays; `uplift` does so from a table and explains the arguments.
+    Estimate effects from arrays; `learn_uplift` does so from a table.
 
     Parameters
     ----------
@@ -195,12 +179,10 @@ def estimate(
         Whether less of the outcome is a benefit.
     modifiers : DataFrame, or array, shape (person, modifier), optional
         Columns by which the effect may differ; default the features.
-    names : sequence of str, optional
-        Names of the modifiers.
-    area, groups, need : arrays, shape (person,), optional
-        As in `uplift`.
-    scale, control, propensity, folds, repeats, clip, draws, resamples, seed
-        As in `uplift`.
+    area : array, shape (person,), optional
+        Area of each person.
+    control, options, seed
+        As in `learn_uplift`; groups and need are arrays.
 
     Returns
     -------
@@ -209,71 +191,91 @@ def estimate(
     """
     from bayesineq.uplift.nuisance import predict_outcome
 
-    x, z, columns = arrays_of(features, modifiers, names)
-    counted = scale_of_outcome(adverse, scale)
+    x, z, columns = arrays_of(features, modifiers)
+    counted = scale_of_outcome(adverse, options.scale)
     sign = -1.0 if adverse else 1.0
     y = sign * numbers("outcome", outcome)
     streams = [int(s) for s in np.random.SeedSequence(seed).generate_state(3)]
-    scores = doubly_robust_scores(
-        x, y + (1.0 if adverse and np.isin(y, (0.0, -1.0)).all() else 0.0), treatment, control=control, area=area,
-        groups=groups, propensity=propensity, folds=folds, repeats=repeats, clip=clip, seed=streams[0],
-    )  # fmt: skip
+    shifted = y + (1.0 if adverse and np.isin(y, (0.0, -1.0)).all() else 0.0)
+    scores = doubly_robust_scores(x, shifted, treatment, control=control, area=area, options=options, seed=streams[0])
     codes, where = (np.array(["all"]), np.zeros(y.size, np.int64)) if area is None else areas_of(area)
     spread = float(y.std())
     if spread == 0:
         raise DecisionError(f"The outcome is the same for everyone ({sign * y[0]:g}): there is no effect to estimate.")
-    cluster = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
-    basis, stage, sums = _second_stage(
-        scores, z, columns.modifiers, where, codes.size, cluster, spread, clip, draws, streams[1]
-    )
+    clusters = None
+    if options.groups is not None:
+        clusters = np.unique(np.asarray(options.groups), return_inverse=True)[1].astype(np.int64)
     by_fold = predict_outcome(scores.nuisances, x)
+    records = _People(scores, z, columns.modifiers, where, codes.size, clusters, by_fold, spread)
+    basis, stage, sums, covariance = _second_stage(records, options, streams[1])
     mean_basis = basis.means_of(sums.mean_basis, by_fold, where)
-    stage = with_predictions_drawn(stage, by_fold.shape[2], len(by_fold), streams[1] + 1)
-    explained = stage.area.mean(axis=0, dtype=np.float64)[where] * spread if codes.size > 1 else None
-    covariance = mean_covariance(scores.effect, cluster, explained) + np.diag(scores.repeat_sd**2)
-    stage = centred(stage, mean_basis, sums.count, scores.effect.mean(axis=0) / spread, covariance / spread**2)
-    arms = [str(label) for label in scores.labels[1:]]
-    values = np.einsum("aq,sqk->sak", mean_basis, stage.coefficient) + stage.area
-    benefit = xr.DataArray(
-        values[np.newaxis] * spread,
-        dims=(CHAIN, DRAW, AREA, INTERVENTION),
-        coords={
-            CHAIN: [0],
-            DRAW: np.arange(draws),
-            AREA: codes,
-            INTERVENTION: arms,
-            POPULATION: (AREA, sums.count),
-        },
-        name="benefit",
-        attrs={
-            "scale": counted,
-            "source": "doubly robust scores, hierarchical second stage",
-            "correlation": "as drawn",
-        },
-    )
+    values = (np.einsum("aq,sqk->sak", mean_basis, stage.coefficient) + stage.area) * spread
+    benefit = _benefit(values, codes, sums.count, [str(label) for label in scores.labels[1:]], counted)
     average = average_table(scores, covariance)
+    need = None if options.need is None else np.asarray(options.need, np.float64)
     evidence = gather(
-        scores, basis, z, need=None if need is None else np.asarray(need, np.float64), groups=cluster,
-        average=average, resamples=resamples, seed=streams[2],
-    )  # fmt: skip
+        scores, basis, z, need=need, groups=clusters, average=average, resamples=options.resamples, seed=streams[2]
+    )
     effect = _person_means(stage, basis, by_fold, z, where) * spread
-    return Uplift(check_benefit(benefit), average, effect, scores, evidence, stage, basis, codes, spread, columns)
+    return Uplift(benefit, average, effect, scores, evidence, stage, basis, codes, spread, columns)
 
 
-def _second_stage(
-    scores: Scores, modifiers: NDArray[np.float32], names: tuple[str, ...], where: NDArray[np.int64], areas: int,
-    cluster: NDArray[np.int64] | None, spread: float, clip: float, draws: int, seed: int,
-) -> tuple[Basis, SecondStage, Sums]:  # fmt: skip
-    """Basis, draws and sums; clusters other than the areas count for what they are worth."""
-    basis = make_basis(scores.predicted, modifiers, names)
-    weight = precision_weights(scores.propensity, clip)
-    sums = sums_by_area(basis, scores.predicted, modifiers, scores.effect, where, areas, scale=spread, weight=weight)
-    draw = partial(sample, draws=draws, seed=seed, family=basis.family, share=basis.share, areas=areas > 1)
+class _People(NamedTuple):
+    """People as the second stage reads them, shapes (person, ...)."""
+
+    scores: Scores
+    modifiers: NDArray[np.float32]
+    names: tuple[str, ...]
+    where: NDArray[np.int64]
+    n_area: int
+    clusters: NDArray[np.int64] | None
+    by_fold: Array
+    spread: float
+
+
+def _benefit(values: Array, areas: NDArray[np.object_], people: Array, arms: list[str], scale: Scale) -> xr.DataArray:
+    return check_benefit(
+        xr.DataArray(
+            values[np.newaxis],
+            dims=(CHAIN, DRAW, AREA, INTERVENTION),
+            coords={
+                CHAIN: [0],
+                DRAW: np.arange(len(values)),
+                AREA: areas,
+                INTERVENTION: arms,
+                POPULATION: (AREA, people),
+            },
+            name="benefit",
+            attrs={
+                "scale": scale,
+                "source": "doubly robust scores, hierarchical second stage",
+                "correlation": "as drawn",
+            },
+        )
+    )
+
+
+def _second_stage(people: _People, options: LearnerOptions, seed: int) -> tuple[Basis, SecondStage, Sums, Array]:
+    """Basis, draws centred at the doubly robust average, sums, and the covariance of the averages."""
+    scores, where, spread, clusters = people.scores, people.where, people.spread, people.clusters
+    basis = make_basis(scores.predicted, people.modifiers, people.names)
+    weight = precision_weights(scores.propensity, options.clip)
+    sums = sums_by_area(
+        basis, scores.predicted, people.modifiers, scores.effect, where, people.n_area, scale=spread, weight=weight
+    )
+    has_areas = people.n_area > 1
+    draw = partial(sample, draws=options.draws, seed=seed, family=basis.family, share=basis.share, areas=has_areas)
     stage = draw(sums)
-    if cluster is not None and not (areas > 1 and same_division(cluster, where)):
-        residual = scores.effect / spread - _person_means(stage, basis, scores.predicted[np.newaxis], modifiers, where)
-        stage = draw(sums.thinned(design_effect(residual, weight, cluster)))
-    return basis, stage, sums
+    if clusters is not None and not (has_areas and same_division(clusters, where)):
+        # Clusters other than the areas count for what they are worth.
+        expected = _person_means(stage, basis, scores.predicted[np.newaxis], people.modifiers, where)
+        stage = draw(sums.thinned(design_effect(scores.effect / spread - expected, weight, clusters)))
+    mean_basis = basis.means_of(sums.mean_basis, people.by_fold, where)
+    stage = with_predictions_drawn(stage, people.by_fold.shape[2], len(people.by_fold), seed + 1)
+    explained = stage.area.mean(axis=0, dtype=np.float64)[where] * spread if has_areas else None
+    covariance = mean_covariance(scores.effect, clusters, explained) + np.diag(scores.repeat_sd**2)
+    centre = scores.effect.mean(axis=0) / spread
+    return basis, centred(stage, mean_basis, sums.count, centre, covariance / spread**2), sums, covariance
 
 
 def predict(

@@ -95,7 +95,7 @@ def check_records(
 
 
 def arrays_of(
-    features: pd.DataFrame | ArrayLike, modifiers: pd.DataFrame | ArrayLike | None, names: Sequence[str] | None
+    features: pd.DataFrame | ArrayLike, modifiers: pd.DataFrame | ArrayLike | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], Columns]:
     """
     Features and modifiers of the fit as arrays, with their names.
@@ -106,8 +106,6 @@ def arrays_of(
         Covariates.
     modifiers : DataFrame, or array, shape (person, modifier), optional
         Modifiers; default the features.
-    names : sequence of str, optional
-        Names of the modifiers.
 
     Returns
     -------
@@ -124,11 +122,8 @@ def arrays_of(
     if len(z) != len(x):
         raise DecisionError(f"features have {len(x)} rows and modifiers {len(z)}: give one row a person in both.")
     covariates = _names(features) or tuple(f"feature {j + 1}" for j in range(x.shape[1]))
-    own = _names(features if modifiers is None else modifiers)
-    labels = own if names is None else tuple(map(str, names))
+    labels = _names(features if modifiers is None else modifiers)
     labels = labels or tuple(f"modifier {j + 1}" for j in range(z.shape[1]))
-    if len(labels) != z.shape[1]:
-        raise DecisionError(f"{len(labels)} names for {z.shape[1]} modifiers: give one for each.")
     return x, z, Columns(covariates, labels, None, bool(_names(features)), modifiers is None)
 
 

@@ -14,6 +14,7 @@ from scipy.stats import norm
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.clusters import design_effect, mean_covariance
 from bayesineq.uplift.folds import make_folds
+from bayesineq.uplift.options import DEFAULT, LearnerOptions
 from bayesineq.uplift.overlap import check_overlap, weight_report
 from bayesineq.uplift.people import numbers
 
@@ -87,11 +88,7 @@ def doubly_robust_scores(
     *,
     control: object | None = None,
     area: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
-    propensity: Mapping[object, float] | ArrayLike | None = None,
-    folds: int = 5,
-    repeats: int = 1,
-    clip: float = 0.01,
+    options: LearnerOptions = DEFAULT,
     seed: int | None = None,
 ) -> Scores:
     """
@@ -109,16 +106,8 @@ def doubly_robust_scores(
         The arm compared with; needed unless the arms are 0 and 1, or False and True.
     area : array, shape (person,), optional
         Area of each person, in which overlap is checked.
-    groups : array, shape (person,), optional
-        Practices or areas that folds keep whole.
-    propensity : mapping from arm to probability, or array, shape (person, arm), optional
-        Known probabilities, as in a trial, control first; else estimated.
-    folds : int
-        Folds.
-    repeats : int
-        Times the cross-fitting is repeated; scores are medians over repeats.
-    clip : float
-        Least propensity used in a weight.
+    options : LearnerOptions
+        Groups (an array) that folds keep whole, known probabilities of the arms, folds, repeats and clipping.
     seed : int, optional
         Seed.
 
@@ -141,16 +130,17 @@ def doubly_robust_scores(
     Chernozhukov V et al. (2018). Double/debiased machine learning for treatment and structural parameters.
     Econometrics Journal 21: C1-C68. doi:10.1111/ectj.12097
     """
+    groups, clip, repeats = options.groups, options.clip, options.repeats
     x = np.ascontiguousarray(np.asarray(features), dtype=np.float32)
     x = x[:, np.newaxis] if x.ndim == 1 else x
     y = numbers("outcome", outcome)
     arm, labels = arms_of(treatment, control)
     _check_rows(x, y, arm, clip)
     check_overlap(arm, labels, area)
-    known = _known(propensity, labels, arm.size)
+    known = _known(options.propensity, labels, arm.size)
     streams = np.random.SeedSequence(seed).spawn(repeats)
     copies = _copies(x, y, arm, groups)
-    every = [_once(x, y, arm, len(labels), groups, known, folds, clip, stream, copies) for stream in streams]
+    every = [_once(x, y, arm, len(labels), groups, known, options.folds, clip, stream, copies) for stream in streams]
     first = every[0][1]
     potential = np.median([one[0] for one in every], axis=0) if repeats > 1 else every[0][0]
     averages = np.array([(one[0][:, 1:] - one[0][:, :1]).mean(axis=0) for one in every])

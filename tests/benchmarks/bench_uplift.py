@@ -58,11 +58,10 @@ def report(name: str, people: int, seconds: float, found: Found, truth: np.ndarr
 def bayesineq(x: np.ndarray, event: np.ndarray, treated: np.ndarray, area: np.ndarray, truth: np.ndarray) -> Found:
     """This package, with areas and evidence."""
     from bayesineq.uplift.learner import estimate, person_benefit
+    from bayesineq.uplift.options import LearnerOptions
 
-    found = estimate(
-        x, event, treated, adverse=True, area=area, groups=area, propensity={0: 0.5, 1: 0.5}, draws=500,
-        resamples=50, seed=1,
-    )  # fmt: skip
+    options = LearnerOptions(groups=area, propensity={0: 0.5, 1: 0.5}, resamples=50)
+    found = estimate(x, event, treated, adverse=True, area=area, options=options, seed=1)
     low, high = np.quantile(found.benefit.values[0, :, :, 0], [0.05, 0.95], axis=0)
     by_area = np.bincount(area, truth)[found.areas.astype(int)] / np.bincount(area)[found.areas.astype(int)]
     held = float(((low <= by_area) & (by_area <= high)).mean())

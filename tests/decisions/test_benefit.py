@@ -9,6 +9,7 @@ from bayesineq.decisions.benefit import check_benefit, combine, from_effects, re
 from bayesineq.errors import DecisionError
 from bayesineq.uplift.adapters import from_econml, from_stochtree
 from bayesineq.uplift.learner import estimate
+from tests.uplift.asking import ask
 
 
 def test_draws_from_estimates_have_their_moments_and_correlation():
@@ -145,10 +146,10 @@ def test_an_outcome_turned_round_has_the_same_benefit_under_the_other_name():
     x, arm = rng.normal(size=(400, 2)), rng.integers(0, 2, 400)
     admitted = rng.binomial(1, 0.5 - 0.2 * arm)
     settings = {"propensity": {0: 0.5, 1: 0.5}, "folds": 2, "draws": 20, "resamples": 20, "seed": 1}
-    bad = estimate(x, admitted, arm, adverse=True, **settings).benefit
-    good = estimate(x, 1 - admitted, arm, adverse=False, **settings).benefit
+    bad = estimate(x, admitted, arm, **ask(adverse=True, **settings)).benefit
+    good = estimate(x, 1 - admitted, arm, **ask(adverse=False, **settings)).benefit
     np.testing.assert_allclose(good, bad)
     assert float(bad.mean()) == pytest.approx(0.2, abs=0.15)
     assert (bad.attrs["scale"], good.attrs["scale"]) == ("events averted", "events gained")
     with pytest.raises(DecisionError, match="a benefit is then events gained"):
-        estimate(x, 1 - admitted, arm, adverse=False, scale="events averted", **settings)
+        estimate(x, 1 - admitted, arm, **ask(adverse=False, scale="events averted", **settings))

@@ -8,6 +8,7 @@ from bayesineq.errors import DecisionError
 from bayesineq.uplift.estimator import UpliftEstimator
 from bayesineq.uplift.learner import estimate, learn_uplift, person_benefit, predict
 from bayesineq.uplift.scores import arms_of, doubly_robust_scores
+from tests.uplift.asking import ask
 
 COVARIATES = ["age", "imd", "bmi"]
 QUICK = {"adverse": True, "folds": 2, "draws": 120, "resamples": 12, "seed": 1}
@@ -32,7 +33,7 @@ def people():
 
 @pytest.fixture(scope="module")
 def found(people):
-    return learn_uplift(people, area="area", **ASKED)
+    return learn_uplift(people, **ask(area="area", **ASKED))
 
 
 def test_one_person_has_one_answer(people, found):
@@ -64,7 +65,7 @@ def test_new_columns_are_taken_by_name(people, found, order):
 
 
 def test_modifiers_are_taken_by_name_too(people):
-    learned = learn_uplift(people, **ASKED, modifiers=["imd"])
+    learned = learn_uplift(people, **ask(**ASKED, modifiers=["imd"]))
     np.testing.assert_allclose(predict(learned, people[["imd", "bmi", "age"]]), learned.effect, rtol=1e-9)
     np.testing.assert_allclose(predict(learned, people[COVARIATES].to_numpy()), learned.effect, rtol=1e-9)
 
@@ -94,7 +95,7 @@ def test_new_people_who_cannot_be_read_are_refused(people, found, change, words)
 
 def test_tables_for_a_fit_without_names_and_arrays_of_the_wrong_width_are_refused(people):
     x = people[COVARIATES].to_numpy()
-    nameless = estimate(x, people["y"], people["t"], **QUICK)
+    nameless = estimate(x, people["y"], people["t"], **ask(**QUICK))
     with pytest.raises(DecisionError, match=r"without names.*array of 3 columns"):
         predict(nameless, people[COVARIATES])
     with pytest.raises(DecisionError, match="2 features given; the fit had 3 columns"):
@@ -119,12 +120,12 @@ def test_tables_for_a_fit_without_names_and_arrays_of_the_wrong_width_are_refuse
 )
 def test_records_that_do_not_say_what_is_asked_are_refused(people, change, asked, words):
     with pytest.raises(DecisionError, match=words):
-        learn_uplift(change(people), **{**ASKED, **asked})
+        learn_uplift(change(people), **ask(**{**ASKED, **asked}))
 
 
 def test_all_faults_are_told_at_once(people):
     with pytest.raises(DecisionError, match=r"outcome y is text.*code bmi as indicators.*age \(3 people\)"):
-        learn_uplift(people.assign(y="no", bmi="high", age=people.age.where(people.index > 2)), **ASKED)
+        learn_uplift(people.assign(y="no", bmi="high", age=people.age.where(people.index > 2)), **ask(**ASKED))
 
 
 @pytest.mark.parametrize(
@@ -155,8 +156,8 @@ def test_a_treatment_of_0_and_1_needs_no_name(plain):
 
 def test_a_named_control_turns_the_sign(people):
     named = people.assign(t=np.where(people.t == 1, "education", "usual care"))
-    one = learn_uplift(named, control="usual care", **ASKED).average.iloc[0]
-    other = learn_uplift(named, control="education", **ASKED).average.iloc[0]
+    one = learn_uplift(named, **ask(control="usual care", **ASKED)).average.iloc[0]
+    other = learn_uplift(named, **ask(control="education", **ASKED)).average.iloc[0]
     assert (one["intervention"], other["intervention"]) == ("education", "usual care")
     assert one["estimate"] > 2 * one["standard_error"]
     assert other["estimate"] == pytest.approx(-one["estimate"], abs=one["standard_error"] / 2)
@@ -165,7 +166,7 @@ def test_a_named_control_turns_the_sign(people):
 def test_repeating_everyone_four_times_within_named_clusters_teaches_nothing(people):
     fourfold = pd.concat([people] * 4, ignore_index=True).assign(household=np.tile(np.arange(len(people)), 4))
     once, often = (
-        learn_uplift(table, **ASKED | {"draws": 500}, groups=groups, area="area")
+        learn_uplift(table, **ask(**(ASKED | {"draws": 500}), groups=groups, area="area"))
         for table, groups in ((people.assign(household=range(len(people))), "household"), (fourfold, "household"))
     )
     assert often.average["standard_error"][0] == pytest.approx(once.average["standard_error"][0], rel=0.1)
@@ -173,5 +174,5 @@ def test_repeating_everyone_four_times_within_named_clusters_teaches_nothing(peo
     assert spread[1] == pytest.approx(spread[0], rel=0.1)
     person = [float(person_benefit(one, people, units=people.index).std("draw").mean()) for one in (once, often)]
     assert person[1] == pytest.approx(person[0], rel=0.1)
-    alone = learn_uplift(fourfold, **ASKED, area="area", groups=None)
+    alone = learn_uplift(fourfold, **ask(**ASKED, area="area", groups=None))
     assert alone.average["standard_error"][0] < 0.7 * once.average["standard_error"][0]

@@ -7,6 +7,7 @@ from scipy.special import expit, logit
 
 from bayesineq.uplift.curves import curve_area
 from bayesineq.uplift.learner import estimate, learn_uplift, person_benefit
+from tests.uplift.asking import ask
 
 pytestmark = pytest.mark.calibration
 
@@ -58,9 +59,18 @@ def study(kind, seed):
     """What intervals held in one world, and root mean squared errors of ours and of least squares in each arm."""
     table, truth = study_world(kind, seed)
     found = learn_uplift(
-        table, treated="arm", outcome="outcome", adverse=True, covariates=COVARIATES, area="area", draws=400,
-        resamples=12, seed=seed,
-    )  # fmt: skip
+        table,
+        **ask(
+            treated="arm",
+            outcome="outcome",
+            adverse=True,
+            covariates=COVARIATES,
+            area="area",
+            draws=400,
+            resamples=12,
+            seed=seed,
+        ),
+    )
     by_area = found.benefit.isel(chain=0, intervention=0)
     share = by_area.population / by_area.population.sum()
     low, high = np.quantile((by_area * share).sum("area"), [0.025, 0.975])
@@ -116,9 +126,11 @@ def test_area_intervals_of_90_percent_cover_between_87_and_93_where_areas_differ
     for seed in range(60):
         x, event, treated, area, truth = world(seed)
         found = estimate(
-            x, event, treated, adverse=True, area=area, propensity={0: 0.5, 1: 0.5}, folds=2, draws=300, resamples=12,
-            seed=seed,
-        )  # fmt: skip
+            x,
+            event,
+            treated,
+            **ask(adverse=True, area=area, propensity={0: 0.5, 1: 0.5}, folds=2, draws=300, resamples=12, seed=seed),
+        )
         low, high = np.quantile(found.benefit.isel(chain=0, intervention=0), [0.05, 0.95], axis=0)
         covered.append(((low <= truth) & (truth <= high)).mean())
     assert 0.87 <= np.mean(covered) <= 0.93, np.mean(covered)
@@ -129,7 +141,10 @@ def test_without_heterogeneity_nothing_is_found_to_target_by():
     for seed in range(80):
         x, event, treated, _, _ = world(seed, people=2_000, area_sd=0.0, slope=0.0)
         found = estimate(
-            x, event, treated, adverse=True, propensity={0: 0.5, 1: 0.5}, folds=2, draws=20, resamples=50, seed=seed
+            x,
+            event,
+            treated,
+            **ask(adverse=True, propensity={0: 0.5, 1: 0.5}, folds=2, draws=20, resamples=50, seed=seed),
         )
         rules = found.evidence.rules.set_index("rule")
         holds.append(rules.loc["combined", "lower"] <= 0 <= rules.loc["combined", "upper"])

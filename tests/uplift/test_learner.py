@@ -18,6 +18,7 @@ from bayesineq.uplift.policy import capacity_curve, policy_gain, policy_value, p
 from bayesineq.uplift.scores import average_effect, doubly_robust_scores
 from bayesineq.uplift.second_stage import Sums, sample
 from bayesineq.uplift.stacking import effect_weights, simplex_least_squares
+from tests.uplift.asking import ask
 
 HALF = {0: 0.5, 1: 0.5}
 
@@ -47,17 +48,19 @@ def people():
 def found(people):
     return learn_uplift(
         people,
-        treated="arm",
-        outcome="event",
-        adverse=True,
-        covariates=["a", "b", "c"],
-        area="area",
-        need="b",
-        propensity=HALF,
-        folds=3,
-        draws=150,
-        resamples=40,
-        seed=1,
+        **ask(
+            treated="arm",
+            outcome="event",
+            adverse=True,
+            covariates=["a", "b", "c"],
+            area="area",
+            need="b",
+            propensity=HALF,
+            folds=3,
+            draws=150,
+            resamples=40,
+            seed=1,
+        ),
     )
 
 
@@ -87,7 +90,7 @@ def test_noise_is_refused_in_words():
     rng = np.random.default_rng(8)
     x, t = rng.normal(size=(2_000, 3)), rng.integers(0, 2, 2_000)
     y = (rng.random(2_000) < 0.3).astype(float)
-    blind = estimate(x, y, t, adverse=True, propensity=HALF, folds=2, draws=30, resamples=50, seed=8)
+    blind = estimate(x, y, t, **ask(adverse=True, propensity=HALF, folds=2, draws=30, resamples=50, seed=8))
     assert any("no evidence for targeting by uplift" in said for said in blind.evidence.words)
     assert any("undetermined whether there is a benefit" in said for said in blind.evidence.words)
 
@@ -96,7 +99,7 @@ def test_confounding_is_removed_and_balance_shows_it():
     table = trial(seed=3, people=6_000, confounded=True)
     naive = table.groupby("arm")["event"].mean()
     truth = table["truth"].mean()
-    scores = doubly_robust_scores(table[["a", "b", "c"]], 1 - table["event"], table["arm"], folds=3, seed=1)
+    scores = doubly_robust_scores(table[["a", "b", "c"]], 1 - table["event"], table["arm"], **ask(folds=3, seed=1))
     row = average_effect(scores).iloc[0]
     assert abs(naive[0] - naive[1] - truth) > 4 * row["standard_error"]
     assert row["lower"] < truth < row["upper"]
@@ -112,7 +115,7 @@ def test_confounding_is_removed_and_balance_shows_it():
 def test_score_of_a_potential_outcome_by_hand():
     # with the true propensity and whatever model, the mean score is the weighted residual plus the prediction
     table = trial(seed=4, people=1_000)
-    scores = doubly_robust_scores(table[["a"]], table["event"], table["arm"], propensity=HALF, folds=2, seed=1)
+    scores = doubly_robust_scores(table[["a"]], table["event"], table["arm"], **ask(propensity=HALF, folds=2, seed=1))
     y, m = table["event"].to_numpy(), scores.predicted
     for arm in (0, 1):
         mine = table["arm"].to_numpy() == arm
@@ -128,7 +131,10 @@ def test_two_arms_share_their_control():
     y = rng.normal(0.5 * x[:, 0] + np.select([t == "a", t == "b"], [0.3, 0.6], 0.0), 1.0)
     third = {"none": 1 / 3, "a": 1 / 3, "b": 1 / 3}
     both = estimate(
-        x, y, t, adverse=False, scale="QALY", control="none", propensity=third, folds=2, draws=200, resamples=20, seed=1
+        x,
+        y,
+        t,
+        **ask(adverse=False, scale="QALY", control="none", propensity=third, folds=2, draws=200, resamples=20, seed=1),
     )
     assert both.benefit.intervention.values.tolist() == ["a", "b"]
     draws = both.benefit.isel(chain=0, area=0).values
@@ -151,9 +157,7 @@ def test_lalonde_and_dehejia_wahba_experimental_benchmarks(shared):
             table[covariates],
             table["re78"],
             table["treat"].astype(int),
-            propensity={0: 1 - share, 1: share},
-            folds=5,
-            seed=1,
+            **ask(propensity={0: 1 - share, 1: share}, folds=5, seed=1),
         )
         row = average_effect(scores).iloc[0]
         assert row["lower"] < published[key] < row["upper"]
@@ -168,7 +172,7 @@ def test_ihdp_effects_beat_two_linear_regressions_and_intervals_hold(shared):
         t, y, truth, x = data[:, 0].astype(int), data[:, 1], data[:, 4] - data[:, 3], data[:, 5:]
         design = np.column_stack([np.ones(len(x)), x])
         beta = [np.linalg.lstsq(design[t == k], y[t == k], rcond=None)[0] for k in (0, 1)]
-        learned = estimate(x, y, t, adverse=False, draws=200, resamples=20, seed=i)
+        learned = estimate(x, y, t, **ask(adverse=False, draws=200, resamples=20, seed=i))
         for errors, guess in ((theirs, design @ (beta[1] - beta[0])), (ours, learned.effect[:, 0])):
             errors.append(np.sqrt(np.mean((guess - truth) ** 2)))
         row = learned.average.iloc[0]
@@ -291,7 +295,9 @@ def test_weights_on_the_simplex_solve_their_programme():
 
 def test_values_of_rules_on_a_known_world():
     table = trial(seed=6, people=8_000)
-    scores = doubly_robust_scores(table[["a", "b"]], 1 - table["event"], table["arm"], propensity=HALF, folds=2, seed=1)
+    scores = doubly_robust_scores(
+        table[["a", "b"]], 1 - table["event"], table["arm"], **ask(propensity=HALF, folds=2, seed=1)
+    )
     rule = (table["a"] > 0).astype(int).to_numpy()
     everyone = np.ones(len(table), int)
     truth = np.where(rule == 1, table["truth"], 0).mean() + (1 - expit(0.2 + 0.5 * table["b"])).mean()
@@ -379,7 +385,8 @@ def test_scikit_learn_can_clone_search_and_pipe_it(people):
 def test_the_same_seed_gives_the_same_answer(people):
     x, y, t = people[["a", "b"]].to_numpy()[:800], people["event"][:800], people["arm"][:800]
     one, two = (
-        estimate(x, y, t, adverse=True, folds=2, repeats=2, draws=20, resamples=12, seed=9).benefit for _ in range(2)
+        estimate(x, y, t, **ask(adverse=True, folds=2, repeats=2, draws=20, resamples=12, seed=9)).benefit
+        for _ in range(2)
     )
     np.testing.assert_array_equal(one, two)
 
@@ -387,19 +394,19 @@ def test_the_same_seed_gives_the_same_answer(people):
 def test_records_that_cannot_answer_are_refused(people):
     common = {"outcome": "event", "adverse": True, "covariates": ["a", "b"], "folds": 2, "draws": 10, "resamples": 10}
     with pytest.raises(DecisionError, match=r"one level only \(1, 4,000 rows\)"):
-        learn_uplift(people.assign(arm=1), treated="arm", **common)
+        learn_uplift(people.assign(arm=1), **ask(treated="arm", **common))
     lonely = people.assign(arm=np.where(people["area"] == "E01000003", 1, people["arm"]))
     with pytest.raises(DecisionError, match=r"No overlap: 1 area\(s\) without anyone in arm 0: E01000003"):
-        learn_uplift(lonely, treated="arm", area="area", **common)
+        learn_uplift(lonely, **ask(treated="arm", area="area", **common))
     with pytest.raises(DecisionError, match="No column region"):
-        learn_uplift(people, treated="arm", area="region", **common)
+        learn_uplift(people, **ask(treated="arm", area="region", **common))
     with pytest.raises(DecisionError, match="must be numeric; code area as indicators"):
-        learn_uplift(people, treated="arm", **{**common, "covariates": ["a", "area"]})
+        learn_uplift(people, **ask(treated="arm", **{**common, "covariates": ["a", "area"]}))
     with pytest.raises(DecisionError, match="outcomes are missing"):
-        learn_uplift(people.assign(event=np.nan), treated="arm", **common)
+        learn_uplift(people.assign(event=np.nan), **ask(treated="arm", **common))
     with pytest.raises(DecisionError, match="No one is in the control arm 7"):
-        learn_uplift(people, treated="arm", control=7, **common)
+        learn_uplift(people, **ask(treated="arm", control=7, **common))
     with pytest.raises(DecisionError, match="No propensity for 1"):
-        learn_uplift(people, treated="arm", propensity={0: 1.0}, **common)
+        learn_uplift(people, **ask(treated="arm", propensity={0: 1.0}, **common))
     with pytest.raises(DecisionError, match="no treatment recorded"):
-        learn_uplift(people.assign(arm=people["arm"].where(people.index > 3)), treated="arm", **common)
+        learn_uplift(people.assign(arm=people["arm"].where(people.index > 3)), **ask(treated="arm", **common))
