@@ -265,7 +265,7 @@ def compare(
     round_to: RoundOption = 5,
 ) -> None:
     """Compare interventions by expected net benefit, and allocate a budget among them."""
-    from bayesineq.decisions.plans import compare_plans
+    from bayesineq.decisions.plans import PlanOptions, compare_plans
     from bayesineq.decisions.read_plans import read_plans
     from bayesineq.posterior.files import load
     from bayesineq.report.page.heading import Heading
@@ -278,7 +278,12 @@ def compare(
     heading = ": ".join(filter(None, (title, Heading().of(post).where))) or None
     risk, audit = released_detail(post, units, within, rule)
     compared = compare_plans(
-        stated, risk, budget=budget, threshold=threshold, decide_by=units, top=top, prob=prob, seed=seed
+        stated,
+        risk,
+        budget=budget,
+        threshold=threshold,
+        seed=seed,
+        options=PlanOptions(decide_by=units, top=top, prob=prob),
     )
     written = write_comparison(compared, out_folder, audit, rule, title=heading)
     out.print("\n".join(filter(None, (heading, *compared.words))), markup=False, highlight=False, soft_wrap=True)

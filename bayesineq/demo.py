@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Final
 
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
-from bayesineq.decisions.plans import ALLOCATION, compare_plans
+from bayesineq.decisions.plans import ALLOCATION, PlanOptions, compare_plans
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.design.matrix import design
 from bayesineq.dims import AREA, DECILE, ETHNICITY, QUINTILE
@@ -129,7 +129,12 @@ def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], N
     tell(f"    {verdict(posterior)}")
     risk, audit = released_detail(posterior, [AREA])
     compared = compare_plans(
-        read_plans(plans), risk, budget=BUDGET, threshold=THRESHOLD, decide_by=[AREA], top=SERVED_FIRST, seed=seed
+        read_plans(plans),
+        risk,
+        budget=BUDGET,
+        threshold=THRESHOLD,
+        seed=seed,
+        options=PlanOptions(decide_by=[AREA], top=SERVED_FIRST),
     )
     write_comparison(compared, folder / "compared", audit, title=f"Plans for adults with diabetes, {PLACE}, {PERIOD}")
     deprived = (system.people[DECILE].to_numpy() + 1) // 2

@@ -25,7 +25,7 @@ from pathlib import Path
 import bayesineq as bi
 from bayesineq.decisions.frontier import frontier
 from bayesineq.decisions.local import local_risk
-from bayesineq.decisions.plans import compare_plans
+from bayesineq.decisions.plans import PlanOptions, compare_plans
 from bayesineq.decisions.read_plans import read_plans
 
 # %% [markdown]
@@ -93,7 +93,7 @@ print([plan.name for plan in plans])
 
 # %%
 compared = compare_plans(
-    plans, risk, budget=400_000, threshold=20_000, thresholds=list(range(0, 60_001, 2_000)), seed=5
+    plans, risk, budget=400_000, threshold=20_000, seed=5, options=PlanOptions(thresholds=list(range(0, 60_001, 2_000)))
 )
 for sentence in compared.words:
     print("-", sentence)

@@ -33,7 +33,11 @@ from bayesineq.space.adjacency import from_edges
 codes = [f"E019{i:05d}" for i in range(16)]
 edges = [(codes[i], codes[i + 1]) for i in range(16) if i % 4 < 3] + [(codes[i], codes[i + 4]) for i in range(12)]
 world = bi.simulate_counts(
-    from_edges(edges, areas=codes), seed=7, people=3_000, strata=[("40-49", "female")], deprivation_sigma=0.4
+    from_edges(edges, areas=codes),
+    seed=7,
+    people=3_000,
+    strata=[("40-49", "female")],
+    parameters=bi.simulate.WorldParameters(deprivation_sigma=0.4),
 )
 Path("small.toml").write_text("""
 name     = "small"

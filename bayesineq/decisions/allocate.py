@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,35 @@ from bayesineq.errors import DecisionError
 Array = NDArray[np.float64]
 Method = Literal["greedy", "exact"]
 Floors = Mapping[str, Mapping[object, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """
+    What an allocation must keep to beside its budget.
+
+    Parameters
+    ----------
+    capacity : mapping from intervention to people, optional
+        Most people that can be treated.
+    floors : mapping from group to mapping from level to share, optional
+        Least share of all treated people who belong to a level: {"imd_quintile": {1: 0.3}}. Needs method "exact".
+        Nobody is given an intervention that is expected to do harm for the sake of a floor.
+    divisible : bool
+        Whether a unit may be served in part. False gives every unit one whole intervention or none.
+
+    Examples
+    --------
+    >>> Constraints(capacity={"outreach": 200}, floors={"imd_quintile": {1: 0.3}}).divisible
+    True
+    """
+
+    capacity: Mapping[str, float] | None = None
+    floors: Floors | None = None
+    divisible: bool = True
+
+
+NONE: Final = Constraints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +121,9 @@ def allocate(
     threshold: float | None = None,
     net_cost: xr.DataArray | None = None,
     treated: xr.DataArray | None = None,
-    capacity: Mapping[str, float] | None = None,
-    floors: Floors | None = None,
-    population: xr.DataArray | None = None,
     weight: xr.DataArray | None = None,
+    constraints: Constraints = NONE,
     method: Method = "exact",
-    divisible: bool = True,
 ) -> Allocation:
     """
     Give each unit at most one intervention so that the expected gain is highest within the limits.
@@ -105,7 +131,7 @@ def allocate(
     Parameters
     ----------
     benefit : DataArray, dims (chain, draw, unit..., intervention)
-        Benefit per eligible person.
+        Benefit per eligible person, with the eligible people as coordinate `population` (else one a unit).
     spend : DataArray or mapping from intervention to pounds
         Pounds from the budget per eligible person.
     budget : float
@@ -117,20 +143,13 @@ def allocate(
         Cost per eligible person net of savings, for the objective; default `spend`.
     treated : DataArray, optional
         People treated per eligible person (`coverage`), which fill capacities and floors; default 1.
-    capacity : mapping from intervention to people, optional
-        Most people that can be treated.
-    floors : mapping from group to mapping from level to share, optional
-        Least share of all treated people who belong to a level: {"imd_quintile": {1: 0.3}}. Needs method "exact".
-        Nobody is given an intervention that is expected to do harm for the sake of a floor.
-    population : DataArray, dims (unit...), optional
-        Eligible people; else the coordinate `population`, else one a unit.
     weight : DataArray, dims (unit...), optional
         Equity weight of each unit's benefit in the objective.
+    constraints : Constraints
+        Capacities, floors for groups, and whether a unit may be served in part.
     method : {"greedy", "exact"}
         "greedy" follows the benefit for the next pound along each unit's convex hull and knows the budget alone;
         "exact" solves the linear (or integer) programme.
-    divisible : bool
-        Whether a unit may be served in part. False gives every unit one whole intervention or none.
 
     Returns
     -------
@@ -151,22 +170,9 @@ def allocate(
     units, names = unit_dims(checked), [str(name) for name in checked[INTERVENTION].values]
     if not units:
         raise DecisionError("This benefit has no units to allocate among: keep areas, groups or people apart.")
-    people = population if population is not None else people_in(checked)
+    people = people_in(checked)
     problem = _problem(checked, spend, net_cost, treated, people, threshold, weight)
-    limits = _limits(checked, names, budget, capacity or {}, floors or {}, problem)
-    if method == "greedy":
-        if capacity or floors:
-            raise DecisionError(
-                "The greedy method knows the budget alone: use method='exact' with capacities or floors."
-            )
-        solution, prices = (
-            greedy(problem, budget, divisible=divisible),
-            pd.DataFrame(columns=["limit", "unit", "price"]),
-        )
-    else:
-        solution, prices = linear(problem, limits)
-        if not divisible:
-            solution = whole_units(problem, limits)
+    solution, prices = _solve(problem, _limits(checked, names, budget, constraints, problem), constraints, method)
     shape = [checked.sizes[dim] for dim in units]
     coords = {dim: checked.coords[dim].values for dim in [*units, INTERVENTION]}
     share = xr.DataArray(solution.reshape(*shape, -1), dims=(*units, INTERVENTION), coords=coords, name="share")
@@ -183,6 +189,19 @@ def allocate(
         threshold=threshold,
         method=method,
     )
+
+
+def _solve(problem: Problem, limits: Limits, constraints: Constraints, method: Method) -> tuple[Array, pd.DataFrame]:
+    """Shares, shape (unit, intervention), and the prices of the limits."""
+    if method == "greedy":
+        if constraints.capacity or constraints.floors:
+            raise DecisionError(
+                "The greedy method knows the budget alone: use method='exact' with capacities or floors."
+            )
+        solution = greedy(problem, limits.budget, divisible=constraints.divisible)
+        return solution, pd.DataFrame(columns=["limit", "unit", "price"])
+    solution, prices = linear(problem, limits)
+    return (solution if constraints.divisible else whole_units(problem, limits)), prices
 
 
 def budgeted_information(
@@ -258,10 +277,10 @@ def _limits(
     benefit: xr.DataArray,
     names: list[str],
     budget: float,
-    capacity: Mapping[str, float],
-    floors: Floors,
+    constraints: Constraints,
     problem: Problem,
 ) -> Limits:
+    capacity, floors = constraints.capacity or {}, constraints.floors or {}
     cheapest = problem.spend[problem.value > 0].min(initial=np.inf) if (problem.value > 0).any() else np.inf
     if not np.isfinite(budget) or budget < 0:
         raise DecisionError(f"The budget must be pounds, zero or more: {budget}.")

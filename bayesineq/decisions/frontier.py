@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.decisions.allocate import Allocation, allocate
+from bayesineq.decisions.allocate import Allocation, Constraints, allocate
 from bayesineq.decisions.groups import sum_by
 from bayesineq.dims import INTERVENTION, SAMPLE_DIMS
 
@@ -25,7 +25,6 @@ def frontier(
     net_cost: xr.DataArray | None = None,
     treated: xr.DataArray | None = None,
     capacity: Mapping[str, float] | None = None,
-    population: xr.DataArray | None = None,
 ) -> pd.DataFrame:
     """
     Trade benefit against the share of places that goes to one group.
@@ -42,8 +41,10 @@ def frontier(
         Group whose share of the people treated is raised, such as "imd_quintile" and 1.
     shares : sequence of float
         Floors to try; a floor that cannot be met raises.
-    threshold, net_cost, treated, capacity, population
+    threshold, net_cost, treated
         As in `allocate`.
+    capacity : mapping from intervention to people, optional
+        Most people that can be treated.
 
     Returns
     -------
@@ -63,16 +64,14 @@ def frontier(
             threshold=threshold,
             net_cost=net_cost,
             treated=treated,
-            capacity=capacity,
-            population=population,
-            floors={by: {level: floor}},
+            constraints=Constraints(capacity, {by: {level: floor}}),
         )
         mean, low, high = result.interval()
         free = (result.objective, mean) if free is None else free
         rows.append(
             {
                 "floor": floor,
-                "share": _share(result, benefit, by, level, treated, population),
+                "share": _share(result, benefit, by, level, treated),
                 "benefit": mean,
                 "lower": low,
                 "upper": high,
@@ -95,13 +94,12 @@ def _share(
     by: str,
     level: object,
     treated: xr.DataArray | None,
-    population: xr.DataArray | None,
 ) -> float:
     places = result.share if treated is None else result.share * treated
     sampled = [dim for dim in SAMPLE_DIMS if dim in places.dims]
     everyone = (places.mean(sampled) if sampled else places).sum(INTERVENTION)
     units = {name: coord for name, coord in benefit.coords.items() if set(coord.dims) <= set(everyone.dims)}
-    added = sum_by(everyone.assign_coords(units), by, population=population)
+    added = sum_by(everyone.assign_coords(units), by)
     inside = [str(code) == str(level) for code in added[by].values]
     whole = float(added.sum())
     return float(added.values[np.asarray(inside)].sum()) / whole if whole > 0 else float("nan")

@@ -107,59 +107,87 @@ def plan_benefit(
     local = with_quintile(_without_empty(baseline)).assign_attrs({**baseline.attrs, **known})
     streams = [int(x) for x in np.random.SeedSequence(seed).generate_state(3)]
     effects = {plan.name: plan.effect for plan in plans}
-    rng = np.random.default_rng(streams[2])
-    zero = Quantity(0.0)
-    cost = _draw_each([plan.cost for plan in plans], names, local, rng)
-    saving = _draw_each([plan.saving_per_event or zero for plan in plans], names, local, rng)
-    qaly = _draw_each([plan.qaly_per_event or zero for plan in plans], names, local, rng)
-    ratio = _draw_each([plan.event_ratio or Quantity(1.0) for plan in plans], names, local, rng)
-    ratio = ratio.sel({INTERVENTION: _first_on_event(plans)}).assign_coords({INTERVENTION: names})
-    itself = _draw_each([plan.qaly_per_treated or zero for plan in plans], names, local, rng)
+    stated = _draw_stated(plans, names, local, np.random.default_rng(streams[2]))
     drawn = published_draws(effects, like=local, correlation=correlation, seed=streams[0])
     reach, uptake = {p.name: p.reach for p in plans}, {p.name: p.uptake for p in plans}
     treated = coverage(local, names, reach=reach, uptake=uptake, seed=streams[1])
+    events, held = _events(plans, local, stated["event ratio"], drawn, treated, good)
+    benefit = events
+    if plans[0].qaly_per_event is not None:
+        # events averted of one kind and gained of another meet here, where both are QALYs
+        gained = events * stated["QALY per event"] + treated * stated["QALY per person treated"]
+        benefit = gained.transpose(*events.dims).assign_attrs({**events.attrs, "scale": "QALY"})
+    spend, saving = treated * stated["cost"], stated["saving per event"]
+    net = spend - events * saving if float(np.abs(saving).max()) > 0 else spend
+    return PlanBenefit(
+        benefit=check_benefit(benefit),
+        events=events,
+        ratio=stated["event ratio"],
+        spend=spend,
+        net_cost=net.drop_vars(POPULATION, errors="ignore"),
+        treated=treated,
+        parameters=_parameters(names, drawn, stated, treated, local),
+        baseline=local,
+        more_is=good,
+        held=held,
+    )
+
+
+def _draw_stated(
+    plans: Sequence[Intervention], names: Sequence[str], like: xr.DataArray, rng: np.random.Generator
+) -> dict[str, xr.DataArray]:
+    """Draws of what the plans state beside their effects, dims (chain, draw, intervention)."""
+    zero = Quantity(0.0)
+    each = {
+        "cost": [plan.cost for plan in plans],
+        "saving per event": [plan.saving_per_event or zero for plan in plans],
+        "QALY per event": [plan.qaly_per_event or zero for plan in plans],
+        "event ratio": [plan.event_ratio or Quantity(1.0) for plan in plans],
+        "QALY per person treated": [plan.qaly_per_treated or zero for plan in plans],
+    }
+    stated = {what: _draw_each(quantities, names, like, rng) for what, quantities in each.items()}
+    ratio = stated["event ratio"].sel({INTERVENTION: _first_on_event(plans)})
+    return stated | {"event ratio": ratio.assign_coords({INTERVENTION: list(names)})}
+
+
+def _events(
+    plans: Sequence[Intervention],
+    local: xr.DataArray,
+    ratio: xr.DataArray,
+    drawn: xr.Dataset,
+    treated: xr.DataArray,
+    more_is: Mapping[str, MoreIs],
+) -> tuple[xr.DataArray, dict[str, float]]:
+    """Events averted or gained per eligible person, and the share of draws held at a bound by plan."""
     each: list[xr.DataArray] = []
     held: dict[str, float] = {}
     for plan in plans:
         own = local * ratio.sel({INTERVENTION: plan.name}, drop=True) if plan.event_ratio else local
-        own = own.transpose(*local.dims).assign_attrs({**local.attrs, "more_is": good[plan.name]})
+        own = own.transpose(*local.dims).assign_attrs({**local.attrs, "more_is": more_is[plan.name]})
         _check_own(plan, own)
         each.append(apply_published(own, {plan.name: plan.effect}, drawn, treated=treated))
         held[plan.name] = each[-1].attrs["held_share"][0]
     events = xr.concat(each, INTERVENTION, join="exact", combine_attrs="drop_conflicts")
     events.attrs["held_at_bound"] = ", ".join(str(one.attrs["held_at_bound"]) for one in each)
-    benefit = events
-    if plans[0].qaly_per_event is not None:
-        # events averted of one kind and gained of another meet here, where both are QALYs
-        gained = (events * qaly + treated * itself).transpose(*events.dims)
-        benefit = gained.assign_attrs({**events.attrs, "scale": "QALY"})
-    spend = treated * cost
-    net = spend - events * saving if float(np.abs(saving).max()) > 0 else spend
-    parameters = {f"effect of {name}": drawn["effect"].sel({INTERVENTION: name}, drop=True) for name in names}
-    for what, values in (
-        ("cost", cost),
-        ("saving per event", saving),
-        ("QALY per event", qaly),
-        ("event ratio", ratio),
-        ("QALY per person treated", itself),
-    ):
-        parameters |= {f"{what} of {name}": values.sel({INTERVENTION: name}, drop=True) for name in names}
+    return events, held
+
+
+def _parameters(
+    names: Sequence[str],
+    drawn: xr.Dataset,
+    stated: Mapping[str, xr.DataArray],
+    treated: xr.DataArray,
+    local: xr.DataArray,
+) -> dict[str, xr.DataArray]:
+    """Draws of every parameter that is not known, by its name in words."""
+    found = {f"effect of {name}": drawn["effect"].sel({INTERVENTION: name}, drop=True) for name in names}
+    for what, values in stated.items():
+        found |= {f"{what} of {name}": values.sel({INTERVENTION: name}, drop=True) for name in names}
     if all(dim in treated.dims for dim in SAMPLE_DIMS):
         mean = treated.mean([dim for dim in treated.dims if dim not in (*SAMPLE_DIMS, INTERVENTION)])
-        parameters |= {f"uptake of {name}": mean.sel({INTERVENTION: name}, drop=True) for name in names}
-    parameters["baseline risk"] = local.mean(unit_dims(local)) if unit_dims(local) else local
-    return PlanBenefit(
-        benefit=check_benefit(benefit),
-        events=events,
-        ratio=ratio,
-        spend=spend,
-        net_cost=net.drop_vars(POPULATION, errors="ignore"),
-        treated=treated,
-        parameters={name: values for name, values in parameters.items() if float(values.std()) > 0},
-        baseline=local,
-        more_is=good,
-        held=held,
-    )
+        found |= {f"uptake of {name}": mean.sel({INTERVENTION: name}, drop=True) for name in names}
+    found["baseline risk"] = local.mean(unit_dims(local)) if unit_dims(local) else local
+    return {name: values for name, values in found.items() if float(values.std()) > 0}
 
 
 def pooled(seen: PlanBenefit, over: Sequence[str]) -> PlanBenefit:

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayesineq.decisions.allocate import Allocation, Floors, allocate, budgeted_information
+from bayesineq.decisions.allocate import Allocation, Constraints, Floors, allocate, budgeted_information
 from bayesineq.decisions.benefit import check_benefit, unit_dims
 from bayesineq.decisions.compare import Comparison, compare
 from bayesineq.decisions.distributional import net_health_by, nice_table
@@ -80,41 +80,17 @@ class PlanComparison:
         return tuple(sentence for part in self.said.values() for sentence in part)
 
 
-def compare_plans(
-    plans: Sequence[Intervention],
-    baseline: xr.DataArray,
-    *,
-    budget: float,
-    threshold: float,
-    thresholds: Sequence[float] = (),
-    floors: Floors | None = None,
-    decide_by: Sequence[str] | None = None,
-    equity_by: Sequence[str] = (QUINTILE, ETHNICITY),
-    top: float = 0.1,
-    opportunity_cost: Mapping[object, float] | None = None,
-    more_is: MoreIs | None = None,
-    correlation: float | ArrayLike = 0.0,
-    prob: float = CI_PROB,
-    seed: int | None = None,
-) -> PlanComparison:
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
     """
-    Compare plans on local risk and allocate a budget among them.
+    What may be set of a comparison of plans beyond its budget and threshold.
 
     Parameters
     ----------
-    plans : sequence of Intervention
-        Plans (`read_plans`).
-    baseline : DataArray, dims (chain, draw, unit...)
-        Risk per eligible person without intervention, with a coordinate `population` (`expected`). Deciles of
-        deprivation, as a dimension or along the areas, are brought to quintiles.
-    budget : float
-        Pounds.
-    threshold : float
-        Pounds for a QALY; for an event averted (gained, where more is better) where the plans state no QALYs.
     thresholds : sequence of float
         Thresholds of the acceptability curve; default from 0 to twice the threshold in 41 steps.
     floors : mapping, optional
-        Least shares of the places by group, as in `allocate`.
+        Least shares of the places by group, as in `Constraints`.
     decide_by : sequence of str, optional
         Units among which the budget is allocated; default all of the baseline's. Other dimensions, such as ethnicity
         within areas, are reported by and never decided by.
@@ -131,6 +107,52 @@ def compare_plans(
         Correlation of the errors of the published effects.
     prob : float
         Probability held by the intervals.
+
+    Examples
+    --------
+    >>> PlanOptions(decide_by=["area"], top=0.2).prob
+    0.95
+    """
+
+    thresholds: Sequence[float] = ()
+    floors: Floors | None = None
+    decide_by: Sequence[str] | None = None
+    equity_by: Sequence[str] = (QUINTILE, ETHNICITY)
+    top: float = 0.1
+    opportunity_cost: Mapping[object, float] | None = None
+    more_is: MoreIs | None = None
+    correlation: float | ArrayLike = 0.0
+    prob: float = CI_PROB
+
+
+STANDARD: Final = PlanOptions()
+
+
+def compare_plans(
+    plans: Sequence[Intervention],
+    baseline: xr.DataArray,
+    *,
+    budget: float,
+    threshold: float,
+    options: PlanOptions = STANDARD,
+    seed: int | None = None,
+) -> PlanComparison:
+    """
+    Compare plans on local risk and allocate a budget among them.
+
+    Parameters
+    ----------
+    plans : sequence of Intervention
+        Plans (`read_plans`).
+    baseline : DataArray, dims (chain, draw, unit...)
+        Risk per eligible person without intervention, with a coordinate `population` (`expected`). Deciles of
+        deprivation, as a dimension or along the areas, are brought to quintiles.
+    budget : float
+        Pounds.
+    threshold : float
+        Pounds for a QALY; for an event averted (gained, where more is better) where the plans state no QALYs.
+    options : PlanOptions
+        Units of the decision, groups, floors, polarity and the like.
     seed : int, optional
         Seed.
 
@@ -144,14 +166,14 @@ def compare_plans(
     DecisionError
         If plans, baseline, budget or threshold do not fit.
     """
-    fine = plan_benefit(plans, baseline, more_is=more_is, correlation=correlation, seed=seed)
+    prob, decide_by = options.prob, options.decide_by
+    fine = plan_benefit(plans, baseline, more_is=options.more_is, correlation=options.correlation, seed=seed)
     within = unit_dims(fine.benefit)
     seen = pooled(fine, [] if decide_by is None else [dim for dim in within if dim not in decide_by])
     benefit = check_benefit(seen.benefit)
     limit = {plan.name: plan.capacity for plan in plans if plan.capacity is not None}
-    grid = thresholds if len(thresholds) else np.linspace(0.0, 2 * threshold, 41).tolist()
+    grid = options.thresholds if len(options.thresholds) else np.linspace(0.0, 2 * threshold, 41).tolist()
     comparison = compare(benefit, seen.net_cost, threshold=threshold, thresholds=grid, prob=prob)
-    worth = net_benefit(benefit, seen.net_cost, threshold=threshold)
     allocation = allocate(
         benefit,
         seen.spend,
@@ -159,78 +181,26 @@ def compare_plans(
         threshold=threshold,
         net_cost=seen.net_cost,
         treated=seen.treated,
-        capacity=limit,
-        floors=floors,
+        constraints=Constraints(limit, options.floors),
     )
-    mean, low, high = allocation.interval(prob)
-    known = evppi(comparison.net_benefit, seen.parameters)
-    tables: dict[str, pd.DataFrame] = {
-        "options": comparison.options,
-        "events": events_table(plans, seen, prob=prob),
-        "curve": comparison.curve,
-        "information": known,
-        "study": _study(comparison, seen, known),
-        "cases": decide(worth, prob=prob),
-        "allocation": allocation.table,
-        "prices": allocation.prices,
-        "allocation_total": pd.DataFrame(
-            [
-                {
-                    "budget": budget,
-                    "spend": allocation.spend,
-                    "treated": allocation.treated,
-                    "scale": allocation.scale,
-                    "benefit": mean,
-                    "lower": low,
-                    "upper": high,
-                    "net_benefit": allocation.objective,
-                    "evpi_within_budget": budgeted_information(benefit, _certain(seen.spend), budget=budget, draws=100),
-                }
-            ]
-        ),
-    }
-    tables["rules"] = targeting_rules(allocation, benefit, seen.treated, _scores(seen), prob=prob)
-    carried = [by for by in equity_by if by in fine.benefit.coords]
-    options = with_comparator(net_benefit(fine.benefit, fine.net_cost, threshold=threshold), NOTHING)
-    given = allocation.share.broadcast_like(fine.benefit.isel(dict.fromkeys(SAMPLE_DIMS, 0), drop=True))
-    for by in carried:
-        tables[f"strata_{by}"] = value_of_stratification(options, by)
-        tables[f"shares_{by}"] = shares_by(
-            given.reset_coords(drop=True),
-            fine.benefit,
-            _certain(fine.spend),
-            by=by,
-            need=need_of(fine.baseline),
-            treated=fine.treated,
-            prob=prob,
-        )
+    worth = net_benefit(benefit, seen.net_cost, threshold=threshold)
+    tables = _tables_of_choice(plans, comparison, seen, prob)
+    tables["cases"] = decide(worth, prob=prob)
+    tables |= _tables_of_allocation(allocation, seen, prob)
+    carried = [by for by in options.equity_by if by in fine.benefit.coords]
+    tables |= _tables_by_group(carried, allocation, fine, threshold, prob)
     health: xr.Dataset | None = None
     if QUINTILE in benefit.coords:
         if int((people_by(seen.baseline, QUINTILE) > 0).sum()) >= FEWEST:
             tables["slope"] = _slopes(plans, allocation, seen, prob)
-        tables["frontier"] = frontier(
-            benefit,
-            _certain(seen.spend),
-            budget=budget,
-            by=QUINTILE,
-            level=np.min(benefit.coords[QUINTILE].values),
-            shares=FRONTIER_FLOORS,
-            threshold=threshold,
-            net_cost=seen.net_cost,
-            treated=seen.treated,
-            capacity=limit,
-        )
+        tables["frontier"] = _frontier(allocation, seen, limit)
         if benefit.attrs["scale"] == "QALY":
-            levels = np.unique(benefit.coords[QUINTILE].values)
-            falls = opportunity_cost or dict.fromkeys(levels, 1 / levels.size)
-            gained, paid = with_allocation(allocation, benefit), with_allocation(allocation, seen.net_cost)
-            health = net_health_by(gained, paid, by=QUINTILE, threshold=threshold, opportunity_cost=falls)
-            tables["distribution"] = nice_table(health, gained, by=QUINTILE, prob=prob)
+            health, tables["distribution"] = _distribution(allocation, seen, threshold, options)
     if unit_dims(benefit) == [AREA]:
-        options = with_comparator(worth, NOTHING)
-        chosen = options.isel({INTERVENTION: options.mean(SAMPLE_DIMS).argmax(INTERVENTION)})
-        tables["areas"] = rank_areas(chosen, top=top, prob=prob)
-    said = in_words(plans, comparison, allocation, tables, [by for by in equity_by if by not in carried])
+        choice = with_comparator(worth, NOTHING)
+        chosen = choice.isel({INTERVENTION: choice.mean(SAMPLE_DIMS).argmax(INTERVENTION)})
+        tables["areas"] = rank_areas(chosen, top=options.top, prob=prob)
+    said = in_words(plans, comparison, allocation, tables, [by for by in options.equity_by if by not in carried])
     if left_out := str(baseline.attrs.get("left_out_in_words", "")):
         said = {**said, "equity": (*said["equity"], left_out)}
     return PlanComparison(
@@ -241,8 +211,85 @@ def compare_plans(
         plans=tuple(plans),
         benefit=seen,
         net_health=health,
-        settings={"threshold": threshold, "budget": budget, "prob": prob, "seed": seed, "top": top},
+        settings={"threshold": threshold, "budget": budget, "prob": prob, "seed": seed, "top": options.top},
     )
+
+
+def _tables_of_choice(
+    plans: Sequence[Intervention], comparison: Comparison, seen: PlanBenefit, prob: float
+) -> dict[str, pd.DataFrame]:
+    known = evppi(comparison.net_benefit, seen.parameters)
+    return {
+        "options": comparison.options,
+        "events": events_table(plans, seen, prob=prob),
+        "curve": comparison.curve,
+        "information": known,
+        "study": _study(comparison, seen, known),
+    }
+
+
+def _tables_of_allocation(allocation: Allocation, seen: PlanBenefit, prob: float) -> dict[str, pd.DataFrame]:
+    mean, low, high = allocation.interval(prob)
+    spend, budget = _certain(seen.spend), allocation.budget
+    total = {
+        "budget": budget,
+        "spend": allocation.spend,
+        "treated": allocation.treated,
+        "scale": allocation.scale,
+        "benefit": mean,
+        "lower": low,
+        "upper": high,
+        "net_benefit": allocation.objective,
+        "evpi_within_budget": budgeted_information(seen.benefit, spend, budget=budget, draws=100),
+    }
+    return {
+        "allocation": allocation.table,
+        "prices": allocation.prices,
+        "allocation_total": pd.DataFrame([total]),
+        "rules": targeting_rules(allocation, check_benefit(seen.benefit), seen.treated, _scores(seen), prob=prob),
+    }
+
+
+def _tables_by_group(
+    carried: Sequence[str], allocation: Allocation, fine: PlanBenefit, threshold: float, prob: float
+) -> dict[str, pd.DataFrame]:
+    """What stratification is worth, and who gets what, by each group that the units carry."""
+    options = with_comparator(net_benefit(fine.benefit, fine.net_cost, threshold=threshold), NOTHING)
+    given = allocation.share.broadcast_like(fine.benefit.isel(dict.fromkeys(SAMPLE_DIMS, 0), drop=True))
+    given, spend, need = given.reset_coords(drop=True), _certain(fine.spend), need_of(fine.baseline)
+    tables = {}
+    for by in carried:
+        tables[f"strata_{by}"] = value_of_stratification(options, by)
+        tables[f"shares_{by}"] = shares_by(
+            given, fine.benefit, spend, by=by, need=need, treated=fine.treated, prob=prob
+        )
+    return tables
+
+
+def _frontier(allocation: Allocation, seen: PlanBenefit, capacity: Mapping[str, float]) -> pd.DataFrame:
+    return frontier(
+        seen.benefit,
+        _certain(seen.spend),
+        budget=allocation.budget,
+        by=QUINTILE,
+        level=np.min(seen.benefit.coords[QUINTILE].values),
+        shares=FRONTIER_FLOORS,
+        threshold=allocation.threshold,
+        net_cost=seen.net_cost,
+        treated=seen.treated,
+        capacity=capacity,
+    )
+
+
+def _distribution(
+    allocation: Allocation, seen: PlanBenefit, threshold: float, options: PlanOptions
+) -> tuple[xr.Dataset, pd.DataFrame]:
+    """Net health by fifth of deprivation of each plan and of the allocation, and its table."""
+    levels = np.unique(seen.benefit.coords[QUINTILE].values)
+    falls = options.opportunity_cost or dict.fromkeys(levels, 1 / levels.size)
+    gained, paid = with_allocation(allocation, check_benefit(seen.benefit)), with_allocation(allocation, seen.net_cost)
+    health = net_health_by(gained, paid, by=QUINTILE, threshold=threshold, opportunity_cost=falls)
+    return health, nice_table(health, gained, by=QUINTILE, prob=options.prob)
 
 
 def with_allocation(allocation: Allocation, values: xr.DataArray) -> xr.DataArray:

@@ -6,4 +6,4 @@ from .people import (
     simulate_practices as simulate_practices,
 )
 from .system import System as System, simulate_system as simulate_system
-from .worlds import World as World, simulate_counts as simulate_counts
+from .worlds import World as World, WorldParameters as WorldParameters, simulate_counts as simulate_counts

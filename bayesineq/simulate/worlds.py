@@ -46,31 +46,13 @@ class World:
     ethnicity_sigma: float
 
 
-def simulate_counts(
-    adjacency: Adjacency,
-    *,
-    seed: int,
-    likelihood: str = "binomial",
-    intercept: float = -2.5,
-    deprivation_sigma: float = 0.2,
-    ethnicity_sigma: float = 0.3,
-    age_sex_sd: float = 0.5,
-    sigma: float = 0.3,
-    phi: float = 0.6,
-    dispersion: float | None = None,
-    ethnicities: Sequence[str] = ("A", "C", "H", "N"),
-    strata: Sequence[tuple[str, str]] = STRATA,
-    people: float = 1_000.0,
-) -> World:
+@dataclass(frozen=True, slots=True)
+class WorldParameters:
     """
-    Counts by area, decile, ethnicity, age and sex, drawn from the model that the cards describe.
+    Parameters of the model that a world is drawn from.
 
     Parameters
     ----------
-    adjacency : Adjacency
-        The areas; islands are allowed.
-    seed : int
-        Same seed, same world.
     likelihood : str
         Distribution of the counts: one of people at risk or of events over an exposure, plain or with one dispersion.
     intercept : float
@@ -85,6 +67,41 @@ def simulate_counts(
         Standard deviation of the BYM2 effect of areas, and the share of its variance that is spatial.
     dispersion : float, optional
         Concentration of the beta-binomial, or size of the negative binomial; needed there, and only there.
+    """
+
+    likelihood: str = "binomial"
+    intercept: float = -2.5
+    deprivation_sigma: float = 0.2
+    ethnicity_sigma: float = 0.3
+    age_sex_sd: float = 0.5
+    sigma: float = 0.3
+    phi: float = 0.6
+    dispersion: float | None = None
+
+
+DEFAULT: Final = WorldParameters()
+
+
+def simulate_counts(
+    adjacency: Adjacency,
+    *,
+    seed: int,
+    parameters: WorldParameters = DEFAULT,
+    ethnicities: Sequence[str] = ("A", "C", "H", "N"),
+    strata: Sequence[tuple[str, str]] = STRATA,
+    people: float = 1_000.0,
+) -> World:
+    """
+    Counts by area, decile, ethnicity, age and sex, drawn from the model that the cards describe.
+
+    Parameters
+    ----------
+    adjacency : Adjacency
+        The areas; islands are allowed.
+    seed : int
+        Same seed, same world.
+    parameters : WorldParameters
+        Likelihood, intercept, spreads and dispersion.
     ethnicities : sequence of str
         Ethnicity codes.
     strata : sequence of (age_band, sex)
@@ -102,57 +119,83 @@ def simulate_counts(
     ------
     BayesineqError
         If an option is out of range.
+
+    Examples
+    --------
+    >>> world = simulate_counts(from_edges([("E01000001", "E01000002")]), seed=1)
+    >>> bool((world.table["cases"] <= world.table["population"]).all())
+    True
     """
-    family = FAMILIES.get(likelihood)
-    drawn = _drawn()
+    family = _checked(parameters, ethnicities, strata, people)
+    rng = np.random.default_rng([seed, 7])
+    effects = _drawn_effects(adjacency, parameters, ethnicities, strata, rng)
+    table = _cells(adjacency, rng, ethnicities, strata, people)
+    size = table.pop("size").to_numpy()
+    rate = vary(effects, mean_of(effects, table), rng)
+    if family.link == "logit":
+        counted = table.assign(cases=rng.binomial(size, rate), population=size)
+    else:
+        counted = table.assign(events=rng.poisson(rate * size), person_years=size.astype(float))
+    return World(
+        table=check(counted, "area_counts" if family.link == "logit" else "outcome_counts"),
+        adjacency=adjacency,
+        effects=effects,
+        deprivation_sigma=parameters.deprivation_sigma,
+        ethnicity_sigma=parameters.ethnicity_sigma,
+    )
+
+
+def _checked(
+    parameters: WorldParameters, ethnicities: Sequence[str], strata: Sequence[tuple[str, str]], people: float
+) -> Family:
+    """Family of the counts; refuses options out of range."""
+    family, drawn = FAMILIES.get(parameters.likelihood), _drawn()
     if family is None or family not in drawn:
-        raise BayesineqError(f"likelihood is {likelihood!r}; worlds are drawn from {[f.name for f in drawn]}")
-    overdispersed = bool(family.parameters)
-    if overdispersed != (dispersion is not None and 0 < dispersion < np.inf):
         raise BayesineqError(
-            f"dispersion is {dispersion} with {likelihood}; give it, above 0, where the counts have one"
+            f"likelihood is {parameters.likelihood!r}; worlds are drawn from {[f.name for f in drawn]}"
+        )
+    dispersion = parameters.dispersion
+    if bool(family.parameters) != (dispersion is not None and 0 < dispersion < np.inf):
+        raise BayesineqError(
+            f"dispersion is {dispersion} with {family.name}; give it, above 0, where the counts have one"
         )
     unknown = [code for code in ethnicities if code not in ETHNICITIES]
     if unknown or not ethnicities or len(set(ethnicities)) < len(ethnicities):
         raise BayesineqError(f"ethnicities are {list(ethnicities)}; give different codes among {list(ETHNICITIES)}")
     if REFERENCE not in strata:
         raise BayesineqError(f"strata are {list(strata)}; the reference {REFERENCE} must be one of them")
-    if not (people > 0 and min(deprivation_sigma, ethnicity_sigma, age_sex_sd) >= 0):
+    spreads = (parameters.deprivation_sigma, parameters.ethnicity_sigma, parameters.age_sex_sd)
+    if not (people > 0 and min(spreads) >= 0):
         raise BayesineqError("people must be above 0, and standard deviations 0 or more")
-    rng = np.random.default_rng([seed, 7])
-    logit = family.link == "logit"
+    return family
+
+
+def _drawn_effects(
+    adjacency: Adjacency,
+    parameters: WorldParameters,
+    ethnicities: Sequence[str],
+    strata: Sequence[tuple[str, str]],
+    rng: np.random.Generator,
+) -> Effects:
+    """Every effect, drawn from its prior."""
     age_sex = pd.Series(
-        rng.normal(0.0, age_sex_sd, len(strata)), index=pd.MultiIndex.from_tuples(list(strata), names=[AGE, SEX])
+        rng.normal(0.0, parameters.age_sex_sd, len(strata)),
+        index=pd.MultiIndex.from_tuples(list(strata), names=[AGE, SEX]),
     )
     age_sex[REFERENCE] = 0.0
-    effects = Effects(
-        link="logit" if logit else "log",
-        intercept=intercept,
+    deprivation = parameters.deprivation_sigma * draw_icar(_path(10), rng)[0]
+    ethnicity = rng.normal(0.0, parameters.ethnicity_sigma, len(ethnicities))
+    place = draw_bym2(adjacency, rng, sigma=parameters.sigma, phi=parameters.phi)[0]
+    return Effects(
+        link="logit" if FAMILIES[parameters.likelihood].link == "logit" else "log",
+        intercept=parameters.intercept,
         age_sex=age_sex,
-        deprivation=pd.Series(
-            deprivation_sigma * draw_icar(_path(10), rng)[0], index=pd.RangeIndex(1, 11, name=DECILE)
-        ),
-        ethnicity=pd.Series(
-            rng.normal(0.0, ethnicity_sigma, len(ethnicities)), index=pd.Index(list(ethnicities), name=ETHNICITY)
-        ),
-        place=pd.Series(draw_bym2(adjacency, rng, sigma=sigma, phi=phi)[0], index=pd.Index(adjacency.areas, name=AREA)),
-        sigma=sigma,
-        phi=phi,
-        dispersion=np.inf if dispersion is None else dispersion,
-    )
-    table = _cells(adjacency, rng, ethnicities, strata, people)
-    size = table.pop("size").to_numpy()
-    rate = vary(effects, mean_of(effects, table), rng)
-    if logit:
-        counted = table.assign(cases=rng.binomial(size, rate), population=size)
-    else:
-        counted = table.assign(events=rng.poisson(rate * size), person_years=size.astype(float))
-    return World(
-        table=check(counted, "area_counts" if logit else "outcome_counts"),
-        adjacency=adjacency,
-        effects=effects,
-        deprivation_sigma=deprivation_sigma,
-        ethnicity_sigma=ethnicity_sigma,
+        deprivation=pd.Series(deprivation, index=pd.RangeIndex(1, 11, name=DECILE)),
+        ethnicity=pd.Series(ethnicity, index=pd.Index(list(ethnicities), name=ETHNICITY)),
+        place=pd.Series(place, index=pd.Index(adjacency.areas, name=AREA)),
+        sigma=parameters.sigma,
+        phi=parameters.phi,
+        dispersion=np.inf if parameters.dispersion is None else parameters.dispersion,
     )
 
 

@@ -20,6 +20,7 @@ from .negative_controls import (
     calibrated as calibrated,
     systematic_error as systematic_error,
 )
+from .options import LearnerOptions as LearnerOptions
 from .overlap import (
     balance as balance,
     check_overlap as check_overlap,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,9 @@ def from_econml(
     *,
     scale: Scale,
     units: Sequence[object],
-    interventions: Sequence[str],
+    interventions: Mapping[str, object],
     adverse: bool | None = None,
     control: object = 0,
-    treatments: Sequence[object] = (1,),
-    unit: str = PERSON,
     correlation: float | ArrayLike | None = None,
     n_draw: int = 1000,
     seed: int | None = None,
@@ -44,14 +42,12 @@ def from_econml(
     adverse : bool, optional
         Whether the outcome of that model is bad, so that its effects change sign to become a benefit. Needed where
         events are counted; without it more of the outcome (QALYs, net pounds) is better.
-    units, interventions : sequences
-        Codes of the rows and names of the treatments.
+    units : sequence
+        Codes of the rows, which are people: `rename` the dimension where they are something else.
+    interventions : mapping from name to treatment
+        Treatments as the estimator knows them, by the name of the intervention: {"outreach": 1}.
     control : object
         Treatment compared with.
-    treatments : sequence
-        Treatments as the estimator knows them, one for each intervention.
-    unit : str
-        Name of the unit dimension.
     correlation : float or array
         Correlation of the errors between interventions (needed with several; about 0.5 for a shared control).
     n_draw : int
@@ -68,26 +64,24 @@ def from_econml(
     Raises
     ------
     DecisionError
-        If the estimator gives no inference, treatments and interventions do not pair, or it is not said whether the
+        If the estimator gives no inference, or it is not said whether the
         events that are counted are bad.
     """
     sign = _sign(adverse, scale)
-    if len(treatments) != len(interventions):
-        raise DecisionError(f"{len(interventions)} interventions but {len(treatments)} treatments: name one for each.")
     if not hasattr(estimator, "effect_inference"):
         raise DecisionError(
             f"{type(estimator).__name__} has no effect_inference: fit an estimator with inference switched on."
         )
     rows = np.asarray(features)
-    results = [estimator.effect_inference(rows, T0=control, T1=treatment) for treatment in treatments]
+    results = [estimator.effect_inference(rows, T0=control, T1=treatment) for treatment in interventions.values()]
     benefit = from_effects(
         mean=sign
         * np.column_stack([np.asarray(result.point_estimate, float).reshape(len(rows)) for result in results]),
         standard_error=np.column_stack([np.asarray(result.stderr, float).reshape(len(rows)) for result in results]),
         scale=scale,
-        interventions=interventions,
+        interventions=list(interventions),
         units=units,
-        unit=unit,
+        unit=PERSON,
         correlation=correlation,
         n_draw=n_draw,
         seed=seed,

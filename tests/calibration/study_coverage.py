@@ -31,7 +31,7 @@ from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws
 from bayesineq.simulate.effects import truth_of
 from bayesineq.simulate.england import REFERENCE
-from bayesineq.simulate.worlds import World, simulate_counts
+from bayesineq.simulate.worlds import World, WorldParameters, simulate_counts
 from tests.calibration.study_ranks import lattice
 
 N_WORLD: Final = 200
@@ -113,15 +113,17 @@ def one_world(seed: int, likelihood: Likelihood, *, equal: bool) -> World:
     return simulate_counts(
         lattice(),
         seed=seed,
-        likelihood=likelihood,
-        intercept=rng.normal(*INTERCEPT),
-        deprivation_sigma=sigmas["deprivation"],
-        ethnicity_sigma=0.0,
-        sigma=sigmas["place"],
-        phi=rng.uniform(),
         ethnicities=("A",),
         strata=(REFERENCE,),
         people=float(np.exp(rng.uniform(np.log(100), np.log(1000)))),
+        parameters=WorldParameters(
+            likelihood=likelihood,
+            intercept=rng.normal(*INTERCEPT),
+            deprivation_sigma=sigmas["deprivation"],
+            ethnicity_sigma=0.0,
+            sigma=sigmas["place"],
+            phi=rng.uniform(),
+        ),
     )
 
 

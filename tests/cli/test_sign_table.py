@@ -15,7 +15,7 @@ from shapely.geometry import box
 
 import bayesineq as bi
 from bayesineq.cli import main
-from bayesineq.decisions.plans import compare_plans
+from bayesineq.decisions.plans import PlanOptions, compare_plans
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.design.matrix import design
 from bayesineq.inference.tree import posterior_tree
@@ -89,7 +89,12 @@ def told(tmp_path_factory):
         areas = gpd.GeoDataFrame({"area": codes}, geometry=squares, crs="EPSG:27700")
         baseline, _ = released_detail(posterior, ["area"])
         compared = compare_plans(
-            read_plans(folder / "plans.toml"), baseline, budget=BUDGET, threshold=THRESHOLD, decide_by=["area"], seed=1
+            read_plans(folder / "plans.toml"),
+            baseline,
+            budget=BUDGET,
+            threshold=THRESHOLD,
+            seed=1,
+            options=PlanOptions(decide_by=["area"]),
         )
         write_report(posterior, areas, folder / "report.html", further=plan_sections(compared, areas=areas))
         made[more_is, does] = SimpleNamespace(folder=folder, compared=compared)

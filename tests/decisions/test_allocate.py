@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bayesineq.decisions.allocate import allocate, budgeted_information
+from bayesineq.decisions.allocate import Constraints, allocate, budgeted_information
 from bayesineq.decisions.benefit import from_effects
 from bayesineq.decisions.frontier import frontier
 from bayesineq.errors import DecisionError
@@ -46,8 +46,8 @@ def test_greedy_is_the_linear_optimum_and_within_one_unit_of_whole_units(seed, u
     easy = allocate(benefit, spend, budget=budget, method="greedy")
     exact = allocate(benefit, spend, budget=budget)
     assert easy.objective == pytest.approx(exact.objective, rel=1e-7, abs=1e-9)
-    whole_greedy = allocate(benefit, spend, budget=budget, method="greedy", divisible=False)
-    whole_exact = allocate(benefit, spend, budget=budget, divisible=False)
+    whole_greedy = allocate(benefit, spend, budget=budget, method="greedy", constraints=Constraints(divisible=False))
+    whole_exact = allocate(benefit, spend, budget=budget, constraints=Constraints(divisible=False))
     one_unit = float(benefit.max())
     assert exact.objective - 1e-6 * abs(exact.objective) <= exact.objective
     assert whole_exact.objective <= exact.objective + 1e-6
@@ -64,8 +64,13 @@ def test_prices_of_limits_are_never_negative_and_a_floor_never_helps(seed, floor
     benefit, spend = world(seed, 30, 2)
     present = int(benefit.imd_quintile.values[0])
     budget = float(spend.min("intervention").sum()) * 0.5
-    free = allocate(benefit, spend, budget=budget, capacity={"arm 0": 5})
-    held = allocate(benefit, spend, budget=budget, capacity={"arm 0": 5}, floors={"imd_quintile": {present: floor}})
+    free = allocate(benefit, spend, budget=budget, constraints=Constraints(capacity={"arm 0": 5}))
+    held = allocate(
+        benefit,
+        spend,
+        budget=budget,
+        constraints=Constraints(capacity={"arm 0": 5}, floors={"imd_quintile": {present: floor}}),
+    )
     assert (held.prices["price"] >= -1e-9).all()
     assert held.objective <= free.objective + 1e-7
     places = held.share.sum("intervention")
@@ -82,10 +87,10 @@ def test_hand_case_with_budget_capacity_and_people():
     assert result.prices.set_index("limit").loc["budget", "price"] == pytest.approx(3.0)
     assert result.interval() == pytest.approx((55, 55, 55))
     # two thirds of the places to quintile 5: 5 places in the first area, 10 in the second; a place moved costs 4 - 3
-    held = allocate(benefit, {"arm 0": 1.0}, budget=15, floors={"imd_quintile": {5: 2 / 3}})
+    held = allocate(benefit, {"arm 0": 1.0}, budget=15, constraints=Constraints(floors={"imd_quintile": {5: 2 / 3}}))
     np.testing.assert_allclose(held.share.values.ravel(), [0.5, 1, 0])
     assert held.prices.set_index("limit").loc["budget", "price"] == pytest.approx((20 + 30) / 15, rel=0.2)
-    full = allocate(benefit, {"arm 0": 1.0}, budget=100, capacity={"arm 0": 12})
+    full = allocate(benefit, {"arm 0": 1.0}, budget=100, constraints=Constraints(capacity={"arm 0": 12}))
     assert full.treated == pytest.approx(12)
     assert full.prices.set_index("limit").loc["capacity of arm 0", "price"] == pytest.approx(3.0)
 
@@ -95,7 +100,9 @@ def test_people_treated_fill_capacity_where_not_all_take_it_up():
     treated = xr.DataArray(
         [[0.5], [0.2]], dims=("area", "intervention"), coords={"area": benefit.area.values, "intervention": ["arm 0"]}
     )
-    result = allocate(benefit, {"arm 0": 1.0}, budget=100, treated=treated, capacity={"arm 0": 6})
+    result = allocate(
+        benefit, {"arm 0": 1.0}, budget=100, treated=treated, constraints=Constraints(capacity={"arm 0": 6})
+    )
     np.testing.assert_allclose(result.share.values.ravel(), [0.8, 1.0])  # 3 QALY / .2 beats 4 / .5 per place
     assert result.table["treated"].tolist() == pytest.approx([4, 2])
 
@@ -139,10 +146,10 @@ def test_budgets_costs_floors_and_capacities_that_make_no_sense_are_refused():
     with pytest.raises(DecisionError, match="budget must be pounds"):
         allocate(benefit, {"arm 0": 1.0}, budget=-5)
     with pytest.raises(DecisionError, match="No unit has imd_quintile = 3; there are 1, 5"):
-        allocate(benefit, {"arm 0": 1.0}, budget=5, floors={"imd_quintile": {3: 0.5}})
+        allocate(benefit, {"arm 0": 1.0}, budget=5, constraints=Constraints(floors={"imd_quintile": {3: 0.5}}))
     with pytest.raises(DecisionError, match="add to 1 at most"):
-        allocate(benefit, {"arm 0": 1.0}, budget=5, floors={"imd_quintile": {1: 0.7, 5: 0.7}})
+        allocate(benefit, {"arm 0": 1.0}, budget=5, constraints=Constraints(floors={"imd_quintile": {1: 0.7, 5: 0.7}}))
     with pytest.raises(DecisionError, match="knows the budget alone"):
-        allocate(benefit, {"arm 0": 1.0}, budget=5, method="greedy", capacity={"arm 0": 1})
+        allocate(benefit, {"arm 0": 1.0}, budget=5, method="greedy", constraints=Constraints(capacity={"arm 0": 1}))
     with pytest.raises(DecisionError, match="Capacities must be people"):
-        allocate(benefit, {"arm 0": 1.0}, budget=5, capacity={"arm 9": 1})
+        allocate(benefit, {"arm 0": 1.0}, budget=5, constraints=Constraints(capacity={"arm 9": 1}))

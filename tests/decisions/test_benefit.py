@@ -100,17 +100,14 @@ def test_econml_effects_come_in_with_their_errors():
         scale="events gained",
         adverse=False,
         units=list("xyz"),
-        interventions=["low", "high"],
-        treatments=[1, 2],
+        interventions={"low": 1, "high": 2},
         correlation=0.5,
         n_draw=5_000,
         seed=1,
     )
     np.testing.assert_allclose(benefit.mean(("chain", "draw")), features * [1, 2], atol=6 * 0.01 / np.sqrt(5_000))
     with pytest.raises(DecisionError, match="inference switched on"):
-        from_econml(object(), features, scale="QALY", units=list("xyz"), interventions=["a"])
-    with pytest.raises(DecisionError, match="2 interventions but 1 treatments"):
-        from_econml(Forest(), features, scale="QALY", units=list("xyz"), interventions=["a", "b"])
+        from_econml(object(), features, scale="QALY", units=list("xyz"), interventions={"a": 1})
 
 
 def test_stochtree_draws_come_in_with_units_and_draws_in_place():

@@ -7,7 +7,7 @@ import xarray as xr
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.net_benefit import net_benefit
 from bayesineq.decisions.plan_benefit import plan_benefit, pooled
-from bayesineq.decisions.plans import ALLOCATION, compare_plans
+from bayesineq.decisions.plans import ALLOCATION, PlanOptions, compare_plans
 from bayesineq.decisions.published import PublishedEffect, Quantity, Share
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.errors import DecisionError
@@ -105,7 +105,7 @@ def test_net_benefit_keeps_its_people_whatever_the_cost_carries(cells):
 
 def test_areas_are_decided_for_and_groups_within_them_reported(cells):
     plans = [plan(qaly_per_event=Quantity(0.2), uptake=Share(Quantity(0.5), {"ethnicity": {"A": 0.4, "B": 0.8}}))]
-    found = compare_plans(plans, cells, budget=2_000, threshold=20_000, decide_by=["area"], seed=2)
+    found = compare_plans(plans, cells, budget=2_000, threshold=20_000, seed=2, options=PlanOptions(decide_by=["area"]))
     assert set(found.tables["allocation"].columns) >= {"area", "treated"}
     assert "ethnicity" not in found.tables["allocation"].columns
     shares = found.tables["shares_ethnicity"].set_index("ethnicity")

@@ -6,7 +6,7 @@ import xarray as xr
 
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.plan_benefit import plan_benefit, with_quintile
-from bayesineq.decisions.plans import compare_plans
+from bayesineq.decisions.plans import PlanOptions, compare_plans
 from bayesineq.decisions.published import PublishedEffect, Quantity, Share
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.errors import DecisionError
@@ -141,9 +141,8 @@ def test_plans_compared_hold_together(plans, baseline):
         baseline,
         budget=150_000,
         threshold=20_000,
-        thresholds=[10_000, 20_000, 30_000],
         seed=1,
-        floors={"imd_quintile": {1: 0.2}},
+        options=PlanOptions(thresholds=[10_000, 20_000, 30_000], floors={"imd_quintile": {1: 0.2}}),
     )
     options = result.tables["options"].set_index("intervention")
     assert options.index.tolist() == ["no intervention", "structured education", "screening outreach"]
@@ -163,7 +162,14 @@ def test_plans_compared_hold_together(plans, baseline):
     words = " ".join(result.words)
     assert "At 20,000 pounds" in words
     assert "No table by ethnicity" in words
-    again = compare_plans(plans, baseline, budget=150_000, threshold=20_000, seed=1, floors={"imd_quintile": {1: 0.2}})
+    again = compare_plans(
+        plans,
+        baseline,
+        budget=150_000,
+        threshold=20_000,
+        seed=1,
+        options=PlanOptions(floors={"imd_quintile": {1: 0.2}}),
+    )
     assert again.comparison.options.equals(result.comparison.options)
     assert again.tables["curve"]["threshold"].max() == 40_000
     assert again.tables["curve"].groupby("threshold")["p_best"].sum().to_numpy() == pytest.approx(1.0)

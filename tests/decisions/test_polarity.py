@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayesineq.decisions.allocate import allocate
+from bayesineq.decisions.allocate import Constraints, allocate
 from bayesineq.decisions.benefit import combine, from_effects, rescale
 from bayesineq.decisions.distributional import UNCHANGED, impact_plane, net_health_by
 from bayesineq.decisions.equity import given_to_all, shares_by, slope_change
 from bayesineq.decisions.events import need_of
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.plan_benefit import plan_benefit
-from bayesineq.decisions.plans import compare_plans
+from bayesineq.decisions.plans import PlanOptions, compare_plans
 from bayesineq.decisions.polarity import polarity, scale_of_outcome
 from bayesineq.decisions.published import PublishedEffect, Quantity, Share
 from bayesineq.decisions.read_plans import read_plans
@@ -75,7 +75,14 @@ def test_every_measure_of_effect_has_the_sign_of_what_people_gain(more_is, measu
 @pytest.mark.parametrize("qaly", [None, 0.5])
 def test_a_plan_that_harms_everyone_is_never_chosen_whatever_is_paid(more_is, value, qaly):
     harmful = plan("odds ratio", value, cost=0.001, qaly_per_event=None if qaly is None else Quantity(qaly))
-    found = compare_plans([harmful], baseline(more_is), budget=1e6, threshold=1e6, thresholds=[0, 1, 1e3, 1e9], seed=1)
+    found = compare_plans(
+        [harmful],
+        baseline(more_is),
+        budget=1e6,
+        threshold=1e6,
+        seed=1,
+        options=PlanOptions(thresholds=[0, 1, 1e3, 1e9]),
+    )
     assert found.comparison.best == "no intervention"
     options = found.tables["options"].set_index("intervention")
     assert options.loc["no intervention", "p_best"] == 1
@@ -182,7 +189,7 @@ def test_draws_that_do_not_say_are_told_and_those_that_do_are_not_overruled():
         polarity(baseline("better"), "worse")
     # coverage turned round by its user keeps the words of its card until it is told otherwise
     missed = (1 - baseline("better")).assign_attrs(more_is="worse", outcome="checks missed")
-    told = compare_plans([plan(value=0.8)], missed, budget=1e4, threshold=1e3, more_is="worse")
+    told = compare_plans([plan(value=0.8)], missed, budget=1e4, threshold=1e3, options=PlanOptions(more_is="worse"))
     assert told.tables["events"]["events"].item() == pytest.approx(0.2 * 100 * (1 - RISK).sum())
     with pytest.raises(DecisionError, match="say whether more of the outcome is"):
         polarity(baseline("worse").assign_attrs(more_is="lower"))
@@ -259,7 +266,15 @@ def test_effects_of_other_packages_change_sign_where_the_outcome_is_bad():
         def effect_inference(self, rows, *, T0, T1):
             return type("Found", (), {"point_estimate": -0.1 * rows[:, 0], "stderr": np.zeros(len(rows))})
 
-    found = from_econml(Fitted(), [[1.0], [2.0]], scale="events averted", adverse=True, n_draw=2, **stated)
+    found = from_econml(
+        Fitted(),
+        [[1.0], [2.0]],
+        scale="events averted",
+        adverse=True,
+        n_draw=2,
+        units=["x", "y"],
+        interventions={"a": 1},
+    )
     np.testing.assert_allclose(found.isel(draw=0).values.ravel(), [0.1, 0.2])
     assert scale_of_outcome(True, "QALY") == "QALY"
 
@@ -300,9 +315,14 @@ def test_nobody_is_harmed_for_the_sake_of_a_floor():
         [[[-0.1], [0.2]]], scale="events averted", interventions=["a"], units=["x", "y"], unit="area"
     ).assign_coords(imd_quintile=("area", [1, 5]), population=("area", [100.0, 100.0]))
     for divisible in (True, False):
-        free = allocate(benefit, {"a": 1.0}, budget=200.0, divisible=divisible)
+        free = allocate(benefit, {"a": 1.0}, budget=200.0, constraints=Constraints(divisible=divisible))
         assert free.table["area"].tolist() == ["y"]
-        kept = allocate(benefit, {"a": 1.0}, budget=200.0, floors={"imd_quintile": {1: 0.5}}, divisible=divisible)
+        kept = allocate(
+            benefit,
+            {"a": 1.0},
+            budget=200.0,
+            constraints=Constraints(floors={"imd_quintile": {1: 0.5}}, divisible=divisible),
+        )
         assert kept.treated == 0
 
 
@@ -318,7 +338,7 @@ def test_one_event_is_as_frequent_for_every_plan_that_acts_on_it():
 
 def test_two_fifths_of_deprivation_have_no_slope_and_it_is_said():
     two = baseline("better").isel(area=slice(0, 4))
-    found = compare_plans([plan(value=1.1)], two, budget=1e4, threshold=1e3, top=1)
+    found = compare_plans([plan(value=1.1)], two, budget=1e4, threshold=1e3, options=PlanOptions(top=1))
     assert "slope" not in found.tables
     assert "No slope index: people live in fewer than three fifths" in " ".join(found.words)
 

@@ -12,7 +12,7 @@ import xarray as xr
 from shapely.geometry import box
 
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
-from bayesineq.decisions.plans import ALLOCATION, compare_plans
+from bayesineq.decisions.plans import ALLOCATION, PlanOptions, compare_plans
 from bayesineq.decisions.read_plans import read_plans
 from bayesineq.disclosure.rule import Rule
 from bayesineq.disclosure.suppression import AUDIT
@@ -43,7 +43,9 @@ def world() -> SimpleNamespace:
         attrs={"outcome": "admissions"},
     )
     plans = read_plans(folder("models") / "plans" / "diabetes.toml")
-    compared = compare_plans(plans, baseline, budget=60_000, threshold=20_000, decide_by=["area"], top=0.2, seed=1)
+    compared = compare_plans(
+        plans, baseline, budget=60_000, threshold=20_000, seed=1, options=PlanOptions(decide_by=["area"], top=0.2)
+    )
     squares = [box(k % 6, k // 6, k % 6 + 1, k // 6 + 1) for k in range(30)]
     areas = gpd.GeoDataFrame({"area": codes}, geometry=squares, crs="EPSG:27700")
     return SimpleNamespace(compared=compared, areas=areas)

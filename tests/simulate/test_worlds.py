@@ -9,7 +9,7 @@ from pandas.testing import assert_frame_equal
 from bayesineq.errors import BayesineqError
 from bayesineq.simulate.areas import simulate_areas
 from bayesineq.simulate.effects import mean_of
-from bayesineq.simulate.worlds import simulate_counts
+from bayesineq.simulate.worlds import WorldParameters, simulate_counts
 from bayesineq.space.contiguity import contiguity
 
 LIKELIHOODS = [("binomial", None), ("beta_binomial", 80.0), ("poisson", None), ("negative_binomial", 5.0)]
@@ -23,7 +23,7 @@ def adjacency():
 @pytest.mark.parametrize(("likelihood", "dispersion"), LIKELIHOODS)
 def test_counts_have_the_mean_and_variance_of_their_model(adjacency, likelihood, dispersion):
     """Total and Pearson statistic, each within 5 of its standard deviations (the latter estimated from its terms)."""
-    world = simulate_counts(adjacency, seed=2, likelihood=likelihood, dispersion=dispersion)
+    world = simulate_counts(adjacency, seed=2, parameters=WorldParameters(likelihood=likelihood, dispersion=dispersion))
     top, bottom = (
         ("cases", "population") if "binomial" in likelihood and "neg" not in likelihood else ("events", "person_years")
     )
@@ -57,7 +57,10 @@ def test_every_parameter_is_keyed_by_code(adjacency):
 def test_standard_deviations_are_those_asked_for(adjacency):
     """Mean square of the draws over 120 worlds; a chi-square mean of k terms has standard error sqrt(2 / k)."""
     worlds = [
-        simulate_counts(adjacency, seed=s, people=8.0, sigma=0.0, phi=0.0, ethnicity_sigma=0.3) for s in range(120)
+        simulate_counts(
+            adjacency, seed=s, people=8.0, parameters=WorldParameters(sigma=0.0, phi=0.0, ethnicity_sigma=0.3)
+        )
+        for s in range(120)
     ]
     ethnicity = np.array([w.effects.ethnicity for w in worlds]).ravel() / 0.3
     assert abs((ethnicity**2).mean() - 1) < 5 * np.sqrt(2 / len(ethnicity))
@@ -75,13 +78,13 @@ def test_same_seed_same_world(adjacency):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"likelihood": "negative_binomial"}, "dispersion is None"),
-        ({"likelihood": "poisson", "dispersion": 3.0}, "dispersion is 3.0"),
+        ({"parameters": WorldParameters("negative_binomial")}, "dispersion is None"),
+        ({"parameters": WorldParameters("poisson", dispersion=3.0)}, "dispersion is 3.0"),
         ({"ethnicities": ("A", "Q")}, "different codes"),
         ({"ethnicities": ("A", "A")}, "different codes"),
         ({"strata": (("40-49", "male"),)}, "reference"),
         ({"people": 0.0}, "people must be above 0"),
-        ({"sigma": -1.0}, "sigma is -1.0"),
+        ({"parameters": WorldParameters(sigma=-1.0)}, "sigma is -1.0"),
     ],
 )
 def test_options_are_checked(adjacency, options, message):
