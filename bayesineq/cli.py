@@ -188,8 +188,8 @@ def summary(
     posterior: PosteriorArgument, csv: CsvOption = None, small_count: SmallOption = 7, round_to: RoundOption = 5
 ) -> None:
     """Mean, sd, median and 95% interval of every parameter."""
+    from bayesineq.disclosure.released import released_summary
     from bayesineq.posterior.files import load
-    from bayesineq.report.page.released import released_summary
 
     rule = _rule(small_count, round_to)
     table, audit = released_summary(load(posterior), rule)
@@ -206,7 +206,7 @@ def measure(
 ) -> None:
     """Outcome by group and the inequality between groups, absolute and relative, adjusted and crude, with intervals."""
     from bayesineq.posterior.files import load
-    from bayesineq.report.page.released import released_measures
+    from bayesineq.report.tables.released import released_measures
 
     rule = _rule(small_count, round_to)
     table, audit = released_measures(load(posterior), by, rule)
@@ -225,10 +225,10 @@ def release(
     round_to: RoundOption = 5,
 ) -> None:
     """Write draws of groups that may be passed on; a posterior itself may not."""
-    from bayesineq.disclosure.release import write_audit
+    from bayesineq.disclosure.audit import audit_beside, write_audit
+    from bayesineq.disclosure.cover import cover
+    from bayesineq.disclosure.released import released
     from bayesineq.posterior.files import load
-    from bayesineq.report.page.disclosed import cover
-    from bayesineq.report.page.released import audit_beside, released
 
     rule, post = _rule(small_count, round_to), load(posterior)
     with replacing(out_file) as beside:
@@ -360,8 +360,8 @@ def _rule(small_count: int, round_to: int) -> Rule:
 
 
 def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:
-    from bayesineq.disclosure.release import refuse_people, write_audit
-    from bayesineq.report.page.released import audit_beside
+    from bayesineq.disclosure.audit import audit_beside, write_audit
+    from bayesineq.disclosure.release import refuse_people
 
     refuse_people(table, what="the table")
     if csv is not None:

@@ -24,8 +24,8 @@ from bayesineq.replacing import replacing
 from bayesineq.report.page.heading import set_in
 from bayesineq.report.page.parts import Section
 from bayesineq.report.page.plans import plan_sections, released_detail, write_comparison
-from bayesineq.report.page.released import released_measures
 from bayesineq.report.page.write import write_report
+from bayesineq.report.tables.released import released_measures
 from bayesineq.shipped import folder as shipped
 from bayesineq.simulate.people import YEAR
 from bayesineq.simulate.system import System, simulate_system

@@ -25,6 +25,8 @@ AREA: Final = "area"
 ETHNICITY: Final = "ethnicity"
 DECILE: Final = "imd_decile"
 QUINTILE: Final = "imd_quintile"
+DEPRIVATION: Final = (DECILE, QUINTILE)
+"""Dimensions of deprivation, the finest first."""
 AGE: Final = "age_band"
 SEX: Final = "sex"
 PERSON: Final = "person"
@@ -36,6 +38,9 @@ POPULATION: Final = "population"
 
 CI_PROB: Final = 0.95
 """Probability held by every interval unless the caller asks for another one."""
+
+FEW: Final = 7
+"""The largest small count: from 1 to this many people or events are withheld unless another rule is asked for."""
 
 MOST_DEPRIVED: Final = 1
 """The decile, and the quintile, of the most deprived tenth or fifth of areas."""

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
+from bayesineq.dims import FEW
 
 FEW_EVENTS: Final = "few_events"
 """Name of the group of a posterior that holds this."""
@@ -20,7 +20,7 @@ NO_EVENTS, SOME_EVENTS, MORE_EVENTS = 0, 1, 2
 _MOST: Final = 2_000_000
 
 
-def few_events(design: Design, rule: Rule = DEFAULT_RULE) -> xr.Dataset | None:
+def few_events(design: Design, threshold: int = FEW) -> xr.Dataset | None:
     """
     Tell groups without events, with few and with more apart.
 
@@ -28,15 +28,15 @@ def few_events(design: Design, rule: Rule = DEFAULT_RULE) -> xr.Dataset | None:
     ----------
     design : Design
         What is fitted.
-    rule : Rule
-        Its threshold is the most that is few.
+    threshold : int
+        The most that is few.
 
     Returns
     -------
     Dataset or None
         Variables of int8 over no dimension, over each dimension of the card and over each two of them: 0 where nobody
         had an event, 1 where there were 1 to the threshold, 2 where there were more; attribute `threshold`. None where
-        the rule needs it not (rates of people, whose events follow from them) or counts are known as intervals only.
+        it is not needed (rates of people, whose events follow from them) or counts are known as intervals only.
 
     Notes
     -----
@@ -62,10 +62,11 @@ def few_events(design: Design, rule: Rule = DEFAULT_RULE) -> xr.Dataset | None:
         for column, width in zip(columns, shape, strict=True):
             code = code * width + column.codes.to_numpy()
         events = np.bincount(code, weights=count, minlength=size)
-        found[f"events_{'_and_'.join(level) or 'of_everyone'}"] = (level, _classes(events, rule).reshape(shape))
+        found[f"events_{'_and_'.join(level) or 'of_everyone'}"] = (level, _classes(events, threshold).reshape(shape))
     coords = {dim: design.population[dim].cat.categories.to_numpy() for dim in design.card.dims}
-    return xr.Dataset(found, coords=coords, attrs={"threshold": rule.threshold})
+    return xr.Dataset(found, coords=coords, attrs={"threshold": threshold})
 
 
-def _classes(events: NDArray[np.float64], rule: Rule) -> NDArray[np.int8]:
-    return np.select([events == 0, is_small(events, rule)], [NO_EVENTS, SOME_EVENTS], MORE_EVENTS).astype(np.int8)
+def _classes(events: NDArray[np.float64], threshold: int) -> NDArray[np.int8]:
+    few = np.floor(events + 0.5) <= threshold
+    return np.select([events == 0, few], [NO_EVENTS, SOME_EVENTS], MORE_EVENTS).astype(np.int8)

@@ -1,18 +1,16 @@
-"""The one way out for person-level rows, which is logged, and the file of what was withheld."""
+"""The one way out for person-level rows, which is logged."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from bayesineq.disclosure.rule import Rule
-from bayesineq.disclosure.suppression import AUDIT
 from bayesineq.errors import DisclosureError
 from bayesineq.replacing import replacing
 
@@ -93,29 +91,3 @@ def release_people(table: pd.DataFrame, path: str | Path, *, reason: str, approv
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
     with replacing(path) as beside:
         beside.write_bytes(content)
-
-
-def write_audit(audits: Sequence[pd.DataFrame], path: str | Path, rule: Rule) -> None:
-    """
-    Write down what was withheld from a set of outputs, and why.
-
-    Parameters
-    ----------
-    audits : sequence of DataFrame
-        From `protect_tables` and `protect_rates`: `table`, `cell`, `column`, `reason`.
-    path : str or Path
-        The csv file to write; it is replaced whole or not at all.
-    rule : Rule
-        The rule, stated in every row, because outputs under two rules can be compared.
-
-    Raises
-    ------
-    DisclosureError
-        An audit holds another column: it must never hold a count.
-    """
-    for audit in audits:
-        if tuple(audit.columns) != AUDIT:
-            raise DisclosureError(f"an audit has the columns {list(AUDIT)} and no other; given {list(audit.columns)}")
-    whole = pd.concat([*audits, pd.DataFrame(columns=list(AUDIT))], ignore_index=True)
-    with replacing(path) as beside:
-        whole.assign(rule=str(rule)).to_csv(beside, index=False)

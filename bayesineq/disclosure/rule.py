@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from bayesineq.dims import FEW
 from bayesineq.errors import DisclosureError
 
 SUPPRESSED: Final = "*"
@@ -39,7 +40,7 @@ class Rule:
     suppressed, all others rounded to the nearest 5).
     """
 
-    threshold: int = 7
+    threshold: int = FEW
     base: int = 5
 
     def __post_init__(self) -> None:
@@ -93,6 +94,30 @@ def is_small(count: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.bool_]:
     return np.asarray((counts > 0) & (whole <= rule.threshold))
 
 
+def rounded(count: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.float64]:
+    """
+    Counts as a rule rounds them, wherever they are shown: half-way up.
+
+    Parameters
+    ----------
+    count : array_like, shape (...)
+        People or events.
+    rule : Rule
+        Its base.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Multiples of the base.
+
+    Examples
+    --------
+    >>> rounded([12, 12.5, 1234], Rule()).tolist()
+    [10.0, 15.0, 1235.0]
+    """
+    return np.asarray(np.floor(np.asarray(count, dtype=np.float64) / rule.base + 0.5) * rule.base)
+
+
 def shown_count(count: float, rule: Rule = DEFAULT_RULE) -> str:
     """
     Write one count as it may be published.
@@ -119,7 +144,7 @@ def shown_count(count: float, rule: Rule = DEFAULT_RULE) -> str:
     >>> [shown_count(n) for n in (0, 7, 8, 12, 13, 1234)]
     ['0', '*', '10', '10', '15', '1,235']
     """
-    return SUPPRESSED if bool(is_small(count, rule)) else f"{_rounded(count, rule):,}"
+    return SUPPRESSED if bool(is_small(count, rule)) else f"{int(rounded(count, rule)):,}"
 
 
 def protect(table: pd.DataFrame, counts: Sequence[str], rule: Rule = DEFAULT_RULE) -> pd.DataFrame:
@@ -150,9 +175,7 @@ def protect(table: pd.DataFrame, counts: Sequence[str], rule: Rule = DEFAULT_RUL
     protected = table.copy()
     for column in counts:
         values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-        small = is_small(values, rule)
-        rounded = [None if hide else _rounded(v, rule) for v, hide in zip(values, small, strict=True)]
-        protected[column] = pd.array(rounded, dtype="Int64")
+        protected[column] = pd.array(shown_values(values, rule, is_small(values, rule)), dtype="Int64")
     return protected
 
 
@@ -210,7 +233,7 @@ def shown_values(count: ArrayLike, rule: Rule, hidden: NDArray[np.bool_]) -> lis
     values = np.asarray(count, dtype=np.float64)
     if (is_small(values, rule) & ~hidden).any():
         raise DisclosureError("a small count is not withheld; hide at least is_small(count)")
-    return [None if hide else _rounded(float(v), rule) for v, hide in zip(values, hidden, strict=True)]
+    return [None if hide else int(v) for v, hide in zip(rounded(values, rule), hidden, strict=True)]
 
 
 def safe_decimals(population: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.int64]:
@@ -308,7 +331,3 @@ def protect_rates(
         }
     )
     return shown, audit
-
-
-def _rounded(count: float, rule: Rule) -> int:
-    return int(np.floor(count / rule.base + 0.5)) * rule.base

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, shown_values
+from bayesineq.disclosure.audit import AUDIT, SMALL, SUBTRACTION
+from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded, shown_values
 from bayesineq.errors import DisclosureError
-
-AUDIT: Final = ("table", "cell", "column", "reason")
-SMALL: Final = "a count from 1 to the threshold"
-SUBTRACTION: Final = "a suppressed count could be worked out from it by subtraction"
 
 type Float = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -322,8 +319,7 @@ def _hide(nodes: _Nodes, small: Mask, rule: Rule) -> Mask:
     # Withholding more only widens what a count can be: one that was found safe stays so.
     doubtful = small.copy()
     while not hidden[nodes.value > 0].all():
-        rounded = nodes.value if rule.base == 1 else np.floor(nodes.value / rule.base + 0.5) * rule.base
-        shown = np.where(hidden, np.nan, rounded)
+        shown = np.where(hidden, np.nan, nodes.value if rule.base == 1 else rounded(nodes.value, rule))
         if by_programme:
             low, high = possible_counts(shown, nodes.sums, rule, of=doubtful)
         else:

@@ -20,10 +20,11 @@ import xarray as xr
 from scipy.optimize import linprog
 
 from bayesineq.cli import main
+from bayesineq.disclosure.cover import cover
+from bayesineq.disclosure.released import released_summary
 from bayesineq.disclosure.rule import Rule
 from bayesineq.posterior.files import load
-from bayesineq.report.page.disclosed import cover
-from bayesineq.report.page.released import released_measures, released_summary
+from bayesineq.report.tables.released import released_measures
 from bayesineq.report.words.labels import level_labels
 
 sys.path.insert(0, str(Path(__file__).parent))

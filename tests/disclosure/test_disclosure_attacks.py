@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from bayesineq.disclosure.release import refuse_people, release_people, write_audit
+from bayesineq.disclosure.audit import AUDIT, SMALL, SUBTRACTION, write_audit
+from bayesineq.disclosure.release import refuse_people, release_people
 from bayesineq.disclosure.rule import Rule, protect_rates, safe_decimals, shown_count
-from bayesineq.disclosure.suppression import AUDIT, SMALL, SUBTRACTION, protect_tables
+from bayesineq.disclosure.suppression import protect_tables
 from bayesineq.errors import DisclosureError
 
 MARGINS = [("row",), ("column",), ()]

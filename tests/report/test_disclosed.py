@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.audit import audit_beside
+from bayesineq.disclosure.cover import cover
+from bayesineq.disclosure.released import released
 from bayesineq.disclosure.rule import Rule
+from bayesineq.disclosure.steady import steady
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.adjusted import adjusted
 from bayesineq.posterior.expected import expected
-from bayesineq.report.page.disclosed import cover, steady
-from bayesineq.report.page.released import audit_beside, released
 
 
 def test_steadied_draws_have_the_rounded_count_as_their_mean() -> None:
@@ -46,14 +48,14 @@ def test_a_small_group_is_withheld_and_another_with_it(worlds: SimpleNamespace) 
     post = worlds.prevalence_posterior(people={"A": 200, "K": 60, "Z": 0}, few=("Z", 40))
     whole = cover(post)
     assert whole.levels("ethnicity") == ["K", "Z"]
-    assert list(whole.values("ethnicity")["ethnicity"].to_numpy()) == ["A"]
+    assert list(whole.values("ethnicity").shown["ethnicity"].to_numpy()) == ["A"]
     reasons = whole.audit[whole.audit["table"] == "ethnicity"].set_index("cell")["reason"]
     assert "subtraction" in reasons["ethnicity=K"]
     assert "threshold" in reasons["ethnicity=Z"]
     everything = cover(post, Rule(0, 1))
     assert everything.levels("ethnicity") == []
     raw = expected(post, by="ethnicity")
-    np.testing.assert_allclose(everything.values("ethnicity").to_numpy(), raw.to_numpy())
+    np.testing.assert_allclose(everything.values("ethnicity").shown.to_numpy(), raw.to_numpy())
 
 
 def test_a_release_holds_rounded_people_and_no_row(worlds: SimpleNamespace) -> None:

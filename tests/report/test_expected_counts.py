@@ -14,18 +14,20 @@ from shapely.geometry import box
 from bayesineq.design.events import FEW_EVENTS, few_events
 from bayesineq.design.matrix import design
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.cover import cover
+from bayesineq.disclosure.covered import covered
+from bayesineq.disclosure.released import released_summary
 from bayesineq.disclosure.rule import Rule
+from bayesineq.disclosure.steady import steady
 from bayesineq.inference.fit import fit
 from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import load, save
 from bayesineq.report.figures.forest import plot_forest
 from bayesineq.report.page.content import gather
-from bayesineq.report.page.disclosed import cover
-from bayesineq.report.page.released import released_measures, released_summary
-from bayesineq.report.page.steadied import steady
 from bayesineq.report.page.write import render
 from bayesineq.report.tables.groups import group_table
+from bayesineq.report.tables.released import released_measures
 from bayesineq.space.contiguity import contiguity
 
 EVENTS = np.array([18, 9, 3, 7, 0, 40, 12, 25, 8, 30])
@@ -101,7 +103,7 @@ def test_what_is_kept_is_no_count() -> None:
 
 def test_shown_ratios_are_near_the_posterior_and_denominators_are_as_given() -> None:
     post = fitted()
-    shown, raw = cover(post).values("county"), expected(post, by="county")
+    shown, raw = cover(post).values("county").shown, expected(post, by="county")
     raw = raw.sel(county=shown["county"])
     np.testing.assert_allclose(shown[POPULATION], raw[POPULATION])
     ratio = (shown.mean(SAMPLE_DIMS) / raw.mean(SAMPLE_DIMS)).to_numpy()
@@ -127,8 +129,8 @@ def test_pooled_ratios_tell_the_observed_count_no_closer_than_its_rounding() -> 
 
 def test_raw_draws_in_a_figure_are_judged_by_their_weights() -> None:
     values = expected(fitted(), by="county")
-    table = group_table(values, "county")
-    events = table["mean"] * EXPECTED
+    table = group_table(covered(values), "county")
+    events = values.mean(SAMPLE_DIMS).to_numpy() * EXPECTED
     assert table["hidden"].tolist() == ((events > 0) & (events < 7.5)).tolist()
     assert "C0" in set(plot_forest(values, "county").table["level"])
 

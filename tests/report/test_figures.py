@@ -13,6 +13,7 @@ from scipy import integrate, stats
 
 from bayesineq.decisions.compare import compare
 from bayesineq.decisions.distributional import ImpactPlane
+from bayesineq.disclosure.covered import covered
 from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import DecisionError, DisclosureError, MeasureError
 from bayesineq.measures.concentration import relative_concentration_index
@@ -59,7 +60,7 @@ def grouped(means: list[float], dim: str = "imd_decile", sd: float = 0.0) -> xr.
 
 def test_a_heat_table_holds_the_means_of_its_cells(prevalence: xr.DataTree) -> None:
     values = expected(prevalence, by=["imd_decile", "ethnicity"])
-    table = heat_data(values, "ethnicity", "imd_decile").set_index(["ethnicity", "imd_decile"])
+    table = heat_data(covered(values), "ethnicity", "imd_decile").set_index(["ethnicity", "imd_decile"])
     assert len(table) == 30
     direct = values.mean(("chain", "draw"))
     for group, decile in (("A", 1), ("K", 10), ("Z", 5)):
@@ -80,7 +81,7 @@ def test_small_cells_of_a_heat_table_are_hatched_and_not_told(prevalence: xr.Dat
     assert sum(bool(patch.get_hatch()) for patch in chart.figure.axes[0].patches) == 1
     assert "Highest: Bangladeshi, 2," in chart.alt
     with pytest.raises(MeasureError, match="needs draws of these two dimensions"):
-        heat_data(values, "ethnicity", "sex")
+        heat_data(covered(values), "ethnicity", "sex")
 
 
 def test_the_area_over_the_concentration_curve_is_the_index() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayesineq.disclosure.covered import covered
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.posterior.expected import expected
 from bayesineq.report.figures.forest import association_table, plot_associations, plot_forest
@@ -26,7 +27,7 @@ def deciles(means: list[float], people: list[float], sd: float = 0.001) -> xr.Da
 
 def test_the_line_of_the_gradient_is_weighted_least_squares_on_the_rank() -> None:
     means, people = [0.20, 0.15, 0.12, 0.10], [100.0, 300.0, 200.0, 400.0]
-    data = gradient_data(deciles(means, people, sd=0.0), "imd_decile")
+    data = gradient_data(covered(deciles(means, people, sd=0.0)), "imd_decile")
     share = np.asarray(people) / 1000
     rank = np.cumsum(share) - share / 2
     slope, intercept = np.polyfit(rank, means, 1, w=np.sqrt(share))
@@ -38,7 +39,7 @@ def test_the_line_of_the_gradient_is_weighted_least_squares_on_the_rank() -> Non
 
 
 def test_a_line_that_reaches_zero_has_no_relative_index() -> None:
-    data = gradient_data(deciles([0.30, 0.02, 0.01, -0.2], [1.0, 1.0, 1.0, 1.0]), "imd_decile")
+    data = gradient_data(covered(deciles([0.30, 0.02, 0.01, -0.2], [1000.0] * 4)), "imd_decile")
     assert data.sii[0] < 0
     assert data.rii is None
 
@@ -58,8 +59,9 @@ def test_bars_are_as_wide_as_their_population_and_in_order_of_deprivation() -> N
 def test_small_groups_are_not_drawn(prevalence: xr.DataTree) -> None:
     values = expected(prevalence, by="ethnicity").copy()
     values["population"] = ("ethnicity", [24000.0, 60.0, 1000.0])
-    table = group_table(values, "ethnicity")
+    table = group_table(covered(values), "ethnicity")
     assert table["hidden"].tolist() == [False, True, False]
+    assert table.loc[1, ["population", "mean", "lower", "upper"]].isna().all()
     chart = plot_forest(values, "ethnicity", outcome="prevalence", unit=PERCENT)
     assert chart.table["level"].tolist() == ["Z", "A"] or chart.table["level"].tolist() == ["A", "Z"]
     assert "1 groups with small counts are not shown" in chart.caption
@@ -94,9 +96,9 @@ def test_a_card_without_covariates_has_no_associations(prevalence: xr.DataTree) 
 def test_groups_need_one_dimension_and_a_population(prevalence: xr.DataTree) -> None:
     values = expected(prevalence, by="sex")
     with pytest.raises(MeasureError, match="draws of one dimension 'ethnicity'"):
-        group_table(values, "ethnicity")
+        group_table(covered(values), "ethnicity")
     with pytest.raises(MeasureError, match="with the coordinate 'population'"):
-        group_table(values.drop_vars("population"), "sex")
+        group_table(covered(values.drop_vars("population")), "sex")
 
 
 def test_levels_have_names_people_know() -> None:

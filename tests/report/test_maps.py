@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.colors import to_hex
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
+from bayesineq.disclosure.covered import covered
 from bayesineq.errors import GraphError, MeasureError
 from bayesineq.report.figures.areas import area_table, fixed_classes, quantile_classes
 from bayesineq.report.figures.maps import map_posterior, paint
@@ -30,7 +31,7 @@ def draws_of(codes: list[str], means: list[float], people: list[float] | None = 
 def test_summaries_equal_direct_ones() -> None:
     values = draws_of(["A", "B"], [0.1, 0.3], [300.0, 100.0])
     flat = values.to_numpy().reshape(-1, 2)
-    table = area_table(values)
+    table = area_table(covered(values))
     assert table["mean"].to_numpy() == pytest.approx(flat.mean(axis=0))
     assert table["lower"].to_numpy() == pytest.approx(np.quantile(flat, 0.025, axis=0))
     assert table["width"].to_numpy() == pytest.approx(
@@ -38,7 +39,7 @@ def test_summaries_equal_direct_ones() -> None:
     )
     average = flat @ [0.75, 0.25]
     assert table["exceedance"].to_numpy() == pytest.approx((flat > average[:, None]).mean(axis=0))
-    fixed = area_table(values, threshold=0.1)
+    fixed = area_table(covered(values), threshold=0.1)
     assert fixed["exceedance"].to_numpy() == pytest.approx((flat > 0.1).mean(axis=0))
 
 
@@ -94,7 +95,7 @@ def test_a_single_area_is_a_map() -> None:
 def test_missing_draws_hide_an_area_and_half_missing_ones_are_refused(squares: gpd.GeoDataFrame) -> None:
     values = draws_of(["A00", "A01"], [0.1, 0.2])
     values[:, :, 0] = np.nan
-    table = area_table(values)
+    table = area_table(covered(values))
     assert table.loc["A00"].isna().all()
     assert table.loc["A01", "mean"] == pytest.approx(0.2, abs=0.01)
     values[0, 0, 0] = 0.1

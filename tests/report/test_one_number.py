@@ -22,7 +22,9 @@ import pytest
 import xarray as xr
 
 from bayesineq.cli import main
+from bayesineq.disclosure.cover import cover
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
+from bayesineq.disclosure.steady import steady
 from bayesineq.posterior.adjusted import adjusted
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import save
@@ -30,7 +32,6 @@ from bayesineq.posterior.inequality import inequality
 from bayesineq.report.figures.areas import area_table
 from bayesineq.report.page.alike import alike
 from bayesineq.report.page.content import gather
-from bayesineq.report.page.disclosed import cover, steady
 from bayesineq.report.page.write import render
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -269,11 +270,11 @@ def test_an_adjusted_rate_tells_of_a_count_what_the_rounded_crude_rate_tells(pro
 def test_adjusted_over_crude_tells_of_ages_and_of_no_count(world, by) -> None:
     """What is shown of the two differs by the quotient of the rates, to less than one event more would move it."""
     like = alike(world, cover(world), by)
-    at = {by: like.values[by]}
+    at = {by: like.values.shown[by]}
     dims = ("chain", "draw")
     quotient = (adjusted(world, by).mean(dims) / expected(world, by=by).mean(dims)).sel(at)
-    shown = like.values.mean(dims) / like.crude.mean(dims)
-    events = like.crude.mean(dims) * like.crude["population"]
+    shown = like.values.shown.mean(dims) / like.crude.shown.mean(dims)
+    events = like.crude.shown.mean(dims) * like.crude.shown["population"]
     assert float((abs(np.log(shown / quotient)) * events).max()) <= 0.5 / 2 + 1e-6
     assert float(abs(quotient - 1).max()) > 0.02
 
@@ -282,9 +283,9 @@ def test_withheld_groups_are_withheld_from_both(worlds: SimpleNamespace) -> None
     post = worlds.prevalence_posterior(people={"A": 200, "K": 60, "Z": 0}, few=("Z", 40))
     whole = cover(post)
     like = alike(post, whole, "ethnicity")
-    assert list(like.values["ethnicity"].to_numpy()) == list(like.crude["ethnicity"].to_numpy()) == ["A"]
+    assert list(like.values.shown["ethnicity"].to_numpy()) == list(like.crude.shown["ethnicity"].to_numpy()) == ["A"]
     crossed = alike(post, whole, ["ethnicity", "imd_decile"])
-    np.testing.assert_array_equal(np.isnan(crossed.values[0, 0]), np.isnan(crossed.crude[0, 0]))
+    np.testing.assert_array_equal(np.isnan(crossed.values.shown[0, 0]), np.isnan(crossed.crude.shown[0, 0]))
     everything = alike(post, cover(post, Rule(0, 1)), "area")
-    np.testing.assert_allclose(everything.values, adjusted(post, "area"))
-    np.testing.assert_allclose(everything.crude, expected(post, by="area"))
+    np.testing.assert_allclose(everything.values.shown, adjusted(post, "area"))
+    np.testing.assert_allclose(everything.crude.shown, expected(post, by="area"))

@@ -14,8 +14,8 @@ from shapely.geometry import box
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
 from bayesineq.decisions.plans import ALLOCATION, PlanOptions, compare_plans
 from bayesineq.decisions.read_plans import read_plans
+from bayesineq.disclosure.audit import AUDIT
 from bayesineq.disclosure.rule import Rule
-from bayesineq.disclosure.suppression import AUDIT
 from bayesineq.report.page.plans import plan_sections, shown_tables, write_comparison
 from bayesineq.report.tables.plan_tables import alone
 from bayesineq.shipped import folder

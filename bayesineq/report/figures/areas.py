@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import AREA, CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.covered import Draws, require_covered
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.summarise import by_level
 
@@ -23,15 +24,16 @@ _DUST: Final = 1e-9
 
 
 def area_table(
-    values: xr.DataArray, *, threshold: float | Literal["average"] = "average", prob: float = CI_PROB
+    values: Draws, *, threshold: float | Literal["average"] = "average", prob: float = CI_PROB
 ) -> pd.DataFrame:
     """
     Summarise the draws of every area.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area) in any order
-        Outcome of each area, with area codes as coordinate and, for a weighted average, `population` along `area`.
+    values : Covered
+        Outcome of each area: draws with dims (chain, draw, area) in any order, with area codes as coordinate and, for a
+        weighted average, `population` along `area`.
     threshold : float or "average"
         What exceedance compares with: a value on the scale of the outcome, or in every draw the mean of all areas
         weighted by their population.
@@ -50,7 +52,7 @@ def area_table(
         If dimensions or codes are missing, codes repeat, or an area has some draws but not all.
     """
     draws, codes = _draws(values)
-    weight = _weight(values)
+    weight = _weight(values.shown)
     known = _known(draws, codes)
     cut = _threshold(draws, weight, known, threshold)
     # One chain: whether chains agree is asked of the fit, not of every area of a map.
@@ -148,13 +150,13 @@ def exceedance_classes(values: NDArray[np.float64], edges: Sequence[float]) -> C
     return fixed_classes(np.clip(far, ends[0], ends[-1]), ends)
 
 
-def average_draws(values: xr.DataArray) -> NDArray[np.float64]:
+def average_draws(values: Draws) -> NDArray[np.float64]:
     """
     Average of all areas in every draw, weighted by their population: what "above the average" compares with.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area) in any order
+    values : Covered
         As in `area_table`.
 
     Returns
@@ -163,10 +165,12 @@ def average_draws(values: xr.DataArray) -> NDArray[np.float64]:
         Chains one after the other; 0 where no area has a value.
     """
     draws, codes = _draws(values)
-    return _threshold(draws, _weight(values), _known(draws, codes), "average")
+    return _threshold(draws, _weight(values.shown), _known(draws, codes), "average")
 
 
-def _draws(values: xr.DataArray) -> tuple[NDArray[np.floating], NDArray[np.str_]]:
+def _draws(safe: Draws) -> tuple[NDArray[np.floating], NDArray[np.str_]]:
+    require_covered(safe)
+    values = safe.shown
     wanted = {*SAMPLE_DIMS, AREA}
     if set(values.dims) != wanted or AREA not in values.coords:
         raise MeasureError(

@@ -6,7 +6,37 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.errors import MeasureError
+from bayesineq.disclosure.covered import Draws, require_covered
+from bayesineq.errors import DisclosureError, MeasureError
+
+
+def to_draw(values: Draws, dim: str) -> xr.DataArray:
+    """
+    Draws of the groups that may be shown, of which there is one at least.
+
+    Parameters
+    ----------
+    values : Covered
+        Draws.
+    dim : str
+        Dimension of the groups.
+
+    Returns
+    -------
+    DataArray
+        The draws.
+
+    Raises
+    ------
+    DisclosureError
+        If all groups are withheld, or the values have not passed the disclosure rule.
+    """
+    require_covered(values)
+    if not values.shown.sizes[dim]:
+        raise DisclosureError(
+            f"all {values.of} groups of {dim!r} are withheld, because {values.why}; use fewer, larger ones"
+        )
+    return values.shown
 
 
 def flat(draws: xr.DataArray | NDArray[np.floating]) -> NDArray[np.float64]:

@@ -9,11 +9,12 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION
+from bayesineq.disclosure.covered import Draws, covered
 from bayesineq.errors import MeasureError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import contribution
 from bayesineq.posterior.population import card_of
-from bayesineq.report.figures.draws import ends, flat
+from bayesineq.report.figures.draws import ends, flat, to_draw
 from bayesineq.report.figures.style import (
     ACCENT,
     CONTRAST,
@@ -29,7 +30,7 @@ from bayesineq.report.figures.style import (
 from bayesineq.report.tables.groups import group_table, groups_in_words
 from bayesineq.report.tables.numbers import PLAIN, Unit, with_unit, write
 from bayesineq.report.words.described import described
-from bayesineq.report.words.labels import Labels, column_label, dimension_label
+from bayesineq.report.words.labels import Labels, column_label, dimension_label, unknown_levels
 from bayesineq.report.words.sentences import sentence
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ RATIO_NAMES: Final = {"logit": "odds ratio", "log": "rate ratio", "identity": "d
 
 
 def plot_forest(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     dim: str,
     *,
     labels: Labels | None = None,
@@ -58,8 +59,8 @@ def plot_forest(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group, as `expected(post, by=dim)` gives it.
+    values : DataArray, dims (chain, draw, dim), or Covered
+        Outcome of each group, as `expected(post, by=dim)` gives it. Groups of few people or events are left out first.
     dim : str
         The dimension.
     labels : mapping of str to mapping, optional
@@ -75,7 +76,7 @@ def plot_forest(
     order : {"value", "given"}
         Groups by their mean, the highest first, or in the order of `values`.
     counts : bool
-        Whether values times population are counts, see `group_table`.
+        Whether values times population are counts, see `covered`.
     title : str, optional
         Heading of the figure; by default made from what it shows.
 
@@ -84,15 +85,17 @@ def plot_forest(
     Chart
         The figure; its table has a row a group that may be shown.
     """
-    outcome, unit, more_is = described(values, outcome, unit, more_is)
-    groups = group_table(values, dim, labels=labels, prob=prob, counts=counts)
+    safe = covered(values, counts=counts)
+    outcome, unit, more_is = described(safe, outcome, unit, more_is)
+    draws = to_draw(safe, dim)
+    groups = group_table(safe, dim, labels=labels, prob=prob)
     shown = groups[~groups["hidden"]]
     if order == "value":
         shown = shown.sort_values("mean", ascending=False, kind="stable")
     # Unknown is no group of people, and is in no average that they are compared with.
-    known = np.array([not says for says in groups["unknown"]])
-    weight = values[POPULATION].astype(float) * (known if known.any() else 1.0)
-    average = float((values * weight).sum(dim).mean() / weight.sum())
+    known = ~np.array(unknown_levels(dim, list(draws[dim].to_numpy()), labels))
+    weight = draws[POPULATION].astype(float) * (known if known.any() else 1.0)
+    average = float((draws * weight).sum(dim).mean() / weight.sum())
     figure = new_figure(7.2, 1.4 + 0.32 * max(len(shown), 2))
     axes = figure.add_subplot()
     _dots(axes, shown, unit.factor)
@@ -101,9 +104,9 @@ def plot_forest(
     dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
     headline(figure, title)
     unknown = float(groups.loc[groups["unknown"], "share"].sum())
-    unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))
+    unseen = len(safe.withheld)
     held = f"{100 * unknown:.1f}% have an unknown {dimension_label(dim)}."
-    if (lost := values[dim].attrs.get("unrecorded")) is not None:
+    if (lost := draws[dim].attrs.get("unrecorded")) is not None:
         held = f"{100 * lost:.1f}% were recorded as unknown; their {dimension_label(dim)} is estimated."
         held = held if np.isfinite(lost) else f"The {dimension_label(dim)} of people is estimated."
     elif not groups["unknown"].any():

@@ -9,10 +9,11 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.covered import Draws, covered, require_covered
 from bayesineq.errors import MeasureError
 from bayesineq.measures.slope import rii, sii
 from bayesineq.posterior.lift import in_rank_order, over_draws
-from bayesineq.report.figures.draws import defined, ends, flat
+from bayesineq.report.figures.draws import defined, ends, flat, to_draw
 from bayesineq.report.figures.style import (
     CONTRAST,
     DEPRIVED,
@@ -40,7 +41,7 @@ class Gradient:
     ----------
     groups : DataFrame
         A row a group, the most deprived first: the columns of `group_table` and `start`, `end`: its range of
-        relative rank, 0 to 1.
+        relative rank, 0 to 1. Withheld groups are not among them.
     line : DataFrame
         Two rows, `rank` 0 and 1: `mean`, `lower`, `upper` of the fitted line.
     sii, rii : (float, float, float)
@@ -53,14 +54,14 @@ class Gradient:
     rii: tuple[float, float, float] | None
 
 
-def gradient_data(values: xr.DataArray, dim: str, *, labels: Labels | None = None, prob: float = CI_PROB) -> Gradient:
+def gradient_data(values: Draws, dim: str, *, labels: Labels | None = None, prob: float = CI_PROB) -> Gradient:
     """
     Compute what a gradient figure shows.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group with coordinate `population`; `dim` is ordered, the most deprived first.
+    values : Covered
+        Outcome of each group: draws with dims (chain, draw, dim) and the coordinate `population`; `dim` is ordered.
     dim : str
         Deprivation decile or quintile, or another ordered dimension.
     labels : mapping of str to mapping, optional
@@ -77,8 +78,11 @@ def gradient_data(values: xr.DataArray, dim: str, *, labels: Labels | None = Non
     -----
     The line of the linear slope index passes through the mean at rank one half: f(x) = mu + SII (x - 1/2).
     """
-    ordered = in_rank_order(values, dim)
-    groups = group_table(ordered, dim, labels=labels, prob=prob)
+    require_covered(values)
+    safe = values.map(lambda draws: in_rank_order(draws, dim))
+    ordered = to_draw(safe, dim)
+    table = group_table(safe, dim, labels=labels, prob=prob)
+    groups = table[~table["hidden"]].drop(columns="hidden").reset_index(drop=True)
     groups["end"] = groups["share"].cumsum()
     groups["start"] = groups["end"] - groups["share"]
     slope = flat(over_draws(sii, ordered, dim))
@@ -99,7 +103,7 @@ def gradient_data(values: xr.DataArray, dim: str, *, labels: Labels | None = Non
 
 
 def plot_gradient(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     dim: str,
     *,
     labels: Labels | None = None,
@@ -114,8 +118,8 @@ def plot_gradient(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group, as `expected(post, by=dim)` gives it.
+    values : DataArray, dims (chain, draw, dim), or Covered
+        Outcome of each group, as `expected(post, by=dim)` gives it. Groups of few people or events are left out first.
     dim : str
         Ordered dimension.
     labels : mapping of str to mapping, optional
@@ -136,14 +140,14 @@ def plot_gradient(
     Chart
         The figure; its table has a row a group.
     """
-    outcome, unit, more_is = described(values, outcome, unit, more_is)
-    data = gradient_data(values, dim, labels=labels, prob=prob)
-    groups, line = data.groups, data.line
-    shown = groups[~groups["hidden"]]
+    safe = covered(values)
+    outcome, unit, more_is = described(safe, outcome, unit, more_is)
+    data = gradient_data(safe, dim, labels=labels, prob=prob)
+    shown, line = data.groups, data.line
     scale = unit.factor
     figure = new_figure()
     axes = figure.add_subplot()
-    steps = len(groups)
+    steps = len(shown)
     colours = [DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(steps - 1, 1))] for k in range(steps)]
     middle = (shown["start"] + shown["end"]).to_numpy() / 2
     axes.bar(
@@ -186,7 +190,7 @@ def plot_gradient(
     title = title or (f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}")
     headline(figure, f"{title} ({direction(more_is)})")
     parts = groups_in_words(shown, unit)
-    unseen = len(groups) - len(shown) + int(values.attrs.get("withheld", 0))
+    unseen = len(safe.withheld)
     caption = (
         f"Dots: posterior means with {level} credible intervals. Line: slope index of inequality (SII, linear) and "
         f"relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived (right); the "
@@ -194,7 +198,7 @@ def plot_gradient(
         + (f" {unseen} groups with small counts are not shown." if unseen else "")
     )
     alt = f"Bar chart of {title.lower()}. {parts}. {note.replace(chr(10), '; ')}."
-    return Chart(figure, title, caption, alt, shown.drop(columns=["hidden"]).reset_index(drop=True))
+    return Chart(figure, title, caption, alt, shown)
 
 
 def _short(label: str) -> str:

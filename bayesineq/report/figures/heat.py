@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION
+from bayesineq.disclosure.covered import Draws, covered, require_covered
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.summarise import by_level
@@ -26,7 +27,6 @@ from bayesineq.report.figures.style import (
     plain,
     readable_on,
 )
-from bayesineq.report.tables.groups import small_groups
 from bayesineq.report.tables.numbers import Unit, decimals, with_unit, write
 from bayesineq.report.words.described import described
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
@@ -37,66 +37,58 @@ if TYPE_CHECKING:
 
 
 def heat_data(
-    values: xr.DataArray,
-    rows: str,
-    columns: str,
-    *,
-    labels: Labels | None = None,
-    prob: float = CI_PROB,
-    rule: Rule = DEFAULT_RULE,
-    counts: bool = True,
+    values: Draws, rows: str, columns: str, *, labels: Labels | None = None, prob: float = CI_PROB
 ) -> pd.DataFrame:
     """
     Summarise the draws of every combination of two dimensions.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, rows, columns) in any order
-        Outcome of each cell with coordinate `population`, as `expected(post, by=[rows, columns])` gives it.
+    values : Covered
+        Outcome of each cell: draws with dims (chain, draw, rows, columns) in any order and the coordinate `population`.
     rows, columns : str
         The two dimensions.
     labels : mapping of str to mapping, optional
         By dimension, names of codes.
     prob : float
         Probability that the interval holds.
-    rule : Rule
-        When a count is small.
-    counts : bool
-        Whether values times population are counts.
 
     Returns
     -------
     DataFrame
         A row a cell: both dimensions as codes, `row`, `column` (names), `population`, `mean`, `lower`, `upper`,
-        `hidden` (the cell's size or implied count is small). Cells without anybody have no mean.
+        `hidden` (the cell is withheld). Cells without anybody have no mean.
 
     Raises
     ------
     MeasureError
         If `values` has other dimensions or no population.
     """
-    own = {str(d) for d in values.dims} - {"chain", "draw"}
-    if own != {rows, columns} or POPULATION not in values.coords:
+    require_covered(values)
+    draws = values.shown
+    own = {str(d) for d in draws.dims} - {"chain", "draw"}
+    if own != {rows, columns} or POPULATION not in draws.coords:
         raise MeasureError(
             f"a heat table of {rows!r} by {columns!r} needs draws of these two dimensions with the coordinate "
             f"{POPULATION!r}; given the dimensions {sorted(own)}"
         )
-    ordered = values.transpose("chain", "draw", rows, columns)
-    pooled = ordered.to_numpy().reshape(1, -1, values.sizes[rows], values.sizes[columns])
-    coords = {rows: values[rows], columns: values[columns]}
+    ordered = draws.transpose("chain", "draw", rows, columns)
+    pooled = ordered.to_numpy().reshape(1, -1, draws.sizes[rows], draws.sizes[columns])
+    coords = {rows: draws[rows], columns: draws[columns]}
     one = xr.DataArray(pooled, dims=("chain", "draw", rows, columns), coords=coords)
     table = by_level(one, prob)
     table[POPULATION] = ordered[POPULATION].transpose(rows, columns).to_numpy().ravel()
     for name, dim in (("row", rows), ("column", columns)):
-        levels = list(values[dim].to_numpy())
+        levels = list(draws[dim].to_numpy())
         names = dict(zip(levels, level_labels(dim, levels, labels), strict=True))
         table[name] = table[dim].map(names)
-    table["hidden"] = small_groups(values, table["mean"].to_numpy(), table[POPULATION].to_numpy(), rule, counts=counts)
+    # A cell without a rate has nobody in it, or is withheld.
+    table["hidden"] = table["mean"].isna() & (table[POPULATION] > 0)
     return table[[rows, columns, "row", "column", POPULATION, "mean", "lower", "upper", "hidden"]]
 
 
 def plot_heat(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     rows: str,
     columns: str,
     *,
@@ -114,8 +106,13 @@ def plot_heat(
 
     Parameters
     ----------
-    values, rows, columns, labels, prob, rule, counts
+    values : DataArray, dims (chain, draw, rows, columns), or Covered
+        Outcome of each cell, as `expected(post, by=[rows, columns])` gives it. Cells of few people or events are
+        hatched.
+    rows, columns, labels, prob
         As in `heat_data`.
+    rule, counts
+        When a count is small, and whether values times population are counts, see `covered`.
     outcome : str, optional
         Name of the outcome in words; by default as the values have it in their attributes.
     unit : Unit, optional
@@ -130,10 +127,11 @@ def plot_heat(
     Chart
         The figure; its table has a row a cell that may be shown.
     """
-    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    safe = covered(values, rule, counts=counts)
+    outcome, unit, more_is = described(safe, outcome, unit, more_is)
     from matplotlib.colors import LinearSegmentedColormap, to_hex
 
-    table = heat_data(values, rows, columns, labels=labels, prob=prob, rule=rule, counts=counts)
+    table = heat_data(safe, rows, columns, labels=labels, prob=prob)
     shown = table[~table["hidden"] & table["mean"].notna()]
     grid = [list(dict.fromkeys(table[name])) for name in ("row", "column")]
     low, high = (float(shown["mean"].min()), float(shown["mean"].max())) if len(shown) else (0.0, 1.0)

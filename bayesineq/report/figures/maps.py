@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import AREA, CI_PROB
+from bayesineq.disclosure.covered import Draws, covered
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.errors import GraphError, MeasureError
 from bayesineq.report.figures.areas import (
@@ -36,7 +37,6 @@ from bayesineq.report.figures.style import (
     new_figure,
     plain,
 )
-from bayesineq.report.tables.groups import may_not_be_shown
 from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, with_unit, write
 from bayesineq.report.words.described import described
 
@@ -49,7 +49,7 @@ _MISSING_WORDS: Final = "no estimate"
 
 
 def map_posterior(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     areas: gpd.GeoDataFrame | Outline,
     *,
     statistic: Statistic = "mean",
@@ -66,7 +66,7 @@ def map_posterior(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area)
+    values : DataArray, dims (chain, draw, area), or Covered
         Outcome of each area, as `expected(post, by="area")` gives it.
     areas : GeoDataFrame or Outline
         Boundaries keyed by code. An area of the boundaries without values is hatched as missing.
@@ -110,14 +110,12 @@ def map_posterior(
     >>> map_posterior(values, areas).table["mean"].round(1).tolist()
     [0.3, 0.1, nan]
     """
-    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    safe = covered(values, rule, counts=False)
+    outcome, unit, more_is = described(safe, outcome, unit, more_is)
     if statistic not in STATISTICS:
         raise MeasureError(f"statistic={statistic!r} is not known; choose one of {list(STATISTICS)}")
-    table = area_table(values, threshold=threshold, prob=prob)
-    small = may_not_be_shown(values, AREA, rule)
-    table.loc[small] = np.nan
     return draw_map(
-        table,
+        area_table(safe, threshold=threshold, prob=prob),
         areas if isinstance(areas, Outline) else outline(areas),
         statistic=statistic,
         threshold=threshold,
@@ -125,7 +123,7 @@ def map_posterior(
         outcome=outcome,
         unit=unit,
         more_is=more_is,
-        withheld=int(small.sum()) + int(values.attrs.get("withheld", 0)),
+        withheld=len(safe.withheld),
         title=title,
     )
 

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import AREA
+from bayesineq.disclosure.covered import covered
 from bayesineq.errors import MeasureError
 from bayesineq.report.figures.areas import area_table
 from bayesineq.report.figures.style import (
@@ -80,7 +81,7 @@ def tartan_data(indicators: Mapping[str, Indicator], *, sure: float = SURE) -> p
         )
     parts = []
     for name, indicator in indicators.items():
-        table = area_table(indicator.values)
+        table = area_table(covered(indicator.values, counts=False))
         up, down = ("worse", "better") if indicator.more_is == "worse" else ("better", "worse")
         verdict = np.select([table["exceedance"] >= sure, table["exceedance"] <= 1.0 - sure], [up, down], "similar")
         parts.append(

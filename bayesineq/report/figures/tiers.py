@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import AREA, CI_PROB
+from bayesineq.disclosure.covered import covered
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.ranks import ranks
 from bayesineq.report.figures.areas import area_table, quantile_classes
@@ -169,7 +170,7 @@ def bivariate_data(values: xr.DataArray, other: pd.Series) -> pd.DataFrame:
     MeasureError
         If `other` repeats a code, or lacks an area of the values.
     """
-    table = area_table(values)[["mean"]]
+    table = area_table(covered(values, counts=False))[["mean"]]
     if other.index.has_duplicates:
         raise MeasureError(f"codes are there more than once: {list(other.index[other.index.duplicated()][:5])}")
     lacking = table.index.difference(other.dropna().index.astype(str))
@@ -279,7 +280,7 @@ def map_certainty(
     from matplotlib.colors import to_hex, to_rgb
 
     shapes = areas if isinstance(areas, Outline) else outline(areas)
-    table = area_table(values, prob=prob)
+    table = area_table(covered(values, counts=False), prob=prob)
     classes = quantile_classes(table["mean"].to_numpy(), 3)
     positive = bool(table["mean"].dropna().gt(0).all())
     relative = " relative to the mean" if positive else ""

@@ -10,10 +10,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.dims import CHAIN, DRAW
+from bayesineq.disclosure.cover import Cover
+from bayesineq.disclosure.covered import Draws
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.population import card_of
-from bayesineq.report.page.disclosed import Cover
 from bayesineq.report.words.labels import column_label, dimension_label
 from bayesineq.report.words.sentences import listed
 
@@ -25,17 +27,23 @@ class Alike:
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, *by)
-        At the same age, sex or whatever adjusts on the card; as the groups are where nothing does.
-    crude : DataArray, dims (chain, draw, *by)
-        As the groups are.
+    values : Covered
+        Draws with dims (chain, draw, *by), at the same age, sex or whatever adjusts on the card; as the groups are
+        where nothing does.
+    crude : Covered
+        Draws with the same dims, as the groups are.
     held : str
         What was held equal, in words, such as "age and sex"; empty for nothing.
     """
 
-    values: xr.DataArray
-    crude: xr.DataArray
+    values: Draws
+    crude: Draws
     held: str
+
+    @property
+    def draws(self) -> int:
+        """How many draws there are."""
+        return self.values.shown.sizes[CHAIN] * self.values.shown.sizes[DRAW]
 
     @property
     def is_adjusted(self) -> bool:
@@ -46,6 +54,25 @@ class Alike:
     def given(self) -> str:
         """What was held equal, to follow the name of the outcome, such as " at the same age and sex"."""
         return f" at the same {self.held}" if self.held else ""
+
+    def renamed(self, dim: str, name: str) -> Alike:
+        """
+        Give the same with another name for a dimension.
+
+        Parameters
+        ----------
+        dim, name : str
+            The dimension and its new name.
+
+        Returns
+        -------
+        Alike
+            The same draws.
+        """
+        if dim == name:
+            return self
+        values, crude = (draws.map(lambda shown: shown.rename({dim: name})) for draws in (self.values, self.crude))
+        return Alike(values, crude, self.held)
 
     def position(self, dim: str, levels: list[object]) -> NDArray[np.int64]:
         """
@@ -63,7 +90,7 @@ class Alike:
         ndarray of int, shape (level,)
             Where each level stands, -1 where it was left out.
         """
-        return np.asarray(self.values.get_index(dim).get_indexer(pd.Index(levels)), dtype=np.int64)
+        return np.asarray(self.values.shown.get_index(dim).get_indexer(pd.Index(levels)), dtype=np.int64)
 
 
 def alike(post: xr.DataTree, cover: Cover, by: str | Sequence[str]) -> Alike:

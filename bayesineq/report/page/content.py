@@ -12,7 +12,9 @@ import xarray as xr
 
 from bayesineq.design.priors import Priors
 from bayesineq.design.unrecorded import unrecorded_of
-from bayesineq.dims import AGE, CI_PROB, ETHNICITY, POPULATION, SEX
+from bayesineq.dims import AGE, CI_PROB, DEPRIVATION, ETHNICITY, POPULATION, SEX
+from bayesineq.disclosure.cover import Cover
+from bayesineq.disclosure.cover import cover as covered
 from bayesineq.disclosure.rule import DEFAULT_RULE, SUPPRESSED, Rule, shown_count
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.model.card import ModelCard
@@ -25,8 +27,6 @@ from bayesineq.report.figures.draws import ends, flat
 from bayesineq.report.figures.outline import Outline, outline
 from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.alike import Alike, alike
-from bayesineq.report.page.disclosed import Cover
-from bayesineq.report.page.disclosed import cover as covered
 from bayesineq.report.page.explorer import Explorer, explorer
 from bayesineq.report.page.heading import Heading
 from bayesineq.report.page.imputed import has_imputations, imputed_section, unrecorded_words
@@ -38,11 +38,10 @@ from bayesineq.report.page.sections import (
     deprivation_section,
     group_section,
 )
-from bayesineq.report.page.withheld import withheld_words
 from bayesineq.report.tables.measured import core20_table, inequality_table
 from bayesineq.report.tables.numbers import estimate, unit_of
-from bayesineq.report.words.labels import DEPRIVATION, Labels, dimension_label, unknown_levels
-from bayesineq.report.words.sentences import Statement
+from bayesineq.report.words.labels import Labels, dimension_label, unknown_levels
+from bayesineq.report.words.sentences import Statement, withheld_said
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -174,7 +173,7 @@ def gather(
     if heading.outcome:
         card = replace(card, outcomes=(replace(card.outcome, name=heading.outcome), *card.outcomes[1:]))
     cover = covered(post, rule)
-    everyone = flat(cover.values())
+    everyone = flat(cover.values().shown)
     unit = unit_of(card.outcome, float(everyone.mean()))
     frame = Frame(post, card, unit, labels, prob, rule, cover)
     place = frame.place
@@ -188,7 +187,8 @@ def gather(
     ):
         like = alike(post, cover, dim)
         if dim in DEPRIVATION:
-            measured = inequality_of(like.values, dim, prob, crude=like.crude) if like.values.sizes[dim] > 1 else None
+            values, crude = like.values.shown, like.crude.shown
+            measured = inequality_of(values, dim, prob, crude=crude) if values.sizes[dim] > 1 else None
             section = deprivation_section(frame, like, dim, measured)
             if measures is None and measured is not None:
                 measures = inequality_table(frame, like, dim, measured)
@@ -241,7 +241,7 @@ def gather(
         rule=rule,
         heading=heading,
         assumed=unrecorded_words(frame) if card.latent else (),
-        withheld=tuple(said.text for dim in card.dims if (said := withheld_words(cover, dim)) is not None),
+        withheld=tuple(said.text for dim in card.dims if (said := withheld_said(cover.values(dim), dim)) is not None),
         explorer=found,
         audit=cover.audit,
         priors=priors_of(post),
@@ -258,7 +258,7 @@ def _which_average(frame: Frame, likes: Sequence[Alike]) -> str:
 
 
 def _with_withheld(section: Section, cover: Cover, dim: str) -> Section:
-    said = withheld_words(cover, dim)
+    said = withheld_said(cover.values(dim), dim)
     return section if said is None else replace(section, statements=(said, *section.statements))
 
 
@@ -273,7 +273,7 @@ def _names(areas: gpd.GeoDataFrame, shapes: Outline) -> dict[str, str]:
 
 def _unknown(frame: Frame) -> dict[str, str]:
     """By dimension of groups: share of people whose group is unknown."""
-    total = float(frame.cover.values()[POPULATION])
+    total = float(frame.cover.values().shown[POPULATION])
     said = {}
     for dim in frame.card.dims:
         if dim == frame.place:
@@ -283,7 +283,7 @@ def _unknown(frame: Frame) -> dict[str, str]:
             kept = found is not None and shown_count(found.unknown, frame.rule) != SUPPRESSED
             said[dim] = NOT_KEPT if found is None else f"{100 * found.share:.1f}%" if kept else SUPPRESSED
             continue
-        held = frame.cover.values(dim)[POPULATION]
+        held = frame.cover.values(dim).shown[POPULATION]
         unknown = np.array(unknown_levels(dim, list(held[dim].to_numpy()), frame.labels), dtype=bool)
         withheld = frame.cover.levels(dim)
         share = float(held.to_numpy()[unknown].sum()) / total if total else 0.0

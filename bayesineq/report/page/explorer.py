@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import xarray as xr
+from numpy.typing import NDArray
 
-from bayesineq.dims import AREA
+from bayesineq.dims import AREA, DEPRIVATION
+from bayesineq.disclosure.covered import Draws
 from bayesineq.errors import BayesineqError
 from bayesineq.posterior.population import population
 from bayesineq.report.figures.outline import outline
@@ -32,7 +33,6 @@ from bayesineq.report.page.explorer_areas import Scale, part_shapes, part_values
 from bayesineq.report.page.explorer_groups import group_records
 from bayesineq.report.page.parts import Frame
 from bayesineq.report.tables.numbers import with_unit
-from bayesineq.report.words.labels import DEPRIVATION
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -180,9 +180,8 @@ def explorer_data(
         If a map would hold more than 8,000 areas, or the boundaries have no such column of parts.
     """
     place = str(frame.place)
-    like, renamed = likes[place], {place: AREA} if place != AREA else {}
-    values = like.values.rename(renamed)
-    crude = like.crude.rename(renamed) if like.is_adjusted else None
+    like = likes[place].renamed(place, AREA)
+    values, crude = like.values, like.crude if like.is_adjusted else None
     scale, unit, outcome = shared_scale(frame, values), frame.unit, frame.card.outcome
     views, of_parts = _views(frame, scale, (values, crude), areas, names, code, parts)
     legends = {"estimate": _legend(frame, scale)}
@@ -221,7 +220,7 @@ def _limits(frame: Frame, scale: Scale) -> list[str]:
 def _views(
     frame: Frame,
     scale: Scale,
-    both: tuple[xr.DataArray, xr.DataArray | None],
+    both: tuple[Draws, Draws | None],
     areas: gpd.GeoDataFrame,
     names: Mapping[str, str],
     code: str | None,
@@ -242,21 +241,26 @@ def _views(
     whole = outline(areas, code=code)
     part_of = areas[parts].set_axis(whole.codes)
     melted = part_shapes(whole, part_of)
-    by_part = part_values(values, part_of)
-    crude_by_part = None if crude is None else part_values(crude, part_of)
+    by_part = values.map(lambda draws: part_values(draws, part_of))
+    crude_by_part = None if crude is None else crude.map(lambda draws: part_values(draws, part_of))
     of_parts = replace(scale, edges=shared_scale(frame, by_part).edges)
     whole_name = f"all {len(melted)} parts"
     made = [view(frame, of_parts, by_part, crude_by_part, melted, name=whole_name, names={}, levels={})]
-    held = values[AREA].to_numpy().astype(str)
+    held = values.shown[AREA].to_numpy().astype(str)
     for name in melted.codes.tolist():
         inside = (part_of == name).to_numpy()
         _check_size(int(inside.sum()), name)
         # Details that nobody sees on a map of everything are seen on a map of one part.
         shapes = outline(areas[inside], code=code)
         mine = {AREA: np.isin(held, shapes.codes)}
-        own, beside = values.isel(mine), None if crude is None else crude.isel(mine)
+        own, beside = _some(values, mine), None if crude is None else _some(crude, mine)
         made.append(view(frame, scale, own, beside, shapes, name=name, names=names, levels=levels))
     return made, of_parts
+
+
+def _some(values: Draws, mine: Mapping[str, NDArray[np.bool_]]) -> Draws:
+    """Draws of a part of the areas."""
+    return values.map(lambda draws: draws.isel(mine))
 
 
 def _legend(frame: Frame, scale: Scale) -> list[tuple[str, str]]:

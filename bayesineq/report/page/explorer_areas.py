@@ -12,11 +12,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import AREA, POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.covered import Draws
 from bayesineq.errors import GraphError
 from bayesineq.report.figures.areas import Classes, area_table, average_draws, fixed_classes, quantile_classes
 from bayesineq.report.figures.outline import Outline
 from bayesineq.report.page.parts import Frame
-from bayesineq.report.tables.groups import may_not_be_shown
 from bayesineq.report.tables.numbers import decimals
 
 _THRESHOLDS: Final = 25
@@ -52,7 +52,7 @@ class Scale:
     places: int
 
 
-def shared_scale(frame: Frame, values: xr.DataArray) -> Scale:
+def shared_scale(frame: Frame, values: Draws) -> Scale:
     """
     Lay thresholds and classes over the estimates of all areas.
 
@@ -60,7 +60,7 @@ def shared_scale(frame: Frame, values: xr.DataArray) -> Scale:
     ----------
     frame : Frame
         The posterior and how it is shown.
-    values : DataArray, dims (chain, draw, area)
+    values : Covered
         Outcome of each area, with `population`.
 
     Returns
@@ -80,8 +80,8 @@ def shared_scale(frame: Frame, values: xr.DataArray) -> Scale:
 def view(
     frame: Frame,
     scale: Scale,
-    values: xr.DataArray,
-    crude: xr.DataArray | None,
+    values: Draws,
+    crude: Draws | None,
     shapes: Outline,
     *,
     name: str,
@@ -97,9 +97,9 @@ def view(
         The posterior and how it is shown.
     scale : Scale
         Thresholds and classes.
-    values : DataArray, dims (chain, draw, area)
+    values : Covered
         Outcome of each area as it is compared, with `population`.
-    crude : DataArray, dims (chain, draw, area), or None
+    crude : Covered or None
         Outcome of each area as it is, where that is another.
     shapes : Outline
         Boundaries of the view; an area without values has no estimate.
@@ -117,7 +117,7 @@ def view(
         threshold) and `shape` (see `rings`): lists in the order of `shapes`.
     """
     table, shown = _summary(frame, values)
-    draws = values.transpose(*SAMPLE_DIMS, AREA).to_numpy().reshape(-1, len(table))
+    draws = values.shown.transpose(*SAMPLE_DIMS, AREA).to_numpy().reshape(-1, len(table))
     # The threshold in the middle is no number: it is what the page's sentence and maps compare with, draw by draw.
     limits = [scale.average[:, None] if k == scale.start else cut for k, cut in enumerate(scale.cuts)]
     above = np.stack([(draws > limit).mean(axis=0) for limit in limits], axis=1)
@@ -259,10 +259,10 @@ def _printed(frame: Frame, scale: Scale, table: pd.DataFrame) -> NDArray[np.floa
     return np.asarray((table[["mean", "lower", "upper"]].to_numpy() * frame.unit.factor).round(scale.places))
 
 
-def _summary(frame: Frame, values: xr.DataArray) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+def _summary(frame: Frame, values: Draws) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """The table of areas, and which may be shown."""
     table = area_table(values, prob=frame.prob)
-    return table, ~may_not_be_shown(values, AREA, frame.rule) & table["mean"].notna().to_numpy()
+    return table, table["mean"].notna().to_numpy()
 
 
 def _thresholds(means: NDArray[np.float64], factor: float, average: float) -> tuple[tuple[float, ...], int]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bayesineq.dims import DEPRIVATION
 from bayesineq.posterior.summarise import by_level
 from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Frame
 from bayesineq.report.tables.groups import group_table
 from bayesineq.report.tables.numbers import decimals, with_unit
-from bayesineq.report.words.labels import DEPRIVATION, dimension_label
+from bayesineq.report.words.labels import dimension_label
 
 
 def group_records(frame: Frame, likes: Mapping[str, Alike]) -> list[dict[str, Any]]:
@@ -34,12 +35,10 @@ def group_records(frame: Frame, likes: Mapping[str, Alike]) -> list[dict[str, An
     dims = sorted((d for d in frame.card.dims if d != frame.place), key=lambda d: d not in DEPRIVATION)
     for dim in dims:
         like = likes[dim]
-        if not like.values.sizes[dim]:
+        if not like.values.shown.sizes[dim]:
             continue
-        table = group_table(
-            like.values, dim, labels=frame.labels, prob=frame.prob, rule=frame.rule, counts=frame.counts
-        )
-        crude = by_level(like.crude, frame.prob).set_index(dim)[["mean", "lower", "upper"]]
+        table = group_table(like.values, dim, labels=frame.labels, prob=frame.prob)
+        crude = by_level(like.crude.shown, frame.prob).set_index(dim)[["mean", "lower", "upper"]]
         kept = table[~table["hidden"]]
         places = decimals([float(v) * frame.unit.factor for v in kept["upper"]])
         for order, (level, label, mean, lower, upper) in enumerate(

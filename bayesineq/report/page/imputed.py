@@ -138,8 +138,8 @@ def imputed_section(frame: Frame, like: Alike) -> Section:
     """
     dim = next(iter(frame.card.latent))
     named, recorded = dimension_label(dim), frame.card.latent[dim].replace("_", " ")
-    table = imputation_table(frame, like.values, dim)
-    people = like.values[POPULATION].to_numpy()
+    table = imputation_table(frame, like.values.shown, dim)
+    people = like.values.shown[POPULATION].to_numpy()
     shown = f"{100 * float(np.average(table['narrower'], weights=people)):.0f}%" if len(table) else "not known"
     most = ""
     if len(table):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import xarray as xr
 
 from bayesineq.dims import AREA
+from bayesineq.disclosure.cover import Cover
 from bayesineq.disclosure.rule import Rule, shown_count
 from bayesineq.model.card import ModelCard
 from bayesineq.report.figures.style import Chart
-from bayesineq.report.page.disclosed import Cover
 from bayesineq.report.tables.numbers import Unit, write
 from bayesineq.report.words.labels import Labels
 from bayesineq.report.words.sentences import Statement

@@ -11,10 +11,11 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.decisions.distributional import ImpactPlane
-from bayesineq.decisions.local import local_risk
+from bayesineq.decisions.local import local_risk, released_risk
 from bayesineq.decisions.plans import PlanComparison
 from bayesineq.dims import AREA, ETHNICITY, INTERVENTION, POPULATION, QUINTILE
-from bayesineq.disclosure.release import refuse_people, write_audit
+from bayesineq.disclosure.audit import write_audit
+from bayesineq.disclosure.release import refuse_people
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, safe_decimals, shown_count
 from bayesineq.posterior.population import card_of, levels_of
 from bayesineq.replacing import replacing
@@ -22,7 +23,6 @@ from bayesineq.report.figures.choices import plot_acceptability, plot_frontier, 
 from bayesineq.report.figures.style import Chart, save_chart
 from bayesineq.report.page.parts import Row, Section, Table
 from bayesineq.report.page.plan_consequences import consequences_table, unit_in_words
-from bayesineq.report.page.released import released_risk
 from bayesineq.report.page.served import map_allocation, map_served
 from bayesineq.report.tables.numbers import PLAIN, Unit, estimate, percent, write
 from bayesineq.report.tables.plan_tables import (

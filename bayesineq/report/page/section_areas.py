@@ -15,7 +15,6 @@ from bayesineq.report.figures.maps import draw_map
 from bayesineq.report.figures.outline import Outline
 from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Frame, Row, Section, Table
-from bayesineq.report.tables.groups import may_not_be_shown
 from bayesineq.report.tables.measured import estimate_headers
 from bayesineq.report.tables.numbers import decimals, estimate, percent, with_unit
 from bayesineq.report.words.sentences import SURE, places
@@ -47,9 +46,9 @@ def map_section(frame: Frame, like: Alike, shapes: Outline, place: str, names: M
         With the areas that are worse than the average with a probability of 95% or more.
     """
     card = frame.card
-    renamed = {place: AREA} if place != AREA else {}
-    values, named = like.values.rename(renamed), f"{card.outcome.name}{like.given}"
-    table = area_table(values, prob=frame.prob)
+    like = like.renamed(place, AREA)
+    named = f"{card.outcome.name}{like.given}"
+    table = area_table(like.values, prob=frame.prob)
     withheld = len(frame.cover.levels(place))
     charts = tuple(
         draw_map(
@@ -74,23 +73,20 @@ def map_section(frame: Frame, like: Alike, shapes: Outline, place: str, names: M
         more_is=card.outcome.more_is,
         withheld=withheld,
     )
-    table["hidden"] = may_not_be_shown(values, AREA, frame.rule)
+    table["hidden"] = False
     gone = pd.Index([str(code) for code in frame.cover.levels(place)], name=AREA)
     table = table.reindex(table.index.union(gone))
     table["hidden"] = table["hidden"].fillna(True).astype(bool)
     if like.is_adjusted:
-        own = area_table(like.crude.rename(renamed), prob=frame.prob)[["mean", "lower", "upper"]]
+        own = area_table(like.crude, prob=frame.prob)[["mean", "lower", "upper"]]
         table = table.join(own.add_prefix("crude_"))
-    average = with_unit(float(average_draws(values).mean()), frame.unit)
+    average = with_unit(float(average_draws(like.values).mean()), frame.unit)
     limit = f"{frame.average_of_areas} ({average}, weighted by {frame.size_name})"
     said = (places(table["exceedance"], outcome=named, limit=limit, withheld=withheld),)
-    draws = values.sizes["chain"] * values.sizes["draw"]
-    return Section("Where", said, _area_tables(frame, like, table, names, draws), (*charts[:2], hexagonal, charts[2]))
+    return Section("Where", said, _area_tables(frame, like, table, names), (*charts[:2], hexagonal, charts[2]))
 
 
-def _area_tables(
-    frame: Frame, like: Alike, table: pd.DataFrame, names: Mapping[str, str], draws: int
-) -> tuple[Table, ...]:
+def _area_tables(frame: Frame, like: Alike, table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Table, ...]:
     more = frame.card.outcome.more_is == "worse"
     worst = table[(table["exceedance"] >= SURE) if more else (table["exceedance"] <= 1.0 - SURE)]
     count = len(worst)
@@ -108,7 +104,7 @@ def _area_tables(
                 mean, lower, upper = (float(row[f"{prefix}{part}"]) for part in ("mean", "lower", "upper"))
                 shown_value = estimate(mean, lower, upper, frame.unit, places=places)
                 cells.append(SUPPRESSED if row["hidden"] else shown_value)
-            made.append((*cells, SUPPRESSED if row["hidden"] else percent(row["exceedance"], draws)))
+            made.append((*cells, SUPPRESSED if row["hidden"] else percent(row["exceedance"], like.draws)))
         return tuple(made)
 
     made = []

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
-from bayesineq.dims import AGE, CHAIN, DRAW, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import AGE, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.rule import SUPPRESSED
 from bayesineq.posterior.expected import contribution
 from bayesineq.posterior.lift import in_rank_order
@@ -55,9 +54,9 @@ def deprivation_section(frame: Frame, like: Alike, dim: str, measured: pd.DataFr
         With the difference and the ratio of the two ends.
     """
     outcome = frame.card.outcome
-    ordered = in_rank_order(like.crude, dim)
-    table = _groups(frame, ordered, dim)
-    if not ordered.sizes[dim]:
+    ordered = like.crude.map(lambda draws: in_rank_order(draws, dim))
+    table = group_table(ordered, dim, labels=frame.labels, prob=frame.prob)
+    if not ordered.shown.sizes[dim]:
         return _nothing(dim)
     named = f"{outcome.name}{like.given}"
     said: tuple[Statement, ...] = (Statement("There is one group only, so nothing can be compared.", False, 0.5),)
@@ -74,7 +73,7 @@ def deprivation_section(frame: Frame, like: Alike, dim: str, measured: pd.DataFr
             unit=frame.unit,
             more_is=outcome.more_is,
             level=frame.level,
-            n_draw=like.values.sizes[CHAIN] * like.values.sizes[DRAW],
+            n_draw=like.draws,
         )
         said = said if frame.counts else said[:1]
     shown_as: dict[str, Any] = {"labels": frame.labels, "prob": frame.prob, "outcome": named, "unit": frame.unit}
@@ -82,10 +81,10 @@ def deprivation_section(frame: Frame, like: Alike, dim: str, measured: pd.DataFr
     # Through fewer than three groups no line is drawn that says more than they do.
     chart = (
         plot_gradient(like.values, dim, **shown_as)
-        if like.values.sizes[dim] > 2
+        if like.values.shown.sizes[dim] > 2
         else plot_forest(like.values, dim, order="given", **shown_as)
     )
-    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, ordered, like, dim, table),), (chart,))
+    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, like, dim, table),), (chart,))
 
 
 def group_section(frame: Frame, like: Alike, dim: str) -> Section:
@@ -106,8 +105,8 @@ def group_section(frame: Frame, like: Alike, dim: str) -> Section:
     Section
         A level that says "unknown" is shown and never compared.
     """
-    outcome, crude = frame.card.outcome, like.crude
-    table = _groups(frame, crude, dim)
+    outcome, crude = frame.card.outcome, like.crude.shown
+    table = group_table(like.crude, dim, labels=frame.labels, prob=frame.prob)
     if not crude.sizes[dim]:
         return _nothing(dim)
     place = like.position(dim, table["level"].tolist())
@@ -117,7 +116,7 @@ def group_section(frame: Frame, like: Alike, dim: str) -> Section:
     said: tuple[Statement, ...] = ()
     if comparable.any():
         labels = table.loc[comparable, "label"].tolist()
-        compared = like.values.isel({dim: place[comparable]})
+        compared = like.values.shown.isel({dim: place[comparable]})
         shown_as: dict[str, Any] = {"outcome": named, "unit": frame.unit, "more_is": outcome.more_is}
         shown_as["prob"] = frame.prob
         if is_time(dim, crude[dim].to_numpy()):
@@ -134,21 +133,8 @@ def group_section(frame: Frame, like: Alike, dim: str) -> Section:
         unit=frame.unit,
         more_is=outcome.more_is,
         order="given" if dim == AGE or by_order else "value",
-        counts=frame.counts,
     )
-    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, crude, like, dim, table),), (chart,))
-
-
-def _groups(frame: Frame, values: xr.DataArray, dim: str) -> pd.DataFrame:
-    return group_table(
-        values,
-        dim,
-        labels=frame.labels,
-        prob=frame.prob,
-        rule=frame.rule,
-        counts=frame.counts,
-        withheld=frame.cover.levels(dim),
-    )
+    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, like, dim, table),), (chart,))
 
 
 def _nothing(dim: str) -> Section:
@@ -156,10 +142,11 @@ def _nothing(dim: str) -> Section:
     return Section(f"By {dimension_label(dim)}", (said,), (), ())
 
 
-def _printed(frame: Frame, crude: xr.DataArray, like: Alike, dim: str, table: pd.DataFrame) -> Table:
+def _printed(frame: Frame, like: Alike, dim: str, table: pd.DataFrame) -> Table:
     """A row a group: size, adjusted and crude estimate, difference and ratio to the average of known groups."""
     place = like.position(dim, table["level"].tolist())
-    flat_draws = like.values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, like.values.sizes[dim])
+    values = like.values.shown
+    flat_draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim])
     known = ~table["unknown"].to_numpy() & (place >= 0)
     weight = table[POPULATION].to_numpy(dtype=float)[known]
     average = flat_draws[:, place[known]] @ (weight / weight.sum()) if weight.sum() > 0 else flat_draws.mean(axis=1)
@@ -234,8 +221,6 @@ def crossed_section(frame: Frame, like: Alike, rows: str, columns: str) -> Secti
         columns,
         labels=frame.labels,
         prob=prob,
-        rule=frame.rule,
-        counts=frame.counts,
         outcome=named,
         unit=unit,
         more_is=outcome.more_is,
@@ -244,7 +229,7 @@ def crossed_section(frame: Frame, like: Alike, rows: str, columns: str) -> Secti
     places = decimals([v * unit.factor for v in cells[2]])
     crude: list[Row] = [()] * len(cells[0])
     if like.is_adjusted:
-        own = by_level(like.crude, prob).set_index([rows, columns])
+        own = by_level(like.crude.shown, prob).set_index([rows, columns])
         own = own.loc[list(zip(chart.table[rows], chart.table[columns], strict=True))]
         numbers = (own[name].tolist() for name in ("mean", "lower", "upper"))
         crude = [(estimate(m, low, high, unit, places=places),) for m, low, high in zip(*numbers, strict=True)]

@@ -15,8 +15,8 @@ import numpy as np
 import xarray as xr
 
 from bayesineq.design.priors import Priors
-from bayesineq.dims import CI_PROB
-from bayesineq.disclosure.release import write_audit
+from bayesineq.dims import CI_PROB, DEPRIVATION
+from bayesineq.disclosure.audit import audit_beside, write_audit
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis
@@ -26,10 +26,9 @@ from bayesineq.report.page.content import NONE_CODED, Content, gather
 from bayesineq.report.page.heading import Heading
 from bayesineq.report.page.kinds import Kind, ReportKind, coverage, report_kind
 from bayesineq.report.page.parts import Section, Table
-from bayesineq.report.page.released import audit_beside
 from bayesineq.report.tables.numbers import unit_of
 from bayesineq.report.words.chance import CHANCES
-from bayesineq.report.words.labels import DEPRIVATION, Labels, dimension_label
+from bayesineq.report.words.labels import Labels, dimension_label
 from bayesineq.report.words.sentences import listed, sentence
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def write_report(
         Probability that the intervals hold.
     rule : Rule
         How small counts are treated. Every number, figure and word is made from draws that may be shown, see
-        `bayesineq.report.page.disclosed`.
+        `bayesineq.disclosure.cover`.
     code : str, optional
         Column of area codes in `areas`.
     explorer : bool

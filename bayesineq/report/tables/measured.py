@@ -16,7 +16,6 @@ from bayesineq.posterior.lift import in_rank_order
 from bayesineq.report.figures.draws import ends
 from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Frame, Row, Table
-from bayesineq.report.tables.groups import small_groups
 from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, estimate
 from bayesineq.report.words.labels import dimension_label, ends_in_words
 from bayesineq.report.words.sentences import sentence
@@ -49,7 +48,7 @@ def inequality_table(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame
     Table
         Relative measures only where ratios exist.
     """
-    levels = [str(level) for level in in_rank_order(like.values, dim)[dim].to_numpy()]
+    levels = [str(level) for level in in_rank_order(like.values.shown, dim)[dim].to_numpy()]
     first, last = ends_in_words(dim, levels)
     rows: dict[Any, Any] = measured.set_index("parameter").to_dict("index")
     printed = [
@@ -105,38 +104,32 @@ def core20_table(frame: Frame, like: Alike, dim: str) -> Table | None:
         Both rates, their difference and their ratio; None where one of the two has nobody or is too small to show,
         or the levels hold no numbers.
     """
-    both = [_sides(values, dim) for values in ((like.values, like.crude) if like.is_adjusted else (like.values,))]
-    crude = _sides(like.crude, dim)
-    if crude is None or any(side is None for side in both):
+    both = (like.values, like.crude) if like.is_adjusted else (like.values,)
+    sides = [side for values in both if (side := _sides(values.shown, dim)) is not None]
+    if len(sides) < len(both):
         return None
-    rates = [crude[0].mean(), crude[1].mean()]
-    if small_groups(like.crude, rates, crude[2], frame.rule, counts=frame.counts).any():
-        return None
-    sides = [side for side in both if side is not None]
 
     def shown(value: NDArray[np.float64], unit: Unit, places: int | None = None, gap: bool = False) -> str:
         return estimate(float(value.mean()), *ends(value, frame.prob), unit, is_difference=gap, places=places)
 
     rows: list[Row] = [
-        ("Core20: the most deprived fifth of areas", *(shown(core, frame.unit) for core, _, _ in sides)),
-        ("Everyone else", *(shown(rest, frame.unit) for _, rest, _ in sides)),
+        ("Core20: the most deprived fifth of areas", *(shown(core, frame.unit) for core, _ in sides)),
+        ("Everyone else", *(shown(rest, frame.unit) for _, rest in sides)),
         (
             "Difference (absolute): Core20 less everyone else",
-            *(shown(core - rest, frame.unit, gap=True) for core, rest, _ in sides),
+            *(shown(core - rest, frame.unit, gap=True) for core, rest in sides),
         ),
     ]
     if frame.counts:
         rows.append(
-            ("Ratio (relative): Core20 to everyone else", *(shown(core / rest, PLAIN, 2) for core, rest, _ in sides))
+            ("Ratio (relative): Core20 to everyone else", *(shown(core / rest, PLAIN, 2) for core, rest in sides))
         )
     caption = f"{sentence(frame.card.outcome.name)}{like.given} in Core20 and elsewhere"
     return Table(caption, ("Group", *estimate_headers(frame, like)), tuple(rows))
 
 
-def _sides(
-    values: xr.DataArray, dim: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
-    """Draws of the most deprived fifth and of everyone else, and how many people they are; None without one side."""
+def _sides(values: xr.DataArray, dim: str) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Draws of the most deprived fifth and of everyone else; None where one side has nobody who may be shown."""
     rank = deprivation_rank(values[dim].to_numpy(), dim)
     if rank is None:
         return None
@@ -146,7 +139,7 @@ def _sides(
     sizes = np.array([people[most].sum(), people[~most].sum()])
     if not (sizes > 0).all():
         return None
-    return draws[:, most] @ (people[most] / sizes[0]), draws[:, ~most] @ (people[~most] / sizes[1]), sizes
+    return draws[:, most] @ (people[most] / sizes[0]), draws[:, ~most] @ (people[~most] / sizes[1])
 
 
 def _measure(frame: Frame, row: Mapping[str, Any], name: str, kind: str, none: float, like: Alike) -> Row:

@@ -6,6 +6,7 @@ import math
 
 import xarray as xr
 
+from bayesineq.disclosure.covered import Covered, Draws
 from bayesineq.posterior.adjusted import ADJUSTED_FOR
 from bayesineq.report.figures.style import MoreIs, direction
 from bayesineq.report.tables.numbers import PERCENT, PLAIN, RELATIVE, Unit, rate_unit
@@ -16,7 +17,7 @@ _RATE: str = "events per unit of "
 
 
 def described(
-    values: xr.DataArray, outcome: str | None, unit: Unit | None, more_is: MoreIs | None
+    values: xr.DataArray | Draws, outcome: str | None, unit: Unit | None, more_is: MoreIs | None
 ) -> tuple[str, Unit, MoreIs]:
     """
     Name, unit and polarity of an outcome: as they were given, else as the draws have them in their attributes.
@@ -50,12 +51,13 @@ def described(
     >>> name, unit.label, polarity
     ('smoking', '%', 'better')
     """
-    attrs = values.attrs
+    draws = values.shown if isinstance(values, Covered) else values
+    attrs = draws.attrs
     polarity: MoreIs = more_is or attrs.get("more_is", "worse")
     direction(polarity)
     held = [dimension_label(name) for name in str(attrs.get(ADJUSTED_FOR, "")).split(", ") if name]
     named = str(attrs.get("outcome", "outcome")) + (f" adjusted for {listed(held)}" if held else "")
-    return outcome or named, unit or _unit(values), polarity
+    return outcome or named, unit or _unit(draws), polarity
 
 
 def _unit(values: xr.DataArray) -> Unit:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
 import pandas as pd
 
-from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, QUINTILE, SEX
+from bayesineq.dims import AGE, AREA, DECILE, DEPRIVATION, ETHNICITY, QUINTILE, SEX
 from bayesineq.shipped import folder
 
 type Labels = Mapping[str, Mapping[object, str]]
-
-DEPRIVATION: Final = (DECILE, QUINTILE)
 
 _DIMENSIONS: Final[Mapping[str, str]] = {
     AREA: "area",
@@ -162,3 +161,30 @@ def _ethnic_names(levels: tuple[str, ...]) -> dict[object, str]:
         if set(levels) <= set(listed.index):
             return {code: str(label) for code, label in listed.items()}
     return {}
+
+
+def plural(name: str) -> str:
+    """
+    Several of what a name says.
+
+    Parameters
+    ----------
+    name : str
+        A noun, such as "county".
+
+    Returns
+    -------
+    str
+        Its regular plural.
+
+    Examples
+    --------
+    >>> [plural(name) for name in ("county", "ethnic group", "sex", "country of birth", "day")]
+    ['counties', 'ethnic groups', 'sexes', 'countries of birth', 'days']
+    """
+    head, of, rest = name.partition(" of ")
+    if re.search("[^aeiou]y$", head):
+        head = f"{head[:-1]}ie"
+    elif head.endswith(("s", "x", "z", "ch", "sh")):
+        head = f"{head}e"
+    return f"{head}s{of}{rest}"

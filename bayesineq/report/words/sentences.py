@@ -11,11 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.covered import Draws
 from bayesineq.report.figures.draws import ends, flat
 from bayesineq.report.figures.style import MoreIs
 from bayesineq.report.tables.numbers import Unit, decimals, with_unit, write
 from bayesineq.report.words.chance import chance_and_number, each_at_least
-from bayesineq.report.words.labels import dimension_label
+from bayesineq.report.words.labels import dimension_label, plural
 
 SURE: Final = 0.95
 """Probability from which an area counts as above or below the average in sentences."""
@@ -39,8 +40,8 @@ class Statement:
     """
 
     text: str
-    is_claim: bool
-    probability: float
+    is_claim: bool = False
+    probability: float = 0.5
 
     def __str__(self) -> str:
         return self.text
@@ -241,6 +242,25 @@ def places(
         above + below > 0,
         float(np.maximum(known, 1.0 - known).mean()) if total else 0.5,
     )
+
+
+def withheld_said(values: Draws, dim: str) -> Statement | None:
+    """
+    Say how many groups of a dimension are withheld, and why.
+
+    Parameters
+    ----------
+    values : Covered
+        Draws of the groups that may be shown.
+    dim : str
+        The dimension.
+
+    Returns
+    -------
+    Statement or None
+        For example "18 of 100 counties are shown; 82 are withheld ..."; None where all are shown.
+    """
+    return Statement(said) if (said := values.words(plural(dimension_label(dim)))) else None
 
 
 def sentence(text: str) -> str:

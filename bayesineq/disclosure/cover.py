@@ -13,15 +13,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.events import FEW_EVENTS, MORE_EVENTS, SOME_EVENTS
-from bayesineq.dims import ETHNICITY, POPULATION, SAMPLE_DIMS
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
-from bayesineq.disclosure.suppression import AUDIT, withheld
+from bayesineq.dims import DEPRIVATION, ETHNICITY, POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.audit import NOTHING
+from bayesineq.disclosure.covered import Draws, reason, withhold
+from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded
+from bayesineq.disclosure.steady import Sizes, steady
+from bayesineq.disclosure.suppression import withheld
 from bayesineq.errors import PosteriorError
-from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of, population
-from bayesineq.report.page.steadied import Sizes, rounded, steady
-from bayesineq.report.words.labels import DEPRIVATION
 
 PEOPLE: Final = "people"
 EVENTS: Final = "events"
@@ -48,9 +48,8 @@ class Cover:
         Whether values times denominators are counts.
     proportion : bool
         Whether values are proportions, so that people without the event are counts too.
-    draws : Mapping of tuple of str to DataArray
-        By dimensions: draws that may be shown, see `steady`; one dimension without the levels that are withheld, two
-        with those missing.
+    draws : Mapping of tuple of str to Covered
+        By dimensions: draws that may be shown, see `steady`.
     people : Mapping of tuple of str to DataArray
         By dimensions: people of every group, withheld or not; the weights of its rows where they count no people.
     sizes : Mapping of tuple of str to Sizes
@@ -65,13 +64,13 @@ class Cover:
     judges_people: bool
     counts: bool
     proportion: bool
-    draws: Mapping[Level, xr.DataArray]
+    draws: Mapping[Level, Draws]
     people: Mapping[Level, xr.DataArray]
     sizes: Mapping[Level, Sizes]
     hidden: Mapping[Level, xr.DataArray]
     audit: pd.DataFrame
 
-    def values(self, by: str | Sequence[str] = ()) -> xr.DataArray:
+    def values(self, by: str | Sequence[str] = ()) -> Draws:
         """
         Draws of groups that may be shown.
 
@@ -82,8 +81,8 @@ class Cover:
 
         Returns
         -------
-        DataArray, dims (chain, draw, *by)
-            As of `expected`, steadied, with rounded `population`.
+        Covered
+            Draws with dims (chain, draw, *by) as of `expected`, steadied, with rounded `population`.
 
         Raises
         ------
@@ -91,7 +90,7 @@ class Cover:
             These groups were not covered.
         """
         wanted = (by,) if isinstance(by, str) else tuple(by)
-        return self.draws[self._level(wanted)].transpose(*SAMPLE_DIMS, *wanted)
+        return self.draws[self._level(wanted)].map(lambda draws: draws.transpose(*SAMPLE_DIMS, *wanted))
 
     def levels(self, dim: str) -> list[object]:
         """
@@ -107,10 +106,15 @@ class Cover:
         list
             Codes, in the order of the posterior.
         """
-        hidden = self.hidden[(dim,)]
-        return list(hidden[dim].to_numpy()[hidden.to_numpy()])
+        return list(self.draws[(dim,)].withheld)
 
-    def apply(self, values: xr.DataArray) -> xr.DataArray:
+    @property
+    def why(self) -> str:
+        """Why groups are withheld, to follow "because"."""
+        counted = " or ".join([*(["people"] if self.judges_people else []), *(["events"] if self.counts else [])])
+        return reason(self.rule, counted, subtraction=True)
+
+    def apply(self, values: xr.DataArray) -> Draws:
         """
         Steady other draws of groups that were covered, such as rates at the same age.
 
@@ -121,7 +125,7 @@ class Cover:
 
         Returns
         -------
-        DataArray
+        Covered
             As `values` gives groups as they are: withheld groups are left out or missing alike. Over the rounded rate
             of the group as it is they stand as the draws do over its rate, so that they tell of its count what that
             tells, and no more.
@@ -129,7 +133,8 @@ class Cover:
         wanted = tuple(str(dim) for dim in values.dims if dim not in SAMPLE_DIMS)
         level, at = self._level(wanted), {dim: values[dim] for dim in wanted}
         people, hidden = self.people[level].sel(at), self.hidden[level].sel(at).transpose(*wanted)
-        return _shown(_dressed(values, people, self.sizes[level].at(at), self, other=True), hidden, wanted)
+        dressed = _dressed(values, people, self.sizes[level].at(at), self, other=True)
+        return withhold(dressed, hidden, self.rule, self.why)
 
     def _level(self, wanted: Level) -> Level:
         """The table that was covered with these dimensions, in whatever order."""
@@ -170,7 +175,7 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     card = card_of(post)
     outcome = card.outcome
     counts, proportion = outcome.counts_events, outcome.link == "logit"
-    given = {level: expected(post, by=list(level)) for level in _levels(card, also)}
+    given = {level: expected(post, by=list(level)) for level in _levels(card.dims, also)}
     people = {level: values[POPULATION].reset_coords(drop=True).astype(float) for level, values in given.items()}
     sizes = {level: sizes_of(post, level, values) for level, values in given.items()}
     columns = [
@@ -187,9 +192,9 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
             held, events = known.to_numpy().ravel()[places[level]], tables[key][EVENTS].to_numpy()
             small[key, EVENTS] = few_of(held, events, known.attrs["threshold"], rule)
     exact = Rule(rule.threshold, 1)
-    found, audit = withheld(tables, columns, exact, most=_MOST, small=small) if rule.threshold else ({}, _NOTHING)
+    found, audit = withheld(tables, columns, exact, most=_MOST, small=small) if rule.threshold else ({}, NOTHING)
     hidden: dict[Level, xr.DataArray] = {}
-    draws: dict[Level, xr.DataArray] = {}
+    draws: dict[Level, Draws] = {}
     for level in given:
         key = (*level, *nested.get(level, {}))
         mask = np.zeros(people[level].size, dtype=bool)
@@ -199,31 +204,15 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
         hidden[level] = people[level].copy(data=mask.reshape(people[level].shape)).rename("hidden")
     whole = Cover(rule, outcome.weighs_people, counts, proportion, draws, people, sizes, hidden, audit)
     for level, values in given.items():
-        draws[level] = _shown(_dressed(values, people[level], sizes[level], whole), hidden[level], level)
+        draws[level] = withhold(_dressed(values, people[level], sizes[level], whole), hidden[level], rule, whole.why)
     return whole
 
 
-def _shown(values: xr.DataArray, hidden: xr.DataArray, level: Level) -> xr.DataArray:
-    """Leave out groups that are withheld; cells of a crossing are missing."""
-    if len(level) == 1:
-        shown = values.isel({level[0]: ~hidden.to_numpy()})
-    else:
-        shown = values.where(~hidden)
-        # One stands for somebody: such a cell is drawn as withheld, and not as empty.
-        shown = shown.assign_coords({POPULATION: shown[POPULATION].where(~hidden, 1.0)})
-    return shown.assign_attrs(withheld=int(hidden.sum()))
-
-
-_NOTHING: Final = pd.DataFrame(
-    [("all", "all", "all", "nothing: disclosure control was switched off with a threshold of 0")], columns=list(AUDIT)
-)
-
-
-def _levels(card: ModelCard, also: Sequence[Sequence[str]]) -> list[Level]:
+def _levels(dims: Sequence[str], also: Sequence[Sequence[str]]) -> list[Level]:
     """Tables that are published together, coarsest first."""
-    levels: list[Level] = [(), *((dim,) for dim in card.dims)]
-    deprivation = next((dim for dim in DEPRIVATION if dim in card.dims), None)
-    if deprivation and ETHNICITY in card.dims:
+    levels: list[Level] = [(), *((dim,) for dim in dims)]
+    deprivation = next((dim for dim in DEPRIVATION if dim in dims), None)
+    if deprivation and ETHNICITY in dims:
         levels.append((ETHNICITY, deprivation))
     known = {frozenset(level) for level in levels}
     return levels + [tuple(more) for more in also if frozenset(more) not in known]

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.events import NO_EVENTS
-from bayesineq.disclosure.rule import Rule
+from bayesineq.disclosure.rule import Rule, rounded
 
 _FINE: Final = 20
 _RATIO: Final = 1.1
@@ -133,22 +133,3 @@ def steady(
     if proportion:
         moved = np.minimum(moved, 1.0)
     return np.where(flip, 1.0 - moved, moved)
-
-
-def rounded(count: Float, rule: Rule) -> Float:
-    """
-    Counts as the rule rounds them.
-
-    Parameters
-    ----------
-    count : ndarray
-        People or events.
-    rule : Rule
-        Its base.
-
-    Returns
-    -------
-    ndarray
-        Multiples of the base.
-    """
-    return np.asarray(np.floor(count / rule.base + 0.5) * rule.base)

@@ -1,9 +1,7 @@
-"""Tables and files that leave: what the command line writes of a posterior has passed through here."""
+"""Parameters and draws that may be passed on, in place of a posterior that may not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -11,25 +9,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.decisions.local import local_risk
 from bayesineq.design.events import NO_EVENTS
-from bayesineq.dims import AREA, CHAIN, CI_PROB, DRAW, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.audit import AUDIT, SMALL
+from bayesineq.disclosure.cover import cover, few_of, sizes_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
-from bayesineq.disclosure.suppression import AUDIT, SMALL
-from bayesineq.errors import DisclosureError, PosteriorError
-from bayesineq.model.card import ModelCard
-from bayesineq.posterior.adjusted import ADJUSTED_FOR
+from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
-from bayesineq.posterior.inequality import inequality_of
-from bayesineq.posterior.lift import in_rank_order
 from bayesineq.posterior.population import card_of
 from bayesineq.posterior.summarise import draws_of, summarise, variables
-from bayesineq.report.page.alike import Alike, alike
-from bayesineq.report.page.disclosed import cover, few_of, sizes_of
-from bayesineq.report.page.withheld import withheld_words
-from bayesineq.report.tables.numbers import unit_of
-from bayesineq.report.words.contrasts import ends_compared
-from bayesineq.report.words.labels import ends_in_words, level_labels
 
 NUMBERS: Final = ("mean", "sd", "median", "lower", "upper")
 _TOLD: Final = ("outcome", "scale", "units", "more_is")
@@ -38,74 +26,6 @@ _WIDEST: Final = 4.0
 """Standard deviations from its mean that a covariate is taken to reach: how far one person can move a slope."""
 
 type Float = NDArray[np.float64]
-
-
-def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """
-    Outcome by group and inequality between groups, as they may be published.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    by : str
-        Dimension of the groups.
-    rule : Rule
-        Threshold and rounding.
-
-    Returns
-    -------
-    (DataFrame, DataFrame)
-        As of `inequality`, adjusted and crude, with a row without numbers for each group that is withheld, and measures
-        over the others; and the audit. Attribute `words` of the table: what it says, a sentence each.
-
-    Raises
-    ------
-    PosteriorError
-        The posterior has no such dimension.
-    DisclosureError
-        Fewer than two groups may be shown.
-    """
-    if by not in card_of(post).dims:
-        raise PosteriorError(f"by={by!r} is no dimension of the card; it has {list(card_of(post).dims)}")
-    whole = cover(post, rule)
-    like = alike(post, whole, by)
-    if like.values.sizes[by] < 2:
-        raise DisclosureError(f"{like.values.sizes[by]} groups of {by!r} may be shown under the rule: {rule}")
-    table = inequality_of(like.values, by, crude=like.crude)
-    gone = withheld_words(whole, by)
-    words = _said(card_of(post), like, by, table, float(whole.values().mean()))
-    table.attrs["words"] = (*([gone.text] if gone else []), *words)
-    lost = pd.DataFrame({"parameter": [f"{by}[{level}]" for level in whole.levels(by)]})
-    if len(lost):
-        said, table = table.attrs, pd.concat([table, lost], ignore_index=True)
-        table.attrs |= said
-    return table, whole.audit
-
-
-def _said(card: ModelCard, like: Alike, by: str, table: pd.DataFrame, average: float) -> list[str]:
-    """What a table of measures says: what is held equal, and who is compared with whom."""
-    first = (
-        f"Adjusted (mean to p_above): every group with everybody's {like.held}. Crude (crude_...): groups as they are."
-        if like.is_adjusted
-        else f"Nothing is held equal: card {card.name!r} has nothing that adjusts beside {by!r}. Values are crude."
-    )
-    if "difference" not in set(table["parameter"]):
-        return [first]
-    levels = in_rank_order(like.values, by)[by].to_numpy()
-    start, end = ends_in_words(by, level_labels(by, [levels[0], *levels[1:]]))
-    said = ends_compared(
-        table,
-        first=start,
-        last=end,
-        outcome=f"{card.outcome.name}{like.given}",
-        unit=unit_of(card.outcome, average),
-        more_is=card.outcome.more_is,
-        level=f"{100 * CI_PROB:.0f}%",
-        n_draw=like.values.sizes[CHAIN] * like.values.sizes[DRAW],
-    )
-    counted = card.outcome.link in {"logit", "log"}
-    return [first, *(statement.text for statement in (said if counted else said[:1]))]
 
 
 def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -140,7 +60,7 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
         count = draws_of(array).shape[2]
         dims = tuple(str(dim) for dim in array.dims if dim not in SAMPLE_DIMS)
         scale = _WIDEST if any(t.name == name and t.covariate is not None for t in card.terms) else 1.0
-        gone, move = _effects(post, card, dims, rule)
+        gone, move = _effects(post, dims, rule)
         level = next((key for key in whole.hidden if set(key) == set(dims)), None)
         if dims and level is not None:
             held = whole.hidden[level].reindex({d: array[d] for d in dims}, fill_value=False)
@@ -166,43 +86,6 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
     return table, audit
 
 
-def released_risk(
-    post: xr.DataTree, by: Sequence[str] = (AREA,), rule: Rule = DEFAULT_RULE
-) -> tuple[xr.DataArray, pd.DataFrame]:
-    """
-    Risk of each unit, as tables made from it may be published.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    by : sequence of str
-        Dimensions of the units.
-    rule : Rule
-        Threshold and rounding.
-
-    Returns
-    -------
-    (DataArray, DataFrame)
-        As of `local_risk`, without units that are withheld; and the audit.
-    """
-    risk, names = local_risk(post, by), tuple(by)
-    whole = cover(post, rule, also=[names])
-    shown = whole.values(names)
-    for dim in names:
-        risk = risk.sel({dim: shown[dim].to_numpy()})
-    own = [str(dim) for dim in risk.dims]
-    ordered = shown.transpose(*own)
-    people = ordered[POPULATION]
-    if len(names) > 1:
-        # As elsewhere, a cell without a rate has nobody.
-        people = people.where(np.isfinite(ordered.isel(dict.fromkeys(SAMPLE_DIMS, 0), drop=True)), 0.0)
-    units = [dim for dim in own if dim not in SAMPLE_DIMS]
-    return risk.copy(data=ordered.to_numpy()).assign_coords(
-        {POPULATION: (units, people.transpose(*units).to_numpy())}
-    ), whole.audit
-
-
 def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
     """
     Draws of groups that may be passed on, in place of a posterior that may not.
@@ -225,11 +108,11 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
     whole = cover(post, rule)
     groups: dict[str, xr.Dataset] = {}
     for level in whole.draws:
-        like = alike(post, whole, level)
-        if like.crude.size:
-            kept = _told(like.crude).rename("estimate").to_dataset()
-            if like.is_adjusted:
-                kept["adjusted"] = _told(like.values)
+        crude, fair = whole.values(level).shown, adjusted(post, level)
+        if crude.size:
+            kept = _told(crude).rename("estimate").to_dataset()
+            if fair.attrs[ADJUSTED_FOR]:
+                kept["adjusted"] = _told(whole.apply(fair).shown)
             groups["/" + ("_by_".join(level) or "everyone")] = kept
     tree = xr.DataTree.from_dict(groups, name="released")
     said = card_of(post)
@@ -249,26 +132,9 @@ def _told(values: xr.DataArray) -> xr.DataArray:
     return values.astype(np.float32).drop_attrs(deep=False).assign_attrs(told)
 
 
-def audit_beside(path: str | Path) -> Path:
-    """
-    Where the audit of an output goes.
-
-    Parameters
-    ----------
-    path : str or Path
-        The output.
-
-    Returns
-    -------
-    Path
-        The same name ending in `.audit.csv`.
-    """
-    return Path(path).with_suffix(".audit.csv")
-
-
-def _effects(post: xr.DataTree, card: ModelCard, dims: tuple[str, ...], rule: Rule) -> tuple[NDArray[np.bool_], Float]:
+def _effects(post: xr.DataTree, dims: tuple[str, ...], rule: Rule) -> tuple[NDArray[np.bool_], Float]:
     """Whether each level has a small count, and how far one event more moves its effect at most."""
-    draws = post["posterior"].to_dataset()
+    card, draws = card_of(post), post["posterior"].to_dataset()
     known = all(dim in card.dims for dim in dims)
     values = expected(post, by=list(dims) if known else [])
     rate, people = values.mean(SAMPLE_DIMS), values[POPULATION].reset_coords(drop=True)

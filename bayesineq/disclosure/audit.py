@@ -1,0 +1,65 @@
+"""The audit: what was withheld and why, without a count, in a file beside every output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from bayesineq.disclosure.rule import Rule
+from bayesineq.errors import DisclosureError
+from bayesineq.replacing import replacing
+
+AUDIT: Final = ("table", "cell", "column", "reason")
+SMALL: Final = "a count from 1 to the threshold"
+SUBTRACTION: Final = "a suppressed count could be worked out from it by subtraction"
+
+NOTHING: Final = pd.DataFrame(
+    [("all", "all", "all", "nothing: disclosure control was switched off with a threshold of 0")], columns=list(AUDIT)
+)
+"""The audit of what was published without control."""
+
+
+def audit_beside(path: str | Path) -> Path:
+    """
+    Where the audit of an output goes.
+
+    Parameters
+    ----------
+    path : str or Path
+        The output.
+
+    Returns
+    -------
+    Path
+        The same name ending in `.audit.csv`.
+    """
+    return Path(path).with_suffix(".audit.csv")
+
+
+def write_audit(audits: Sequence[pd.DataFrame], path: str | Path, rule: Rule) -> None:
+    """
+    Write down what was withheld from a set of outputs, and why.
+
+    Parameters
+    ----------
+    audits : sequence of DataFrame
+        From `protect_tables` and `protect_rates`: `table`, `cell`, `column`, `reason`.
+    path : str or Path
+        The csv file to write; it is replaced whole or not at all.
+    rule : Rule
+        The rule, stated in every row, because outputs under two rules can be compared.
+
+    Raises
+    ------
+    DisclosureError
+        An audit holds another column: it must never hold a count.
+    """
+    for audit in audits:
+        if tuple(audit.columns) != AUDIT:
+            raise DisclosureError(f"an audit has the columns {list(AUDIT)} and no other; given {list(audit.columns)}")
+    whole = pd.concat([*audits, pd.DataFrame(columns=list(AUDIT))], ignore_index=True)
+    with replacing(path) as beside:
+        whole.assign(rule=str(rule)).to_csv(beside, index=False)

@@ -1,0 +1,83 @@
+"""The way into a figure: draws that have not passed the rule go nowhere, and those that have tell nothing withheld."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayesineq.disclosure.covered import Covered, covered
+from bayesineq.disclosure.rule import Rule
+from bayesineq.errors import DisclosureError
+from bayesineq.report.figures.areas import area_table
+from bayesineq.report.figures.draws import to_draw
+from bayesineq.report.figures.forest import plot_forest
+from bayesineq.report.figures.gradient import gradient_data, plot_gradient
+from bayesineq.report.figures.heat import heat_data
+from bayesineq.report.tables.groups import group_table
+
+
+def draws_of(rates: list[float], people: list[float], dim: str = "imd_decile") -> xr.DataArray:
+    draws = np.asarray(rates) * (1 + 0.01 * np.random.default_rng(2).normal(size=(1, 200, len(rates))))
+    coords = {dim: np.arange(1, len(rates) + 1), "population": (dim, people)}
+    return xr.DataArray(draws, dims=("chain", "draw", dim), coords=coords)
+
+
+def test_groups_of_few_people_or_events_are_gone() -> None:
+    values = draws_of([0.5, 0.01, 0.3, 0.2], [100.0, 500.0, 7.0, 400.0])
+    safe = covered(values)
+    assert safe.withheld == (2, 3)
+    assert safe.of == 4
+    xr.testing.assert_identical(safe.shown, values.sel(imd_decile=[1, 4]))
+    assert covered(values, counts=False).withheld == (3,)
+    assert covered(values, Rule(0, 1)).withheld == ()
+    assert covered(safe) is safe
+
+
+def test_cells_of_a_crossing_are_missing() -> None:
+    both = xr.concat([draws_of([0.5, 0.01], [100.0, 100.0]), draws_of([0.4, 0.3], [200.0, 300.0])], dim="sex")
+    safe = covered(both.assign_coords(sex=["F", "M"]))
+    assert safe.withheld == (("F", 2),)
+    assert np.isnan(safe.shown.sel(sex="F", imd_decile=2)).all()
+    assert np.isfinite(safe.shown.sel(sex="M")).all()
+
+
+def test_what_is_shown_does_not_depend_on_what_is_withheld() -> None:
+    """Neither average, line nor words of a figure move when the withheld group's rate does."""
+    for plot in (plot_forest, plot_gradient):
+        one, other = (
+            plot(draws_of([0.5, rate, 0.3, 0.2], [100.0, 60.0, 300.0, 400.0]), "imd_decile") for rate in (0.02, 0.1)
+        )
+        assert one.alt == other.alt
+        assert one.caption == other.caption
+        assert "1 groups with small counts are not shown" in one.caption
+        assert one.table["level"].tolist() == [1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda values: group_table(values, "imd_decile"),
+        lambda values: gradient_data(values, "imd_decile"),
+        lambda values: to_draw(values, "imd_decile"),
+        lambda values: heat_data(values, "imd_decile", "sex"),
+        area_table,
+    ],
+)
+def test_draws_that_have_not_passed_the_rule_are_refused(show) -> None:
+    with pytest.raises(DisclosureError, match=r"given DataArray: cover the posterior.*covered\(draws\)"):
+        show(draws_of([0.5, 0.4], [100.0, 200.0]))
+
+
+def test_a_figure_without_any_group_is_refused() -> None:
+    with pytest.raises(DisclosureError, match="all 2 groups of 'imd_decile' are withheld, because 1 to 7 people"):
+        plot_forest(draws_of([0.01, 0.02], [100.0, 100.0]), "imd_decile")
+
+
+def test_how_many_are_withheld_is_said() -> None:
+    safe = Covered((), ("A", "B"), 5, Rule(), "1 to 7 people stand behind a number")
+    assert safe.words("counties").startswith(
+        "3 of 5 counties are shown; 2 are withheld, because 1 to 7 people stand behind a number. Figures"
+    )
+    assert Covered((), ("A",), 1, Rule(), "x").words("counties").startswith("None of the 1 counties is shown; 1 is")
+    assert Covered((), (), 5, Rule(), "").words("counties") == ""
