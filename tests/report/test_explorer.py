@@ -160,7 +160,7 @@ def test_areas_are_compared_at_the_same_age_with_the_crude_beside(
     area = area_of(data["views"][0], "A07")
     assert data["held"] == "age and sex"
     for name, values in (("estimate", likes["area"].values), ("crude", likes["area"].crude)):
-        draws = values.sel(area="A07").to_numpy().ravel()
+        draws = values.shown.sel(area="A07").to_numpy().ravel()
         ends = (draws.mean(), *np.quantile(draws, [0.025, 0.975]))
         assert area[name] == [round(100 * float(v), data["places"]) for v in ends]
     halves = squares.assign(half=["a"] * 15 + ["b"] * 15)
