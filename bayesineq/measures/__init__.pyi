@@ -69,7 +69,12 @@ from .life_table import (
     life_expectancy_limits as life_expectancy_limits,
     years_of_life_lost as years_of_life_lost,
 )
-from .limits import byar_limits as byar_limits, poisson_limits as poisson_limits, wilson_limits as wilson_limits
+from .limits import (
+    byar_limits as byar_limits,
+    poisson_limits as poisson_limits,
+    standard_errors as standard_errors,
+    wilson_limits as wilson_limits,
+)
 from .registry import MEASURES as MEASURES, describe as describe, find as find, manual as manual
 from .simple import (
     core20_gap as core20_gap,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from bayesineq.errors import MeasureError
 from bayesineq.measures.undefined import Array as Array
 from bayesineq.measures.undefined import Kernel, UndefinedDraws, count_undefined, where_defined
+
+type Scale = Literal["linear", "log", "logit"]
 
 BLOCK = 1 << 20
 """Values held at once while walking over draws: 8 MiB a temporary, small enough for a processor's cache to matter."""

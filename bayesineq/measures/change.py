@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayesineq.measures.arrays import Array
-from bayesineq.measures.slope import Convention, Scale, slope_ends
+from bayesineq.measures.arrays import Array, Scale
+from bayesineq.measures.slope import Convention, slope_ends
 
 SLOPE_CHANGE: Final = ("total", "top", "bottom")
 """Parts of `change_in_slope`."""

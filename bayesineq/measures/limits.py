@@ -1,14 +1,15 @@
-"""Published limits of counts and proportions: Byar's, exact Poisson and Wilson's."""
+"""Published limits of counts and proportions (Byar, exact, Wilson), and the standard errors that limits stand for."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import logit
 from scipy.stats import chi2, norm
 
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array
+from bayesineq.measures.arrays import Array, Scale
 
 
 def byar_limits(count: ArrayLike, *, prob: float = CI_PROB) -> Array:
@@ -127,6 +128,80 @@ def wilson_limits(count: ArrayLike, population: ArrayLike, *, prob: float = CI_P
     centre = (2 * x + z**2) / (2 * (n + z**2))
     half = z * np.sqrt(z**2 + 4 * x * (1 - x / n)) / (2 * (n + z**2))
     return np.stack([np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)], axis=-1)
+
+
+def standard_errors(lower: ArrayLike, upper: ArrayLike, *, prob: float = CI_PROB, scale: Scale = "linear") -> Array:
+    """
+    Standard errors that published limits stand for, on the scale on which the limits are symmetric.
+
+    Parameters
+    ----------
+    lower, upper : array_like, shape (...)
+        Limits.
+    prob : float
+        Probability held by the limits.
+    scale : {"linear", "log", "logit"}
+        Linear for means and differences, log for rates and ratios, logit for proportions.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Standard errors on that scale: with "log" those of the logarithm of the estimate.
+
+    Raises
+    ------
+    MeasureError
+        If a lower limit is above its upper one, or limits lie outside the scale.
+
+    Examples
+    --------
+    >>> standard_errors([1.0, 2.0], [1.96, 3.96]).round(3).tolist()
+    [0.245, 0.5]
+    >>> round(float(standard_errors(0.5, 2.0, scale="log")), 3)
+    0.354
+    """
+    z = norm.ppf(0.5 + probability(prob) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        width = on_scale(np.asarray(upper, dtype=np.float64), scale) - on_scale(
+            np.asarray(lower, dtype=np.float64), scale
+        )
+    if (bad := ~(np.isfinite(width) & (width >= 0))).any():
+        raise MeasureError(
+            f"{int(bad.sum())} limits are missing, the wrong way round or outside the {scale} scale, which takes "
+            "positive numbers (log) or proportions (logit)"
+        )
+    return np.asarray(width / (2 * z))[()]
+
+
+def on_scale(value: Array, scale: Scale) -> Array:
+    """
+    Values on the scale of a line or of a standard error.
+
+    Parameters
+    ----------
+    value : ndarray
+        Values.
+    scale : {"linear", "log", "logit"}
+        The scale.
+
+    Returns
+    -------
+    ndarray
+        The values themselves, their logarithms or their log odds; not finite where the scale has no such value.
+
+    Raises
+    ------
+    MeasureError
+        If there is no such scale.
+
+    Examples
+    --------
+    >>> on_scale(np.array([0.5]), "logit").tolist()
+    [0.0]
+    """
+    if scale not in ("linear", "log", "logit"):
+        raise MeasureError(f'scale must be "linear", "log" or "logit"; given {scale!r}')
+    return np.asarray(np.log(value) if scale == "log" else logit(value) if scale == "logit" else value)
 
 
 def counts_and_people(events: ArrayLike, population: ArrayLike) -> tuple[Array, Array]:

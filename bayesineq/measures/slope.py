@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, positive_mean, relative_rank, require, weighted_mean
+from bayesineq.measures.arrays import Array, Scale, over_blocks, positive_mean, relative_rank, require, weighted_mean
 from bayesineq.measures.definitions import measure
 from bayesineq.measures.undefined import UndefinedDraws
 
 type Convention = Literal["phe", "who", "pamuk"]
-type Scale = Literal["linear", "log", "logit"]
 
 _MAX_ITERATION = 100
 _TOLERANCE = 1e-12

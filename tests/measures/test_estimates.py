@@ -5,19 +5,21 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.special import betaln, expit, gammaln
 from scipy.stats import kstest, norm
 
 from bayesineq.errors import MeasureError
 from bayesineq.measures.dispersion import between_group_variance
 from bayesineq.measures.estimates import NoiseCountedTwiceWarning, from_estimates
-from bayesineq.measures.shrinkage import hierarchical_normal
+from bayesineq.measures.limits import standard_errors
 from bayesineq.measures.slope import sii
 
-CODES = list("abcdefgh")
-EVENTS = np.array([3, 12, 5, 30, 0, 8, 44, 17])
-PEOPLE = np.array([100, 150, 80, 300, 40, 120, 310, 260])
+
+def table(estimate, error=None, **columns) -> pd.DataFrame:
+    """Published groups a, b, c ... with their standard errors, or what else is given."""
+    made = pd.DataFrame({"group": list("abcdefghijkl")[: len(estimate)], "estimate": estimate})
+    return made.assign(**({} if error is None else {"standard_error": error}), **columns)
 
 
 def independent(*args, **kwargs):
@@ -26,15 +28,18 @@ def independent(*args, **kwargs):
 
 
 def test_shape_codes_weight_and_provenance():
-    values = from_estimates(CODES, events=EVENTS, population=PEOPLE, dim="ethnicity", draws=100, seed=1)
+    given = table([3.0, 12.0, 5.0, 30.0], [1.0, 2.0, 1.0, 4.0], population=[100, 150, 80, 300])
+    values = from_estimates(given.rename(columns={"group": "ethnicity"}), "ethnicity", draws=100, seed=1)
     assert values.dims == ("chain", "draw", "ethnicity")
-    assert values.shape == (1, 100, 8)
-    assert values["ethnicity"].to_numpy().tolist() == CODES
-    assert values["population"].to_numpy().tolist() == PEOPLE.tolist()
+    assert values.shape == (1, 100, 4)
+    assert values["ethnicity"].to_numpy().tolist() == list("abcd")
+    assert values["population"].to_numpy().tolist() == [100, 150, 80, 300]
     assert values.attrs["shrunk_towards"] == "a common mean"
     assert values.attrs["bias_between_group_variance"] == 0.0
-    again = from_estimates(CODES, events=EVENTS, population=PEOPLE, dim="ethnicity", draws=100, seed=1)
-    np.testing.assert_array_equal(values, again)
+    np.testing.assert_array_equal(values, from_estimates(given, "group", draws=100, seed=1))
+    ordered = from_estimates(given.assign(rank=[1, 2, 3, 4]), "group", order="rank", scale="log", draws=10)
+    assert ordered.attrs["shrunk_towards"] == "a gradient"
+    assert ordered.attrs["model"] == "normal on the log scale"
 
 
 def test_normal_draws_have_the_posterior_found_by_integration():
@@ -53,30 +58,9 @@ def test_normal_draws_have_the_posterior_found_by_integration():
     exact = w @ centre / w.sum()
     inner = keep * error**2 + (1 - keep) ** 2 / total[:, None]
     spread = np.sqrt(w @ (inner + centre**2) / w.sum() - exact**2)
-    draws = from_estimates(range(5), estimate=estimate, se=error, draws=40_000, seed=2).to_numpy()[0]
+    draws = from_estimates(table(estimate, error), "group", draws=40_000, seed=2).to_numpy()[0]
     np.testing.assert_allclose(draws.mean(axis=0), exact, atol=4 * spread.max() / 200)
     np.testing.assert_allclose(draws.std(axis=0), spread, rtol=0.02)
-
-
-@pytest.mark.parametrize("likelihood", ["binomial", "poisson"])
-def test_count_draws_have_the_posterior_found_by_integration(likelihood):
-    x, n = EVENTS.astype(float), PEOPLE.astype(float)
-    level, shrink = np.linspace(-5, 0.5, 600)[:, None, None], np.linspace(-9, 12, 600)[None, :, None]
-    if likelihood == "binomial":
-        size, mean = np.exp(shrink) / np.mean(1 / n), expit(level)
-        log = betaln(size * mean + x, size * (1 - mean) + n - x) - betaln(size * mean, size * (1 - mean))
-        centre = (size * mean + x) / (size + n)
-    else:
-        size, mean = np.exp(shrink) * np.median(x), np.exp(level)
-        log = gammaln(size + x) - gammaln(size) + size * np.log(size / mean) - (size + x) * np.log(size / mean + n)
-        centre = (size + x) / (size / mean + n)
-    log = log.sum(axis=2) + np.log(expit(shrink) * expit(-shrink))[..., 0]
-    w = np.exp(log - log.max())
-    w /= w.sum()
-    exact = np.einsum("ij,ijk->k", w, centre)
-    draws = from_estimates(CODES, events=x, population=n, likelihood=likelihood, draws=20_000, seed=3).to_numpy()[0]
-    # Resampled draws repeat parameters, so their error is a little above that of independent ones: five, not four.
-    np.testing.assert_allclose(draws.mean(axis=0), exact, atol=5 * draws.std(axis=0).max() / np.sqrt(20_000))
 
 
 @pytest.mark.parametrize("ordered", [False, True])
@@ -93,22 +77,24 @@ def test_normal_draws_are_calibrated_when_the_world_is_drawn_from_the_prior(orde
         b = rng.random()
         tau = np.sqrt((1 - b) / b / np.mean(1 / error**2))
         truth = design @ np.array([5.0, 3.0])[: 1 + ordered] + tau * rng.standard_normal(j)
-        draws = hierarchical_normal(truth + error * rng.standard_normal(j), error, design, 200, rng)
+        world = table(truth + error * rng.standard_normal(j), error, rank=range(j))
+        seed = int(rng.integers(2**31))
+        draws = from_estimates(world, "group", order="rank" if ordered else None, draws=200, seed=seed).to_numpy()[0]
         ranks.append((np.sum(draws @ contrast < truth @ contrast) + rng.random()) / 201)
     assert kstest(ranks, "uniform").pvalue > 1e-3
 
 
 def test_independent_draws_count_the_noise_twice_and_shrinkage_does_not(regions):
-    given = {"estimate": regions["estimate"], "se": regions["se"], "population": regions["population"], "seed": 5}
+    given = regions.rename(columns={"se": "standard_error"})[["subgroup", "estimate", "standard_error", "population"]]
     people = regions["population"].to_numpy()
     plain = float(between_group_variance(regions["estimate"], people))
-    twice = independent(regions["subgroup"], draws=20_000, **given)
+    twice = independent(given, "subgroup", draws=20_000, seed=5)
     noise = twice.attrs["noise_variance"]
     # Figures of the project's survey of peers: 50.4 of which 6.6 is noise, so 43.9 is honest; re-simulation 56.8.
     np.testing.assert_allclose([plain, noise, plain - noise], [50.4, 6.6, 43.9], atol=0.06)
     np.testing.assert_allclose(between_group_variance(twice.to_numpy(), people).mean(), plain + noise, rtol=0.01)
     assert twice.attrs["bias_between_group_variance"] == 2 * noise
-    once = between_group_variance(from_estimates(regions["subgroup"], **given).to_numpy(), people)
+    once = between_group_variance(from_estimates(given, "subgroup", seed=5).to_numpy(), people)
     lower, upper = np.quantile(once, [0.025, 0.975])
     assert lower < plain - noise < upper
     assert once.mean() < plain
@@ -120,9 +106,9 @@ def test_where_all_groups_are_equal_shrinkage_lies_near_zero_and_independent_dra
     for _ in range(40):
         estimate = 10 + rng.standard_normal(12)
         plain.append(float(between_group_variance(estimate, None)))
-        given = {"estimate": estimate, "se": np.ones(12), "draws": 400, "seed": 1}
-        shrunk.append(between_group_variance(from_estimates(range(12), **given).to_numpy(), None))
-        naive.append(between_group_variance(independent(range(12), **given).to_numpy(), None))
+        given = table(estimate, 1.0)
+        shrunk.append(between_group_variance(from_estimates(given, "group", draws=400, seed=1).to_numpy(), None))
+        naive.append(between_group_variance(independent(given, "group", draws=400, seed=1).to_numpy(), None))
     noise = 11 / 12
     np.testing.assert_allclose(np.mean(plain), noise, rtol=0.15)
     np.testing.assert_allclose(np.mean(naive), 2 * noise, rtol=0.15)
@@ -133,9 +119,9 @@ def test_where_all_groups_are_equal_shrinkage_lies_near_zero_and_independent_dra
 def test_a_gradient_is_kept_when_the_order_is_given_and_flattened_when_it_is_not():
     rank = (np.arange(10) + 0.5) / 10
     estimate = 70 + 8 * rank
-    given = {"estimate": estimate, "se": np.full(10, 4.0), "population": np.ones(10), "draws": 4000, "seed": 7}
-    towards_line = sii(from_estimates(range(10), order=range(10), **given).to_numpy(), np.ones(10))
-    towards_mean = sii(from_estimates(range(10), **given).to_numpy(), np.ones(10))
+    given = table(estimate, 4.0, population=1, rank=range(10))
+    towards_line = sii(from_estimates(given, "group", order="rank", seed=7).to_numpy(), np.ones(10))
+    towards_mean = sii(from_estimates(given, "group", seed=7).to_numpy(), np.ones(10))
     np.testing.assert_allclose(towards_line.mean(), 8.0, atol=0.3)
     assert towards_mean.mean() < 6.0
 
@@ -143,68 +129,100 @@ def test_a_gradient_is_kept_when_the_order_is_given_and_flattened_when_it_is_not
 def test_limits_are_the_same_as_the_standard_errors_they_stand_for():
     rate, spread = np.array([0.02, 0.05, 0.03, 0.08]), np.array([0.2, 0.1, 0.3, 0.1])
     z = norm.ppf(0.995)
-    limits = {"lower": rate * np.exp(-z * spread), "upper": rate * np.exp(z * spread), "prob": 0.99}
-    by_limits = from_estimates("wxyz", estimate=rate, scale="log", seed=8, **limits)
-    by_error = from_estimates("wxyz", estimate=rate, se=rate * spread, scale="log", seed=8)
+    limits = {"lower": rate * np.exp(-z * spread), "upper": rate * np.exp(z * spread)}
+    np.testing.assert_allclose(standard_errors(**limits, prob=0.99, scale="log"), spread, rtol=1e-12)
+    by_limits = from_estimates(table(rate, **limits), "group", prob=0.99, scale="log", seed=8)
+    by_error = from_estimates(table(rate, rate * spread), "group", scale="log", seed=8)
     np.testing.assert_allclose(by_limits, by_error, rtol=1e-9)
     assert (by_error > 0).all()
-    shares = from_estimates("wxyz", estimate=rate, se=rate * spread, scale="logit", seed=8)
+    shares = from_estimates(table(rate, rate * spread), "group", scale="logit", seed=8)
     assert ((shares > 0) & (shares < 1)).all()
+    odds = np.log(rate / (1 - rate))
+    limits = {"lower": 1 / (1 + np.exp(z * spread - odds)), "upper": 1 / (1 + np.exp(-z * spread - odds))}
+    np.testing.assert_allclose(standard_errors(**limits, prob=0.99, scale="logit"), spread, rtol=1e-9)
+    errors = spread * rate * (1 - rate)
+    by_limits = from_estimates(table(rate, **limits), "group", prob=0.99, scale="logit", seed=8)
+    np.testing.assert_allclose(
+        by_limits, from_estimates(table(rate, errors), "group", scale="logit", seed=8), rtol=1e-9
+    )
+
+
+def test_a_change_of_unit_changes_nothing_but_the_unit():
+    one = from_estimates(table([1.0, 2.0, 4.0, 3.0], [0.5, 0.4, 1.0, 0.3]), "group", seed=3)
+    thousand = from_estimates(table([1e3, 2e3, 4e3, 3e3], [500.0, 400.0, 1000.0, 300.0]), "group", seed=3)
+    np.testing.assert_allclose(thousand, 1000 * one, rtol=1e-9)
 
 
 def test_a_value_known_exactly_is_not_moved():
-    values = from_estimates("wxyz", estimate=[1.0, 2.0, 3.0, 9.0], se=[1.0, 1.0, 1.0, 0.0], seed=9)
-    np.testing.assert_allclose(values.sel(group="z"), 9.0, atol=1e-9)
+    values = from_estimates(table([1.0, 2.0, 3.0, 9.0], [1.0, 1.0, 1.0, 0.0]), "group", seed=9)
+    np.testing.assert_allclose(values.sel(group="d"), 9.0, atol=1e-9)
 
 
-def test_independent_counts_have_their_own_posterior():
-    values = independent(CODES, events=EVENTS, population=PEOPLE, draws=20_000, seed=10).to_numpy()[0]
-    np.testing.assert_allclose(values.mean(axis=0), (EVENTS + 0.5) / (PEOPLE + 1), rtol=0.03)
-    rates = independent(CODES, events=EVENTS, population=PEOPLE, likelihood="poisson", draws=20_000, seed=10)
-    np.testing.assert_allclose(rates.to_numpy()[0].mean(axis=0), (EVENTS + 0.5) / PEOPLE, rtol=0.03)
+def test_independent_draws_are_those_of_each_group_by_itself():
+    values = independent(table([2.0, 5.0], [0.5, 1.5]), "group", draws=40_000, seed=10).to_numpy()[0]
+    np.testing.assert_allclose(values.mean(axis=0), [2.0, 5.0], atol=0.03)
+    np.testing.assert_allclose(values.std(axis=0), [0.5, 1.5], rtol=0.02)
+    assert abs(np.corrcoef(values.T)[0, 1]) < 0.02
 
 
 def test_shrinkage_warns_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        from_estimates("wxyz", estimate=[1.0, 2.0, 3.0, 4.0], se=[1.0] * 4, seed=1)
+        from_estimates(table([1.0, 2.0, 3.0, 4.0], 1.0), "group", seed=1)
 
 
-GOOD = {"estimate": [1.0, 2.0, 3.0, 4.0], "se": [1.0] * 4}
+GOOD = table([1.0, 2.0, 3.0, 4.0], 1.0)
+LIMITS = table([1.0] * 4, lower=0.0, upper=9.0)
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "options", "message"),
     [
-        ({}, "give one of three"),
-        ({"estimate": [1.0] * 4}, "give one of three"),
-        ({**GOOD, "lower": [0.0] * 4, "upper": [9.0] * 4}, "give one of three"),
-        ({"estimate": [1.0] * 4, "lower": [0.0] * 4}, "give one of three"),
-        ({**GOOD, "events": [1] * 4}, "neither estimates"),
-        ({"events": [1] * 4}, "events need their population"),
-        ({"events": [1, 2, 3, 99], "population": [9] * 4}, "not so for z"),
-        ({"events": [0] * 4, "population": [9] * 4}, "no group has any events"),
-        ({"events": [1, -1, 1, 1], "population": [9] * 4}, "events is missing or impossible for x"),
-        ({"estimate": [1.0, np.nan, 3.0, 4.0], "se": [1.0] * 4}, "estimate is missing or impossible for x"),
-        ({"estimate": [1.0, 2.0], "se": [1.0] * 4}, "one number for each of the 4 groups"),
-        ({"estimate": [1.0] * 4, "lower": [0.0] * 4, "upper": [0.5] * 4}, "both sides .* for w, x, y, z"),
-        ({**GOOD, "se": [0.0] * 4}, "no estimate has an error"),
-        ({**GOOD, "scale": "logit"}, "divide percentages by 100"),
-        ({**GOOD, "scale": "probit"}, "scale must be one of"),
-        ({**GOOD, "method": "bootstrap"}, "method must be one of"),
-        ({**GOOD, "draws": 0}, "draws must be at least 1"),
-        ({"estimate": [0.5] * 4, "lower": [0.0] * 4, "upper": [0.6] * 4, "scale": "log"}, "outside the log scale"),
+        (GOOD[["group", "estimate"]], {}, "give one of two"),
+        (GOOD.assign(lower=0.0, upper=9.0), {}, "give one of two"),
+        (LIMITS.drop(columns="upper"), {}, "give one of two"),
+        (GOOD.drop(columns="estimate"), {}, "no column 'estimate'"),
+        (GOOD.drop(columns="group"), {}, "no column 'group' of groups"),
+        (GOOD, {"order": "rank"}, "no column 'rank'"),
+        (GOOD.assign(estimate=[1.0, np.nan, 3.0, 4.0]), {}, "estimate is missing or impossible for b; put it right"),
+        (GOOD.assign(standard_error=[1.0, 1.0, -1.0, 1.0]), {}, "standard_error is missing or impossible for c"),
+        (GOOD.assign(population=[1, 1, -1, 1]), {}, "population is missing or impossible for c"),
+        (GOOD.assign(population=0), {}, "all weights are zero"),
+        (LIMITS.assign(upper=0.5), {}, "both sides of their estimate for a, b, c, d"),
+        (GOOD.assign(standard_error=0.0), {}, "no estimate has an error"),
+        (GOOD, {"scale": "logit"}, r"divide percentages by 100\), which the estimate is not for a, b, c, d"),
+        (GOOD, {"scale": "probit"}, 'scale must be "linear"'),
+        (GOOD, {"method": "bootstrap"}, "method must be"),
+        (GOOD, {"draws": 0}, "draws at least 1"),
+        (LIMITS, {"scale": "log"}, "outside the log scale"),
+        (LIMITS.assign(lower=0.5), {"prob": 95}, "prob must be between 0 and 1"),
     ],
 )
-def test_impossible_input_is_refused_with_the_groups_named(given, message):
+def test_impossible_input_is_refused_with_the_groups_named(given, options, message):
     with pytest.raises(MeasureError, match=message):
-        from_estimates("wxyz", **given)
+        from_estimates(given, "group", **options)
+
+
+def test_many_wrong_groups_are_counted():
+    with pytest.raises(MeasureError, match="impossible for a, b, c, d, e and 3 more"):
+        from_estimates(table([np.nan] * 8, 1.0), "group")
 
 
 def test_too_few_groups_or_groups_given_twice_are_refused():
     with pytest.raises(MeasureError, match="at least 3 groups"):
-        from_estimates("ab", estimate=[1.0, 2.0], se=[1.0, 1.0])
+        from_estimates(table([1.0, 2.0], 1.0), "group")
     with pytest.raises(MeasureError, match="at least 4 groups"):
-        from_estimates("abc", estimate=[1.0, 2.0, 3.0], se=[1.0] * 3, order=[1, 2, 3])
-    with pytest.raises(MeasureError, match=r"repeated: \['a'\]"):
-        from_estimates("aab", estimate=[1.0, 2.0, 3.0], se=[1.0] * 3)
+        from_estimates(table([1.0, 2.0, 3.0], 1.0, rank=[1, 2, 3]), "group", order="rank")
+    with pytest.raises(MeasureError, match=r"at least two codes, each once; given 3, repeated: \['a'\]"):
+        from_estimates(table([1.0, 2.0, 3.0], 1.0).assign(group=["a", "a", "b"]), "group")
+    with pytest.raises(MeasureError, match="at least two codes"):
+        from_estimates(table([1.0], 1.0), "group")
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "scale"),
+    [(2.0, 1.0, "linear"), (-1.0, 1.0, "log"), (0.5, 1.0, "logit"), (np.nan, 1.0, "linear")],
+)
+def test_limits_that_stand_for_no_standard_error_are_refused(lower, upper, scale):
+    with pytest.raises(MeasureError, match="1 limits are missing, the wrong way round or outside"):
+        standard_errors(lower, upper, scale=scale)

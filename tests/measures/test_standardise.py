@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import brentq
-from scipy.stats import norm, poisson
+from scipy.stats import binomtest, norm, poisson
 
 from bayesineq.errors import MeasureError
 from bayesineq.measures.impact import excess_events
@@ -138,6 +138,8 @@ def test_wilsons_limits_solve_the_score_equation(count, people):
     z = norm.ppf(0.975)
     lower, upper = wilson_limits(count, people)
     share = count / people
+    found = binomtest(count, people).proportion_ci(method="wilson")
+    np.testing.assert_allclose([lower, upper], [found.low, found.high], rtol=1e-9)
     for p, (a, b) in ((lower, (1e-9, share)), (upper, (share, 1 - 1e-9))):
         root = brentq(lambda q: (share - q) ** 2 - z**2 * q * (1 - q) / people, a, b, xtol=1e-14)
         np.testing.assert_allclose(p, root, rtol=1e-9)

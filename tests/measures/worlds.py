@@ -70,13 +70,13 @@ def simulate(*, equal: bool, n_world: int = 200, seed: int = 1, names: list[str]
         spread = np.sqrt((1 - shrinkage) / shrinkage / np.mean(1 / error**2))
         truth = LEVEL + spread * rng.standard_normal(N_GROUP)
         published = truth + error * rng.standard_normal(N_GROUP)
+        table = pd.DataFrame({"estimate": published, "standard_error": error, "population": people})
+        table = table.rename_axis("group").reset_index()
         for route in ("shrinkage", "independent"):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NoiseCountedTwiceWarning)
-                drawn = from_estimates(
-                    range(N_GROUP), estimate=published, se=error, population=people, method=route, draws=N_DRAW,
-                    seed=int(rng.integers(2**31)),
-                ).to_numpy()[0]  # fmt: skip
+                seed = int(rng.integers(2**31))
+                drawn = from_estimates(table, "group", method=route, draws=N_DRAW, seed=seed).to_numpy()[0]
             for name in names:
                 stated, given = MEASURES[name], OPTIONS.get(name, {})
                 true, draws = float(stated.function(truth, people, **given)), stated.function(drawn, people, **given)
