@@ -46,6 +46,11 @@ class Response:
     upper: NDArray[np.float64] | None
 
     @property
+    def given(self) -> NDArray[np.float64] | None:
+        """What the likelihood is given beside the outcome, shape (n_row,)."""
+        return self.trials
+
+    @property
     def observed(self) -> NDArray[np.bool_]:
         """Whether each row has an outcome, shape (n_row,)."""
         return ~np.isnan(self.value)

@@ -50,7 +50,7 @@ def restricted_effects(model: Model, x: Float, start: Start) -> tuple[Float, Flo
     forces = [prior_force(latent, prior, large[:, j], small[:, j] + prior.mean) for j in range(n)]
     along = np.array([[large[:, i] @ f[0] + small[:, i] @ f[1] for f in forces] for i in range(n)])
     along_rows = np.stack(moves, axis=1)
-    own, by = own_value(latent, prior.values), np.zeros(n)
+    own, by = own_value(latent, data, prior.values), np.zeros(n)
     for _ in range(30):
         at = (mode.large + large @ by, mode.small + small @ by)
         mean = predict(latent, data.offset, *effects(latent, prior, *at), None)

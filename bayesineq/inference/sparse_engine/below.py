@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 from numpy.typing import NDArray
 from scipy import special
 
-from bayesineq.inference.sparse_engine.likelihoods import BINOMIAL, GAUSSIAN, NEGATIVE_BINOMIAL, NODES, POISSON, WEIGHTS
+from bayesineq.inference.sparse_engine.likelihoods import NODES, WEIGHTS, Moments, Outcomes, Own, formula
 from bayesineq.inference.sparse_engine.passes import Observed, subset
 
 Float = NDArray[np.float64]
 
-RULE: Final = (NODES[3, :17].copy(), WEIGHTS[3, :17].copy())
-"""Nodes and weights of the Gauss-Hermite rule of 17."""
+RULE_NODES: Final = NODES[3, :17].copy()
+"""Nodes of the Gauss-Hermite rule of 17."""
+
+RULE_WEIGHTS: Final = WEIGHTS[3, :17].copy()
+"""Its weights."""
 
 _COUNTED: Final = 500.0
 _REGULAR: Final = 5.0
 """Laws of at least this size are near enough to Gaussian for Gauss-Hermite sums about their mode."""
 
 
-def probability_below(data: Observed, own: float, mean: Float, variance: Float, log_density: Float) -> Float:
+def probability_below(data: Observed, own: Own, mean: Float, variance: Float, log_density: Float) -> Float:
     """
     Probability of an outcome below each row's, and half of that of its own.
 
@@ -32,8 +35,8 @@ def probability_below(data: Observed, own: float, mean: Float, variance: Float, 
     ----------
     data : Observed
         The rows.
-    own : float
-        The likelihood's own parameter.
+    own : NamedTuple
+        The likelihood's own parameters.
     mean, variance : ndarray, shape (n_row,)
         Moments of the linear predictor.
     log_density : ndarray, shape (n_row,)
@@ -44,123 +47,126 @@ def probability_below(data: Observed, own: float, mean: Float, variance: Float, 
     ndarray, shape (n_row,)
         Probability integral transform.
     """
-    if data.family == GAUSSIAN:
-        return np.asarray(special.ndtr((data.upper - mean) / np.sqrt(variance + own * own)))
-    discrete = data.family in _DISCRETE
-    out = np.empty(len(mean))
-    head = (data.family, data.lower, data.upper, data.trials, own, mean, variance)
-    _informative_below(*head, *RULE, out)
-    if discrete:
-        _counted_below(*head, *RULE, out)
+    formulas, rows = data.family.density, data.outcomes
+    if formulas.noise is not None:
+        return np.asarray(special.ndtr((rows.upper - mean) / np.sqrt(variance + formulas.noise(own, rows.given))))
+    out = np.full(len(mean), np.nan)
+    at = Moments(mean, variance)
+    if formulas.tail is not None:
+        _informative_below(own, rows, at, out)
+    if formulas.none is not None:
+        _counted_below(own, rows, at, out)
+    if data.family.counts:
         out -= 0.5 * np.exp(log_density)
     vague = np.flatnonzero(np.isnan(out))
     if len(vague):
-        rows = subset(data, vague)
-        below = _cdf(rows, own, mean[vague, None] + np.sqrt(variance[vague])[:, None] * RULE[0])
-        upper = below(rows.upper)
-        lower = below(rows.lower - 1.0) if discrete else upper
-        out[vague] = 0.5 * (lower + upper) @ RULE[1]
+        eta = mean[vague, None] + np.sqrt(variance[vague])[:, None] * RULE_NODES
+        part = subset(data, vague)
+        upper = _cdf(part, own, part.outcomes.upper, eta)
+        lower = _cdf(part, own, part.outcomes.lower - 1.0, eta) if data.family.counts else upper
+        out[vague] = 0.5 * (lower + upper) @ RULE_WEIGHTS
     return out
 
 
+def _cdf(data: Observed, own: Own, y: Float, eta: Float) -> Float:
+    """P(Y <= y) at each node; nothing lies below zero."""
+    found = data.family.density.cdf(own, np.maximum(y, 0.0)[:, None], data.outcomes.given[:, None], eta)
+    return np.where(y[:, None] < 0.0, 0.0, found)
+
+
+def _tail(own: Own, y: float, given: float) -> tuple[float, float, float, bool, float]:
+    """`Density.tail`, found out by the compiler."""
+    raise NotImplementedError
+
+
+@overload(_tail, strict=False)
+def _tail_formula(own: Any, y: Any, given: Any) -> Any:
+    return formula(own, "tail")
+
+
+def _none(own: Own, given: float, eta: float) -> tuple[float, float]:
+    """`Density.none`, found out by the compiler."""
+    raise NotImplementedError
+
+
+@overload(_none, strict=False)
+def _none_formula(own: Any, given: Any, eta: Any) -> Any:
+    return formula(own, "none")
+
+
+def _next_count(own: Own, given: float, count: float, odds: float) -> float:
+    """`Density.next_count`, found out by the compiler."""
+    raise NotImplementedError
+
+
+@overload(_next_count, strict=False)
+def _next_count_formula(own: Any, given: Any, count: Any, odds: Any) -> Any:
+    return formula(own, "next_count")
+
+
+def _missed(own: Own, y: float, given: float) -> float:
+    """`Density.missed`, found out by the compiler; a count without a most misses infinitely many."""
+    raise NotImplementedError
+
+
+@overload(_missed, strict=False)
+def _missed_formula(own: Any, y: Any, given: Any) -> Any:
+    return formula(own, "missed") or (lambda own, y, given: math.inf)
+
+
 @njit(cache=True, nogil=True)
-def _informative_below(
-    family: int,
-    lower: Float,
-    upper: Float,
-    trials: Float,
-    own: float,
-    mean: Float,
-    variance: Float,
-    nodes: Float,
-    weights: Float,
-    out: Float,
-) -> None:
+def _informative_below(own: Own, data: Outcomes, at: Moments, out: Float) -> None:
     """
-    P(Y <= y) of rows that say more of their predictor than the Gaussian does; nan for all others.
+    P(Y <= y) of rows that say more of their predictor than the Gaussian does; others are left as they are.
 
     As a function of the predictor P(Y <= y) is itself a survival function: of log Gamma(y + 1) for a Poisson count, of
     logit Beta(y + 1, n - y) for a binomial one. Its mean under N(m, v) is that of Phi((eta - m) / sqrt(v)) under that
     law, which is smooth where P(Y <= y) is steep.
     """
-    for r in range(len(mean)):
-        a, b, y = upper[r] + 1.0, np.inf, upper[r]
-        shift = 0.0
-        if family == 1:
-            b = trials[r] - y
-        elif family == 2:
-            b, shift = own, math.log(own)
-        elif family == 5:
-            a = own
-        served = family != 3 and lower[r] == y and min(a, b) >= _REGULAR
+    for r in range(len(out)):
+        y = data.upper[r]
+        a, b, shift, turned, floor = _tail(own, y, data.given[r])
+        served = data.lower[r] == y and min(a, b) >= _REGULAR
         width = math.sqrt(1.0 / a + 1.0 / b) if served else np.inf
-        sd = math.sqrt(max(variance[r], 0.0))
+        sd = math.sqrt(max(at.variance[r], 0.0))
         if not width < sd:
-            out[r] = np.nan
             continue
         top = math.log(a) if b == np.inf else math.log(a / b)
         height = _log_steepness(a, b, top)
         total, mass = 0.0, 0.0
-        for k in range(len(nodes)):
-            at = top + width * nodes[k]
-            weight = weights[k] * math.exp(_log_steepness(a, b, at) - height + 0.5 * nodes[k] ** 2)
+        for k in range(len(RULE_NODES)):
+            x = top + width * RULE_NODES[k]
+            weight = RULE_WEIGHTS[k] * math.exp(_log_steepness(a, b, x) - height + 0.5 * RULE_NODES[k] ** 2)
             # The larger a gamma outcome's predictor, the more likely is a smaller outcome than y: the law turned round.
-            eta = math.log(own * y) - at if family == 5 else at + shift
-            total += weight * 0.5 * math.erfc((mean[r] - eta) / (sd * math.sqrt(2.0)))
+            eta = shift - x if turned else x + shift
+            total += weight * 0.5 * math.erfc((at.mean[r] - eta) / (sd * math.sqrt(2.0)))
             mass += weight
-        out[r] = total / mass
+        out[r] = floor + (1.0 - floor) * (total / mass)
 
 
 @njit(cache=True, nogil=True)
-def _counted_below(
-    family: int,
-    lower: Float,
-    upper: Float,
-    trials: Float,
-    own: float,
-    mean: Float,
-    variance: Float,
-    nodes: Float,
-    weights: Float,
-    out: Float,
-) -> None:
+def _counted_below(own: Own, data: Outcomes, at: Moments, out: Float) -> None:
     """P(Y <= y) of rows that are still nan and near one end of their range, by summing probabilities from that end."""
-    log_own = math.log(own)
-    for r in range(len(mean)):
-        y = upper[r]
-        if not math.isnan(out[r]) or family == 3 or lower[r] != y:
+    for r in range(len(out)):
+        y, given = data.upper[r], data.given[r]
+        if not math.isnan(out[r]) or data.lower[r] != y:
             continue
-        missed = trials[r] - y if family == 1 else np.inf
+        missed = _missed(own, y, given)
         if min(y, missed) > _COUNTED:
             continue
         turned = missed < y
         last = missed - 1.0 if turned else y
-        sd = math.sqrt(variance[r])
+        sd = math.sqrt(at.variance[r])
         total = 0.0
-        for k in range(len(nodes)):
-            eta = mean[r] + sd * nodes[k]
-            if family == 0:
-                mass, odds, size = math.exp(-math.exp(eta)), math.exp(eta), 0.0
-            elif family == 1:
-                eta = -eta if turned else eta
-                size = trials[r]
-                mass, odds = math.exp(-size * (max(eta, 0.0) + math.log1p(math.exp(-abs(eta))))), math.exp(eta)
-            else:
-                eta -= log_own
-                size = own
-                mass = math.exp(-own * (max(eta, 0.0) + math.log1p(math.exp(-abs(eta)))))
-                odds = 1.0 / (1.0 + math.exp(-eta))
+        for k in range(len(RULE_NODES)):
+            eta = at.mean[r] + sd * RULE_NODES[k]
+            mass, odds = _none(own, given, -eta if turned else eta)
             below, count = 0.0, 0.0
             while count <= last:
                 below += mass
-                if family == 0:
-                    mass *= odds / (count + 1.0)
-                elif family == 1:
-                    mass *= (size - count) * odds / (count + 1.0)
-                else:
-                    mass *= (size + count) * odds / (count + 1.0)
+                mass *= _next_count(own, given, count, odds)
                 count += 1.0
-            total += weights[k] * min(below, 1.0)
+            total += RULE_WEIGHTS[k] * min(below, 1.0)
         out[r] = 1.0 - total if turned else total
 
 
@@ -170,96 +176,3 @@ def _log_steepness(a: float, b: float, x: float) -> float:
     if b == np.inf:
         return a * x - math.exp(x)
     return a * x - (a + b) * (max(x, 0.0) + math.log1p(math.exp(-abs(x))))
-
-
-_DISCRETE: Final = frozenset({0, 1, 2, 3})
-
-
-def _cdf(data: Observed, own: float, eta: Float) -> Callable[[Float], Float]:
-    """P(Y <= y) at each node; nothing lies below zero."""
-
-    def clipped(of: Callable[[Float], Float]) -> Callable[[Float], Float]:
-        return lambda y: np.where(y[:, None] < 0.0, 0.0, of(np.maximum(y, 0.0)[:, None]))
-
-    if data.family == POISSON:
-        return clipped(lambda y: np.asarray(special.gammaincc(y + 1.0, np.exp(eta))))
-    if data.family == BINOMIAL:
-        n = data.trials[:, None]
-        # SciPy's own binomial distribution function deprecates sizes that are stored as floating point.
-        return clipped(
-            lambda y: np.where(y >= n, 1.0, special.betaincc(y + 1.0, np.maximum(n - y, 1.0), special.expit(eta)))
-        )
-    if data.family == NEGATIVE_BINOMIAL:
-        return clipped(lambda y: np.asarray(special.betainc(own, y + 1.0, special.expit(np.log(own) - eta))))
-    if data.family == 3:
-        return lambda y: np.asarray(beta_binomial_cdf(y, data.trials, own, eta))
-    return clipped(lambda y: np.asarray(special.gammainc(own, own * y * np.exp(-eta))))
-
-
-def beta_binomial_cdf(y: Float, trials: Float, own: float, eta: Float) -> Float:
-    """
-    P(Y <= y) of beta-binomial counts.
-
-    Parameters
-    ----------
-    y, trials : ndarray, shape (n_row,)
-        Counts and denominators.
-    own : float
-        Concentration.
-    eta : ndarray, shape (n_row, n_node)
-        Linear predictors.
-
-    Returns
-    -------
-    ndarray, shape (n_row, n_node)
-        Probabilities, counted from the nearer end; where neither is near, P(p < U) for the share p ~ Beta(a, b) and U
-        ~ Beta(y + 1, n - y), since the binomial P(Y <= y | p) is P(U > p): a mean over the narrower of the two.
-    """
-    turned = trials - y - 1.0 < y
-    near = np.where(turned, trials - y - 1.0, y)
-    flipped = np.where(turned[:, None], -eta, eta)
-    few = near <= _COUNTED
-    below = np.empty(eta.shape)
-    below[few] = _few_below(near[few], trials[few], own, flipped[few])
-    below[~few] = _many_below(near[~few, None], trials[~few, None], own, flipped[~few])
-    return np.where(turned[:, None], 1.0 - below, below)
-
-
-def _many_below(y: Float, trials: Float, own: float, eta: Float) -> Float:
-    """P(p < U) by Gauss-Hermite sums about the mode of the narrower law's logit."""
-    share = np.clip(special.expit(eta), 1e-12, 1.0 - 1e-12)
-    a, b = own * share, own * (1.0 - share)
-    c, d = np.broadcast_to(y + 1.0, eta.shape), np.broadcast_to(trials - y, eta.shape)
-    wide = 1.0 / a + 1.0 / b > 1.0 / c + 1.0 / d
-    first, second = np.where(wide, c, a)[..., None], np.where(wide, d, b)[..., None]
-    width = np.sqrt(1.0 / first + 1.0 / second)
-    at = np.log(first / second) + width * RULE[0]
-    log_density = first * at - (first + second) * np.logaddexp(0.0, at) + 0.5 * RULE[0] ** 2
-    weight = RULE[1] * np.exp(log_density - log_density.max(axis=-1, keepdims=True))
-    x = special.expit(at)
-    other = np.where(
-        wide[..., None], special.betainc(a[..., None], b[..., None], x), special.betaincc(c[..., None], d[..., None], x)
-    )
-    return np.asarray((weight * other).sum(axis=-1) / weight.sum(axis=-1))
-
-
-@njit(cache=True, nogil=True)
-def _few_below(y: Float, trials: Float, own: float, eta: Float) -> Float:
-    """P(Y <= y) by summing the probabilities from zero."""
-    out = np.zeros(eta.shape)
-    for r in range(eta.shape[0]):
-        n = trials[r]
-        for k in range(eta.shape[1]):
-            p = 1.0 / (1.0 + math.exp(-eta[r, k]))
-            p = min(max(p, 1e-12), 1.0 - 1e-12)
-            a, b = own * p, own * (1.0 - p)
-            log_mass = math.lgamma(n + b) - math.lgamma(b) + math.lgamma(own) - math.lgamma(n + own)
-            total = 0.0
-            count = 0.0
-            while count <= y[r]:
-                total += math.exp(log_mass)
-                if count < n:
-                    log_mass += math.log((n - count) * (count + a) / ((count + 1.0) * (n - count - 1.0 + b)))
-                count += 1.0
-            out[r, k] = min(total, 1.0)
-    return out

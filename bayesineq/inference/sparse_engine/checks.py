@@ -18,14 +18,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayesineq.inference.sparse_engine.below import RULE, probability_below
+from bayesineq.inference.sparse_engine.below import RULE_NODES, RULE_WEIGHTS, probability_below
 from bayesineq.inference.sparse_engine.explore import Explored
 from bayesineq.inference.sparse_engine.hyper import Model
 from bayesineq.inference.sparse_engine.leaving import LOST, MOVED, kept_in, left_out, looked_at, points
-from bayesineq.inference.sparse_engine.likelihoods import GAUSSIAN, fixed_part, interval, point
+from bayesineq.inference.sparse_engine.likelihoods import Moments, Outcomes, Own, interval
 from bayesineq.inference.sparse_engine.newton import Posterior, own_value
 from bayesineq.inference.sparse_engine.passes import Observed, subset
 from bayesineq.inference.sparse_engine.refit import again, worth_refitting
+from bayesineq.model.families.density import fixed_part, point
 
 Float = NDArray[np.float64]
 
@@ -55,7 +56,7 @@ def row_checks(model: Model) -> Callable[[Posterior], NDArray[Any]]:
     """
 
     def look(found: Posterior) -> NDArray[Any]:
-        own = own_value(model.latent, found.prior.values)
+        own = own_value(model.latent, model.data, found.prior.values)
         out = np.empty((3, len(found.mean)), dtype=np.float32)
         for begin in range(0, len(found.mean), _BLOCK):
             at = slice(begin, begin + _BLOCK)
@@ -123,7 +124,7 @@ def pointwise_checks(model: Model, explored: Explored, pool: ThreadPoolExecutor)
     return checks, most
 
 
-def held_out(data: Observed, own: float, mean: Float, variance: Float) -> NDArray[Any]:
+def held_out(data: Observed, own: Own, mean: Float, variance: Float) -> NDArray[Any]:
     """
     What a node that was found without some rows says of them.
 
@@ -131,8 +132,8 @@ def held_out(data: Observed, own: float, mean: Float, variance: Float) -> NDArra
     ----------
     data : Observed
         The rows.
-    own : float
-        The likelihood's own parameter.
+    own : NamedTuple
+        The likelihood's own parameters.
     mean, variance : ndarray, shape (n_row,)
         Moments of their linear predictors.
 
@@ -145,7 +146,7 @@ def held_out(data: Observed, own: float, mean: Float, variance: Float) -> NDArra
     return np.stack([log_density, probability_below(data, own, mean, variance, log_density)])
 
 
-def log_predictive(data: Observed, own: float, mean: Float, variance: Float) -> Float:
+def log_predictive(data: Observed, own: Own, mean: Float, variance: Float) -> Float:
     """
     Log density of each row under a Gaussian linear predictor.
 
@@ -153,8 +154,8 @@ def log_predictive(data: Observed, own: float, mean: Float, variance: Float) -> 
     ----------
     data : Observed
         The rows.
-    own : float
-        The likelihood's own parameter.
+    own : NamedTuple
+        The likelihood's own parameters.
     mean, variance : ndarray, shape (n_row,)
         Moments of the linear predictor.
 
@@ -163,52 +164,41 @@ def log_predictive(data: Observed, own: float, mean: Float, variance: Float) -> 
     ndarray, shape (n_row,)
         log of the density averaged over the predictor; of the outcome itself where it was transformed.
     """
-    if data.family == GAUSSIAN:
-        total = variance + own * own
-        return -0.5 * (np.log(2.0 * np.pi * total) + (data.upper - mean) ** 2 / total) - data.log_value
+    noise = data.family.density.noise
+    if noise is not None:
+        total = variance + noise(own, data.outcomes.given)
+        return -0.5 * (np.log(2.0 * np.pi * total) + (data.outcomes.upper - mean) ** 2 / total) - data.log_value
     out = np.empty(len(mean))
-    _log_predictive(data.family, data.lower, data.upper, data.trials, own, mean, variance, *RULE, out)
+    _log_predictive(own, data.outcomes, Moments(mean, variance), out)
     return out - data.log_value
 
 
 @njit(cache=True, nogil=True)
-def _log_likelihood(
-    family: int, lower: float, upper: float, trials: float, own: float, eta: float
-) -> tuple[float, float, float]:
+def _log_likelihood(own: Own, lower: float, upper: float, given: float, eta: float) -> tuple[float, float, float]:
     """Log p less its fixed part, and its first two derivatives."""
     if lower == upper:
-        f, g, h, _ = point(family, upper, trials, own, eta)
+        f, g, h, _ = point(own, upper, given, eta)
     else:
-        f, g, h, _ = interval(family, lower, upper, trials, own, eta)
+        f, g, h, _ = interval(own, lower, upper, given, eta)
     return f, g, h
 
 
 @njit(cache=True, nogil=True)
-def _log_predictive(
-    family: int,
-    lower: Float,
-    upper: Float,
-    trials: Float,
-    own: float,
-    mean: Float,
-    variance: Float,
-    nodes: Float,
-    weights: Float,
-    out: Float,
-) -> None:
+def _log_predictive(own: Own, data: Outcomes, at: Moments, out: Float) -> None:
     """Gauss-Hermite sums about the mode of Gaussian times likelihood, which may lie far out in the Gaussian's tail."""
-    for r in range(len(mean)):
-        m, v = mean[r], variance[r]
+    for r in range(len(out)):
+        m, v = at.mean[r], at.variance[r]
+        lower, upper, given = data.lower[r], data.upper[r], data.given[r]
         base = 0.0
-        if lower[r] == upper[r]:
-            base, _ = fixed_part(family, upper[r], trials[r], own)
+        if lower == upper:
+            base, _ = fixed_part(own, upper, given)
         if not v > 0.0:
-            f, _, _ = _log_likelihood(family, lower[r], upper[r], trials[r], own, m)
+            f, _, _ = _log_likelihood(own, lower, upper, given, m)
             out[r] = f + base
             continue
         centre, precision = m, 1.0 / v
         for _ in range(_STEPS):
-            _, g, h = _log_likelihood(family, lower[r], upper[r], trials[r], own, centre)
+            _, g, h = _log_likelihood(own, lower, upper, given, centre)
             precision = 1.0 / v + max(-h, 0.0)
             step = (g - (centre - m) / v) / precision
             centre += min(max(step, -_LONGEST), _LONGEST)
@@ -216,12 +206,12 @@ def _log_predictive(
                 break
         sd = 1.0 / math.sqrt(precision)
         top, total = -np.inf, 0.0
-        for k in range(len(nodes)):
-            eta = centre + sd * nodes[k]
-            f, _, _ = _log_likelihood(family, lower[r], upper[r], trials[r], own, eta)
-            term = f - 0.5 * (eta - m) ** 2 / v + 0.5 * nodes[k] ** 2
+        for k in range(len(RULE_NODES)):
+            eta = centre + sd * RULE_NODES[k]
+            f, _, _ = _log_likelihood(own, lower, upper, given, eta)
+            term = f - 0.5 * (eta - m) ** 2 / v + 0.5 * RULE_NODES[k] ** 2
             if term > top:
                 total *= math.exp(top - term)
                 top = term
-            total += weights[k] * math.exp(term - top)
+            total += RULE_WEIGHTS[k] * math.exp(term - top)
         out[r] = base + top + math.log(total) + math.log(sd) - 0.5 * math.log(v)

@@ -14,17 +14,24 @@ its effect, is small at every level of a term, it stands for the integral.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayesineq.inference.sparse_engine.likelihoods import interval, log_density_at_nodes, point
+from bayesineq.inference.sparse_engine.likelihoods import (
+    Moments,
+    Outcomes,
+    Own,
+    interval,
+    log_density_at_nodes,
+)
 from bayesineq.inference.sparse_engine.newton import Posterior, own_value
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed
 from bayesineq.inference.sparse_engine.rows import Side
+from bayesineq.model.families.density import point
 
 Float = NDArray[np.float64]
 
@@ -51,25 +58,35 @@ def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
     float
         Sum over the levels of random terms; never negative.
     """
-    own = own_value(latent, found.prior.values)
+    own = own_value(latent, data, found.prior.values)
     third = np.empty_like(found.mean)
-    head = (data.family, data.lower, data.upper, data.trials, own)
-    _third_derivatives(*head, found.mean, found.variance, third)
+    # What varies beside an effect raises the mean of a count with a log link: half its variance stands for it.
+    raised = 0.5 if data.family.counts and data.family.link == "log" else 0.0
+    _third_derivatives(own, data.outcomes, found.mean + raised * found.variance, third)
+    rows = _Rows(own, data.outcomes, third, raised)
     large, small = effect_variances(latent, found)
     large_prior, small_prior = _prior_variances(latent, found)
     total = 0.0
     for block in range(len(latent.large.index)):
-        total += _block_gap(head, found, third, latent.large, block, large, large_prior)
+        total += _block_gap(rows, found, latent.large, block, large, large_prior)
     for block, of_random in enumerate(latent.random_blocks):
         if of_random:
-            total += _block_gap(head, found, third, latent.small, block, small, small_prior)
+            total += _block_gap(rows, found, latent.small, block, small, small_prior)
     return total
 
 
+class _Rows(NamedTuple):
+    """Rows with their third derivatives, and the share of a variance beside that raises their predictors."""
+
+    own: Own
+    outcomes: Outcomes
+    third: Float
+    raised: float
+
+
 def _block_gap(
-    head: tuple[int, Float, Float, Float, float],
+    rows: _Rows,
     found: Posterior,
-    third: Float,
     side: Side,
     block: int,
     variance: Float,
@@ -77,7 +94,7 @@ def _block_gap(
 ) -> float:
     level = side.index[block]
     weight = None if side.weighted[block] < 0 else side.weight[side.weighted[block]]
-    pull = third if weight is None else third * weight**3
+    pull = rows.third if weight is None else rows.third * weight**3
     summed = np.bincount(level, weights=pull, minlength=side.size)
     leading = summed**2 * variance**3 / 12.0
     if float(leading.max(initial=0.0)) < _SMALL:
@@ -94,10 +111,9 @@ def _block_gap(
         return float(leading.sum())
     begin, end = int(level.min()), int(level.max()) + 1
     along = variance[level] if weight is None else variance[level] * weight**2
-    # What varies beside this effect raises the mean of a log link: half its variance stands for it.
-    beside = np.maximum(found.variance - along, 0.0) if head[0] in _LOG_LINKS else 0.0
+    mean = found.mean + rows.raised * np.maximum(found.variance - along, 0.0)
     at = np.zeros((end - begin, len(_GRID)))
-    log_density_at_nodes(*head, found.mean + 0.5 * beside, along, _GRID, level - np.int32(begin), at)
+    log_density_at_nodes(rows.own, rows.outcomes, Moments(mean, along), _GRID, level - np.int32(begin), at)
     hermite = np.stack([np.ones_like(_GRID), _GRID, (_GRID * _GRID - 1.0) / np.sqrt(2.0)])
     rest = at - (at @ (_MASS * hermite).T) @ hermite
     top = rest.max(axis=1)
@@ -108,7 +124,6 @@ def _block_gap(
 # Where a row tells little, exp(h) grows almost as fast as q falls: an even grid follows that, Gauss-Hermite does not.
 _GRID: Final = np.linspace(-6.4, 6.4, 33)
 _MASS: Final = np.exp(-0.5 * _GRID**2) / np.exp(-0.5 * _GRID**2).sum()
-_LOG_LINKS: Final = (0, 2)
 
 
 def effect_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
@@ -148,17 +163,15 @@ def _prior_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
 
 
 @njit(cache=True, nogil=True)
-def _third_derivatives(
-    family: int, lower: Float, upper: Float, trials: Float, own: float, mean: Float, variance: Float, out: Float
-) -> None:
+def _third_derivatives(own: Own, data: Outcomes, at: Float, out: Float) -> None:
     step = 1e-3
-    for r in range(len(mean)):
-        shift = 0.5 * variance[r] if family == 0 or family == 2 else 0.0
+    for r in range(len(at)):
+        lower, upper, given = data.lower[r], data.upper[r], data.given[r]
         high, low = 0.0, 0.0
-        if lower[r] == upper[r]:
-            _, _, high, _ = point(family, upper[r], trials[r], own, mean[r] + shift + step)
-            _, _, low, _ = point(family, upper[r], trials[r], own, mean[r] + shift - step)
+        if lower == upper:
+            _, _, high, _ = point(own, upper, given, at[r] + step)
+            _, _, low, _ = point(own, upper, given, at[r] - step)
         else:
-            _, _, high, _ = interval(family, lower[r], upper[r], trials[r], own, mean[r] + shift + step)
-            _, _, low, _ = interval(family, lower[r], upper[r], trials[r], own, mean[r] + shift - step)
+            _, _, high, _ = interval(own, lower, upper, given, at[r] + step)
+            _, _, low, _ = interval(own, lower, upper, given, at[r] - step)
         out[r] = (high - low) / (2.0 * step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -245,44 +245,45 @@ def finish_draws(
     first, second = by[: along.small.shape[1]], by[along.small.shape[1] :]
     border = border + node.border[:, : len(first)] @ first
     parts, block = latent.large_parts, np.array([part.block for part in latent.large_parts], dtype=np.int64)
-    _write_effects(
+    where = _Where(
         np.searchsorted(block, np.arange(len(latent.large.index) + 1)),
         np.array([part.latent.start for part in parts], dtype=np.int64),
         np.array([(part.effect.start, part.effect.stop) for part in parts], dtype=np.int64).reshape(-1, 2),
         found.prior.scale,
-        found.large,
-        z,
-        ready.system.reach,
-        border,
-        node.large,
-        second,
-        moves[0],
-        moves[2],
-        rows,
-        large,
     )
+    centre = _Centre(found.large, z, ready.system.reach, border, node.large, second)
+    _write_effects(where, centre, moves[0], moves[2], rows, large)
     alpha = alpha + found.small[:, None] + node.border[:n] @ by
     return np.asarray(found.prior.basis @ alpha + moves[1].T @ moves[2].T)
 
 
+class _Where(NamedTuple):
+    """First part of each block; start of each part's latent values; its effects, shape (n_part, 2); its scale."""
+
+    first_part: NDArray[np.int64]
+    latent_start: NDArray[np.int64]
+    effect: NDArray[np.int64]
+    scale: Float
+
+
+class _Centre(NamedTuple):
+    """Latent values of draws: mean + z - reach border + along by."""
+
+    mean: Float
+    z: Float
+    reach: Float
+    border: Float
+    along: Float
+    by: Float
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _write_effects(
-    first_part: NDArray[np.int64],
-    latent_start: NDArray[np.int64],
-    effect: NDArray[np.int64],
-    scale: Float,
-    mean: Float,
-    z: Float,
-    reach: Float,
-    border: Float,
-    along: Float,
-    by: Float,
-    moves: Float,
-    away: Float,
-    rows: NDArray[np.int64],
-    out: Float32,
+    where: _Where, centre: _Centre, moves: Float, away: Float, rows: NDArray[np.int64], out: Float32
 ) -> None:
-    """Sum over an effect's parts of scale (mean + z - reach border + along by), and moves' away."""
+    """Sum over an effect's parts of scale times latent values, and moves' away."""
+    first_part, latent_start, effect, scale = where.first_part, where.latent_start, where.effect, where.scale
+    mean, z, reach, border, along, by = centre.mean, centre.z, centre.reach, centre.border, centre.along, centre.by
     n_draw = z.shape[1]
     total, taken, added = np.empty((_CHUNK, n_draw)), np.empty((_CHUNK, n_draw)), np.empty((_CHUNK, n_draw))
     for b in range(len(first_part) - 1):

@@ -201,13 +201,13 @@ def build(solved: Inner, correction: str) -> tuple[Model, Start]:
 
 def _typical(data: Observed) -> float:
     """Intercept of a model without terms."""
-    value = 0.5 * (data.lower + data.upper)
-    if data.family in (0, 2, 5):
+    value = 0.5 * (data.outcomes.lower + data.outcomes.upper)
+    if data.family.link == "log":
         # Half an event stands in for none; outcomes that are no counts are never zero, and have a unit.
-        none = 0.5 if data.family != 5 else 0.0
+        none = 0.5 if data.family.counts else 0.0
         return float(np.log((value.sum() + none) / np.exp(data.offset).sum()))
-    if data.family in (1, 3):
-        share = (value.sum() + 0.5) / (data.trials.sum() + 1.0)
+    if data.family.link == "logit":
+        share = (value.sum() + 0.5) / (data.outcomes.given.sum() + 1.0)
         return float(np.log(share) - np.log1p(-share) - data.offset.mean())
     return float((value - data.offset).mean())
 

@@ -113,7 +113,7 @@ def group_checks(model: Model, groups: list[Int]) -> Callable[[Posterior], NDArr
     """
 
     def look(found: Posterior) -> NDArray[Any]:
-        own = own_value(model.latent, found.prior.values)
+        own = own_value(model.latent, model.data, found.prior.values)
         out = np.zeros((3, len(found.mean)), dtype=np.float32)
         for rows in groups:
             mean, variance, joint, trusted = without_group(model, found, rows)
@@ -155,7 +155,7 @@ def without_group(model: Model, found: Posterior, rows: Int) -> tuple[Float, Flo
     variance = np.diag(without)
     sign, log_rest = np.linalg.slogdet(rest)
     trusted = bool(sign > 0.0 and np.isfinite(without).all() and (variance > 0.0).all())
-    own = own_value(model.latent, found.prior.values)
+    own = own_value(model.latent, model.data, found.prior.values)
     total = expected(data, own, found.mean[rows], found.variance[rows], None)[0]
     gained = total + 0.5 * (float(curvature @ np.diag(joint)) + float(log_rest) - float(slope @ without @ slope))
     return found.mean[rows] - without @ slope, np.maximum(variance, 0.0), gained if trusted else 0.0, trusted

@@ -157,7 +157,9 @@ def slim(whole: Node, drawn: bool = True) -> Node:
     """
     found, nothing, empty = whole.found, np.empty(0), np.empty((0, 0))
     cross: NDArray[Any] = found.sums.cross.astype(np.float32) if drawn else empty
-    sums = replace(found.sums, cross=cross, **({} if drawn else {"large": nothing, "link": nothing}))
+    sums = found.sums._replace(cross=cross)
+    if not drawn:
+        sums = sums._replace(large=nothing, link=nothing)
     system = replace(
         found.system,
         factor=replace(found.system.factor, panel=nothing, pivot=nothing),

@@ -1,42 +1,78 @@
 """
-Likelihoods of one row and their expectations under a Gaussian linear predictor.
+Likelihoods of rows and their expectations under a Gaussian linear predictor.
 
-Every likelihood is four numbers at a value of the linear predictor: log p, its first and second derivative, and its
-derivative with respect to the logarithm of the likelihood's own parameter. Gaussian expectations are closed where
-they can be (Poisson, Gaussian, gamma) and Gauss-Hermite sums elsewhere. A count known as an interval has the
-probability of the interval, summed over its values.
+A likelihood is four numbers at a value of the linear predictor: log p, its first and second derivative, and its
+derivatives with respect to the logarithms of the likelihood's own parameters. The formulas stand in
+`bayesineq.model.families`; here they are compiled into loops over rows, once for each type of own parameters, so that
+no loop asks which likelihood it is. Gaussian expectations are closed where they can be and Gauss-Hermite sums
+elsewhere. A count known as an interval has the probability of the interval, summed over its values.
+
+Numba keeps compiled loops on disk and looks for changes in this file only: who changes a formula of a family says so to
+the cache by removing `__pycache__` of this folder.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
+from bayesineq.model.families import density
+from bayesineq.model.families.density import Values, density_of, fixed_part, point
+
 Float = NDArray[np.float64]
-
-POISSON: Final = 0
-BINOMIAL: Final = 1
-NEGATIVE_BINOMIAL: Final = 2
-BETA_BINOMIAL: Final = 3
-GAUSSIAN: Final = 4
-GAMMA: Final = 5
-
-FAMILY: Final = {
-    "poisson": POISSON,
-    "binomial": BINOMIAL,
-    "bernoulli": BINOMIAL,
-    "negative_binomial": NEGATIVE_BINOMIAL,
-    "beta_binomial": BETA_BINOMIAL,
-    "gaussian": GAUSSIAN,
-    "log_normal": GAUSSIAN,
-    "gamma": GAMMA,
-}
+Own = tuple[float, ...]
 
 _SIZES: Final = (3, 5, 9, 17, 31)
+
+
+class Outcomes(NamedTuple):
+    """
+    What was observed.
+
+    Parameters
+    ----------
+    lower, upper : ndarray, shape (n_row,)
+        Outcome; the two differ where a count is known as an interval.
+    given : ndarray, shape (n_row,)
+        What the likelihood is given beside it: denominators, standard errors; any number elsewhere.
+    """
+
+    lower: Float
+    upper: Float
+    given: Float
+
+
+class Moments(NamedTuple):
+    """
+    Gaussian linear predictors.
+
+    Parameters
+    ----------
+    mean, variance : ndarray, shape (n_row,)
+        A variance of zero gives the value at the mean.
+    """
+
+    mean: Float
+    variance: Float
+
+
+class Pulls(NamedTuple):
+    """
+    What rows say of their linear predictors.
+
+    Parameters
+    ----------
+    slope, curvature : ndarray, shape (n_row,)
+        E[d log p / d eta] and max(-E[d2 log p / d eta2], 0).
+    """
+
+    slope: Float
+    curvature: Float
 
 
 def _rules() -> tuple[Float, Float]:
@@ -49,325 +85,271 @@ def _rules() -> tuple[Float, Float]:
 
 NODES, WEIGHTS = _rules()
 
-
-@njit(cache=True, nogil=True)
-def digamma(x: float) -> float:
-    """First derivative of log gamma, x > 0, to about 1e-12."""
-    shift = 0.0
-    while x < 8.0:
-        shift -= 1.0 / x
-        x += 1.0
-    r = 1.0 / (x * x)
-    series = r * (1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * (1 / 132 - r * 691 / 32760)))))
-    return shift + math.log(x) - 0.5 / x - series
+for _helper in density.HELPERS:
+    register_jitable(_helper)
 
 
-@njit(cache=True, nogil=True)
-def trigamma(x: float) -> float:
-    """Second derivative of log gamma, x > 0, to about 1e-12."""
-    shift = 0.0
-    while x < 8.0:
-        shift += 1.0 / (x * x)
-        x += 1.0
-    r = 1.0 / (x * x)
-    series = (1 + r * (1 / 6 - r * (1 / 30 - r * (1 / 42 - r * (1 / 30 - r * 5 / 66))))) / x
-    return shift + 0.5 * r + series
-
-
-@njit(cache=True, nogil=True)
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-@njit(cache=True, nogil=True)
-def fixed_part(family: int, y: float, trials: float, own: float) -> tuple[float, float]:
+def formula(own: Any, name: str) -> Any:
     """
-    What of log p, and of its derivative with respect to log `own`, does not depend on the linear predictor.
+    Formula of a likelihood, where numba looks for it.
 
     Parameters
     ----------
-    family : int
-        One of the constants above.
-    y, trials : float
-        Outcome and, for binomial families, its denominator.
-    own : float
-        The likelihood's own parameter: size, concentration, standard deviation or shape.
+    own : numba type
+        Type of the first argument of a call.
+    name : str
+        Field of `Density`.
 
     Returns
     -------
-    (float, float)
-        Part of log p, part of its derivative.
+    callable or None
+        None where the argument is no tuple of own parameters.
     """
-    if family == 0:
-        return -math.lgamma(y + 1.0), 0.0
-    if family == 1:
-        return math.lgamma(trials + 1.0) - math.lgamma(y + 1.0) - math.lgamma(trials - y + 1.0), 0.0
-    if family == 2:
-        value = math.lgamma(y + own) - math.lgamma(own) - math.lgamma(y + 1.0) + own * math.log(own)
-        return value, own * (digamma(y + own) - digamma(own) + math.log(own) + 1.0)
-    if family == 3:
-        value = math.lgamma(trials + 1.0) - math.lgamma(y + 1.0) - math.lgamma(trials - y + 1.0)
-        value += math.lgamma(own) - math.lgamma(trials + own)
-        return value, own * (digamma(own) - digamma(trials + own))
-    if family == 4:
-        return -0.5 * math.log(2.0 * math.pi) - math.log(own), -1.0
-    value = own * math.log(own) - math.lgamma(own) + (own - 1.0) * math.log(y)
-    return value, own * (math.log(own) + 1.0 - digamma(own) + math.log(y))
+    return getattr(density_of(own.instance_class), name) if hasattr(own, "instance_class") else None
 
 
-@njit(cache=True, nogil=True)
-def fixed_total(family: int, lower: Float, upper: Float, trials: Float) -> float:
+@overload(fixed_part, strict=False)
+def _fixed_part(own: Any, y: Any, given: Any) -> Any:
+    return formula(own, "fixed_part")
+
+
+@overload(point, strict=False)
+def _point(own: Any, y: Any, given: Any, eta: Any) -> Any:
+    return formula(own, "point")
+
+
+def _closed(own: Any, y: float, given: float, mean: float, variance: float) -> Any:
+    """Closed expectation, found out by the compiler; only called where there is one."""
+
+
+@overload(_closed, strict=False)
+def _closed_formula(own: Any, y: Any, given: Any, mean: Any, variance: Any) -> Any:
+    # A formula that is never called still has a type.
+    return formula(own, "closed") or (lambda own, y, given, mean, variance: point(own, y, given, mean))
+
+
+def _is_closed(own: Any) -> bool:
+    """Whether there is one."""
+    return False
+
+
+@overload(_is_closed, strict=False)
+def _is_closed_formula(own: Any) -> Any:
+    return (lambda own: True) if formula(own, "closed") else (lambda own: False)
+
+
+def plus(total: Values, weight: float, values: Values) -> Values:
     """
-    Sum of `fixed_part` over rows that are no intervals, of a likelihood without a parameter of its own.
+    Add weighted values to totals, one for each of few parameters.
 
     Parameters
     ----------
-    family : int
-        POISSON or BINOMIAL.
-    lower, upper, trials : ndarray, shape (n_row,)
-        As in `expectations`.
+    total : tuple of float
+        Totals.
+    weight : float
+        Weight.
+    values : tuple of float
+        As many.
+
+    Returns
+    -------
+    tuple of float
+        total + weight * values.
+    """
+    return tuple(t + weight * v for t, v in zip(total, values, strict=True))
+
+
+@overload(plus, strict=False)
+def _plus(total: Any, weight: Any, values: Any) -> Any:
+    adders = (
+        lambda total, weight, values: total,
+        lambda total, weight, values: (total[0] + weight * values[0],),
+        lambda total, weight, values: (total[0] + weight * values[0], total[1] + weight * values[1]),
+    )
+    return adders[len(total)]
+
+
+def none_of(own: Own) -> Own:
+    """
+    Totals to begin with.
+
+    Parameters
+    ----------
+    own : NamedTuple
+        Own parameters.
+
+    Returns
+    -------
+    tuple of float
+        A zero for each.
+    """
+    return (0.0,) * len(own)
+
+
+@overload(none_of, strict=False)
+def _none_of(own: Any) -> Any:
+    return (lambda own: (), lambda own: (0.0,), lambda own: (0.0, 0.0))[len(own)]
+
+
+@njit(cache=True, nogil=True)
+def fixed_total(own: Own, data: Outcomes) -> float:
+    """
+    Sum of `fixed_part` over rows that are no intervals.
+
+    Parameters
+    ----------
+    own : NamedTuple
+        Own parameters.
+    data : Outcomes
+        What was observed.
 
     Returns
     -------
     float
-        Part of log p that nothing changes.
+        Part of log p that the linear predictor does not change.
     """
     total = 0.0
-    for r in range(len(upper)):
-        if lower[r] == upper[r]:
-            total += fixed_part(family, upper[r], trials[r], 1.0)[0]
+    for r in range(len(data.upper)):
+        if data.lower[r] == data.upper[r]:
+            total += fixed_part(own, data.upper[r], data.given[r])[0]
     return total
 
 
 @njit(cache=True, nogil=True)
-def point(family: int, y: float, trials: float, own: float, eta: float) -> tuple[float, float, float, float]:
-    """
-    Log p less its fixed part, first and second derivative in eta, and derivative in log `own` less its fixed part.
-
-    Parameters
-    ----------
-    family : int
-        One of the constants above.
-    y, trials, own : float
-        As in `fixed_part`.
-    eta : float
-        Linear predictor.
-
-    Returns
-    -------
-    (float, float, float, float)
-        Value, slope, curvature (second derivative), slope in log `own`.
-    """
-    if family == 0:
-        mean = math.exp(eta)
-        return y * eta - mean, y - mean, -mean, 0.0
-    if family == 1:
-        tail = math.exp(-abs(eta))
-        rest = 1.0 / (1.0 + tail)
-        p = rest if eta > 0.0 else tail * rest
-        value = y * eta - trials * (max(eta, 0.0) + math.log1p(tail))
-        return value, y - trials * p, -trials * tail * rest * rest, 0.0
-    if family == 2:
-        # log(own + mean), and the share mean / (own + mean), without overflow.
-        log_own = math.log(own)
-        total = log_own + _softplus(eta - log_own)
-        share = math.exp(eta - total)
-        curvature = -(y + own) * share * (1.0 - share)
-        slope_own = -own * (total + (y + own) * math.exp(-total))
-        return y * eta - (y + own) * total, y - (y + own) * share, curvature, slope_own
-    if family == 3:
-        p = 1.0 / (1.0 + math.exp(-eta))
-        p = min(max(p, 1e-12), 1.0 - 1e-12)
-        a, b = own * p, own * (1.0 - p)
-        value = math.lgamma(y + a) - math.lgamma(a) + math.lgamma(trials - y + b) - math.lgamma(b)
-        up, down = digamma(y + a) - digamma(a), digamma(trials - y + b) - digamma(b)
-        spread = p * (1.0 - p)
-        bend = trigamma(y + a) - trigamma(a) + trigamma(trials - y + b) - trigamma(b)
-        curvature = own * spread * (1.0 - 2.0 * p) * (up - down) + (own * spread) ** 2 * bend
-        return value, own * spread * (up - down), curvature, own * (p * up + (1.0 - p) * down)
-    if family == 4:
-        z = (y - eta) / own
-        return -0.5 * z * z, z / own, -1.0 / (own * own), z * z
-    ratio = y * math.exp(-eta)
-    return -own * (eta + ratio), own * (ratio - 1.0), -own * ratio, -own * (eta + ratio)
-
-
-@njit(cache=True, nogil=True)
-def interval(
-    family: int, lower: float, upper: float, trials: float, own: float, eta: float
-) -> tuple[float, float, float, float]:
+def interval(own: Own, lower: float, upper: float, given: float, eta: float) -> tuple[float, float, float, Values]:
     """
     Log P(lower <= Y <= upper) whole, with the same derivatives as `point`.
 
     Parameters
     ----------
-    family : int
-        A count family.
+    own : NamedTuple
+        Own parameters.
     lower, upper : float
         Ends, both included.
-    trials, own, eta : float
+    given, eta : float
         As in `point`.
 
     Returns
     -------
-    (float, float, float, float)
-        Value, slope, curvature, slope in log `own`.
+    (float, float, float, tuple of float)
+        Value, slope, curvature, slopes in the logarithm of each own parameter.
     """
     top = -np.inf
-    mass, slope, square, bend, slope_own = 0.0, 0.0, 0.0, 0.0, 0.0
+    mass, slope, square, bend = 0.0, 0.0, 0.0, 0.0
+    slopes = none_of(own)
     count = lower
     while count <= upper:
-        base, base_own = fixed_part(family, count, trials, own)
-        value, g, h, d = point(family, count, trials, own, eta)
+        base, base_slopes = fixed_part(own, count, given)
+        value, g, h, d = point(own, count, given, eta)
         value += base
         if value > top:
             shrink = math.exp(top - value) if mass > 0.0 else 0.0
-            mass, slope, square, bend, slope_own = (
-                mass * shrink,
-                slope * shrink,
-                square * shrink,
-                bend * shrink,
-                slope_own * shrink,
-            )
+            mass, slope, square, bend = mass * shrink, slope * shrink, square * shrink, bend * shrink
+            slopes = plus(none_of(own), shrink, slopes)
             top = value
         weight = math.exp(value - top)
         mass += weight
         slope += weight * g
         square += weight * g * g
         bend += weight * h
-        slope_own += weight * (d + base_own)
+        slopes = plus(slopes, weight, plus(d, 1.0, base_slopes))
         count += 1.0
     slope /= mass
-    return top + math.log(mass), slope, (square + bend) / mass - slope * slope, slope_own / mass
+    return top + math.log(mass), slope, (square + bend) / mass - slope * slope, plus(none_of(own), 1.0 / mass, slopes)
 
 
 @njit(cache=True, nogil=True)
 def expectations(
-    family: int,
-    lower: Float,
-    upper: Float,
-    trials: Float,
-    own: float,
-    mean: Float,
-    variance: Float,
-    nodes: Float,
-    weights: Float,
-    begin: int,
-    end: int,
-    slope: Float,
-    curvature: Float,
-    whole: bool = True,
-) -> tuple[float, float]:
+    own: Own, data: Outcomes, at: Moments, begin: int, end: int, out: Pulls, whole: bool = True
+) -> tuple[float, Values]:
     """
-    Expected log p, its slope and minus its curvature for rows whose linear predictor is N(mean, variance).
+    Expected log p, its slope and minus its curvature for rows whose linear predictor is Gaussian.
 
     Parameters
     ----------
-    family : int
-        One of the constants above.
-    lower, upper : ndarray, shape (n_row,)
-        Outcome; the two differ where a count is known as an interval.
-    trials : ndarray, shape (n_row,)
-        Denominators of binomial families; any number elsewhere.
-    own : float
-        The likelihood's own parameter.
-    mean, variance : ndarray, shape (n_row,)
-        Moments of the linear predictor; a variance of zero gives the value at the mean.
-    nodes, weights : ndarray, shape (n_rule, n_node)
-        Gauss-Hermite rules.
+    own : NamedTuple
+        Own parameters, whose type says which likelihood.
+    data : Outcomes
+        What was observed.
+    at : Moments
+        Linear predictors.
     begin, end : int
         Rows to do.
-    slope, curvature : ndarray, shape (n_row,)
-        Filled with E[d log p / d eta] and max(-E[d2 log p / d eta2], 0).
+    out : Pulls
+        Filled.
     whole : bool
         Whether log p holds its fixed part where the row is no interval.
 
     Returns
     -------
-    (float, float)
-        Sum of expected log p, and of its derivative with respect to log `own`.
+    (float, tuple of float)
+        Sum of expected log p, and of its derivatives with respect to the logarithms of own parameters.
     """
-    total, total_own = 0.0, 0.0
+    total, totals = 0.0, none_of(own)
     for r in range(begin, end):
-        m, v, y, n = mean[r], variance[r], upper[r], trials[r]
-        exact = lower[r] == y
-        base, base_own = 0.0, 0.0
+        m, v, y, n = at.mean[r], at.variance[r], data.upper[r], data.given[r]
+        exact = data.lower[r] == y
+        base, slopes = 0.0, none_of(own)
         if exact and whole:
-            base, base_own = fixed_part(family, y, n, own)
-        f, g, h, d = 0.0, 0.0, 0.0, 0.0
-        if exact and family == 0:
-            rate = math.exp(m + 0.5 * v)
-            f, g, h = y * m - rate, y - rate, -rate
-        elif exact and family == 4:
-            f, g, h, d = point(4, y, n, own, m)
-            f -= 0.5 * v / (own * own)
-            d += v / (own * own)
-        elif exact and family == 5:
-            ratio = y * math.exp(-m + 0.5 * v)
-            f, g, h, d = -own * (m + ratio), own * (ratio - 1.0), -own * ratio, -own * (m + ratio)
+            base, slopes = fixed_part(own, y, n)
+        f, g, h, d = 0.0, 0.0, 0.0, none_of(own)
+        if exact and _is_closed(own):
+            f, g, h, d = _closed(own, y, n, m, v)
         elif v == 0.0:
             if exact:
-                f, g, h, d = point(family, y, n, own, m)
+                f, g, h, d = point(own, y, n, m)
             else:
-                f, g, h, d = interval(family, lower[r], y, n, own, m)
+                f, g, h, d = interval(own, data.lower[r], y, n, m)
         else:
             rule = 0 if v < 0.02 else (1 if v < 0.08 else (2 if v < 0.4 else (3 if v < 0.9 else 4)))
             size = min((2 << rule) + 1, 31)
             sd = math.sqrt(v)
             for k in range(size):
-                eta = m + sd * nodes[rule, k]
+                eta = m + sd * NODES[rule, k]
                 if exact:
-                    fk, gk, hk, dk = point(family, y, n, own, eta)
+                    fk, gk, hk, dk = point(own, y, n, eta)
                 else:
-                    fk, gk, hk, dk = interval(family, lower[r], y, n, own, eta)
-                f += weights[rule, k] * fk
-                g += weights[rule, k] * gk
-                h += weights[rule, k] * hk
-                d += weights[rule, k] * dk
+                    fk, gk, hk, dk = interval(own, data.lower[r], y, n, eta)
+                f += WEIGHTS[rule, k] * fk
+                g += WEIGHTS[rule, k] * gk
+                h += WEIGHTS[rule, k] * hk
+                d = plus(d, WEIGHTS[rule, k], dk)
         total += f + base
-        total_own += d + base_own
-        slope[r] = g
-        curvature[r] = max(-h, 0.0)
-    return total, total_own
+        totals = plus(totals, 1.0, plus(d, 1.0, slopes))
+        out.slope[r] = g
+        out.curvature[r] = max(-h, 0.0)
+    return total, totals
 
 
 @njit(cache=True, nogil=True)
 def log_density_at_nodes(
-    family: int,
-    lower: Float,
-    upper: Float,
-    trials: Float,
-    own: float,
-    mean: Float,
-    variance: Float,
-    nodes: Float,
-    site: NDArray[np.int32],
-    out: Float,
+    own: Own, data: Outcomes, at: Moments, nodes: Float, site: NDArray[np.int32], out: Float
 ) -> None:
     """
-    Add each row's log p at Gauss-Hermite nodes of its linear predictor to the row's site.
+    Add each row's log p at nodes of its linear predictor to the row's site.
 
     Parameters
     ----------
-    family, lower, upper, trials, own, mean, variance
+    own, data, at
         As in `expectations`.
     nodes : ndarray, shape (n_node,)
-        Nodes of one rule.
+        Nodes, in standard deviations of the linear predictor.
     site : ndarray of int32, shape (n_row,)
         Where to add each row.
     out : ndarray, shape (n_site, n_node)
         Sums, added to.
     """
-    for r in range(len(mean)):
-        sd = math.sqrt(variance[r])
-        exact = lower[r] == upper[r]
+    for r in range(len(at.mean)):
+        sd = math.sqrt(at.variance[r])
+        lower, upper, given = data.lower[r], data.upper[r], data.given[r]
+        exact = lower == upper
         base = 0.0
         if exact:
-            base, _ = fixed_part(family, upper[r], trials[r], own)
+            base, _ = fixed_part(own, upper, given)
         for k in range(len(nodes)):
-            eta = mean[r] + sd * nodes[k]
+            eta = at.mean[r] + sd * nodes[k]
             if exact:
-                f, _, _, _ = point(family, upper[r], trials[r], own, eta)
+                f, _, _, _ = point(own, upper, given, eta)
             else:
-                f, _, _, _ = interval(family, lower[r], upper[r], trials[r], own, eta)
+                f, _, _, _ = interval(own, lower, upper, given, eta)
             out[site[r], k] += f + base

@@ -22,6 +22,7 @@ from bayesineq.inference.sparse_engine.explore import Explored, explore
 from bayesineq.inference.sparse_engine.hyper import Look, Mode, Model, find_mode, node_of
 from bayesineq.inference.sparse_engine.newton import Start
 from bayesineq.inference.sparse_engine.parameters import Parameter
+from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.surface import log_mass
 
 Float = NDArray[np.float64]
@@ -107,7 +108,7 @@ def find_modes(model: Model, start: Start, pool: ThreadPoolExecutor, report: Cal
 def _in_doubt(model: Model, mode: Mode) -> bool:
     """Whether there may be another mode: a prior far from what was found, or from the data, or noise beyond them."""
     latent, found = model.latent, mode.found
-    if latent.own >= 0 and len(model.data.offset) <= _SHORT:
+    if latent.own and len(model.data.offset) <= _SHORT:
         return True
     for part in latent.small_parts:
         z = found.small[part.latent]
@@ -119,12 +120,15 @@ def _in_doubt(model: Model, mode: Mode) -> bool:
                 return True
         elif part.rho < 0 and abs(float(z.mean())) * np.sqrt(len(z)) > _CONFLICT + 1.0:
             return True
-    if latent.own >= 0 and latent.parameters[latent.own].name.endswith(".sigma"):
-        own = latent.parameters[latent.own]
-        if float(own.value(mode.x[latent.own])) > _NOISE:
-            return True
+    if (noise := _noise(latent)) is not None and float(latent.parameters[noise].value(mode.x[noise])) > _NOISE:
+        return True
     scales = [(p, float(x)) for p, x in zip(latent.parameters, mode.x, strict=True) if p.name.endswith(".sigma")]
     return any(_lost(p, x) > _TAIL for p, x in scales)
+
+
+def _noise(latent: Latent) -> int | None:
+    """Position of the outcome's standard deviation, if it has one."""
+    return next((at for at in latent.own if latent.parameters[at].name.endswith(".sigma")), None)
 
 
 def _lost(parameter: Parameter, x: float) -> float:
@@ -136,18 +140,17 @@ def _lost(parameter: Parameter, x: float) -> float:
 def _places(model: Model) -> list[Float]:
     """Where to begin anew: some for every term, and all for one term, or for the noise."""
     latent = model.latent
-    scales = [i for i, p in enumerate(latent.parameters) if p.name.endswith(".sigma") and i != latent.own]
+    scales = [i for i, p in enumerate(latent.parameters) if p.name.endswith(".sigma") and i not in latent.own]
     plain = [float(np.max(np.abs(part.mean))) for part in latent.small_parts if part.sigma < 0]
     pull = max(_SOME, *plain)
-    noise_is_sigma = latent.own >= 0 and latent.parameters[latent.own].name.endswith(".sigma")
-    quiet, loud = (_SMALL_NOISE, pull) if noise_is_sigma else (_NO_NOISE, _ALL_NOISE)
+    quiet, loud = (_SMALL_NOISE, pull) if _noise(latent) is not None else (_NO_NOISE, _ALL_NOISE)
 
     def place(of_scale: dict[int, float], noise: float) -> Float:
-        value = {i: of_scale.get(i, _SMALL_SIGMA) for i in scales} | ({latent.own: noise} if latent.own >= 0 else {})
+        value = {i: of_scale.get(i, _SMALL_SIGMA) for i in scales} | dict.fromkeys(latent.own[:1], noise)
         return np.array([_inside(p, value.get(i, p.start)) for i, p in enumerate(latent.parameters)])
 
     places = [place(dict.fromkeys(scales, _SOME), quiet), *(place({i: pull}, quiet) for i in scales)]
-    return [*places, place({}, loud)] if latent.own >= 0 else places
+    return [*places, place({}, loud)] if latent.own else places
 
 
 def _inside(parameter: Parameter, value: float) -> float:

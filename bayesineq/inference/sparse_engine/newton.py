@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bayesineq.errors import ConvergenceError
 from bayesineq.inference.sparse_engine.arrow import Arrow, arrow_with, finish, selected_covariances, with_sparse_part
 from bayesineq.inference.sparse_engine.field import Field, effects, latent_sums, prior_entries, prior_force
-from bayesineq.inference.sparse_engine.likelihoods import GAUSSIAN
+from bayesineq.inference.sparse_engine.likelihoods import Own
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed, expected, predict, sums_over_rows, variance_of_rows
 from bayesineq.inference.sparse_engine.rows import Sums
@@ -57,8 +57,8 @@ class Posterior:
         E_q[d log p / d eta] and E_q[-d2 log p / d eta2].
     bound : float
         Evidence lower bound on log p(y | hyperparameters); plain, its Laplace approximation.
-    own_slope : float
-        Expected derivative of log p in the logarithm of the outcome's own parameter.
+    own_slope : ndarray, shape (n_own,)
+        Expected derivative of log p in the logarithm of each of the outcome's own parameters.
     sums : Sums
         What of the data H was made from.
     iterations : int
@@ -75,7 +75,7 @@ class Posterior:
     slope: Float
     curvature: Float
     bound: float
-    own_slope: float
+    own_slope: Float
     sums: Sums
     iterations: int
 
@@ -98,23 +98,26 @@ class Start:
     variance: Float
 
 
-def own_value(latent: Latent, values: Float) -> float:
+def own_value(latent: Latent, data: Observed, values: Float) -> Own:
     """
-    The outcome's own parameter.
+    The outcome's own parameters.
 
     Parameters
     ----------
     latent : Latent
         The latent field.
+    data : Observed
+        The response.
     values : ndarray, shape (n_parameter,)
         Hyperparameters.
 
     Returns
     -------
-    float
-        Its value, 1 where the likelihood has none.
+    NamedTuple
+        Their values, by whose type kernels know the likelihood.
     """
-    return float(values[latent.own]) if latent.own >= 0 else 1.0
+    own: Own = data.family.density.own(*(float(values[at]) for at in latent.own))
+    return own
 
 
 def posterior(
@@ -154,7 +157,7 @@ def posterior(
     ConvergenceError
         If the iteration does not settle.
     """
-    own = own_value(latent, prior.values)
+    own = own_value(latent, data, prior.values)
     scale = contribution_scale(latent, prior)
     large, small = start.large / scale[0], start.small / scale[1]
     variance = start.variance if variational else np.zeros_like(start.variance)
@@ -178,7 +181,7 @@ def posterior(
             covariance, fresh = _covariances(latent, prior, system, pool)
             change = fresh - variance
             calm = bool((np.abs(change) <= _VARIANCE_MOVE * fresh + 1e-12).all())
-            if data.family == GAUSSIAN:
+            if data.family.density.noise is not None:
                 variance = fresh
             else:
                 # The curvature grows with the variance and shrinks it in turn: this step is Newton's, row by row.

@@ -134,9 +134,9 @@ class Latent:
     Parameters
     ----------
     parameters : tuple of Parameter
-        Hyperparameters; the outcome's own, if it has one, is the last.
-    own : int
-        Position of the outcome's own, -1 for none.
+        Hyperparameters; the outcome's own are the last.
+    own : tuple of int
+        Positions of the outcome's own.
     small, large : Side
         Rows against effects.
     random_blocks : tuple of bool
@@ -156,7 +156,7 @@ class Latent:
     """
 
     parameters: tuple[Parameter, ...]
-    own: int
+    own: tuple[int, ...]
     small: Side
     large: Side
     random_blocks: tuple[bool, ...]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +13,20 @@ from numpy.typing import NDArray
 from bayesineq.inference.inner import Inner
 from bayesineq.inference.sparse_engine.field import Field
 from bayesineq.inference.sparse_engine.likelihoods import (
-    BINOMIAL,
-    FAMILY,
-    NODES,
-    POISSON,
-    WEIGHTS,
+    Moments,
+    Outcomes,
+    Own,
+    Pulls,
     expectations,
     fixed_total,
 )
 from bayesineq.inference.sparse_engine.parts import Latent
-from bayesineq.inference.sparse_engine.rows import Sums, accumulate, predictor, predictor_variance
+from bayesineq.inference.sparse_engine.rows import Covariances, Sums, accumulate, predictor, predictor_variance
+from bayesineq.model.families import Family
 
 Float = NDArray[np.float64]
 
 _CHUNK: Final = 200_000
-_WITHOUT_OWN: Final = frozenset({POISSON, BINOMIAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,12 @@ class Observed:
 
     Parameters
     ----------
-    family : int
+    family : Family
         Likelihood.
-    lower, upper, trials, offset : ndarray, shape (n_row,)
-        Outcome (the two differ for intervals), denominator, offset.
+    outcomes : Outcomes
+        What the kernels take.
+    offset : ndarray, shape (n_row,)
+        Offset.
     constant : float
         What of the log likelihood of all rows nothing changes: the log Jacobian of a transformed outcome, and
         factorials of counts whose likelihood has no parameter of its own.
@@ -48,10 +49,8 @@ class Observed:
         Minus that Jacobian of each row: what makes densities those of the table's own outcome.
     """
 
-    family: int
-    lower: Float
-    upper: Float
-    trials: Float
+    family: Family
+    outcomes: Outcomes
     offset: Float
     constant: float
     log_value: Float
@@ -78,11 +77,11 @@ def observed(solved: Inner) -> Observed:
         log_value = log_value + value
     lower = value if response.lower is None else response.lower
     upper = value if response.upper is None else response.upper
-    trials = np.ones(len(value)) if response.trials is None else response.trials
-    family, constant = FAMILY[outcome.likelihood], -float(log_value.sum())
-    if family in _WITHOUT_OWN:
-        constant += fixed_total(family, lower, upper, trials)
-    return Observed(family, lower, upper, trials, response.offset, constant, log_value)
+    outcomes = Outcomes(lower, upper, np.ones(len(value)) if response.given is None else response.given)
+    constant = -float(log_value.sum())
+    if not outcome.family.parameters:
+        constant += fixed_total(outcome.family.density.own(), outcomes)
+    return Observed(outcome.family, outcomes, response.offset, constant, log_value)
 
 
 def subset(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
@@ -101,9 +100,8 @@ def subset(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
     Observed
         These.
     """
-    return Observed(
-        data.family, data.lower[at], data.upper[at], data.trials[at], data.offset[at], data.constant, data.log_value[at]
-    )
+    outcomes = Outcomes(*(values[at] for values in data.outcomes))
+    return replace(data, outcomes=outcomes, offset=data.offset[at], log_value=data.log_value[at])
 
 
 def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None) -> None:
@@ -158,19 +156,7 @@ def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executo
             np.zeros((n_large, n_small)),
             np.zeros(n_link),
         )
-        accumulate(  # type: ignore[call-arg]
-            *_sides(latent),
-            latent.links.index,
-            slope,
-            curvature,
-            begin,
-            end,
-            out.small,
-            out.large,
-            out.corner,
-            out.cross,
-            out.link,
-        )
+        accumulate(latent.small, latent.large, latent.links, Pulls(slope, curvature), begin, end, out)
         return out
 
     if pieces == 1 or pool is None:
@@ -181,20 +167,6 @@ def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executo
         total = getattr(first, name)
         total += getattr(second, name)
     return first
-
-
-def _sides(latent: Latent) -> tuple[Any, ...]:
-    small, large, links = latent.small, latent.large, latent.links
-    return (
-        small.index,
-        small.weight,
-        small.weighted,
-        large.index,
-        large.weight,
-        large.weighted,
-        links.first,
-        links.second,
-    )
 
 
 def predict(latent: Latent, offset: Float, large: Float, small: Float, pool: Executor | None) -> Float:
@@ -220,17 +192,15 @@ def predict(latent: Latent, offset: Float, large: Float, small: Float, pool: Exe
     out = np.empty(len(offset))
 
     def work(begin: int, end: int) -> None:
-        side = latent.small
-        predictor(offset, side.index, side.weight, side.weighted, small, begin, end, out)
-        side = latent.large
-        predictor(out, side.index, side.weight, side.weighted, large, begin, end, out)
+        predictor(offset, latent.small, small, begin, end, out)
+        predictor(out, latent.large, large, begin, end, out)
 
     chunked(work, len(offset), pool)
     return out
 
 
 def variance_of_rows(
-    latent: Latent, prior: Field, covariances: tuple[Float, Float, Float], pool: Executor | None
+    latent: Latent, prior: Field, of_latent: tuple[Float, Float, Float], pool: Executor | None
 ) -> Float:
     """
     Variance of every row's linear predictor.
@@ -241,7 +211,7 @@ def variance_of_rows(
         The latent field.
     prior : Field
         Its prior, for the scales.
-    covariances : (ndarray, ndarray, ndarray), shapes (n_small, n_small), (n_large, n_border) and (n_entry,)
+    of_latent : (ndarray, ndarray, ndarray), shapes (n_small, n_small), (n_large, n_border) and (n_entry,)
         Posterior covariances of small latent values, minus those of large with small ones (further columns are not
         looked at), and those of large ones on the sparse pattern.
     pool : Executor, optional
@@ -252,7 +222,7 @@ def variance_of_rows(
     ndarray, shape (n_row,)
         Variances.
     """
-    inner, spread, covariance = covariances
+    inner, spread, covariance = of_latent
     corner = prior.basis @ inner @ prior.basis.T
     across = np.zeros((latent.large.size, latent.n_small))
     for k, part in enumerate(latent.large_parts):
@@ -262,18 +232,19 @@ def variance_of_rows(
     for c in latent.couplings:
         times = (2.0 if c.twice else 1.0) * prior.scale[c.left] * prior.scale[c.right]
         link[c.link] += times * covariance[c.entry]
+    covariances = Covariances(corner, cross, link)
     out = np.empty(latent.small.index.shape[1])
 
     def work(begin: int, end: int) -> None:
-        predictor_variance(*_sides(latent), latent.links.index, corner, cross, link, begin, end, out)  # type: ignore[call-arg]
+        predictor_variance(latent.small, latent.large, latent.links, covariances, begin, end, out)
 
     chunked(work, len(out), pool)
     return out
 
 
 def expected(
-    data: Observed, own: float, mean: Float, variance: Float, pool: Executor | None
-) -> tuple[float, float, Float, Float]:
+    data: Observed, own: Own, mean: Float, variance: Float, pool: Executor | None
+) -> tuple[float, Float, Float, Float]:
     """
     Expected log likelihood and its derivatives under N(mean, variance) of each linear predictor.
 
@@ -281,8 +252,8 @@ def expected(
     ----------
     data : Observed
         The response.
-    own : float
-        The likelihood's own parameter.
+    own : NamedTuple
+        The likelihood's own parameters.
     mean, variance : ndarray, shape (n_row,)
         Moments of the linear predictor.
     pool : Executor, optional
@@ -290,17 +261,18 @@ def expected(
 
     Returns
     -------
-    (float, float, ndarray, ndarray)
-        Sum of expected log p (less what `Observed.constant` holds of it), of its derivative in log `own`, and by row
-        the slope and minus the curvature.
+    (float, ndarray, ndarray, ndarray)
+        Sum of expected log p (less what `Observed.constant` holds of it), of its derivative in the logarithm of each
+        own parameter, and by row the slope and minus the curvature.
     """
-    slope, curvature = np.empty_like(mean), np.empty_like(mean)
-    parts: list[tuple[float, float]] = []
-    head = (data.family, data.lower, data.upper, data.trials, own, mean, variance, NODES, WEIGHTS)
+    at, out = Moments(mean, variance), Pulls(np.empty_like(mean), np.empty_like(mean))
+    parts: list[tuple[float, ...]] = []
 
     def work(begin: int, end: int) -> None:
-        parts.append(expectations(*head, begin, end, slope, curvature, data.family not in _WITHOUT_OWN))
+        total, totals = expectations(own, data.outcomes, at, begin, end, out, len(own) > 0)
+        parts.append((total, *totals))
 
     chunked(work, len(mean), pool)
     # Sorted, so that the order in which threads finish does not change the last digit.
-    return sum(sorted(p[0] for p in parts)), sum(sorted(p[1] for p in parts)), slope, curvature
+    total, *by_own = (sum(sorted(part)) for part in zip(*parts, strict=True))
+    return total, np.array(by_own), out.slope, out.curvature

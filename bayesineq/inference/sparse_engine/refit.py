@@ -16,6 +16,7 @@ from bayesineq.inference.sparse_engine.explore import explore
 from bayesineq.inference.sparse_engine.field import effects
 from bayesineq.inference.sparse_engine.hyper import Model
 from bayesineq.inference.sparse_engine.leaving import kept_in, looked_at, points
+from bayesineq.inference.sparse_engine.likelihoods import Own
 from bayesineq.inference.sparse_engine.newton import Posterior, own_value, warm
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed, predict, subset
@@ -23,7 +24,7 @@ from bayesineq.inference.sparse_engine.rows import Side
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
-HeldOut = Callable[[Observed, float, Float, Float], NDArray[Any]]
+HeldOut = Callable[[Observed, Own, Float, Float], NDArray[Any]]
 
 _MOST: Final = 20
 _SHORT: Final = 40_000
@@ -85,7 +86,7 @@ def again(
     def look(found: Posterior) -> NDArray[Any]:
         mean = predict(left, own_rows.offset, *effects(left, found.prior, found.large, found.small), None)
         variance = np.maximum(np.diag(joint_covariance(model.latent, found, rows)), 0.0)
-        return held_out(own_rows, own_value(left, found.prior.values), mean, variance)
+        return held_out(own_rows, own_value(left, own_rows, found.prior.values), mean, variance)
 
     begin = warm(model.latent, mode)
     try:
@@ -138,9 +139,9 @@ def _of_rows(latent: Latent, rows: Int) -> Latent:
     """The same field seen by some rows only."""
 
     def side(of: Side) -> Side:
-        return replace(
-            of, index=np.ascontiguousarray(of.index[:, rows]), weight=np.ascontiguousarray(of.weight[:, rows])
+        return of._replace(
+            index=np.ascontiguousarray(of.index[:, rows]), weight=np.ascontiguousarray(of.weight[:, rows])
         )
 
-    links = replace(latent.links, index=np.ascontiguousarray(latent.links.index[:, rows]))
+    links = latent.links._replace(index=np.ascontiguousarray(latent.links.index[:, rows]))
     return replace(latent, small=side(latent.small), large=side(latent.large), links=links)

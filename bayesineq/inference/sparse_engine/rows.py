@@ -9,7 +9,7 @@ large effects that share a row (a link); the variance of the linear predictor is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bayesineq.design.incidence import Incidence
+from bayesineq.inference.sparse_engine.likelihoods import Pulls
 
 Float = NDArray[np.float64]
 Int32 = NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """
     Blocks of one size class.
 
@@ -39,14 +39,13 @@ class Side:
         Number of effects of all blocks.
     """
 
-    index: Int32
+    index: Int32  # type: ignore[assignment]
     weight: Float
     weighted: NDArray[np.int64]
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(NamedTuple):
     """
     Pairs of large effects that share a row.
 
@@ -64,14 +63,13 @@ class Links:
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    index: Int32
+    index: Int32  # type: ignore[assignment]
     start: NDArray[np.int64]
     left: NDArray[np.int64]
     right: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """
     A'g and A'WA of one pass.
 
@@ -89,6 +87,25 @@ class Sums:
 
     small: Float
     large: Float
+    corner: Float
+    cross: Float
+    link: Float
+
+
+class Covariances(NamedTuple):
+    """
+    Covariances of effects that meet in a row.
+
+    Parameters
+    ----------
+    corner : ndarray, shape (n_small, n_small)
+        Of small effects.
+    cross : ndarray, shape (n_large, n_small)
+        Of large with small effects.
+    link : ndarray, shape (n_link,)
+        Of linked large effects.
+    """
+
     corner: Float
     cross: Float
     link: Float
@@ -159,16 +176,7 @@ def links(large: Side) -> Links:
 
 
 @njit(cache=True, nogil=True)
-def predictor(
-    offset: Float,
-    index: Int32,
-    weight: Float,
-    weighted: NDArray[np.int64],
-    effect: Float,
-    begin: int,
-    end: int,
-    out: Float,
-) -> None:
+def predictor(offset: Float, side: Side, effect: Float, begin: int, end: int, out: Float) -> None:
     """
     Linear predictor of one side: out = offset + sum over blocks of weight * effect[index].
 
@@ -176,8 +184,8 @@ def predictor(
     ----------
     offset : ndarray, shape (n_row,)
         Where to start from.
-    index, weight, weighted
-        As in `Side`.
+    side : Side
+        Blocks.
     effect : ndarray, shape (n_effect,)
         Effects.
     begin, end : int
@@ -185,6 +193,7 @@ def predictor(
     out : ndarray, shape (n_row,)
         Filled; may be `offset` itself.
     """
+    index, weight, weighted = side.index, side.weight, side.weighted
     for r in range(begin, end):
         total = offset[r]
         for b in range(index.shape[0]):
@@ -194,121 +203,85 @@ def predictor(
 
 
 @njit(cache=True, nogil=True)
+def _weight(side: Side, block: int, row: int) -> float:
+    """What a block's effect is multiplied by in a row."""
+    at = side.weighted[block]
+    return 1.0 if at < 0 else side.weight[at, row]
+
+
+@njit(cache=True, nogil=True)
 def predictor_variance(
-    small_index: Int32,
-    small_weight: Float,
-    small_weighted: NDArray[np.int64],
-    large_index: Int32,
-    large_weight: Float,
-    large_weighted: NDArray[np.int64],
-    link_first: NDArray[np.int64],
-    link_second: NDArray[np.int64],
-    link_index: Int32,
-    corner: Float,
-    cross: Float,
-    link: Float,
-    begin: int,
-    end: int,
-    out: Float,
+    small: Side, large: Side, links: Links, covariances: Covariances, begin: int, end: int, out: Float
 ) -> None:
     """
     Variance of each row's linear predictor from covariances of effects.
 
     Parameters
     ----------
-    small_index, small_weight, small_weighted, large_index, large_weight, large_weighted
-        As in `Side`.
-    link_first, link_second, link_index
-        As in `Links`.
-    corner : ndarray, shape (n_small, n_small)
-        Covariances of small effects.
-    cross : ndarray, shape (n_large, n_small)
-        Covariances of large with small effects.
-    link : ndarray, shape (n_link,)
-        Covariances of linked large effects.
+    small, large : Side
+        Blocks.
+    links : Links
+        Large effects that meet in rows.
+    covariances : Covariances
+        Of effects.
     begin, end : int
         Rows to do.
     out : ndarray, shape (n_row,)
         Filled.
     """
-    n_small, n_large = small_index.shape[0], large_index.shape[0]
+    corner, cross, link = covariances.corner, covariances.cross, covariances.link
+    n_small, n_large = small.index.shape[0], large.index.shape[0]
     for r in range(begin, end):
         total = 0.0
         for a in range(n_small):
-            i = small_index[a, r]
-            w = 1.0 if small_weighted[a] < 0 else small_weight[small_weighted[a], r]
+            i = small.index[a, r]
+            w = _weight(small, a, r)
             part = 0.0
             for b in range(a):
-                u = 1.0 if small_weighted[b] < 0 else small_weight[small_weighted[b], r]
-                part += u * corner[i, small_index[b, r]]
+                part += _weight(small, b, r) * corner[i, small.index[b, r]]
             for b in range(n_large):
-                u = 1.0 if large_weighted[b] < 0 else large_weight[large_weighted[b], r]
-                part += u * cross[large_index[b, r], i]
+                part += _weight(large, b, r) * cross[large.index[b, r], i]
             total += w * (2.0 * part + w * corner[i, i])
-        for p in range(link_first.shape[0]):
-            a, b = link_first[p], link_second[p]
-            w = 1.0 if large_weighted[a] < 0 else large_weight[large_weighted[a], r]
-            u = 1.0 if large_weighted[b] < 0 else large_weight[large_weighted[b], r]
-            total += (1.0 if a == b else 2.0) * w * u * link[link_index[p, r]]
+        for p in range(links.first.shape[0]):
+            a, b = links.first[p], links.second[p]
+            both = _weight(large, a, r) * _weight(large, b, r)
+            total += (1.0 if a == b else 2.0) * both * link[links.index[p, r]]
         out[r] = total
 
 
 @njit(cache=True, nogil=True)
-def accumulate(
-    small_index: Int32,
-    small_weight: Float,
-    small_weighted: NDArray[np.int64],
-    large_index: Int32,
-    large_weight: Float,
-    large_weighted: NDArray[np.int64],
-    link_first: NDArray[np.int64],
-    link_second: NDArray[np.int64],
-    link_index: Int32,
-    slope: Float,
-    curvature: Float,
-    begin: int,
-    end: int,
-    small: Float,
-    large: Float,
-    corner: Float,
-    cross: Float,
-    link: Float,
-) -> None:
+def accumulate(small: Side, large: Side, links: Links, pulls: Pulls, begin: int, end: int, out: Sums) -> None:
     """
     Add A'g and A'WA of some rows.
 
     Parameters
     ----------
-    small_index, small_weight, small_weighted, large_index, large_weight, large_weighted
-        As in `Side`.
-    link_first, link_second, link_index
-        As in `Links`.
-    slope, curvature : ndarray, shape (n_row,)
+    small, large : Side
+        Blocks.
+    links : Links
+        Large effects that meet in rows.
+    pulls : Pulls
         g and the diagonal of W.
     begin, end : int
         Rows to do.
-    small, large, corner, cross, link
-        As in `Sums`; added to.
+    out : Sums
+        Added to.
     """
-    n_small, n_large = small_index.shape[0], large_index.shape[0]
+    n_small, n_large = small.index.shape[0], large.index.shape[0]
     for r in range(begin, end):
-        g, d = slope[r], curvature[r]
+        g, d = pulls.slope[r], pulls.curvature[r]
         for a in range(n_small):
-            i = small_index[a, r]
-            w = 1.0 if small_weighted[a] < 0 else small_weight[small_weighted[a], r]
-            small[i] += w * g
+            i = small.index[a, r]
+            w = _weight(small, a, r)
+            out.small[i] += w * g
             for b in range(a + 1):
-                u = 1.0 if small_weighted[b] < 0 else small_weight[small_weighted[b], r]
-                corner[i, small_index[b, r]] += w * u * d
+                out.corner[i, small.index[b, r]] += w * _weight(small, b, r) * d
         for b in range(n_large):
-            j = large_index[b, r]
-            u = 1.0 if large_weighted[b] < 0 else large_weight[large_weighted[b], r]
-            large[j] += u * g
+            j = large.index[b, r]
+            u = _weight(large, b, r)
+            out.large[j] += u * g
             for a in range(n_small):
-                w = 1.0 if small_weighted[a] < 0 else small_weight[small_weighted[a], r]
-                cross[j, small_index[a, r]] += w * u * d
-        for p in range(link_first.shape[0]):
-            a, b = link_first[p], link_second[p]
-            w = 1.0 if large_weighted[a] < 0 else large_weight[large_weighted[a], r]
-            u = 1.0 if large_weighted[b] < 0 else large_weight[large_weighted[b], r]
-            link[link_index[p, r]] += w * u * d
+                out.cross[j, small.index[a, r]] += _weight(small, a, r) * u * d
+        for p in range(links.first.shape[0]):
+            both = _weight(large, links.first[p], r) * _weight(large, links.second[p], r)
+            out.link[links.index[p, r]] += both * d

@@ -81,8 +81,8 @@ def bound_slope(latent: Latent, found: Posterior) -> Float:
         out += by_small[k] * (float((second * prior.precision[small.latent, small.latent]).sum()) - len(z))
         if small.rho >= 0:
             out[small.rho] -= 0.5 * float((second * autoregression(len(z), values[small.rho])[1]).sum())
-    if latent.own >= 0:
-        out[latent.own] += found.own_slope / values[latent.own]
+    for at, slope in zip(latent.own, found.own_slope, strict=True):
+        out[at] += slope / values[at]
     return out
 
 

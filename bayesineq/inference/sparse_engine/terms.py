@@ -75,7 +75,7 @@ def latent_field(design: Design) -> Latent:
     parameters += [own_parameter(design.priors, of) for of in own]
     return Latent(
         parameters=tuple(parameters),
-        own=len(parameters) - 1 if own else _NONE,
+        own=tuple(range(len(parameters) - len(own), len(parameters))),
         small=side(small_blocks, n_row),
         large=large,
         random_blocks=tuple(random),

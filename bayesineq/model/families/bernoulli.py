@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesineq.model.families.binomial import replicate
+from bayesineq.model.families.binomial import DENSITY, replicate
 from bayesineq.model.families.family import Check, Family
 
 FAMILY = Family(
@@ -12,6 +12,7 @@ FAMILY = Family(
     link="logit",
     counts=True,
     replicate=replicate,
+    density=DENSITY,
     observed="value",
     checks=(
         Check(

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from bayesineq.model.families.density import Density, Floats
 from bayesineq.model.priors import Prior
 
-type Floats = NDArray[np.float64]
 type Link = Literal["logit", "log", "identity"]
 type Own = Mapping[str, float]
 type Replicate = Callable[[np.random.Generator, Floats, Floats, Floats, Own], Floats]
@@ -136,6 +136,8 @@ class Family:
         `observed` says otherwise); else they are measured (column `value`).
     replicate : callable
         Random outcomes: (generator, mean of a unit of exposure, exposure, what is given of each row, own parameters).
+    density : Density
+        Its formulas for the sparse engine; of the outcome's logarithm where `logged`.
     observed : str, optional
         Role of the column of outcomes.
     given : str, optional
@@ -161,6 +163,7 @@ class Family:
     link: Link
     counts: bool
     replicate: Replicate
+    density: Density
     observed: str | None = None
     given: str | None = None
     needs: tuple[str, ...] = ()

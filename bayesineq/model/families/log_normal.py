@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesineq.model.families.family import Family, Floats, Own, not_positive, standard_deviation
+from bayesineq.model.families.density import Floats
+from bayesineq.model.families.family import Family, Own, not_positive, standard_deviation
+from bayesineq.model.families.gaussian import DENSITY
 
 
 def replicate(rng: np.random.Generator, mean: Floats, exposure: Floats, given: Floats, own: Own) -> Floats:
@@ -18,6 +20,7 @@ FAMILY = Family(
     link="identity",
     counts=False,
     replicate=replicate,
+    density=DENSITY,
     parameters=(standard_deviation("identity"),),
     checks=(not_positive("value", "log_normal outcomes are"),),
     logged=True,
