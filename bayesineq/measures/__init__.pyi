@@ -1,5 +1,3 @@
-from .change import change_by_composition as change_by_composition, change_in_slope as change_in_slope
-from .composition import kitagawa as kitagawa, oaxaca_blinder as oaxaca_blinder, shapley as shapley
 from .concentration import (
     absolute_concentration_index as absolute_concentration_index,
     erreygers_index as erreygers_index,
@@ -10,9 +8,14 @@ from .concentration import (
     wagstaff_index as wagstaff_index,
 )
 from .decompose import (
+    change_by_composition as change_by_composition,
+    change_in_slope as change_in_slope,
     concentration_decomposition as concentration_decomposition,
     entropy_decomposition as entropy_decomposition,
+    kitagawa as kitagawa,
     mookherjee_shorrocks as mookherjee_shorrocks,
+    oaxaca_blinder as oaxaca_blinder,
+    shapley as shapley,
 )
 from .dispersion import (
     between_group_standard_deviation as between_group_standard_deviation,
@@ -44,6 +47,7 @@ from .gradient import (
     sii_monotone as sii_monotone,
 )
 from .heterogeneity import (
+    individual_variance as individual_variance,
     marginal_count as marginal_count,
     median_odds_ratio as median_odds_ratio,
     proportional_change_in_variance as proportional_change_in_variance,

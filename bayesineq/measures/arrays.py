@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from bayesineq.errors import MeasureError
 from bayesineq.measures.undefined import Array as Array
 from bayesineq.measures.undefined import Kernel, UndefinedDraws, count_undefined, where_defined
 
 type Scale = Literal["linear", "log", "logit"]
+type Link = Literal["identity", "log", "logit"]
 
 BLOCK = 1 << 20
 """Values held at once while walking over draws: 8 MiB a temporary, small enough for a processor's cache to matter."""
@@ -265,6 +267,32 @@ def weighted_mean(value: Array, share: Array) -> Array:
         Means.
     """
     return np.asarray(value @ share if share.ndim == 1 else np.einsum("ij,ij->i", value, share))
+
+
+def inverse_link(predictor: Array, link: Link) -> Array:
+    """
+    Values of a linear predictor.
+
+    Parameters
+    ----------
+    predictor : ndarray
+        Linear predictor.
+    link : {"identity", "log", "logit"}
+        Link of the model.
+
+    Returns
+    -------
+    ndarray
+        Values.
+
+    Raises
+    ------
+    MeasureError
+        If the link is none of these.
+    """
+    if link not in ("identity", "log", "logit"):
+        raise MeasureError(f'link must be "identity", "log" or "logit"; given {link!r}')
+    return np.asarray(np.exp(predictor) if link == "log" else expit(predictor) if link == "logit" else predictor)
 
 
 def require(good: NDArray[np.bool_], value: Array, rule: str, remedy: str) -> None:

@@ -13,8 +13,8 @@ from scipy.special import expit
 
 from bayesineq.dims import CHAIN, CI_PROB, DRAW, POPULATION
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, relative_rank, shares
-from bayesineq.measures.limits import Scale, on_scale, standard_errors
+from bayesineq.measures.arrays import Array, Scale, inverse_link, relative_rank, shares
+from bayesineq.measures.limits import on_scale, standard_errors
 
 type Method = Literal["shrinkage", "independent"]
 
@@ -137,7 +137,7 @@ def from_estimates(
     coords: dict[str, object] = {by: codes}
     if sizes is not None:
         coords[POPULATION] = (by, sizes)
-    back = {"log": np.exp, "logit": expit, "linear": np.asarray}[scale](drawn)
+    back = inverse_link(drawn, "identity" if scale == "linear" else scale)
     return xr.DataArray(back[None], dims=(CHAIN, DRAW, by), coords=coords, name="value", attrs=attrs)
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, over_blocks, require, shares, weighted_mean
-
-ADDITIVE_INTERACTION: Final = ("additive", "interaction")
-"""Parts of `additive_and_interaction`."""
+from bayesineq.measures.arrays import Array, Link, inverse_link, over_blocks, require, shares, weighted_mean
 
 
 def discriminatory_accuracy(probability: ArrayLike, weight: ArrayLike) -> Array:
@@ -77,8 +72,8 @@ def additive_and_interaction(effect: ArrayLike, factors: ArrayLike, weight: Arra
     Returns
     -------
     ndarray, shape (..., 2, n_stratum)
-        The parts `ADDITIVE_INTERACTION`: the nearest sum of main effects, weights p, intercept included, and the
-        rest; they add up to the effect.
+        The additive part, the nearest sum of main effects (weights p, intercept included), and the interaction that is
+        left; they add up to the effect.
 
     Raises
     ------
@@ -152,9 +147,7 @@ def additive_share(additive: ArrayLike, interaction: ArrayLike, weight: ArrayLik
     return np.asarray(first / total)[()]
 
 
-def interaction_on_response(
-    level: ArrayLike, additive: ArrayLike, interaction: ArrayLike, *, link: Literal["identity", "log", "logit"]
-) -> Array:
+def interaction_on_response(level: ArrayLike, additive: ArrayLike, interaction: ArrayLike, *, link: Link) -> Array:
     """
     Excess of each stratum over what its main effects would give, in the unit of the outcome.
 
@@ -184,10 +177,4 @@ def interaction_on_response(
     """
     base = np.asarray(level, dtype=np.float64)[..., None] + np.asarray(additive, dtype=np.float64)
     whole = base + np.asarray(interaction, dtype=np.float64)
-    if link == "identity":
-        return whole - base
-    if link == "log":
-        return np.asarray(np.exp(whole) - np.exp(base))
-    if link == "logit":
-        return np.asarray((np.tanh(whole / 2) - np.tanh(base / 2)) / 2)
-    raise MeasureError(f'link must be "identity", "log" or "logit"; given {link!r}')
+    return inverse_link(whole, link) - inverse_link(base, link)

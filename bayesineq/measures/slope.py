@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from bayesineq.errors import MeasureError
 from bayesineq.measures.arrays import Array, Scale, over_blocks, positive_mean, relative_rank, require, weighted_mean
@@ -152,7 +153,7 @@ def _fit(
     if convention == "who":
         return _generalised_line(block, share, rank, scale)
     bottom, top = _line(np.log(block) if scale == "log" else np.log(block / (1 - block)), share, rank)
-    return (np.exp(bottom), np.exp(top)) if scale == "log" else (_expit(bottom), _expit(top))
+    return (np.exp(bottom), np.exp(top)) if scale == "log" else (expit(bottom), expit(top))
 
 
 def _refuse_two_ranks(rank: Array, share: Array) -> None:
@@ -181,7 +182,7 @@ def _generalised_line(block: Array, share: Array, rank: Array, scale: Scale) -> 
     coefficient = np.stack([level, np.zeros_like(level)], axis=-1)
     for _ in range(_MAX_ITERATION):
         eta = coefficient[:, :1] + coefficient[:, 1:] * rank
-        fitted = np.exp(eta) if scale == "log" else _expit(eta)
+        fitted = np.exp(eta) if scale == "log" else expit(eta)
         curvature = share * (fitted if scale == "log" else fitted * (1 - fitted))
         residual = share * (block - fitted)
         g0, g1 = residual.sum(axis=1), (residual * rank).sum(axis=1)
@@ -193,7 +194,7 @@ def _generalised_line(block: Array, share: Array, rank: Array, scale: Scale) -> 
         size = np.abs(step).max(axis=1, keepdims=True)
         coefficient = coefficient + step * np.minimum(1.0, _LARGEST_STEP / np.maximum(size, _LARGEST_STEP))
         if (size <= _TOLERANCE * (1 + np.abs(coefficient))).all():
-            inverse = np.exp if scale == "log" else _expit
+            inverse = np.exp if scale == "log" else expit
             return inverse(coefficient[:, 0] - coefficient[:, 1] / 2), inverse(
                 coefficient[:, 0] + coefficient[:, 1] / 2
             )
@@ -218,7 +219,3 @@ def _check_scale(block: Array, scale: Scale, *, closed: bool) -> None:
     if closed:
         some = (block > 0).any(axis=1) & (True if scale == "log" else (block < 1).any(axis=1))
         require(some, block[:, 0], "a gradient on this scale needs groups off the bound", 'use scale="linear"')
-
-
-def _expit(x: Array) -> Array:
-    return np.asarray(0.5 * (1 + np.tanh(x / 2)))

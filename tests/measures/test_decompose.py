@@ -13,10 +13,17 @@ from hypothesis.extra import numpy as hnp
 
 from bayesineq.errors import MeasureError
 from bayesineq.measures.arrays import relative_rank, shares
-from bayesineq.measures.change import change_by_composition, change_in_slope
-from bayesineq.measures.composition import kitagawa, oaxaca_blinder, shapley
 from bayesineq.measures.concentration import relative_concentration_index
-from bayesineq.measures.decompose import concentration_decomposition, entropy_decomposition, mookherjee_shorrocks
+from bayesineq.measures.decompose import (
+    change_by_composition,
+    change_in_slope,
+    concentration_decomposition,
+    entropy_decomposition,
+    kitagawa,
+    mookherjee_shorrocks,
+    oaxaca_blinder,
+    shapley,
+)
 from bayesineq.measures.entropy import generalised_entropy, mean_log_deviation, theil
 from bayesineq.measures.slope import sii
 
