@@ -246,7 +246,9 @@ def nuts_of_card(name: str) -> Numbers:
 
 
 for _card in CARDS:
-    subject(f"{_card}.nuts")(lambda name=_card: nuts_of_card(name))  # type: ignore[misc]
+    subject(f"{_card}.nuts", slow=_card in ("access", "intersectional", "outcomes"))(
+        lambda name=_card: nuts_of_card(name)
+    )  # type: ignore[misc]
 
 
 # --- latent ethnicity ---
@@ -283,7 +285,7 @@ def fit_recorded() -> Numbers:
     return found
 
 
-@subject("latent_ethnicity.fit_mixture")
+@subject("latent_ethnicity.fit_mixture", slow=True)
 def fit_mixture() -> Numbers:
     table, census, confusion, borders = recorded_world()
     model, found = recording_of(table, census, confusion), {}
@@ -299,7 +301,7 @@ def fit_mixture() -> Numbers:
     return found
 
 
-@subject("latent_ethnicity.tipping_point")
+@subject("latent_ethnicity.tipping_point", slow=True)
 def tipping_point() -> Numbers:
     table, census, confusion, borders = recorded_world()
     card, found = bi.read_card("latent_ethnicity"), {}
@@ -377,7 +379,7 @@ def of_likelihood(likelihood: str) -> Numbers:
 
 
 for _likelihood in LIKELIHOODS:
-    subject(f"likelihood.{_likelihood}")(lambda name=_likelihood: of_likelihood(name))  # type: ignore[misc]
+    subject(f"likelihood.{_likelihood}", slow=_likelihood == "log_normal")(lambda name=_likelihood: of_likelihood(name))  # type: ignore[misc]
 
 
 # --- measures ---
@@ -559,10 +561,13 @@ def baseline() -> xr.DataArray:
 def compare_plans() -> Numbers:
     found: Numbers = {}
     plans = bi.read_plans(Path(__file__).resolve().parents[2] / "models" / "plans" / "diabetes.toml")
-    compared = bi.compare_plans(
-        plans, baseline(), budget=150_000, threshold=20_000, thresholds=[10_000, 20_000, 30_000], seed=1, top=0.2,
-        decide_by=["area"], opportunity_cost={1: 0.26, 2: 0.22, 3: 0.2, 4: 0.18, 5: 0.14},
-    )  # fmt: skip
+    options = bi.decisions.PlanOptions(
+        thresholds=[10_000, 20_000, 30_000],
+        top=0.2,
+        decide_by=["area"],
+        opportunity_cost={1: 0.26, 2: 0.22, 3: 0.2, 4: 0.18, 5: 0.14},
+    )
+    compared = bi.compare_plans(plans, baseline(), budget=150_000, threshold=20_000, options=options, seed=1)
     for name, table in compared.tables.items():
         put(found, f"{name}.rows", len(table))
         for column in table.select_dtypes("number"):
@@ -603,8 +608,8 @@ def decisions() -> Numbers:
         put(found, f"allocate.{method}.objective", shared.objective)
         put(found, f"allocate.{method}.spend", shared.spend)
         put(found, f"allocate.{method}.treated", shared.treated)
-    floors = {"imd_quintile": {1: 0.3}}
-    shared = bi.allocate(benefit, spend, budget=900_000, threshold=20_000, floors=floors)
+    floors = bi.decisions.Constraints(floors={"imd_quintile": {1: 0.3}})
+    shared = bi.allocate(benefit, spend, budget=900_000, threshold=20_000, constraints=floors)
     put(found, "allocate.floors.objective", shared.objective)
     traded = bi.decisions.frontier(benefit, spend, budget=900_000, by="imd_quintile", level=1, threshold=20_000)
     for column in traded.select_dtypes("number"):
@@ -662,10 +667,17 @@ def transport() -> Numbers:
 @subject("uplift")
 def uplift() -> Numbers:
     people, found = tables.trial_of_people(), {}
+    options = bi.uplift.LearnerOptions(need="b", propensity={0: 0.5, 1: 0.5}, folds=2, draws=80, resamples=20)
     learnt = bi.learn_uplift(
-        people, treated="arm", outcome="event", adverse=True, covariates=["a", "b", "c"], area="area", need="b",
-        propensity={0: 0.5, 1: 0.5}, folds=2, draws=80, resamples=20, seed=1,
-    )  # fmt: skip
+        people,
+        treated="arm",
+        outcome="event",
+        adverse=True,
+        covariates=["a", "b", "c"],
+        area="area",
+        options=options,
+        seed=1,
+    )
     put_frame(found, "average", learnt.average.assign(row="all"), "row", learnt.average.select_dtypes("number").columns)
     put_draws(found, "benefit", learnt.benefit)
     put(found, "effect.mean", learnt.effect.mean())
@@ -680,7 +692,9 @@ def uplift() -> Numbers:
     put(found, "predict.mean", np.mean(new))
     put(found, "predict.sd", np.std(new))
     known, well = people[["a", "b", "c"]], 1 - people["event"]
-    scores = bi.uplift.doubly_robust_scores(known, well, people["arm"], folds=2, seed=1)
+    scores = bi.uplift.doubly_robust_scores(
+        known, well, people["arm"], options=bi.uplift.LearnerOptions(folds=2), seed=1
+    )
     put(found, "scores.estimate", bi.uplift.average_effect(scores).iloc[0]["estimate"])
     return found
 
@@ -848,6 +862,8 @@ def main() -> None:
     else:
         sys.exit(min(check(chosen), 1))
 
+
+from tests.golden import further  # noqa: E402, F401 - registers its subjects, which use the functions above
 
 if __name__ == "__main__":
     for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
