@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.design.labels import Scale, read_labels
-from bayesineq.design.order import STEPPED, is_declared
+from bayesineq.design.order import is_declared
 from bayesineq.design.steps import even_steps, missing_band
 from bayesineq.dims import DECILE, QUINTILE
 from bayesineq.model.card import ModelCard, Term
@@ -50,7 +50,7 @@ def find_levels(column: pd.Series, dim: str, card: ModelCard, wrong: list[str]) 
         Whether the order was declared, and could be told.
     """
     users = [term for term in card.terms if dim in term.dims]
-    walk = next((term for term in users if term.kind in STEPPED), None)
+    walk = next((term for term in users if term.of_kind.stepped), None)
     declared = is_declared(card, dim, column)
     if listed := next((term.levels for term in users if term.levels is not None), None):
         stated = as_levels(pd.Series(listed))

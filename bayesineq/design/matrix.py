@@ -18,6 +18,7 @@ from bayesineq.design.response import Response, number, outcome_columns, read_re
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.model.card import ModelCard, Term
+from bayesineq.model.kinds import Coefficients, Part, Seen
 from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
 
@@ -65,6 +66,29 @@ class Block:
     def size(self) -> int:
         """Number of effects, the reference level included; 1 for a linear term."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+    def parts(self, graph: Adjacency | None) -> tuple[Part | Coefficients, ...]:
+        """
+        What the effect is the sum of.
+
+        Parameters
+        ----------
+        graph : Adjacency, optional
+            Graph of spatial terms.
+
+        Returns
+        -------
+        tuple of Part or Coefficients
+            Summands, in the order in which engines and prior draws take them.
+
+        Raises
+        ------
+        DesignError
+            If the term is spatial and there is no graph.
+        """
+        if self.term.is_spatial and graph is None:
+            raise DesignError(f"term {self.term.name!r} is spatial and the design has no adjacency; build it with one")
+        return self.term.of_kind.parts(self.term, Seen(self.shape, self.reference, graph))
 
     def rows(self, at: NDArray[np.bool_]) -> Block:
         """
@@ -293,7 +317,7 @@ def _block(
         elif term.standardise:
             centre, spread = float(seen.mean()), float(seen.std())
         weight = (weight - centre) / spread
-    if term.kind in {"random_walk", "ar1"} and shape[0] <= term.order:
+    if term.of_kind.stepped and shape[0] <= term.order:
         wrong.append(f"term {term.name!r}: {term.dims[0]!r} has {shape[0]} levels, too few for a {term.kind}")
     return Block(
         term=term,

@@ -18,9 +18,6 @@ from bayesineq.errors import SchemaError
 from bayesineq.model.card import ModelCard
 from bayesineq.tables.schema import read_schema, schema_names
 
-STEPPED: Final = frozenset({"random_walk", "ar1"})
-"""Kinds of term that step from each level to the next."""
-
 ORDERED: Final = "ordered"
 """Attribute of a dimension's levels: 1 where their order was declared, else 0."""
 
@@ -66,7 +63,7 @@ def is_declared(card: ModelCard, dim: str, column: pd.Series | None = None) -> b
     for term in terms:
         if term.ordered is not None:
             return term.ordered
-    if any(term.kind in STEPPED for term in terms):
+    if any(term.of_kind.stepped for term in terms):
         return True
     stated = _stated(card.table).get(dim, by_convention(dim))
     if stated is not None:

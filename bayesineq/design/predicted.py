@@ -47,7 +47,7 @@ def what_is_predicted(response: Response, blocks: tuple[Block, ...]) -> tuple[st
                 "effects come from their neighbours and the prior"
             )
     for block in blocks:
-        if block.term.kind == "fixed" and (empty := _empty(block, response)).size:
+        if not block.term.of_kind.is_random and (empty := _empty(block, response)).size:
             said.append(
                 f"term {block.term.name!r}: nobody with an outcome is in {empty.size:,} of its {block.size:,} levels "
                 f"({_named(block, empty)}), whose effects are their prior alone"

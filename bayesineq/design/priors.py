@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.errors import DesignError, PosteriorError
-from bayesineq.model.card import TERM_PARAMETERS, ModelCard, Term
+from bayesineq.model.card import ModelCard, Term
 from bayesineq.model.families.family import DEFAULT_ABOVE, complexity
 from bayesineq.model.priors import Prior
 
@@ -33,12 +33,6 @@ INTERCEPT_SD: Final = 5.0
 
 COEFFICIENT_SD: Final = 2.5
 """Of a coefficient's default, in units a spread of its covariate (Gelman, Jakulin, Pittau and Su 2008)."""
-
-_FREE: Final[Mapping[str, Prior]] = {
-    "phi": Prior("Beta", {"a": 1.0, "b": 1.0}),
-    "rho": Prior("Uniform", {"lower": 0.0, "upper": 1.0}),
-}
-"""Defaults of parameters that have no unit."""
 
 CONSTANT: Final = 1e-7
 """A covariate whose spread is below this share of its values is constant: rounding of single precision is as large."""
@@ -130,19 +124,17 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
     level, unit = outcome_scale(response)
     covariates = {b.term.name: b.incidence.weight for b in blocks if b.incidence.weight is not None}
     spread = {name: covariate_spread(weight) for name, weight in covariates.items()}
-    linear = {b.term.name: float(covariates[b.term.name].mean()) for b in blocks if b.term.kind == "linear"}
+    linear = {b.term.name: float(covariates[b.term.name].mean()) for b in blocks if b.term.of_kind.slope}
     # Where nobody has an event, or everybody, the data bound one side only, and the prior the other.
     wide = COEFFICIENT_SD if _is_one_sided(response) else INTERCEPT_SD
     force = {"intercept": _normal(level, wide * unit)}
     sigma = DEFAULT_ABOVE[card.outcome.link] * unit
     for block in blocks:
         name, by = block.term.name, spread.get(block.term.name, 1.0)
-        if block.term.kind in {"fixed", "linear"}:
-            force[name] = _normal(0.0, COEFFICIENT_SD * unit / by)
-        for parameter in TERM_PARAMETERS[block.term.kind]:
-            force[f"{name}.{parameter}"] = _FREE.get(parameter) or complexity(sigma / by)
-        if block.term.kind == "random_walk" and block.term.order == 2:
-            force[f"{name}.trend"] = _normal(0.0, COEFFICIENT_SD * unit / by)
+        for coefficient in block.term.coefficients:
+            force[coefficient] = _normal(0.0, COEFFICIENT_SD * unit / by)
+        for parameter in block.term.of_kind.parameters:
+            force[f"{name}.{parameter.name}"] = parameter.prior or complexity(sigma / by)
     for own in card.outcome.family.parameters:
         if not own.dispersed or f"outcome.{own.name}" not in card.priors:
             force[f"outcome.{own.prior_on}"] = scaled(own.prior, own.unit(level, unit))
@@ -276,7 +268,7 @@ def pivoted(block: Block, card: ModelCard, seen: NDArray[np.bool_]) -> Block:
         With the pivot in its centre.
     """
     weight = block.incidence.weight
-    if weight is None or block.term.kind == "linear" or block.term.standardise or _states(card, block.term):
+    if weight is None or block.term.of_kind.slope or block.term.standardise or _states(card, block.term):
         return block
     known = weight[seen]
     if not len(known):
@@ -287,7 +279,7 @@ def pivoted(block: Block, card: ModelCard, seen: NDArray[np.bool_]) -> Block:
 
 
 def _states(card: ModelCard, term: Term) -> bool:
-    own = term.name if term.kind == "fixed" else f"{term.name}.sigma"
+    own = f"{term.name}.sigma" if term.of_kind.is_random else term.name
     return own in card.priors or f"{term.name}.precision" in card.priors
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Block, Design, Response
 from bayesineq.design.priors import Priors, scaled
-from bayesineq.model.card import TERM_PARAMETERS
 
 Float = NDArray[np.float64]
 
@@ -130,7 +129,7 @@ def outer_values(solved: Inner, values: Mapping[str, NDArray[Any]]) -> dict[str,
     for block in solved.outer.blocks:
         name = block.term.name
         by = priors.scale(name)
-        for of in (name, f"{name}.sigma") if "sigma" in TERM_PARAMETERS[block.term.kind] else (name,):
+        for of in (name, f"{name}.sigma"):
             if by != 1.0 and of in out:
                 out[of] = (out[of] * np.asarray(by, dtype=out[of].dtype)).astype(out[of].dtype, copy=False)
         if name in priors.centre:

@@ -5,29 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal, get_args
 
 from bayesineq.dims import MoreIs
 from bayesineq.errors import CardError
 from bayesineq.model.adjusters import adjusters_by_name
 from bayesineq.model.families import FAMILIES, Family
 from bayesineq.model.families.family import Link
+from bayesineq.model.kinds import KINDS, Kind
 from bayesineq.model.priors import Prior
-
-Kind = Literal["fixed", "linear", "exchangeable", "random_walk", "ar1", "icar", "bym2", "leroux"]
-
-SPATIAL_KINDS: Final = frozenset({"icar", "bym2", "leroux"})
-TERM_PARAMETERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "fixed": (),
-    "linear": (),
-    "exchangeable": ("sigma",),
-    "random_walk": ("sigma",),
-    "ar1": ("sigma", "rho"),
-    "icar": ("sigma",),
-    "bym2": ("sigma", "phi"),
-    "leroux": ("sigma", "rho"),
-}
-"""Hyperparameters of each kind of term; `sigma` is always a standard deviation on the linear predictor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +76,8 @@ class Term:
     ----------
     name : str
         Its name in the posterior.
-    kind : Kind
-        Its prior structure.
+    kind : str
+        Name of its prior structure: `bayesineq.model.kinds` has them all.
     by : tuple of str
         Columns whose levels, crossed, have an effect each. For a linear term, its one covariate.
     reference : tuple, optional
@@ -113,7 +98,7 @@ class Term:
     """
 
     name: str
-    kind: Kind
+    kind: str
     by: tuple[str, ...]
     reference: tuple[object, ...] | None = None
     standardise: bool = False
@@ -124,14 +109,29 @@ class Term:
     ordered: bool | None = None
 
     @property
+    def of_kind(self) -> Kind:
+        """All that is known of its kind."""
+        return KINDS[self.kind]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of its hyperparameters, such as `place.sigma`."""
+        return tuple(f"{self.name}.{parameter.name}" for parameter in self.of_kind.parameters)
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the priors of its coefficients: its own, or that of its trend."""
+        return tuple(f"{self.name}.{of}" if of else self.name for of in self.of_kind.coefficients(self))
+
+    @property
     def covariate(self) -> str | None:
         """Column that multiplies the effect, None where the effect enters as it is."""
-        return self.by[0] if self.kind == "linear" else self.times
+        return self.by[0] if self.of_kind.slope else self.times
 
     @property
     def dims(self) -> tuple[str, ...]:
         """Dimensions of the effect: none for a linear term."""
-        return () if self.kind == "linear" else self.by
+        return () if self.of_kind.slope else self.by
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ class Term:
     @property
     def is_spatial(self) -> bool:
         """Whether the term needs an adjacency."""
-        return self.kind in SPATIAL_KINDS
+        return self.of_kind.spatial
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +259,3 @@ class ModelCard:
     def covariates(self) -> tuple[str, ...]:
         """Every covariate column, each once."""
         return tuple(dict.fromkeys(t.covariate for t in self.terms if t.covariate is not None))
-
-
-KINDS: Final = get_args(Kind)

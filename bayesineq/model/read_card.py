@@ -6,20 +6,17 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from bayesineq.errors import CardError
 from bayesineq.model.adjusters import read_adjusters
 from bayesineq.model.card import (
-    KINDS,
-    SPATIAL_KINDS,
-    TERM_PARAMETERS,
-    Kind,
     ModelCard,
     Outcome,
     Term,
 )
 from bayesineq.model.families import DISPERSION, FAMILIES
+from bayesineq.model.kinds import KINDS, Kind
 from bayesineq.model.priors import Prior
 from bayesineq.shipped import folder
 
@@ -148,7 +145,7 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
     references = raw.get("references", [])
     for position, reference in enumerate(references):
         _unknown(reference, _REFERENCE, f"references[{position}].", wrong)
-    spatial = {t.by[0] for t in terms if t.kind in SPATIAL_KINDS and t.by}
+    spatial = {t.by[0] for t in terms if t.is_spatial and t.by}
     if len(spatial) > 1:
         wrong.append(f"terms: spatial terms stand on different columns {sorted(spatial)}; use one column of areas")
     if wrong:
@@ -242,37 +239,40 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
     if name in _RESERVED or not name.isidentifier():
         wrong.append(f"{at}: not a name for a term; use letters, digits and _, and none of {sorted(_RESERVED)}")
     _unknown(spec, _TERM, f"{at}.", wrong)
-    kind, by = spec.get("kind"), spec.get("by", [])
-    if kind not in KINDS:
-        wrong.append(f"{at}.kind: is {kind!r}; allowed are {list(KINDS)}")
+    kind, by = KINDS.get(str(spec.get("kind"))), spec.get("by", [])
+    if kind is None:
+        wrong.append(f"{at}.kind: is {spec.get('kind')!r}; allowed are {list(KINDS)}")
+        kind = next(iter(KINDS.values()))
+        spec = {key: spec[key] for key in spec if key not in {"kind", "order"}}
     by = tuple([by] if isinstance(by, str) else by)
     if not by or not all(isinstance(b, str) for b in by):
         wrong.append(f"{at}.by: is {spec.get('by')!r}; name the column, or a list of columns, that it stands on")
-    if len(by) > 1 and kind not in {"fixed", "exchangeable"}:
-        wrong.append(f"{at}.by: a {kind} term stands on one column, given are {list(by)}")
+    if len(by) > 1 and not kind.crossed:
+        wrong.append(f"{at}.by: a {kind.name} term stands on one column, given are {list(by)}")
     if len(set(by)) != len(by):
         wrong.append(f"{at}.by: names a column twice: {list(by)}")
     reference = _reference(at, kind, by, spec.get("reference"), wrong)
     order = spec.get("order", 1)
     if order not in (1, 2):
         wrong.append(f"{at}.order: is {order!r}; a random walk is of order 1 or 2")
-    if "order" in spec and kind != "random_walk":
-        wrong.append(f"{at}.order: belongs to a random_walk, not to {kind}")
-    if spec.get("times") is not None and kind == "linear":
-        wrong.append(f"{at}.times: a linear term multiplies its own covariate; use fixed or exchangeable with times")
-    if spec.get("standardise") and kind != "linear" and spec.get("times") is None:
+    if "order" in spec and "order" not in kind.options:
+        wrong.append(f"{at}.order: belongs to a {_taking('order')}, not to {kind.name}")
+    if spec.get("times") is not None and kind.slope:
+        crossed = " or ".join(other.name for other in KINDS.values() if other.crossed)
+        wrong.append(f"{at}.times: a {kind.name} term multiplies its own covariate; use {crossed} with times")
+    if spec.get("standardise") and not kind.slope and spec.get("times") is None:
         wrong.append(f"{at}.standardise: there is no covariate to standardise; it goes with linear or times")
     for flag in ("standardise", "scale"):
         if not isinstance(spec.get(flag, False), bool):
             wrong.append(f"{at}.{flag}: is {spec[flag]!r}; write true or false")
-    _ordered(at, spec, wrong)
+    _ordered(at, kind, spec, wrong)
     levels = spec.get("levels")
     if levels is not None and (not isinstance(levels, list) or len(by) != 1 or len(set(levels)) != len(levels)):
         wrong.append(f"{at}.levels: give the levels of its one column once each, in order")
         levels = None
     return Term(
         name=name,
-        kind=cast("Kind", kind),
+        kind=kind.name,
         by=by,
         reference=reference,
         standardise=bool(spec.get("standardise", False)),
@@ -284,21 +284,29 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
     )
 
 
-def _ordered(at: str, spec: Mapping[str, Any], wrong: list[str]) -> None:
+def _ordered(at: str, kind: Kind, spec: Mapping[str, Any], wrong: list[str]) -> None:
     if not isinstance(given := spec.get("ordered", True), bool):
         wrong.append(f"{at}.ordered: is {given!r}; write true or false")
-    elif not given and spec.get("kind") in {"random_walk", "ar1"}:
-        wrong.append(f"{at}.ordered: is false, and a {spec['kind']} steps in order; use exchangeable")
+    elif not given and kind.stepped:
+        independent = next(other.name for other in KINDS.values() if other.independent)
+        wrong.append(f"{at}.ordered: is false, and a {kind.name} steps in order; use {independent}")
 
 
-def _reference(at: str, kind: object, by: tuple[str, ...], given: Any, wrong: list[str]) -> tuple[object, ...] | None:
-    if kind != "fixed":
+def _taking(option: str) -> str:
+    """Names of the kinds that take an option."""
+    return " or ".join(kind.name for kind in KINDS.values() if option in kind.options)
+
+
+def _reference(at: str, kind: Kind, by: tuple[str, ...], given: Any, wrong: list[str]) -> tuple[object, ...] | None:
+    if "reference" not in kind.options:
         if given is not None:
-            wrong.append(f"{at}.reference: only a fixed term has a reference level, this one is {kind}")
+            wrong.append(
+                f"{at}.reference: only a {_taking('reference')} term has a reference level, this one is {kind.name}"
+            )
         return None
     if given is None:
         wrong.append(
-            f"{at}.reference: missing; a fixed term states the level at which it is zero, one for each of {by}"
+            f"{at}.reference: missing; a {kind.name} term states the level at which it is zero, one for each of {by}"
         )
         return None
     reference = tuple(given) if isinstance(given, list) else (given,)
@@ -309,7 +317,7 @@ def _reference(at: str, kind: object, by: tuple[str, ...], given: Any, wrong: li
 
 def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wrong: list[str]) -> dict[str, Prior]:
     classes = {"intercept": "coefficient"}
-    owners = [(t.name, TERM_PARAMETERS.get(t.kind, ())) for t in terms]
+    owners = [(t.name, tuple(p.name for p in t.of_kind.parameters)) for t in terms]
     own = outcome.family.parameters if outcome.likelihood in FAMILIES else ()
     owners.append(("outcome", tuple(parameter.name for parameter in own)))
     classes |= {f"outcome.{DISPERSION}": "sigma" for parameter in own if parameter.dispersed}
@@ -317,8 +325,7 @@ def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wron
         classes |= {f"{owner}.{p}": p for p in parameters}
         if "sigma" in parameters:
             classes[f"{owner}.precision"] = "precision"
-    classes |= {t.name: "coefficient" for t in terms if t.kind in {"fixed", "linear"}}
-    classes |= {f"{t.name}.trend": "trend" for t in terms if t.kind == "random_walk" and t.order == 2}
+    classes |= {name: "coefficient" for t in terms for name in t.coefficients}
     found: dict[str, Prior] = {}
     for key, spec in _flatten(raw).items():
         if key not in classes:

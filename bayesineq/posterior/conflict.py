@@ -147,7 +147,7 @@ def conflicts(post: xr.DataTree) -> tuple[list[Conflict], float]:
         worst = int(np.argmax([z for z, _ in each]))
         found.append(Conflict(names[worst], name, *each[worst]))
     for term in card.terms:
-        if term.kind == "exchangeable" and term.covariate is None and f"{term.name}.sigma" in draws:
+        if term.of_kind.independent and term.covariate is None and f"{term.name}.sigma" in draws:
             count += 1
             found.append(_on_one_side(draws, card, term.name, term.dims))
     limit = float(stats.norm.isf(0.5 * CHANCE / max(count, 1)))

@@ -229,19 +229,19 @@ def _partition(
     def variance(term: Term) -> Floats | None:
         # A sigma is the standard deviation of each effect where effects are independent, or scaled to be so.
         name = f"{term.name}.sigma"
-        if term.kind not in ("exchangeable", "bym2") or name not in draws:
+        if not term.of_kind.typical or name not in draws:
             return None
         return flat_draws(draws, name, ())[:, 0].astype(np.float64) ** 2
 
     within, others = _parts(card, dims)
-    own = [term for term in within if term.kind == "exchangeable" and set(term.dims) == set(dims)]
+    own = [term for term in within if term.of_kind.independent and set(term.dims) == set(dims)]
     if len(own) != 1 or (strata := variance(own[0])) is None:
         return {}
     place = np.zeros_like(strata)
     for term in others:
         known = variance(term)
         # Fixed effects are adjusted for: they are no level of the model, and belong to no share of it.
-        if term.kind != "fixed":
+        if term.of_kind.is_random:
             place += _over_people(draws, card, frame, term) if known is None else known
     return {"vpc": variance_partition(strata, inner, place=place)}
 

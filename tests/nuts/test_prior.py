@@ -13,8 +13,9 @@ from scipy.special import expit, logit
 
 from bayesineq.design.matrix import Design
 from bayesineq.inference.pc_phi import phi_prior
-from bayesineq.inference.prior import intrinsic_draws, prior_draws
-from bayesineq.inference.walks import linear_trend, walk_basis
+from bayesineq.inference.prior import prior_draws
+from bayesineq.model.kinds.structures import intrinsic_draws
+from bayesineq.model.kinds.walks import linear_trend, walk_basis
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 

@@ -19,7 +19,6 @@ from bayesineq.inference.nuts.priors import arguments, own_parameter
 from bayesineq.inference.nuts.rough import Hint, rough, sequence
 from bayesineq.inference.nuts.spectral import Said
 from bayesineq.inference.nuts.terms import plan
-from bayesineq.model.card import TERM_PARAMETERS
 
 type Tensor = Any
 type Observe = Callable[[Tensor], None]
@@ -112,7 +111,7 @@ def saved(design: Design, model: pm.Model) -> list[str]:
     names = [LEVEL]
     for block in design.blocks:
         term = block.term
-        names += [term.name, *(f"{term.name}.{p}" for p in TERM_PARAMETERS[term.kind])]
+        names += [term.name, *term.parameters]
         if term.name + MEAN_VARIANCE in model.named_vars:
             names.append(term.name + MEAN_VARIANCE)
     return [*names, *(f"outcome.{p}" for p in design.card.outcome.family.own)]

@@ -29,7 +29,7 @@ from bayesineq.inference.nuts.spectral import (
     zero_sum_basis,
 )
 from bayesineq.inference.pc_phi import phi_prior
-from bayesineq.inference.walks import linear_trend, walk_basis
+from bayesineq.model.kinds.walks import linear_trend, walk_basis
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 

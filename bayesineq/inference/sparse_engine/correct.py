@@ -157,7 +157,8 @@ def _prior_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
     """Prior variance of large effects, infinite where it is not at hand, and of small ones."""
     large = np.full(latent.large.size, np.inf)
     for k, part in enumerate(latent.large_parts):
-        if part.laplacian is None and part.phi < 0:
+        alone = sum(other.block == part.block for other in latent.large_parts) == 1
+        if alone and part.structure.is_white:
             large[part.effect] = found.prior.scale[k] ** 2
     return large, np.maximum((found.prior.basis**2).sum(axis=1), 1e-300)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from bayesineq.inference.sparse_engine.arrow import arrow, selected_covariances
-from bayesineq.inference.sparse_engine.parts import LargePart, Latent
+from bayesineq.inference.sparse_engine.parts import LargePart, Latent, SmallPart
 from bayesineq.inference.sparse_engine.rows import Sums
 
 Float = NDArray[np.float64]
@@ -28,8 +30,8 @@ class Field:
         Hyperparameters.
     scale : ndarray, shape (n_large_part,)
         What multiplies each large part.
-    laplacian, white : ndarray, shape (n_large_part,)
-        a and b of each part's precision a L + b I.
+    weights : tuple of ndarray, shape (n_matrix,)
+        What multiplies each matrix of each large part's precision.
     basis : ndarray, shape (n_small_effect, n_small)
         Small effects from small latent values, scales included.
     precision : ndarray, shape (n_small, n_small)
@@ -44,8 +46,7 @@ class Field:
 
     values: Float
     scale: Float
-    laplacian: Float
-    white: Float
+    weights: tuple[Float, ...]
     basis: Float
     precision: Float
     mean: Float
@@ -72,28 +73,30 @@ def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None
         The prior.
     """
     scale = np.array([part_scale(part, values) for part in latent.large_parts])
-    laplacian, white = _coefficients(latent, values)
+    weights = _weights(latent, values)
     slope = np.zeros(len(values))
     if intrinsic_log_determinant is None:
-        log_determinant = _structure_log_determinant(latent, prior_entries(latent, laplacian, white), slope)
+        log_determinant = _structure_log_determinant(latent, values, prior_entries(latent, weights), slope)
     else:
         log_determinant = intrinsic_log_determinant
     basis = np.zeros((latent.small.size, latent.n_small))
     precision = np.zeros((latent.n_small, latent.n_small))
     mean = np.empty(latent.n_small)
     for part in latent.small_parts:
-        factor = 1.0 if part.sigma < 0 else values[part.sigma]
-        basis[part.effect, part.latent] = factor * part.basis
+        basis[part.effect, part.latent] = part_scale(part, values) * part.basis
         mean[part.latent] = part.mean
-        if part.rho < 0:
+        if part.structure is None:
             precision[part.latent, part.latent] = np.diag(part.precision)
             log_determinant += np.log(part.precision).sum()
         else:
-            rho, n = values[part.rho], len(part.mean)
-            precision[part.latent, part.latent] = autoregression(n, rho)[0]
-            log_determinant -= (n - 1) * np.log1p(-rho * rho)
-            slope[part.rho] += (n - 1) * 2.0 * rho / (1.0 - rho * rho)
-    return Field(values, scale, laplacian, white, basis, precision, mean, float(log_determinant), slope)
+            at = correlations_of(part, values)
+            whole = part.structure.precision(at).toarray()
+            precision[part.latent, part.latent] = whole
+            root = cho_factor(whole)
+            log_determinant += 2.0 * np.log(np.diag(root[0])).sum()
+            for name, change in small_changes(part, values).items():
+                slope[part.correlations[name]] += float(np.trace(cho_solve(root, change)))
+    return Field(values, scale, weights, basis, precision, mean, float(log_determinant), slope)
 
 
 def constant_log_determinant(latent: Latent) -> float | None:
@@ -110,87 +113,58 @@ def constant_log_determinant(latent: Latent) -> float | None:
     float or None
         None where a correlation changes it.
     """
-    if any(part.rho >= 0 for part in latent.large_parts):
+    if any(part.correlations for part in latent.large_parts):
         return None
-    entry = prior_entries(latent, *_coefficients(latent, np.empty(0)))
-    return _structure_log_determinant(latent, entry, np.empty(0))
+    nothing = np.empty(0)
+    return _structure_log_determinant(latent, nothing, prior_entries(latent, _weights(latent, nothing)), nothing)
 
 
-def part_scale(part: LargePart, values: Float) -> float:
+def part_scale(part: SmallPart | LargePart, values: Float) -> Float:
     """
-    What multiplies a large part.
+    What multiplies a part.
 
     Parameters
     ----------
-    part : LargePart
+    part : SmallPart or LargePart
         The part.
-    values : ndarray, shape (n_parameter,)
+    values : ndarray, shape (..., n_parameter)
         Hyperparameters.
 
     Returns
     -------
-    float
-        sigma, or its share sqrt(phi) or sqrt(1 - phi).
+    ndarray, shape (...,)
+        The product of its factors: sigma, or sigma sqrt(phi) and sigma sqrt(1 - phi) of the halves of BYM2.
     """
-    share = 1.0
-    if part.phi >= 0:
-        share = values[part.phi] if part.intrinsic else 1.0 - values[part.phi]
-    return float(values[part.sigma] * np.sqrt(share))
+    product = np.ones(values.shape[:-1])
+    for scale in part.scale:
+        product = product * scale.factor.of(values[..., scale.at])
+    return product
 
 
-def autoregression(n: int, rho: float) -> tuple[Float, Float]:
-    """
-    Precision of a stationary first-order autoregression of unit variance, and its derivative in rho.
-
-    Parameters
-    ----------
-    n : int
-        Length.
-    rho : float
-        Correlation of neighbours.
-
-    Returns
-    -------
-    (ndarray, ndarray), shape (n, n)
-        Precision and derivative.
-    """
-    whole, inner, beside = autoregression_structures(n)
-    raw = whole + rho * rho * inner - rho * beside
-    raw_slope = 2.0 * rho * inner - beside
-    rest = 1.0 - rho * rho
-    return raw / rest, (raw_slope * rest + 2.0 * rho * raw) / rest**2
+def correlations_of(part: SmallPart | LargePart, values: Float) -> dict[str, Any]:
+    """Correlations of a part by name, from hyperparameters of shape (..., n_parameter)."""
+    return {name: values[..., at] for name, at in part.correlations.items()}
 
 
-def autoregression_structures(n: int) -> tuple[Float, Float, Float]:
-    """
-    What the precision of a first-order autoregression of unit variance is made of.
-
-    Parameters
-    ----------
-    n : int
-        Length.
-
-    Returns
-    -------
-    (ndarray, ndarray, ndarray), shape (n, n)
-        I, K and B: the precision is (I + rho^2 K - rho B) / (1 - rho^2).
-    """
-    inner = np.ones(n)
-    inner[[0, -1]] = 0.0
-    return np.eye(n), np.diag(inner), np.eye(n, k=1) + np.eye(n, k=-1)
+def small_changes(part: SmallPart, values: Float) -> dict[str, Float]:
+    """Derivative of a small part's precision in each of its correlations, shape (n_latent, n_latent)."""
+    if part.structure is None:
+        return {}
+    at = correlations_of(part, values)
+    return {
+        name: sum(slope * matrix for slope, matrix in zip(slopes, part.structure.matrices, strict=True)).toarray()
+        for name in part.correlations
+        for slopes in (part.structure.slopes(name, at),)
+    }
 
 
-def _coefficients(latent: Latent, values: Float) -> tuple[Float, Float]:
-    laplacian, white = np.zeros(len(latent.large_parts)), np.ones(len(latent.large_parts))
-    for k, part in enumerate(latent.large_parts):
-        if part.intrinsic:
-            laplacian[k], white[k] = 1.0, _RIDGE
-        elif part.rho >= 0:
-            laplacian[k], white[k] = values[part.rho], 1.0 - values[part.rho]
-    return laplacian, white
+def _weights(latent: Latent, values: Float) -> tuple[Float, ...]:
+    return tuple(
+        np.array(part.structure.weights(correlations_of(part, values)), dtype=np.float64) for part in latent.large_parts
+    )
 
 
-def prior_entries(latent: Latent, laplacian: Float, white: Float) -> Float:
+def prior_entries(latent: Latent, weights: tuple[Float, ...]) -> Float:
     """
     Prior precision of the sparse block.
 
@@ -198,8 +172,8 @@ def prior_entries(latent: Latent, laplacian: Float, white: Float) -> Float:
     ----------
     latent : Latent
         The latent field.
-    laplacian, white : ndarray, shape (n_large_part,)
-        a and b of each part's precision a L + b I.
+    weights : tuple of ndarray, shape (n_matrix,)
+        What multiplies each matrix of each part.
 
     Returns
     -------
@@ -207,53 +181,39 @@ def prior_entries(latent: Latent, laplacian: Float, white: Float) -> Float:
         Its entries.
     """
     entry = np.zeros(len(latent.pattern.row))
-    for k, part in enumerate(latent.large_parts):
-        entry[part.diagonal] = white[k]
-        if part.laplacian is not None:
-            entry[part.diagonal] += laplacian[k] * part.laplacian.diagonal()
-            entry[part.edge] = laplacian[k] * edge_values(part)
+    for part, weight in zip(latent.large_parts, weights, strict=True):
+        entry[part.diagonal] = weight @ part.on + ridge(part)
+        entry[part.edge] = weight @ part.below
     return entry
 
 
-def edge_values(part: LargePart) -> Float:
-    """
-    Entries of a part's Laplacian below the diagonal.
-
-    Parameters
-    ----------
-    part : LargePart
-        The part.
-
-    Returns
-    -------
-    ndarray, shape (n_edge,)
-        In the order of `part.edge`.
-    """
-    if part.laplacian is None:
-        return np.empty(0)
-    coordinates = part.laplacian.tocoo()
-    return np.asarray(coordinates.data[coordinates.row > coordinates.col])
+def ridge(part: LargePart) -> float:
+    """What is added to the diagonal of a singular structure, so that it can be inverted where no data reach."""
+    return _RIDGE if part.held else 0.0
 
 
-def _structure_log_determinant(latent: Latent, entry: Float, slope: Float) -> float:
+def _structure_log_determinant(latent: Latent, values: Float, entry: Float, slope: Float) -> float:
     n_constraint = latent.constraint.shape[1]
     system = arrow(latent.pattern, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
-    correlated = [part for part in latent.large_parts if part.rho >= 0]
+    correlated = [part for part in latent.large_parts if part.correlations]
     if correlated:
         covariance = selected_covariances(system, system.reach @ system.inner)
         for part in correlated:
-            slope[part.rho] += _trace_of_change(part, covariance)
+            trace = part_traces(part, covariance)
+            for name, change in large_changes(part, values).items():
+                slope[part.correlations[name]] += float(change @ trace)
     return system.log_determinant
 
 
-def _trace_of_change(part: LargePart, covariance: Float) -> float:
-    """Trace of covariance times dR/drho = L - I."""
-    return part_trace(part, covariance) - float(covariance[part.diagonal].sum())
+def large_changes(part: LargePart, values: Float) -> dict[str, Float]:
+    """Derivative of the weights of a large part's matrices in each of its correlations, shape (n_matrix,)."""
+    at = correlations_of(part, values)
+    return {name: np.array(part.structure.slopes(name, at), dtype=np.float64) for name in part.correlations}
 
 
-def part_trace(part: LargePart, covariance: Float) -> float:
+def part_traces(part: LargePart, covariance: Float) -> Float:
     """
-    Trace of a part's Laplacian times its covariance.
+    Trace of each matrix of a part's precision times its covariance.
 
     Parameters
     ----------
@@ -264,13 +224,10 @@ def part_trace(part: LargePart, covariance: Float) -> float:
 
     Returns
     -------
-    float
-        tr(L S); zero without L.
+    ndarray, shape (n_matrix,)
+        tr(M S).
     """
-    if part.laplacian is None:
-        return 0.0
-    on = float(part.laplacian.diagonal() @ covariance[part.diagonal])
-    return on + 2.0 * float(edge_values(part) @ covariance[part.edge])
+    return np.asarray(part.on @ covariance[part.diagonal] + 2.0 * (part.below @ covariance[part.edge]))
 
 
 def prior_force(latent: Latent, prior: Field, large: Float, small: Float) -> tuple[Float, Float, float]:
@@ -292,11 +249,11 @@ def prior_force(latent: Latent, prior: Field, large: Float, small: Float) -> tup
         R z and M0 (alpha - mean), and the quadratic form itself.
     """
     force = np.empty(latent.n_large)
-    for k, part in enumerate(latent.large_parts):
+    for part, weights in zip(latent.large_parts, prior.weights, strict=True):
         z = large[part.latent]
-        force[part.latent] = prior.white[k] * z
-        if part.laplacian is not None:
-            force[part.latent] += prior.laplacian[k] * (part.laplacian @ z)
+        force[part.latent] = ridge(part) * z
+        for weight, matrix in zip(weights, part.structure.matrices, strict=True):
+            force[part.latent] += weight * (matrix @ z)
     away = small - prior.mean
     small_force = prior.precision @ away
     return force, small_force, float(force @ large + small_force @ away)

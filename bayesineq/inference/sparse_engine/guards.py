@@ -65,7 +65,7 @@ def refuse_separation(design: Design) -> None:
         return
     wrong = []
     for block in design.blocks:
-        vague = block.term.kind == "fixed" and design.prior(block.term.name)["sd"] > _VAGUE
+        vague = not block.term.of_kind.is_random and design.prior(block.term.name)["sd"] > _VAGUE
         if vague and block.dims and block.incidence.weight is None:
             wrong += _separated(design, block)
     if wrong:
@@ -122,7 +122,7 @@ def refuse_unidentified(design: Design, latent: Latent, found: Posterior) -> Non
     """
     free = []
     for part in latent.small_parts:
-        if part.sigma >= 0:
+        if part.scale:
             continue
         sd = np.sqrt(np.diag(found.system.inner)[part.latent])
         prior_sd = part.precision**-0.5

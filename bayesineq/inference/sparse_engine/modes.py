@@ -113,12 +113,12 @@ def _in_doubt(model: Model, mode: Mode) -> bool:
     for part in latent.small_parts:
         z = found.small[part.latent]
         root = np.sqrt(part.precision)
-        if part.sigma < 0:
+        if not part.scale:
             # In these units the data lie about zero, within one.
             far = np.abs(part.mean) / np.hypot(1.0, 1.0 / root) if part.term == "intercept" else np.zeros(1)
             if float(np.abs((z - part.mean) * root).max()) > _CONFLICT or float(far.max()) > _CONFLICT:
                 return True
-        elif part.rho < 0 and abs(float(z.mean())) * np.sqrt(len(z)) > _CONFLICT + 1.0:
+        elif not part.correlations and abs(float(z.mean())) * np.sqrt(len(z)) > _CONFLICT + 1.0:
             return True
     if (noise := _noise(latent)) is not None and float(latent.parameters[noise].value(mode.x[noise])) > _NOISE:
         return True
@@ -141,7 +141,7 @@ def _places(model: Model) -> list[Float]:
     """Where to begin anew: some for every term, and all for one term, or for the noise."""
     latent = model.latent
     scales = [i for i, p in enumerate(latent.parameters) if p.name.endswith(".sigma") and i not in latent.own]
-    plain = [float(np.max(np.abs(part.mean))) for part in latent.small_parts if part.sigma < 0]
+    plain = [float(np.max(np.abs(part.mean))) for part in latent.small_parts if not part.scale]
     pull = max(_SOME, *plain)
     quiet, loud = (_SMALL_NOISE, pull) if _noise(latent) is not None else (_NO_NOISE, _ALL_NOISE)
 

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from bayesineq.errors import ConvergenceError
 from bayesineq.inference.sparse_engine.arrow import Arrow, arrow_with, finish, selected_covariances, with_sparse_part
-from bayesineq.inference.sparse_engine.field import Field, effects, latent_sums, prior_entries, prior_force
+from bayesineq.inference.sparse_engine.field import (
+    Field,
+    effects,
+    latent_sums,
+    part_scale,
+    prior_entries,
+    prior_force,
+)
 from bayesineq.inference.sparse_engine.likelihoods import Own
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed, expected, predict, sums_over_rows, variance_of_rows
@@ -265,7 +272,7 @@ def _system_parts(latent: Latent, prior: Field, sums: Sums, spare: int) -> tuple
     pull, small_pull, entry, border, corner = latent_sums(latent, prior, sums, spare)
     whole = np.zeros((n_small + n_constraint, n_small + n_constraint))
     whole[:n_small, :n_small] = corner + prior.precision
-    entry += prior_entries(latent, prior.laplacian, prior.white)
+    entry += prior_entries(latent, prior.weights)
     return pull, small_pull, entry, border, whole
 
 
@@ -313,8 +320,7 @@ def contribution_scale(latent: Latent, prior: Field) -> tuple[Float, Float]:
         large[part.latent] = prior.scale[k]
     small = np.ones(latent.n_small)
     for small_part in latent.small_parts:
-        if small_part.sigma >= 0:
-            small[small_part.latent] = prior.values[small_part.sigma]
+        small[small_part.latent] = part_scale(small_part, prior.values)
     return large, small
 
 

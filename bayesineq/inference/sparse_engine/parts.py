@@ -3,7 +3,7 @@ A design as a latent Gaussian field: unit-scale parts and what multiplies them.
 
 Every effect is a sum of parts, effect = scale * basis * z with z of unit scale: a BYM2 effect is
 sigma sqrt(phi) u + sigma sqrt(1 - phi) v with u the scaled intrinsic autoregression and v white. Scales are
-hyperparameters and enter through the data, so the prior precision of z is constant (but for a correlation rho), no
+hyperparameters and enter through the data, so the prior precision of z is constant (but for correlations), no
 normalising constant depends on a scale, and nothing degenerates when sigma or 1 - phi goes to zero.
 
 Areas and what is nested in them are large parts, sparse; all else is small, dense and in the border. The white half
@@ -13,18 +13,37 @@ is the halving of the field, done by the factorisation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from bayesineq.inference.sparse_engine.arrow import Pattern
 from bayesineq.inference.sparse_engine.parameters import Parameter
 from bayesineq.inference.sparse_engine.rows import Links, Side
+from bayesineq.model.kinds import Factor, Structure
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """
+    A hyperparameter that multiplies a part.
+
+    Parameters
+    ----------
+    at : int
+        Its position.
+    factor : Factor
+        What it multiplies by.
+    """
+
+    at: int
+    factor: Factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +62,13 @@ class SmallPart:
     basis : ndarray, shape (n_effect, n_latent)
         Fixed map from z to effects.
     mean, precision : ndarray, shape (n_latent,)
-        Prior of z; with a `rho`, that of a stationary autoregression of unit variance instead of `precision`.
-    sigma, rho : int
-        Position of its hyperparameters, -1 for none.
+        Prior of z; with correlations, that of `structure` instead of `precision`.
+    scale : tuple of Scale
+        What multiplies it; none for coefficients.
+    structure : Structure, optional
+        Where its precision depends on correlations.
+    correlations : mapping of str to int
+        Position of each correlation.
     """
 
     term: str
@@ -54,14 +77,15 @@ class SmallPart:
     basis: Float
     mean: Float
     precision: Float
-    sigma: int
-    rho: int
+    scale: tuple[Scale, ...] = ()
+    structure: Structure | None = None
+    correlations: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class LargePart:
     """
-    Part of a large effect: scale * z, z ~ N(0, R^-1), R = a L + b I.
+    Part of a large effect: scale * z, z ~ N(0, R^-1), R the precision of a structure.
 
     Parameters
     ----------
@@ -73,33 +97,34 @@ class LargePart:
         Its effects among the large ones.
     latent : slice
         Its z among the large ones.
-    laplacian : csr_array or None
-        L, shape (n_latent, n_latent).
-    intrinsic : bool
-        Whether a = 1 and z sums to zero over each component; otherwise, with a `rho`, a = rho and b = 1 - rho
-        (Leroux); without L, b = 1.
-    sigma, phi, rho : int
-        Position of its hyperparameters, -1 for none. With a `phi` the scale is sigma sqrt(phi) for the intrinsic
-        part and sigma sqrt(1 - phi) for the white one.
+    structure : Structure
+        R, as a sum of matrices.
+    scale : tuple of Scale
+        What multiplies it.
+    correlations : mapping of str to int
+        Position of each correlation.
     diagonal, edge : ndarray of int64
         Its entries in the sparse system: of the diagonal, and of the pairs below.
-    edge_row, edge_column : ndarray of int64
-        Those pairs, within the part.
+    on, below : ndarray, shapes (n_matrix, n_latent) and (n_matrix, n_edge)
+        Those entries of each matrix.
     """
 
     term: str
     block: int
     effect: slice
     latent: slice
-    laplacian: csr_array | None
-    intrinsic: bool
-    sigma: int
-    phi: int
-    rho: int
+    structure: Structure
+    scale: tuple[Scale, ...]
+    correlations: Mapping[str, int]
     diagonal: Int
     edge: Int
-    edge_row: Int
-    edge_column: Int
+    on: Float
+    below: Float
+
+    @property
+    def held(self) -> int:
+        """Number of its constraints."""
+        return 0 if self.structure.null is None else int(self.structure.null.shape[1])
 
 
 @dataclass(frozen=True, slots=True)

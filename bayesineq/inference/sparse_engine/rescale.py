@@ -13,18 +13,17 @@ by regression on u.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve
+from scipy.linalg import cho_solve, null_space
 from scipy.sparse.csgraph import connected_components
 
 from bayesineq.inference.sparse_engine.arrow import Arrow, finish
 from bayesineq.inference.sparse_engine.centred import root_of
-from bayesineq.inference.sparse_engine.field import autoregression_structures, part_scale
+from bayesineq.inference.sparse_engine.field import part_scale
 from bayesineq.inference.sparse_engine.newton import Posterior
 from bayesineq.inference.sparse_engine.parts import LargePart, Latent, SmallPart
 
@@ -35,19 +34,9 @@ _FEW: Final = 64
 _LEAST: Final = 1e-8
 _CLOSEST: Final = 1.0 - 1e-12
 
-# What a correlation multiplies each structure of a precision by: a scaled one, a Leroux prior's, an autoregression's.
-_WEIGHT: Final[dict[str, Callable[[Float], Float]]] = {
-    "scaled": np.ones_like,
-    "laplacian": lambda rho: rho,
-    "white": lambda rho: 1.0 - rho,
-    "whole": lambda rho: 1.0 / (1.0 - rho * rho),
-    "inner": lambda rho: rho * rho / (1.0 - rho * rho),
-    "beside": lambda rho: -rho / (1.0 - rho * rho),
-}
-
 
 @dataclass(frozen=True, slots=True)
-class Structure:
+class Summand:
     """
     A summand of the directions' prior precision.
 
@@ -59,14 +48,14 @@ class Structure:
         The part's directions, small parts' first.
     matrix : ndarray, shape (n_direction, n_direction)
         The summand, of these.
-    weight : str
-        What the part's correlation multiplies it by.
+    weight : int, optional
+        Matrix of the part's structure whose weight multiplies it; None where nothing does.
     """
 
     part: SmallPart | LargePart
     at: slice
     matrix: Float
-    weight: str
+    weight: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +69,13 @@ class Directions:
         Those of small latent values.
     large : ndarray, shape (n_large, n_large_direction)
         Those of large ones, eigenvectors of their part's Laplacian.
-    structures : tuple of Structure
+    structures : tuple of Summand
         What their prior precision is the sum of.
     """
 
     small: Float
     large: Float
-    structures: tuple[Structure, ...]
+    structures: tuple[Summand, ...]
 
 
 def directions(latent: Latent) -> Directions:
@@ -104,7 +93,7 @@ def directions(latent: Latent) -> Directions:
         All of short parts; of longer ones the level, and for each component of a graph one, if the prior lets it move.
     """
     small, large = [np.empty((0, latent.n_small))], [np.empty((0, latent.n_large))]
-    structures: list[Structure] = []
+    structures: list[Summand] = []
     count = 0
     parts: tuple[SmallPart | LargePart, ...] = (*latent.small_parts, *latent.large_parts)
     for part in parts:
@@ -114,39 +103,43 @@ def directions(latent: Latent) -> Directions:
         else:
             large.append(_padded(rows, part.latent, latent.n_large))
         at = slice(count, count + len(rows))
-        structures += [Structure(part, at, matrix, weight) for weight, matrix in summands if len(rows)]
+        structures += [Summand(part, at, matrix, weight) for weight, matrix in summands if len(rows)]
         count += len(rows)
     return Directions(np.vstack(small).T.copy(), np.vstack(large).T.copy(), tuple(structures))
 
 
-def _small_shapes(part: SmallPart) -> tuple[Float, list[tuple[str, Float]]]:
+def _small_shapes(part: SmallPart) -> tuple[Float, list[tuple[int | None, Float]]]:
     """Directions of a small part, and what their precision is made of."""
     n = len(part.mean)
-    if part.sigma < 0 or (n > _FEW and part.rho >= 0):
+    if not part.scale or (n > _FEW and part.structure is not None):
         return np.empty((0, n)), []
-    if part.rho >= 0:
-        return np.eye(n), list(zip(("whole", "inner", "beside"), autoregression_structures(n), strict=True))
+    if part.structure is not None:
+        return np.eye(n), [(k, matrix.toarray()) for k, matrix in enumerate(part.structure.matrices)]
     rows = np.eye(n) if n <= _FEW else _unit(part.basis.sum(axis=0, keepdims=True))
-    return rows, [("scaled", np.eye(len(rows)))]
+    return rows, [(None, np.eye(len(rows)))]
 
 
-def _large_shapes(part: LargePart) -> tuple[Float, list[tuple[str, Float]]]:
-    """Directions of a large part, eigenvectors of its Laplacian, and what their precision is made of."""
-    n = part.latent.stop - part.latent.start
-    if part.laplacian is None:
+def _large_shapes(part: LargePart) -> tuple[Float, list[tuple[int | None, Float]]]:
+    """Directions of a large part, eigenvectors of its first matrix, and what their precision is made of."""
+    structure, n = part.structure, len(part.structure)
+    if structure.is_white:
         rows = np.eye(n) if n <= _FEW else _unit(np.ones((1, n)))
-        return rows, [("scaled", np.eye(len(rows)))]
+        return rows, [(None, np.eye(len(rows)))]
+    first = structure.matrices[0]
     if n > _FEW:
-        count, label = connected_components(part.laplacian, directed=False)
+        count, label = connected_components(first, directed=False)
         several = np.flatnonzero(np.bincount(label, minlength=count) > 1)
         vector, value = _unit((label == several[:, None]).astype(float)).T, np.zeros(len(several))
     else:
-        value, vector = np.linalg.eigh(part.laplacian.toarray())
-    if part.intrinsic:
-        # The prior holds at zero what its Laplacian does not see.
+        value, vector = np.linalg.eigh(first.toarray())
+    if part.held and part.correlations:
+        rows = null_space(structure.null.T).T if structure.null is not None and n <= _FEW else np.empty((0, n))
+        return rows, [(k, rows @ matrix @ rows.T) for k, matrix in enumerate(structure.matrices)]
+    if part.held:
+        # The prior holds at zero what its precision does not see.
         seen = value > 1e-8 * value.max(initial=0.0)
-        return vector.T[seen], [("scaled", np.diag(value[seen]))]
-    return vector.T, [("laplacian", np.diag(np.maximum(value, 0.0))), ("white", np.eye(len(value)))]
+        return vector.T[seen], [(None, np.diag(value[seen]))]
+    return vector.T, [(k, vector.T @ matrix @ vector) for k, matrix in enumerate(structure.matrices)]
 
 
 def _unit(rows: Float) -> Float:
@@ -272,15 +265,10 @@ def _weights(node: Rescaled, values: Float) -> Float:
     out = np.empty((len(node.along.structures), len(values)))
     for i, structure in enumerate(node.along.structures):
         part = structure.part
-        scale = _scale(part, values)
-        ratio = np.clip(_scale(part, node.values[None]) / np.maximum(scale, 1e-200), _LEAST**0.5, _LEAST**-0.5)
-        rho = np.minimum(values[:, part.rho], _CLOSEST) if part.rho >= 0 else scale
-        out[i] = ratio**2 * _WEIGHT[structure.weight](rho)
+        scale = part_scale(part, values)
+        ratio = np.clip(part_scale(part, node.values) / np.maximum(scale, 1e-200), _LEAST**0.5, _LEAST**-0.5)
+        out[i] = ratio**2
+        if structure.weight is not None and part.structure is not None:
+            correlations = {name: np.minimum(values[:, at], _CLOSEST) for name, at in part.correlations.items()}
+            out[i] *= part.structure.weights(correlations)[structure.weight]
     return out
-
-
-def _scale(part: SmallPart | LargePart, values: Float) -> Float:
-    """What multiplies a part at each of several values of the hyperparameters."""
-    if isinstance(part, SmallPart):
-        return values[:, part.sigma]
-    return np.array([part_scale(part, v) for v in values])

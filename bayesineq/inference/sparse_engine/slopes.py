@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.inference.sparse_engine.arrow import arrow_solve
-from bayesineq.inference.sparse_engine.field import autoregression, part_trace, prior_force
+from bayesineq.inference.sparse_engine.field import large_changes, part_traces, prior_force, ridge, small_changes
 from bayesineq.inference.sparse_engine.newton import Posterior, contribution_scale
 from bayesineq.inference.sparse_engine.parts import Latent
 
@@ -29,16 +29,14 @@ def log_scale_slopes(latent: Latent, values: Float) -> tuple[Float, Float]:
     (ndarray, ndarray), shapes (n_large_part, n_parameter) and (n_small_part, n_parameter)
         Derivatives.
     """
-    large = np.zeros((len(latent.large_parts), len(values)))
-    for k, part in enumerate(latent.large_parts):
-        large[k, part.sigma] = 1.0 / values[part.sigma]
-        if part.phi >= 0:
-            large[k, part.phi] = 0.5 / (values[part.phi] if part.intrinsic else values[part.phi] - 1.0)
-    small = np.zeros((len(latent.small_parts), len(values)))
-    for k, small_part in enumerate(latent.small_parts):
-        if small_part.sigma >= 0:
-            small[k, small_part.sigma] = 1.0 / values[small_part.sigma]
-    return large, small
+    out = []
+    for parts in (latent.large_parts, latent.small_parts):
+        slope = np.zeros((len(parts), len(values)))
+        for k, part in enumerate(parts):
+            for scale in part.scale:
+                slope[k, scale.at] += scale.factor.log_slope(values[scale.at])
+        out.append(slope)
+    return out[0], out[1]
 
 
 def bound_slope(latent: Latent, found: Posterior) -> Float:
@@ -65,22 +63,21 @@ def bound_slope(latent: Latent, found: Posterior) -> Float:
     by_large, by_small = log_scale_slopes(latent, values)
     for k, part in enumerate(latent.large_parts):
         z = found.large[part.latent]
-        on = float(z @ z) + float(found.covariance[part.diagonal].sum())
-        over = part_trace(part, found.covariance)
-        if part.laplacian is not None:
-            over += float(z @ (part.laplacian @ z))
-        held = int(latent.constraint[part.latent].any(axis=0).sum())
-        out += by_large[k] * (prior.laplacian[k] * over + prior.white[k] * on - (len(z) - held))
-        if part.rho >= 0:
-            out[part.rho] -= 0.5 * (over - on)
+        over = part_traces(part, found.covariance) + np.array([z @ (matrix @ z) for matrix in part.structure.matrices])
+        square = float(prior.weights[k] @ over)
+        if part.held:
+            square += ridge(part) * (float(z @ z) + float(found.covariance[part.diagonal].sum()))
+        out += by_large[k] * (square - (len(z) - part.held))
+        for name, change in large_changes(part, values).items():
+            out[part.correlations[name]] -= 0.5 * float(change @ over)
     for k, small in enumerate(latent.small_parts):
-        if small.sigma < 0:
+        if not small.scale:
             continue
         z = found.small[small.latent]
         second = np.outer(z, z) + found.system.inner[small.latent, small.latent]
         out += by_small[k] * (float((second * prior.precision[small.latent, small.latent]).sum()) - len(z))
-        if small.rho >= 0:
-            out[small.rho] -= 0.5 * float((second * autoregression(len(z), values[small.rho])[1]).sum())
+        for name, change in small_changes(small, values).items():
+            out[small.correlations[name]] -= 0.5 * float((second * change).sum())
     for at, slope in zip(latent.own, found.own_slope, strict=True):
         out[at] += slope / values[at]
     return out
@@ -117,7 +114,7 @@ def tangents(latent: Latent, found: Posterior) -> tuple[Float, Float, Float]:
         square = float(force[part.latent] @ found.large[part.latent])
         information += 2.0 * square * np.outer(by_large[k], by_large[k])
     for k, small in enumerate(latent.small_parts):
-        if small.sigma >= 0:
+        if small.scale:
             gap[small.latent] = 2.0 * np.outer(small_force[small.latent], by_small[k])
             square = float(small_force[small.latent] @ found.small[small.latent])
             information += 2.0 * square * np.outer(by_small[k], by_small[k])

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
 
 from bayesineq.design.matrix import Block, Design, Incidence
 from bayesineq.errors import DesignError
 from bayesineq.inference.sparse_engine.arrow import pattern
 from bayesineq.inference.sparse_engine.parameters import Parameter, own_parameter, parameter
-from bayesineq.inference.sparse_engine.parts import Coupling, LargePart, Latent, SmallPart
+from bayesineq.inference.sparse_engine.parts import Coupling, LargePart, Latent, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Links, Side, links, side
-from bayesineq.inference.walks import linear_trend, walk_basis
-from bayesineq.space.adjacency import Adjacency
-from bayesineq.space.scaling import scale_factors
+from bayesineq.model.kinds import Coefficients, Part
+from bayesineq.model.priors import Prior
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 _SMALL: Final = 400
 _SMALL_AT_MOST: Final = 3000
-_START_SIGMA: Final = 0.4
 _NONE: Final = -1
 
 
@@ -51,26 +49,31 @@ def latent_field(design: Design) -> Latent:
     small_parts: list[SmallPart] = []
     large_blocks: list[Block] = []
     small_blocks = [Incidence(1, None, None)]
-    prior = design.prior("intercept")
-    small_parts.append(_plain("intercept", 0, 0, np.ones((1, 1)), prior["mean"], prior["sd"]))
+    small_parts.append(_plain("intercept", 0, 0, np.ones((1, 1)), design.prior("intercept")))
     effect_at = latent_at = 1
     random = [False]
+    drafts: list[_Draft] = []
     for block in design.blocks:
         if _is_large(block):
             large_blocks.append(block)
             continue
-        for part in _small(design, block, effect_at, latent_at, parameters):
-            small_parts.append(part)
-            latent_at = part.latent.stop
+        parts = block.parts(design.adjacency)
+        at = _hyperparameters(design, block, parameters)
+        small_parts += _small(design, block, parts, (effect_at, latent_at), at)
+        latent_at = small_parts[-1].latent.stop
         small_blocks.append(block.incidence)
-        random.append(block.term.kind not in {"fixed", "linear"})
+        random.append(block.term.of_kind.is_random)
         effect_at += block.size
+    effect = 0
+    for number, block in enumerate(large_blocks):
+        at, parts = _hyperparameters(design, block, parameters), block.parts(design.adjacency)
+        drafts += [_draft(block.term.name, number, effect, part, at) for part in parts if isinstance(part, Part)]
+        effect += block.size
     n_row = len(design)
     large = side([block.incidence for block in large_blocks], n_row)
     shared = links(large)
-    drafts = _large(design, large_blocks, parameters)
-    parts, couplings, row, column = _pattern(drafts, shared, large)
-    n_large = sum(p.latent.stop - p.latent.start for p in parts)
+    large_parts, couplings, row, column = _pattern(drafts, shared, large)
+    n_large = sum(draft.size for draft in drafts)
     own = design.card.outcome.family.parameters
     parameters += [own_parameter(design.priors, of) for of in own]
     return Latent(
@@ -81,129 +84,112 @@ def latent_field(design: Design) -> Latent:
         random_blocks=tuple(random),
         links=shared,
         small_parts=tuple(small_parts),
-        large_parts=parts,
+        large_parts=large_parts,
         couplings=couplings,
         n_small=latent_at,
         n_large=n_large,
         pattern=pattern(n_large, row, column),
-        constraint=_constraints(design.adjacency, parts, n_large),
+        constraint=_constraints(large_parts, n_large),
     )
 
 
 def _is_large(block: Block) -> bool:
-    if block.term.is_spatial or (block.term.kind == "exchangeable" and block.size > _SMALL):
+    kind = block.term.of_kind
+    if kind.sparse or (kind.independent and block.size > _SMALL):
         return True
     if block.size > _SMALL_AT_MOST:
         raise DesignError(
-            f"term {block.term.name!r} is {block.term.kind} with {block.size} levels; the sparse engine takes at most "
+            f"term {block.term.name!r} is {kind.name} with {block.size} levels; the sparse engine takes at most "
             f'{_SMALL_AT_MOST} of that kind. Make it exchangeable, or use engine="nuts"'
         )
     return False
 
 
-def _plain(term: str, effect: int, latent: int, basis: Float, mean: float, sd: float) -> SmallPart:
+def _plain(term: str, effect: int, latent: int, basis: Float, prior: Prior) -> SmallPart:
     n = basis.shape[1]
     return SmallPart(
         term=term,
         effect=slice(effect, effect + basis.shape[0]),
         latent=slice(latent, latent + n),
         basis=basis,
-        mean=np.full(n, mean),
-        precision=np.full(n, sd**-2.0),
-        sigma=_NONE,
-        rho=_NONE,
+        mean=np.full(n, prior["mean"]),
+        precision=np.full(n, prior["sd"] ** -2.0),
     )
 
 
-def _small(design: Design, block: Block, effect: int, latent: int, parameters: list[Parameter]) -> list[SmallPart]:
-    priors, term, size = design.priors, block.term, block.size
-    if term.kind in {"fixed", "linear"}:
-        prior = priors[term.name]
-        basis = np.eye(size)
-        if block.reference is not None:
-            basis = np.delete(basis, block.reference, axis=1)
-        return [_plain(term.name, effect, latent, basis, prior["mean"], prior["sd"])]
-    sigma = _add(parameters, parameter(priors, term.name, "sigma", _START_SIGMA))
-    rho = _NONE
-    basis = np.eye(size)
-    if term.kind == "random_walk":
-        basis = walk_basis(size, term.order, scale=term.scale)
-    elif term.kind == "ar1":
-        rho = _add(parameters, parameter(priors, term.name, "rho", 0.5))
-    n = basis.shape[1]
-    part = SmallPart(
-        term=term.name,
-        effect=slice(effect, effect + size),
-        latent=slice(latent, latent + n),
-        basis=basis,
-        mean=np.zeros(n),
-        precision=np.ones(n),
-        sigma=sigma,
-        rho=rho,
-    )
-    if term.kind == "random_walk" and term.order == 2:
-        prior = priors[f"{term.name}.trend"]
-        trend = _plain(term.name, effect, latent + n, linear_trend(size)[:, None], prior["mean"], prior["sd"])
-        return [part, trend]
-    return [part]
+def _hyperparameters(design: Design, block: Block, parameters: list[Parameter]) -> dict[str, int]:
+    """Add those of a term, and give their positions."""
+    at = {}
+    for of in block.term.of_kind.parameters:
+        at[of.name] = len(parameters)
+        parameters.append(parameter(design.priors, block.term.name, of.name, of.start, design.adjacency))
+    return at
 
 
-def _add(parameters: list[Parameter], new: Parameter) -> int:
-    parameters.append(new)
-    return len(parameters) - 1
+def _scale(part: Part, at: Mapping[str, int]) -> tuple[Scale, ...]:
+    return tuple(Scale(at[factor.parameter], factor) for factor in part.scale)
+
+
+def _small(
+    design: Design, block: Block, parts: Sequence[Part | Coefficients], begin: tuple[int, int], at: Mapping[str, int]
+) -> list[SmallPart]:
+    """Parts of a small effect, whose effects and latent values begin there."""
+    term, out, (effect, latent) = block.term.name, [], begin
+    for part in parts:
+        if isinstance(part, Coefficients):
+            prior = design.prior(f"{term}.{part.prior}" if part.prior else term)
+            out.append(_plain(term, effect, latent, part.basis, prior))
+        else:
+            structure = part.structure
+            basis = np.eye(block.size) if structure.basis is None else structure.basis
+            n = basis.shape[1]
+            out.append(
+                SmallPart(
+                    term=term,
+                    effect=slice(effect, effect + block.size),
+                    latent=slice(latent, latent + n),
+                    basis=basis,
+                    mean=np.zeros(n),
+                    precision=np.ones(n),
+                    scale=_scale(part, at),
+                    structure=structure if structure.correlations else None,
+                    correlations={name: at[name] for name in structure.correlations},
+                )
+            )
+        latent = out[-1].latent.stop
+    return out
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
+    """A large part before its entries are numbered: pairs below its diagonal, and its matrices there."""
+
     term: str
     block: int
-    size: int
     effect: int
-    laplacian: csr_array | None
-    intrinsic: bool
-    sigma: int
-    phi: int
-    rho: int
+    part: Part
+    at: Mapping[str, int]
+    row: Int
+    column: Int
+    below: Float
+
+    @property
+    def size(self) -> int:
+        return len(self.part.structure)
 
 
-def _large(design: Design, blocks: list[Block], parameters: list[Parameter]) -> list[_Draft]:
-    drafts: list[_Draft] = []
-    effect = 0
-    for position, block in enumerate(blocks):
-        priors, term = design.priors, block.term
-        sigma = _add(parameters, parameter(priors, term.name, "sigma", _START_SIGMA))
-        phi = rho = _NONE
-        if term.kind == "bym2":
-            phi = _add(parameters, parameter(priors, term.name, "phi", 0.5, design.adjacency))
-        elif term.kind == "leroux":
-            rho = _add(parameters, parameter(priors, term.name, "rho", 0.5))
-        if term.kind in {"icar", "bym2"}:
-            structure = _intrinsic(_graph(design), term.scale)
-            drafts.append(_Draft(term.name, position, block.size, effect, structure, True, sigma, phi, rho))
-        if term.kind == "leroux":
-            structure = _graph(design).laplacian()
-            drafts.append(_Draft(term.name, position, block.size, effect, structure, False, sigma, phi, rho))
-        if term.kind in {"exchangeable", "bym2"}:
-            drafts.append(_Draft(term.name, position, block.size, effect, None, False, sigma, phi, rho))
-        effect += block.size
-    return drafts
-
-
-def _graph(design: Design) -> Adjacency:
-    if design.adjacency is None:
-        raise DesignError("a spatial term needs an adjacency; pass adjacency= to design")
-    return design.adjacency
-
-
-def _intrinsic(graph: Adjacency, scale: bool) -> csr_array:
-    """Structure of the intrinsic autoregression: scaled by component, the identity on singletons."""
-    factor = scale_factors(graph)[graph.component] if scale else np.ones(len(graph))
-    single = graph.component_sizes[graph.component] == 1
-    scaled = graph.laplacian().tocoo()
-    diagonal = np.arange(len(graph))[single]
-    value = np.concatenate([scaled.data * factor[scaled.row], np.ones(len(diagonal))])
-    row, column = np.concatenate([scaled.row, diagonal]), np.concatenate([scaled.col, diagonal])
-    return csr_array(coo_array((value, (row, column)), shape=scaled.shape))
+def _draft(term: str, block: int, effect: int, part: Part, at: Mapping[str, int]) -> _Draft:
+    n, keys, values = len(part.structure), [], []
+    for matrix in part.structure.matrices:
+        entries = matrix.tocoo()
+        lower = entries.row > entries.col
+        keys.append(entries.row[lower].astype(np.int64) * n + entries.col[lower])
+        values.append(entries.data[lower])
+    every = np.unique(np.concatenate(keys))
+    below = np.zeros((len(keys), len(every)))
+    for k, (key, value) in enumerate(zip(keys, values, strict=True)):
+        below[k, np.searchsorted(every, key)] = value
+    return _Draft(term, block, effect, part, at, every // n, every % n, below)
 
 
 def _pattern(
@@ -213,16 +199,9 @@ def _pattern(
     start = np.concatenate([[0], np.cumsum([d.size for d in drafts])]).astype(np.int64)
     n = int(start[-1])
     keys: list[Int] = []
-    edges: list[tuple[Int, Int]] = []
     for k, draft in enumerate(drafts):
         own = np.arange(draft.size, dtype=np.int64) + start[k]
-        row = column = np.empty(0, dtype=np.int64)
-        if draft.laplacian is not None:
-            below = draft.laplacian.tocoo()
-            keep = below.row > below.col
-            row, column = below.row[keep].astype(np.int64), below.col[keep].astype(np.int64)
-        edges.append((row, column))
-        keys += [own * n + own, (row + start[k]) * n + column + start[k]]
+        keys += [own * n + own, (draft.row + start[k]) * n + draft.column + start[k]]
     pairs: list[tuple[int, int, int]] = []
     for p, (a, b) in enumerate(zip(shared.first, shared.second, strict=True)):
         for i, left in enumerate(drafts):
@@ -243,15 +222,13 @@ def _pattern(
             block=d.block,
             effect=slice(d.effect, d.effect + d.size),
             latent=slice(int(start[k]), int(start[k + 1])),
-            laplacian=d.laplacian,
-            intrinsic=d.intrinsic,
-            sigma=d.sigma,
-            phi=d.phi,
-            rho=d.rho,
+            structure=d.part.structure,
+            scale=_scale(d.part, d.at),
+            correlations={name: d.at[name] for name in d.part.structure.correlations},
             diagonal=piece[2 * k],
             edge=piece[2 * k + 1],
-            edge_row=edges[k][0],
-            edge_column=edges[k][1],
+            on=np.array([matrix.diagonal() for matrix in d.part.structure.matrices]),
+            below=d.below,
         )
         for k, d in enumerate(drafts)
     )
@@ -268,12 +245,11 @@ def _pattern(
     return parts, couplings, unique // max(n, 1), unique % max(n, 1)
 
 
-def _constraints(graph: Adjacency | None, parts: tuple[LargePart, ...], n: int) -> Float:
-    columns = []
+def _constraints(parts: tuple[LargePart, ...], n: int) -> Float:
+    out = np.zeros((n, sum(part.held for part in parts)))
+    column = 0
     for part in parts:
-        if part.intrinsic and graph is not None:
-            for component in np.flatnonzero(graph.component_sizes > 1):
-                column = np.zeros(n)
-                column[part.latent] = graph.component == component
-                columns.append(column)
-    return np.array(columns).reshape(len(columns), n).T.copy()
+        if part.structure.null is not None:
+            out[part.latent, column : column + part.held] = part.structure.null
+            column += part.held
+    return out

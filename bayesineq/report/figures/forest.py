@@ -143,7 +143,7 @@ def association_table(post: xr.DataTree, *, prob: float = CI_PROB) -> pd.DataFra
     ratio = card.outcome.link in {"logit", "log"}
     rows = []
     for term in card.terms:
-        if term.kind != "linear":
+        if not term.of_kind.slope:
             continue
         effect = contribution(post, term.name)
         draws = flat(effect)

@@ -206,7 +206,7 @@ def gather(
         sections.append(crossed_section(frame, like, ETHNICITY, deprivation))
     if card.latent and has_imputations(post):
         sections.append(imputed_section(frame, likes[next(iter(card.latent))]))
-    if any(term.kind == "linear" for term in card.terms):
+    if any(term.of_kind.slope for term in card.terms):
         section = association_section(frame)
         sections.append(section)
         answer.extend(section.statements)

@@ -1,0 +1,192 @@
+"""What every stage knows of a kind of term."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayesineq.model.kinds.structures import Structure
+from bayesineq.model.priors import Prior
+from bayesineq.space.adjacency import Adjacency
+
+if TYPE_CHECKING:
+    from bayesineq.model.card import Term
+
+Float = NDArray[np.float64]
+
+type Share = Literal["value", "root", "rest"]
+
+_SHARE: Final[Mapping[str, tuple[Callable[[Float], Float], Callable[[Float], Float]]]] = {
+    "value": (lambda v: v, lambda v: 1.0 / v),
+    "root": (lambda v: np.sqrt(v), lambda v: 0.5 / v),
+    "rest": (lambda v: np.sqrt(1.0 - v), lambda v: 0.5 / (v - 1.0)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameter:
+    """
+    A hyperparameter of a term, `TERM.NAME` on a card and in a posterior.
+
+    Parameters
+    ----------
+    name : str
+        Its name; `sigma` is always a standard deviation on the linear predictor.
+    prior : Prior, optional
+        Default; None for a standard deviation, whose default knows the scale of the table.
+    start : float
+        Where an engine starts from.
+    like : {"sigma", "phi", "rho"}
+        What it is: a standard deviation or loading, a share between 0 and 1, or a correlation.
+    """
+
+    name: str
+    prior: Prior | None = None
+    start: float = 0.4
+    like: Literal["sigma", "phi", "rho"] = "sigma"
+
+
+SIGMA: Final = Hyperparameter("sigma")
+PHI: Final = Hyperparameter("phi", Prior("Beta", {"a": 1.0, "b": 1.0}), 0.5, "phi")
+RHO: Final = Hyperparameter("rho", Prior("Uniform", {"lower": 0.0, "upper": 1.0}), 0.5, "rho")
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """
+    What a hyperparameter multiplies a part by.
+
+    Parameters
+    ----------
+    parameter : str
+        Its name.
+    share : {"value", "root", "rest"}
+        The value itself (a standard deviation, a loading), its root, or the root of one less it.
+    """
+
+    parameter: str
+    share: Share = "value"
+
+    def of(self, value: Float) -> Float:
+        """The factor at values of the hyperparameter."""
+        return _SHARE[self.share][0](value)
+
+    def log_slope(self, value: Float) -> Float:
+        """Derivative of its logarithm in the hyperparameter."""
+        return _SHARE[self.share][1](value)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    Summand of an effect that hyperparameters scale: the product of `scale`, times z.
+
+    Parameters
+    ----------
+    structure : Structure
+        Precision of z, of unit scale.
+    scale : tuple of Factor
+        What multiplies it.
+    """
+
+    structure: Structure
+    scale: tuple[Factor, ...] = (Factor("sigma"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """
+    Summand of an effect whose coefficients have a normal prior of their own: basis @ coefficients.
+
+    Parameters
+    ----------
+    basis : ndarray, shape (n_effect, n_coefficient)
+        Effects of each.
+    prior : str
+        Their prior, after the name of the term and a dot; empty for that of the name itself.
+    """
+
+    basis: Float
+    prior: str = ""
+
+
+class Seen(NamedTuple):
+    """What a table says of a term: levels of each dimension, where it is zero, and the graph of its areas."""
+
+    shape: tuple[int, ...]
+    reference: int | None = None
+    graph: Adjacency | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of effects."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def areas(self) -> Adjacency:
+        """The graph of a spatial term, which every design of one has."""
+        assert self.graph is not None
+        return self.graph
+
+
+def _none(term: Term) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """
+    One kind of term.
+
+    Parameters
+    ----------
+    name : str
+        As a card names it.
+    rank : int
+        Its place where kinds are listed.
+    parts : callable
+        What an effect is the sum of, given the card's term and what a table says of it.
+    parameters : tuple of Hyperparameter
+        Those that scale and shape the parts.
+    coefficients : callable
+        Priors of the coefficients, as `Coefficients.prior` has them, given the term.
+    spatial : bool
+        Whether its first column holds areas, and a graph says who borders whom.
+    stepped : bool
+        Whether it steps from each level to the next, so that levels need an order.
+    crossed : bool
+        Whether it may stand on several columns.
+    independent : bool
+        Whether its effects are independent given sigma, which is the standard deviation of each.
+    typical : bool
+        Whether sigma is the standard deviation of each effect, or of a typical one.
+    slope : bool
+        Whether its one column is a covariate, and its one effect the slope.
+    sparse : bool
+        Whether its structure is to be solved as sparse, however few its effects.
+    options : frozenset of str
+        Keys of a card that only some kinds take: "order", "reference".
+    """
+
+    name: str
+    rank: int
+    parts: Callable[[Term, Seen], tuple[Part | Coefficients, ...]]
+    parameters: tuple[Hyperparameter, ...] = ()
+    coefficients: Callable[[Term], tuple[str, ...]] = _none
+    spatial: bool = False
+    stepped: bool = False
+    crossed: bool = False
+    independent: bool = False
+    typical: bool = False
+    slope: bool = False
+    sparse: bool = False
+    options: frozenset[str] = frozenset()
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it has a scale to be estimated."""
+        return bool(self.parameters)
