@@ -133,8 +133,8 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
         name, by = block.term.name, spread.get(block.term.name, 1.0)
         for coefficient in block.term.coefficients:
             force[coefficient] = _normal(0.0, COEFFICIENT_SD * unit / by)
-        for parameter in block.term.of_kind.parameters:
-            force[f"{name}.{parameter.name}"] = parameter.prior or complexity(sigma / by)
+        for of in block.term.of_kind.parameters:
+            force[f"{name}.{of.name}"] = of.prior or complexity(sigma / by)
     for own in card.outcome.family.parameters:
         if not own.dispersed or f"outcome.{own.name}" not in card.priors:
             force[f"outcome.{own.prior_on}"] = scaled(own.prior, own.unit(level, unit))

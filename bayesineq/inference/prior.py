@@ -99,13 +99,13 @@ def _term(block: Block, design: Design, draws: int, stream: np.random.Generator)
     for part, unit in zip(structured, units, strict=True):
         scale = math.prod(factor.of(values[factor.parameter]) for factor in part.scale)
         effect += np.asarray(scale)[:, None] * unit
-    for part in parts:
-        if isinstance(part, Coefficients):
-            prior = design.prior(f"{name}.{part.prior}" if part.prior else name)
+    for free in parts:
+        if isinstance(free, Coefficients):
+            prior = design.prior(f"{name}.{free.prior}" if free.prior else name)
             # One a level, so that draws do not depend on which of them is the reference.
-            size = part.basis.shape[1 if part.prior else 0]
+            size = free.basis.shape[1 if free.prior else 0]
             coefficient = stream.normal(prior["mean"], prior["sd"], (draws, size))
-            effect += (coefficient if part.prior else coefficient @ part.basis) @ part.basis.T
+            effect += (coefficient if free.prior else coefficient @ free.basis) @ free.basis.T
     return {name: effect} | {f"{name}.{of}": value for of, value in values.items()}
 
 

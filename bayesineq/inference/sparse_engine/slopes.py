@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bayesineq.inference.sparse_engine.arrow import arrow_solve
 from bayesineq.inference.sparse_engine.field import large_changes, part_traces, prior_force, ridge, small_changes
 from bayesineq.inference.sparse_engine.newton import Posterior, contribution_scale
-from bayesineq.inference.sparse_engine.parts import Latent
+from bayesineq.inference.sparse_engine.parts import LargePart, Latent, SmallPart
 
 Float = NDArray[np.float64]
 
@@ -30,7 +30,8 @@ def log_scale_slopes(latent: Latent, values: Float) -> tuple[Float, Float]:
         Derivatives.
     """
     out = []
-    for parts in (latent.large_parts, latent.small_parts):
+    sides: tuple[tuple[SmallPart | LargePart, ...], ...] = (latent.large_parts, latent.small_parts)
+    for parts in sides:
         slope = np.zeros((len(parts), len(values)))
         for k, part in enumerate(parts):
             for scale in part.scale:

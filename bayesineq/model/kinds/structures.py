@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-from scipy.sparse import coo_array, csr_array, diags_array, eye_array, kron
+from scipy.sparse import coo_array, csr_array, eye_array, kron
 
 from bayesineq.model.kinds.walks import walk_basis, walk_precision
 from bayesineq.space.adjacency import Adjacency
@@ -166,7 +166,9 @@ def autoregression(n: int, rho: str = "rho") -> Structure:
     """
     inner = np.ones(n)
     inner[[0, -1]] = 0.0
-    beside = diags_array([np.ones(n - 1), np.ones(n - 1)], offsets=[-1, 1], shape=(n, n), format="csr")
+    here, after = np.arange(n), np.arange(1, n)
+    pairs = np.concatenate([after - 1, after]), np.concatenate([after, after - 1])
+    beside = csr_array((np.ones(2 * (n - 1)), pairs), shape=(n, n))
 
     def weights(values: Values) -> tuple[Any, ...]:
         r = values[rho]
@@ -184,7 +186,7 @@ def autoregression(n: int, rho: str = "rho") -> Structure:
             unit[:, t] = r * unit[:, t - 1] + np.sqrt(1 - r**2) * unit[:, t]
         return unit
 
-    matrices = (eye_array(n, format="csr"), diags_array(inner, format="csr"), csr_array(beside))
+    matrices = (eye_array(n, format="csr"), csr_array((inner, (here, here)), shape=(n, n)), beside)
     return Structure(matrices, weights, draw, slopes, (rho,))
 
 
