@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bayesineq.model.families import FAMILIES
+from bayesineq.model.kinds import KINDS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "bayesineq"
 FOR_ALL = {"dims", "errors", "replacing", "shipped"}
@@ -133,3 +134,25 @@ def test_only_its_own_file_and_one_of_the_sampler_spell_a_likelihood(path: Path)
 def test_every_likelihood_has_a_file_of_its_name() -> None:
     for name in FAMILIES:
         assert (PACKAGE / "model" / "families" / f"{name}.py").is_file()
+
+
+SPELL_KINDS = {
+    "model/kinds": "a file each",
+    "inference/nuts/terms.py": "a line each",
+    "inference/mixture": "until rows of a latent column are linearised inside the engine",
+    "measures": "a scale of measures is linear too",
+    "uplift/nuisance.py": "a learner is linear too",
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_its_own_file_and_one_of_the_sampler_spell_a_kind_of_term(path: Path) -> None:
+    if path.relative_to(PACKAGE).as_posix().startswith(tuple(SPELL_KINDS)):
+        return
+    for node in strings(ast.parse(path.read_text(encoding="utf-8"))):
+        assert node.value not in KINDS, f"line {node.lineno} spells {node.value!r}; ask the kind's object: term.of_kind"
+
+
+def test_every_kind_of_term_has_a_file_of_its_name() -> None:
+    for name in KINDS:
+        assert (PACKAGE / "model" / "kinds" / f"{name}.py").is_file()

@@ -23,7 +23,6 @@ Int = NDArray[np.int64]
 
 _SMALL: Final = 400
 _SMALL_AT_MOST: Final = 3000
-_NONE: Final = -1
 
 
 def latent_field(design: Design) -> Latent:
