@@ -30,15 +30,15 @@ from .model.read_card import read_card as read_card
 from .posterior.adjusted import adjusted as adjusted
 from .posterior.contrast import contrast as contrast
 from .posterior.diagnose import diagnose as diagnose
-from .posterior.exceedance import exceedance as exceedance
+from .posterior.groups import exceedance as exceedance
 from .posterior.expected import expected as expected
 from .posterior.files import load as load, save as save
 from .posterior.inequality import inequality as inequality
 from .posterior.lift import over_draws as over_draws
 from .posterior.population import population as population
-from .posterior.ranks import ranks as ranks
+from .posterior.groups import ranks as ranks
 from .posterior.standardise import standardised as standardised
-from .posterior.summarise import intervals as intervals, summarise as summarise
+from .posterior.groups import intervals as intervals, summarise as summarise
 from .posterior.verdict import verdict as verdict
 from .records.tabulate import tabulate as tabulate
 from .report.figures.maps import map_posterior as map_posterior

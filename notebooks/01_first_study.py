@@ -22,7 +22,6 @@
 from pathlib import Path
 
 import bayesineq as bi
-from bayesineq.posterior.contrast import above
 
 # %% [markdown]
 # ## The data
@@ -88,7 +87,7 @@ for draw in range(5):
 # %%
 low, middle, high = (100 * float(gap.quantile(q)) for q in (0.025, 0.5, 0.975))
 print(f"gap: {middle:.1f} percentage points, 95% interval {low:.1f} to {high:.1f}")
-print(f"probability that decile 1 is worse: {float(above(gap)):.3f}")
+print(f"probability that decile 1 is worse: {float(bi.posterior.exceedance(gap, 0)):.3f}")
 
 # %% [markdown]
 # ## The answer, as a table and a picture

@@ -19,7 +19,6 @@
 
 # %%
 import bayesineq as bi
-from bayesineq.posterior.contrast import above
 from bayesineq.posterior.maihda import intersectional
 from bayesineq.records.ethnicity.codes import scheme_codes
 
@@ -60,7 +59,7 @@ bi.plots.plot_forest(alike, "ethnicity", outcome="like-for-like diabetes prevale
 # %%
 ratios = bi.contrast(alike, "ethnicity", "A", kind="ratio").drop_sel(ethnicity="A")
 table = bi.summarise(ratios)[["median", "lower", "upper"]]
-table["p_higher"] = above(ratios, 1.0).to_numpy()
+table["p_higher"] = bi.posterior.exceedance(ratios, 1).to_numpy()
 table.index = names[ratios["ethnicity"].to_numpy()]
 print("Compared with White British (A), all else equal:")
 print(table.round(2).to_string())

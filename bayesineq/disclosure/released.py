@@ -16,8 +16,8 @@ from bayesineq.disclosure.cover import cover, few_of, sizes_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
 from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.groups import draws_of, summarise, variables
 from bayesineq.posterior.population import card_of
-from bayesineq.posterior.summarise import draws_of, summarise, variables
 
 NUMBERS: Final = ("mean", "sd", "median", "lower", "upper")
 _TOLD: Final = ("outcome", "scale", "units", "more_is")

@@ -3,7 +3,7 @@ from .calibration import calibration as calibration
 from .conflict import Conflict as Conflict, conflicts as conflicts, power_scaling as power_scaling
 from .contrast import contrast as contrast
 from .diagnose import Diagnosis as Diagnosis, diagnose as diagnose
-from .exceedance import exceedance as exceedance, excursion_set as excursion_set
+from .groups import exceedance as exceedance, excursion_set as excursion_set
 from .expected import expected as expected
 from .files import load as load, save as save
 from .imputation import due_to_imputation as due_to_imputation
@@ -13,11 +13,11 @@ from .lives import life_expectancy as life_expectancy
 from .maihda import change_in_variance as change_in_variance, intersectional as intersectional
 from .population import population as population
 from .predictive import predictive as predictive
-from .ranks import probability_of_rank as probability_of_rank, rank_intervals as rank_intervals, ranks as ranks
+from .groups import probability_of_rank as probability_of_rank, rank_intervals as rank_intervals, ranks as ranks
 from .standardise import (
     european_standard as european_standard,
     standardised as standardised,
     standardised_ratio as standardised_ratio,
 )
-from .summarise import intervals as intervals, summarise as summarise
+from .groups import intervals as intervals, summarise as summarise
 from .verdict import Verdict as Verdict, verdict as verdict

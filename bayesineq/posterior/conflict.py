@@ -24,9 +24,9 @@ from scipy import special, stats
 from bayesineq.dims import CI_PROB, SAMPLE_DIMS
 from bayesineq.model.card import ModelCard
 from bayesineq.model.priors import Prior
+from bayesineq.posterior.groups import labels
 from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.posterior.predictor import flat_draws
-from bayesineq.posterior.summarise import labels
 
 Float = NDArray[np.float64]
 

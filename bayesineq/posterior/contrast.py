@@ -8,7 +8,6 @@ import xarray as xr
 
 from bayesineq.dims import SAMPLE_DIMS
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.summarise import share_of_draws
 
 type Contrast = Literal["difference", "ratio"]
 
@@ -78,22 +77,3 @@ def contrast(values: xr.DataArray, dim: str, reference: object, kind: Contrast =
     compared = values - against if kind == "difference" else values / against
     compared = compared.transpose(*values.dims).rename(values.name)
     return compared.assign_attrs(values.attrs | {"contrast": kind, "dim": dim, "reference": name})
-
-
-def above(values: xr.DataArray, number: float = 0.0) -> xr.DataArray:
-    """
-    Probability of being greater than a number.
-
-    Parameters
-    ----------
-    values : DataArray, dims (chain, draw, ...)
-        Draws.
-    number : float
-        What they are compared with: 0 for differences, 1 for ratios.
-
-    Returns
-    -------
-    DataArray, dims (...)
-        Share of draws above it; missing where more than 1% of the values are.
-    """
-    return share_of_draws(values > number, values)

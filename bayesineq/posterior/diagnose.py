@@ -12,8 +12,8 @@ import xarray as xr
 from bayesineq.dims import CHAIN, DRAW
 from bayesineq.errors import ConvergenceError
 from bayesineq.posterior.conflict import conflicts, power_scaling, pulls
+from bayesineq.posterior.groups import convergence, draws_of, labels, variables
 from bayesineq.posterior.population import card_of, priors_of
-from bayesineq.posterior.summarise import convergence, draws_of, labels, variables
 
 # Means over hyperparameters are off by at most this many posterior standard deviations, and mostly by far fewer; of
 # the draws 92% are effective.

@@ -18,8 +18,8 @@ from bayesineq.measures.slope import rii, sii
 from bayesineq.measures.undefined import UndefinedDraws
 from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.groups import intervals
 from bayesineq.posterior.lift import declared_order, in_rank_order, over_draws
-from bayesineq.posterior.summarise import intervals
 
 _FEWEST: Final = 3
 

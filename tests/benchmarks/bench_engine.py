@@ -181,7 +181,7 @@ def compile_() -> dict[str, float | str]:
 def nuts() -> dict[str, float | str]:
     """The same posterior of 5,000 areas by NUTS: seconds of each effective draw of its slowest hyperparameter."""
     from bayesineq.inference.nuts.sample import sample as by_nuts
-    from bayesineq.posterior.summarise import summarise
+    from bayesineq.posterior.groups import summarise
 
     study, _ = reference("n5000")
     begun = time.perf_counter()

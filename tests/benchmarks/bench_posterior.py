@@ -23,7 +23,7 @@ from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import load, save
-from bayesineq.posterior.summarise import summarise
+from bayesineq.posterior.groups import summarise
 
 N_AREA, N_DRAW = 33_755, 1_000
 LEVELS = {"area": N_AREA, "imd_decile": 10, "ethnicity": 5, "age_band": 18, "sex": 2}

@@ -17,7 +17,7 @@ from scipy.spatial import Delaunay
 from scipy.special import expit
 
 from bayesineq.inference.nuts.sample import compile_once, sample_compiled
-from bayesineq.posterior.summarise import summarise
+from bayesineq.posterior.groups import summarise
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.cards.planted import KNOWN, lattice, planted, rows_of

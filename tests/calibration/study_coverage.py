@@ -26,8 +26,8 @@ from bayesineq.dims import AREA, DECILE
 from bayesineq.inference.fit import fit
 from bayesineq.measures.registry import MEASURES
 from bayesineq.model.read_card import parse_card
-from bayesineq.posterior.exceedance import exceedance
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.groups import exceedance
 from bayesineq.posterior.lift import over_draws
 from bayesineq.simulate.effects import truth_of
 from bayesineq.simulate.england import REFERENCE

@@ -14,7 +14,7 @@ from bayesineq.dims import POPULATION
 from bayesineq.inference.prior import prior_draws
 from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import read_card
-from bayesineq.posterior.summarise import summarise
+from bayesineq.posterior.groups import summarise
 from bayesineq.shipped import folder
 from bayesineq.simulate.worlds import simulate_counts
 from bayesineq.space.adjacency import Adjacency, from_edges

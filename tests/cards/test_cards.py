@@ -10,7 +10,7 @@ import pytest
 from bayesineq.inference.fit import fit
 from bayesineq.inference.prior import prior_draws
 from bayesineq.model.read_card import read_card
-from bayesineq.posterior.summarise import summarise
+from bayesineq.posterior.groups import summarise
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.tables.schema import read_schema, schema_names
 from tests.cards.planted import CARDS, KNOWN, Keys, empty_design, planted, population_mean

@@ -11,7 +11,7 @@ import pytest
 from bayesineq.design.matrix import design
 from bayesineq.inference.nuts.sample import compile_once, sample_compiled
 from bayesineq.model.read_card import parse_card
-from bayesineq.posterior.summarise import summarise
+from bayesineq.posterior.groups import summarise
 from bayesineq.simulate.worlds import World, simulate_counts
 from bayesineq.space.adjacency import Adjacency, from_edges
 

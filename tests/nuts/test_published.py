@@ -14,7 +14,7 @@ from scipy import stats
 from bayesineq.design.matrix import design
 from bayesineq.inference.fit import fit
 from bayesineq.model.read_card import parse_card
-from bayesineq.posterior.summarise import summarise
+from bayesineq.posterior.groups import summarise
 from bayesineq.space.adjacency import from_edges
 from bayesineq.space.scaling import scale_factors
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.contrast import above, contrast
+from bayesineq.posterior.contrast import contrast
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.groups import exceedance
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_what_cannot_be_contrasted(post, groups):
 def test_probability_of_being_above(groups):
     difference = contrast(groups, "imd_decile", 5)
     difference[:, :, 0, 0] = np.nan
-    got = above(difference)
+    got = exceedance(difference, 0)
     want = (difference.to_numpy() > 0).mean(axis=(0, 1))
     assert np.isnan(got[0, 0])
     np.testing.assert_array_equal(got.to_numpy().ravel()[1:], want.ravel()[1:])

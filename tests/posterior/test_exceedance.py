@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.exceedance import exceedance, excursion_set
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.groups import exceedance, excursion_set
 
 
 def four_draws(*rows, dim="area", names="abc"):

@@ -12,10 +12,9 @@ from bayesineq.measures.dispersion import between_group_variance
 from bayesineq.measures.simple import gap_to_average, range_difference
 from bayesineq.measures.slope import rii, sii, slope_ends
 from bayesineq.measures.undefined import UndefinedDrawsWarning
-from bayesineq.posterior.contrast import above
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.groups import exceedance, intervals, summarise
 from bayesineq.posterior.lift import over_draws
-from bayesineq.posterior.summarise import intervals, summarise
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +181,7 @@ def test_a_draw_without_the_measure_is_missing_counted_and_left_out_of_the_summa
     assert row["sd"] == pytest.approx(kept.std(ddof=1))
     assert [row["lower"], row["upper"]] == pytest.approx(np.quantile(kept, [0.025, 0.975]).tolist())
     assert intervals(found, [0.9], above=1.0)["p_above"].item() == pytest.approx((kept > 1).mean())
-    assert float(above(found, 1.0)) == pytest.approx((kept > 1).mean())
+    assert float(exceedance(found, 1.0)) == pytest.approx((kept > 1).mean())
 
 
 def test_measures_of_values_alone(deciles):

@@ -8,8 +8,8 @@ import pytest
 
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.expected import expected, population
+from bayesineq.posterior.groups import intervals
 from bayesineq.posterior.maihda import change_in_variance, intersectional
-from bayesineq.posterior.summarise import intervals
 
 STRATA = 'strata = { kind = "exchangeable", by = ["imd_decile", "ethnicity", "sex"] }\n'
 MAIN = (

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.expected import expected
-from bayesineq.posterior.ranks import probability_of_rank, rank_intervals, ranks
+from bayesineq.posterior.groups import probability_of_rank, rank_intervals, ranks
 
 HAND = xr.DataArray(
     [[[3.0, 2.0, 1.0], [3.0, 3.0, 1.0], [1.0, 2.0, 3.0], [2.0, 2.0, 2.0]]],

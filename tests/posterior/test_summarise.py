@@ -10,7 +10,7 @@ import xarray as xr
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.expected import expected
-from bayesineq.posterior.summarise import by_level, intervals, summarise
+from bayesineq.posterior.groups import by_level, intervals, summarise
 
 
 def draws(shape=(3, 200, 4, 2), dtype=np.float64, seed=4):

@@ -16,7 +16,7 @@ import pytest
 
 from bayesineq.inference.fit import fit
 from bayesineq.posterior.diagnose import diagnose
-from bayesineq.posterior.summarise import draws_of, labels, variables
+from bayesineq.posterior.groups import draws_of, labels, variables
 from tests.cards.planted import KNOWN
 from tests.reference.cases import SHARED, SIMULATED, case, expected
 

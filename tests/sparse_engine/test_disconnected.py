@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from bayesineq.posterior.summarise import summarise
+from bayesineq.posterior.groups import summarise
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 from tests.reference.cases import scotland

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bayesineq.dims import AREA, CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.covered import Draws, require_covered
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.summarise import by_level
+from bayesineq.posterior.groups import by_level
 
 Statistic = Literal["mean", "width", "exceedance"]
 STATISTICS: Final = ("mean", "width", "exceedance")

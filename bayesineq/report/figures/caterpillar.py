@@ -9,9 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION
-from bayesineq.posterior.exceedance import exceedance
-from bayesineq.posterior.ranks import rank_intervals
-from bayesineq.posterior.summarise import by_level
+from bayesineq.posterior.groups import by_level, exceedance, rank_intervals
 from bayesineq.report.figures.areas import exceedance_classes
 from bayesineq.report.figures.style import (
     CONTRAST,

@@ -10,8 +10,8 @@ import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
+from bayesineq.posterior.groups import by_level
 from bayesineq.posterior.lift import in_social_order
-from bayesineq.posterior.summarise import by_level
 from bayesineq.report.figures.style import (
     ACCENT,
     CONTRAST,

@@ -12,7 +12,7 @@ from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.disclosure.covered import Draws, covered, require_covered
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.summarise import by_level
+from bayesineq.posterior.groups import by_level
 from bayesineq.report.figures.style import (
     MISSING,
     PAPER,

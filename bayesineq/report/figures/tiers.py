@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayesineq.dims import AREA, CI_PROB
 from bayesineq.disclosure.covered import covered
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.ranks import ranks
+from bayesineq.posterior.groups import ranks
 from bayesineq.report.figures.areas import area_table, quantile_classes
 from bayesineq.report.figures.maps import by_code, legend, map_size, paint
 from bayesineq.report.figures.outline import Outline, outline

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bayesineq.dims import DEPRIVATION
-from bayesineq.posterior.summarise import by_level
+from bayesineq.posterior.groups import by_level
 from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Frame
 from bayesineq.report.tables.groups import group_table

@@ -10,8 +10,8 @@ import pandas as pd
 from bayesineq.dims import AGE, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.rule import SUPPRESSED
 from bayesineq.posterior.expected import contribution
+from bayesineq.posterior.groups import by_level
 from bayesineq.posterior.lift import in_rank_order
-from bayesineq.posterior.summarise import by_level
 from bayesineq.report.figures.draws import ends, flat
 from bayesineq.report.figures.forest import (
     RATIO_NAMES,

@@ -12,7 +12,7 @@ from bayesineq.design.order import ORDER, ranked
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.covered import Draws, require_covered
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.summarise import by_level
+from bayesineq.posterior.groups import by_level
 from bayesineq.report.tables.numbers import Unit, estimate
 from bayesineq.report.words.labels import Labels, level_labels, unknown_levels
 
