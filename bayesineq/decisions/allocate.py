@@ -17,6 +17,7 @@ from bayesineq.decisions.net_benefit import check_cost
 from bayesineq.decisions.optimise import Limits, Problem, greedy, linear, whole_units
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import mean_interval
 
 Array = NDArray[np.float64]
 Method = Literal["greedy", "exact"]
@@ -108,9 +109,7 @@ class Allocation:
         tuple of float
             Mean, lower, upper.
         """
-        tail = (1 - prob) / 2
-        low, high = np.quantile(self.benefit.values, [tail, 1 - tail])
-        return float(self.benefit.mean()), float(low), float(high)
+        return mean_interval(self.benefit, prob)
 
 
 def allocate(

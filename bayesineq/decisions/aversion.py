@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import mean_interval
 
 Family = Literal["atkinson", "kolm"]
 
@@ -141,21 +142,11 @@ def over_aversions(
         `aversion, mean, lower, upper, p_positive`: change of the equivalent times all people, in units of health.
     """
     whole = float(np.asarray(people, np.float64).sum())
-    tail = (1 - prob) / 2
     rows = []
     for aversion in aversions:
         change = whole * (
             equally_distributed_equivalent(after, people, aversion=aversion, family=family)
             - equally_distributed_equivalent(before, people, aversion=aversion, family=family)
         )
-        low, high = np.quantile(change, [tail, 1 - tail])
-        rows.append(
-            {
-                "aversion": float(aversion),
-                "mean": float(change.mean()),
-                "lower": float(low),
-                "upper": float(high),
-                "p_positive": float((change > 0).mean()),
-            }
-        )
-    return pd.DataFrame(rows)
+        rows.append((float(aversion), *mean_interval(change, prob), float((change > 0).mean())))
+    return pd.DataFrame(rows, columns=["aversion", "mean", "lower", "upper", "p_positive"])

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.dims import CHAIN, DRAW, INTERVENTION, PERSON, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import described
 
 Scale = Literal["events averted", "events gained", "QALY", "net pounds"]
 SCALES: Final[tuple[Scale, ...]] = get_args(Scale)
@@ -354,14 +355,7 @@ def tidy(values: xr.DataArray, *, prob: float) -> pd.DataFrame:
     DataFrame
         Columns: the other dimensions, `mean`, `lower`, `upper`, `p_positive`.
     """
-    tail = (1 - prob) / 2
-    bounds = values.quantile([tail, 1 - tail], dim=SAMPLE_DIMS)
-    columns = {
-        "mean": values.mean(SAMPLE_DIMS),
-        "lower": bounds.isel(quantile=0, drop=True),
-        "upper": bounds.isel(quantile=1, drop=True),
-        "p_positive": (values > 0).mean(SAMPLE_DIMS),
-    }
+    columns = {**described(values, prob), "p_positive": (values > 0).mean(SAMPLE_DIMS)}
     rest = [str(dim) for dim in values.dims if dim not in SAMPLE_DIMS]
     if not rest:
         return pd.DataFrame([{name: float(column) for name, column in columns.items()}])

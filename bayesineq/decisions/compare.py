@@ -16,6 +16,7 @@ from bayesineq.decisions.information import evpi
 from bayesineq.decisions.net_benefit import NOTHING, check_cost, net_benefit, with_comparator
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +283,7 @@ def switch_thresholds(curve: pd.DataFrame) -> pd.DataFrame:
 
 
 def _flat(worth: xr.DataArray) -> NDArray[np.float64]:
-    return np.asarray(worth.transpose(*SAMPLE_DIMS, INTERVENTION).values.reshape(-1, worth.sizes[INTERVENTION]))
+    return np.asarray(pooled(worth, INTERVENTION))
 
 
 def _empty_curve() -> pd.DataFrame:

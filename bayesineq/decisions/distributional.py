@@ -17,6 +17,7 @@ from bayesineq.decisions.groups import people_by, sum_by
 from bayesineq.decisions.net_benefit import check_cost
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import mean_interval
 
 Array = NDArray[np.float64]
 
@@ -151,13 +152,12 @@ def nice_table(net_health: xr.Dataset, benefit: xr.DataArray, *, by: str, prob: 
     cost-effectiveness analysis and NICE's preferred approach.
     """
     people = people_by(benefit, by)
-    tail = (1 - prob) / 2
     rows = []
     for name in net_health[INTERVENTION].values:
         one = net_health.sel({INTERVENTION: name})
         for level in [*net_health[by].values, "all"]:
             cell = one.sum(by) if isinstance(level, str) and level == "all" else one.sel({by: level})
-            low, high = np.quantile(cell["net_health_benefit"].values, [tail, 1 - tail])
+            _, low, high = mean_interval(cell["net_health_benefit"], prob)
             count = float(people.sum()) if isinstance(level, str) and level == "all" else float(people.sel({by: level}))
             means = {str(key): float(cell[key].mean()) for key in cell.data_vars}
             rows.append({INTERVENTION: name, by: level, "people": count, **means, "lower": low, "upper": high})
@@ -286,6 +286,4 @@ def _by_level(values: Mapping[object, float], levels: list[str], what: str) -> A
 
 
 def _summary(name: str, values: Array, prob: float) -> dict[str, float]:
-    tail = (1 - prob) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return {name: float(np.mean(values)), f"{name}_lower": float(low), f"{name}_upper": float(high)}
+    return dict(zip((name, f"{name}_lower", f"{name}_upper"), mean_interval(values, prob), strict=True))

@@ -17,6 +17,7 @@ from bayesineq.decisions.polarity import EVENTS, SIGN, polarity
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError, MeasureError
 from bayesineq.measures.slope import sii
+from bayesineq.posterior.groups import interval, mean_interval, pooled
 from bayesineq.posterior.lift import in_social_order
 
 Array = NDArray[np.float64]
@@ -94,9 +95,8 @@ def shares_by(
         table[name] = values
         table[f"{name}_share"] = _part(values)
     whole = given.sum(by)
-    part = (given / whole.where(whole != 0)).transpose(*SAMPLE_DIMS, by).values.reshape(-1, len(table))
-    tail = (1 - prob) / 2
-    table["lower"], table["upper"] = np.nanquantile(part, [tail, 1 - tail], axis=0) if whole.any() else (np.nan, np.nan)
+    part = pooled(given / whole, by)[pooled(whole) != 0]
+    table["lower"], table["upper"] = interval(part, prob) if len(part) else (np.nan, np.nan)
     if not float(whole.mean()) > 0:
         table[["benefit_share", "lower", "upper"]] = np.nan
     table["benefit_per_1000"] = 1000 * table["benefit"] / table["people"]
@@ -159,21 +159,11 @@ def slope_change(
         return np.asarray(sii(laid.to_numpy().reshape(-1, size.size), size))
 
     before, after = slope(baseline), slope(baseline + sign * benefit)
-    tail = (1 - prob) / 2
     narrower = float((np.abs(after) < np.abs(before)).mean())
     rows = []
     for when, values in (("before", before), ("after", after), ("change", after - before)):
-        low, high = np.quantile(values, [tail, 1 - tail])
-        rows.append(
-            {
-                "when": when,
-                "mean": float(values.mean()),
-                "lower": float(low),
-                "upper": float(high),
-                "p_narrower": narrower,
-            }
-        )
-    return pd.DataFrame(rows)
+        rows.append((when, *mean_interval(values, prob), narrower))
+    return pd.DataFrame(rows, columns=["when", "mean", "lower", "upper", "p_narrower"])
 
 
 def given_to_all(share: xr.DataArray, benefit: xr.DataArray) -> xr.DataArray:

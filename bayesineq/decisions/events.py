@@ -13,6 +13,7 @@ from bayesineq.decisions.interventions import Intervention, event_of
 from bayesineq.decisions.plan_benefit import PlanBenefit
 from bayesineq.decisions.polarity import EVENTS, SIGN, polarity
 from bayesineq.dims import INTERVENTION
+from bayesineq.posterior.groups import mean_interval
 
 
 def events_table(plans: Sequence[Intervention], seen: PlanBenefit, *, prob: float) -> pd.DataFrame:
@@ -38,7 +39,6 @@ def events_table(plans: Sequence[Intervention], seen: PlanBenefit, *, prob: floa
         decides is above and below 0), and `held_at_bound` (share of units and draws). The ratio is missing where there
         are no events without the plan.
     """
-    tail = (1 - prob) / 2
     rows = []
     for plan in plans:
         name = plan.name
@@ -55,9 +55,8 @@ def events_table(plans: Sequence[Intervention], seen: PlanBenefit, *, prob: floa
         }
         for what, values in (("difference", change), ("ratio", ratio), ("events", events)):
             there = values.values[np.isfinite(values.values)]
-            low, high = np.quantile(there, [tail, 1 - tail]) if there.size else (np.nan, np.nan)
-            mean = float(there.mean()) if there.size else np.nan
-            row |= {what: mean, f"{what}_lower": float(low), f"{what}_upper": float(high)}
+            found = mean_interval(there, prob) if there.size else (np.nan, np.nan, np.nan)
+            row |= dict(zip((what, f"{what}_lower", f"{what}_upper"), found, strict=True))
         whole = total(seen.benefit.sel({INTERVENTION: name}, drop=True))
         row |= {
             "counted": EVENTS[good],

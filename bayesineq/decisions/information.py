@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bayesineq.decisions.groups import sum_by
 from bayesineq.dims import INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import pooled
 
 Array = NDArray[np.float64]
 
@@ -240,4 +241,4 @@ def _components(draws: xr.DataArray, worth: xr.DataArray, name: str) -> Array:
 
 
 def _flat(worth: xr.DataArray) -> Array:
-    return np.asarray(worth.transpose(*SAMPLE_DIMS, INTERVENTION).values.reshape(-1, worth.sizes[INTERVENTION]))
+    return np.asarray(pooled(worth, INTERVENTION))

@@ -11,6 +11,7 @@ import xarray as xr
 from bayesineq.decisions.benefit import check_benefit, unit_dims
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import described
 
 NOTHING = "no intervention"
 """Name of the comparator when the benefit is measured against doing nothing more."""
@@ -181,14 +182,13 @@ def decide(
     mean = options.mean(SAMPLE_DIMS)
     best = mean.argmax(INTERVENTION)
     chosen = options.isel({INTERVENTION: best})
-    tail = (1 - prob) / 2
-    bounds = chosen.quantile([tail, 1 - tail], dim=SAMPLE_DIMS)
+    own = described(chosen, prob)
     top = options.max(INTERVENTION)
     columns = {
         "best": options[INTERVENTION].isel({INTERVENTION: best}),
-        "net_benefit": chosen.mean(SAMPLE_DIMS),
-        "lower": bounds.isel(quantile=0),
-        "upper": bounds.isel(quantile=1),
+        "net_benefit": own["mean"],
+        "lower": own["lower"],
+        "upper": own["upper"],
         "p_worthwhile": (chosen > 0).mean(SAMPLE_DIMS),
         "p_best": (chosen == top).mean(SAMPLE_DIMS),
         "expected_loss": (top - chosen).mean(SAMPLE_DIMS),

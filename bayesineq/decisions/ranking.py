@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesineq.dims import AREA, CI_PROB, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import interval, pooled, ranks
 
 
 def rank_areas(
@@ -60,23 +61,17 @@ def rank_areas(
         raise DecisionError(
             f"top = {top} of {n_area} areas and sure = {sure}: give a share or number of areas, and sure above 0.5."
         )
-    flat = values.transpose(*SAMPLE_DIMS, dim).values.reshape(-1, n_area)
-    ranks = np.empty(flat.shape, np.float32)
-    for draw, row in enumerate(flat):
-        ordered, inverse, counts = np.unique(-row, return_inverse=True, return_counts=True)
-        last = np.cumsum(counts)
-        ranks[draw] = (last - (counts - 1) / 2)[inverse] if ordered.size < n_area else last[inverse]
-    tail = (1 - prob) / 2
-    low, high = np.quantile(flat, [tail, 1 - tail], axis=0)
-    rank_low, rank_high = np.quantile(ranks, [tail, 1 - tail], axis=0)
-    inside = (ranks <= number).mean(axis=0)
+    flat, placed = pooled(values, dim), pooled(ranks(values, dim), dim)
+    low, high = interval(flat, prob)
+    rank_low, rank_high = interval(placed, prob)
+    inside = (placed <= number).mean(axis=0)
     table = pd.DataFrame(
         {
             dim: values[dim].values,
             "mean": flat.mean(axis=0),
             "lower": low,
             "upper": high,
-            "expected_rank": ranks.mean(axis=0, dtype=np.float64),
+            "expected_rank": placed.mean(axis=0, dtype=np.float64),
             "rank_lower": np.floor(rank_low).astype(int),
             "rank_upper": np.ceil(rank_high).astype(int),
             "p_top": inside,

@@ -13,6 +13,7 @@ from bayesineq.decisions.allocate import Allocation
 from bayesineq.decisions.benefit import check_benefit, people_in, unit_dims
 from bayesineq.dims import CI_PROB, INTERVENTION, SAMPLE_DIMS
 from bayesineq.errors import DecisionError
+from bayesineq.posterior.groups import mean_interval
 
 Array = NDArray[np.float64]
 
@@ -101,18 +102,13 @@ def _in_order(rank: NDArray[np.int64], places: Array, wanted: Array) -> Array:
 
 
 def _row(name: str, rule: Array, places: Array, gained: Mapping[str, Array], prob: float) -> dict[str, object]:
-    tail = (1 - prob) / 2
-    own, over = gained[name], gained[name] - gained[EVENLY]
-    low, high = np.quantile(own, [tail, 1 - tail])
-    over_low, over_high = np.quantile(over, [tail, 1 - tail])
+    over = gained[name] - gained[EVENLY]
+    own = dict(zip(("benefit", "lower", "upper"), mean_interval(gained[name], prob), strict=True))
+    more = dict(zip(("over_evenly", "over_lower", "over_upper"), mean_interval(over, prob), strict=True))
     return {
         "rule": name,
         "treated": float((rule * places).sum()),
-        "benefit": float(own.mean()),
-        "lower": float(low),
-        "upper": float(high),
-        "over_evenly": float(over.mean()),
-        "over_lower": float(over_low),
-        "over_upper": float(over_high),
+        **own,
+        **more,
         "p_over": float((over > 0).mean()),
     }

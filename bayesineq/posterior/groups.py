@@ -63,6 +63,26 @@ def interval(draws: ArrayLike, prob: float = CI_PROB) -> tuple[Floats, Floats]:
     return lower.reshape(values.shape[1:]), upper.reshape(values.shape[1:])
 
 
+def mean_interval(draws: ArrayLike, prob: float = CI_PROB) -> tuple[float, float, float]:
+    """
+    Mean of one number, and the ends of its interval.
+
+    Parameters
+    ----------
+    draws : array_like
+        Draws, of any shape.
+    prob : float
+        Probability that the interval holds.
+
+    Returns
+    -------
+    (float, float, float)
+        Mean, lower and upper end; as for `interval`, missing where more than 1% of the draws are.
+    """
+    mean, _, ends = _moments(np.asarray(draws, dtype=np.float64).reshape(-1, 1), _tails(prob))
+    return float(mean[0]), float(ends[0, 0]), float(ends[1, 0])
+
+
 def described(values: xr.DataArray, prob: float = CI_PROB) -> xr.Dataset:
     """
     Mean and interval of every group.
@@ -606,7 +626,7 @@ def excursion_set(
     if set(values.dims) != {*SAMPLE_DIMS, dim}:
         raise MeasureError(f"an excursion set stands on draws and {dim!r} alone; the values have {list(values.dims)}")
     limit, name = _limit(values, threshold)
-    gap = (values - limit).transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim])
+    gap = pooled(values - limit, dim)
     if bad := int(np.isnan(gap).any(axis=0).sum()):
         raise MeasureError(f"{bad} groups have no value; leave them out with .sel() or .dropna({dim!r})")
     gap = -gap if below else gap

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bayesineq.dims import AREA, CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.covered import Draws, require_covered
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.groups import by_level
+from bayesineq.posterior.groups import by_level, pooled
 
 Statistic = Literal["mean", "width", "exceedance"]
 STATISTICS: Final = ("mean", "width", "exceedance")
@@ -180,8 +180,7 @@ def _draws(safe: Draws) -> tuple[NDArray[np.floating], NDArray[np.str_]]:
     codes = values[AREA].to_numpy().astype(str)
     if len(repeated := pd.Index(codes)[pd.Index(codes).duplicated()]):
         raise MeasureError(f"area codes are there more than once: {list(repeated.unique()[:5])}; keep one of each")
-    ordered = values.transpose(*SAMPLE_DIMS, AREA).to_numpy()
-    return ordered.reshape(-1, len(codes)), codes
+    return pooled(values, AREA), codes
 
 
 def _weight(values: xr.DataArray) -> NDArray[np.float64]:

@@ -16,8 +16,9 @@ from bayesineq.errors import MeasureError
 from bayesineq.model.priors import Prior
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
 from bayesineq.posterior.conflict import law_of
+from bayesineq.posterior.groups import interval, mean_interval
 from bayesineq.posterior.population import card_of, priors_of
-from bayesineq.report.figures.draws import ends, flat
+from bayesineq.report.figures.draws import flat
 from bayesineq.report.figures.style import ACCENT, CONTRAST, GRID, INK, QUIET, Chart, dress, headline, new_figure, plain
 from bayesineq.report.tables.numbers import write
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
@@ -87,8 +88,8 @@ def prior_posterior_data(post: xr.DataTree, *, prob: float = CI_PROB) -> dict[st
         except MeasureError:
             continue
         table = pd.DataFrame({"value": at, "prior": before, "posterior": stats.gaussian_kde(sample)(at)})
-        lower, upper = ends(sample, prob)
-        table.attrs = {"mean": float(sample.mean()), "lower": lower, "upper": upper, "prior": str(prior)}
+        mean, lower, upper = mean_interval(sample, prob)
+        table.attrs = {"mean": mean, "lower": lower, "upper": upper, "prior": str(prior)}
         found[name] = table
     return found
 
@@ -230,9 +231,8 @@ def predictive_data(
         only = sorted(map(str, set(levels) ^ set(observed.index)))[:5]
         raise MeasureError(f"observed and replicated groups differ: {only}; sum the same table by {dim!r}")
     counts = observed.reindex(levels).to_numpy(dtype=float)
-    tail = (1.0 - prob) / 2.0
     draws = replicated.transpose("draw", dim).to_numpy()
-    low, high = np.quantile(draws, (tail, 1.0 - tail), axis=0)
+    low, high = interval(draws, prob)
     table = pd.DataFrame({"level": levels, "observed": counts, "mean": draws.mean(axis=0), "lower": low, "upper": high})
     table["inside"] = (table["observed"] >= table["lower"]) & (table["observed"] <= table["upper"])
     return table[~is_small(counts, rule)].reset_index(drop=True)

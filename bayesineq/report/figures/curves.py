@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
-from bayesineq.posterior.groups import by_level
+from bayesineq.posterior.groups import by_level, interval, pooled
 from bayesineq.posterior.lift import in_social_order
 from bayesineq.report.figures.style import (
     ACCENT,
@@ -57,14 +57,13 @@ def concentration_data(values: xr.DataArray, dim: str, *, prob: float = CI_PROB)
         If a rate is negative, nobody has the outcome, or `dim` was not declared ordered or is time or age.
     """
     ordered = in_social_order(values, dim, "a concentration curve")
-    draws = ordered.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, ordered.sizes[dim]).astype(np.float64)
+    draws = pooled(ordered, dim).astype(np.float64)
     cases = draws * ordered[POPULATION].to_numpy().astype(np.float64)
     if (draws < 0).any() or not (cases.sum(axis=1) > 0).all():
         raise MeasureError("a concentration curve needs rates that are never negative and not all zero")
     held = np.cumsum(cases, axis=1) / cases.sum(axis=1, keepdims=True)
     people = np.cumsum(ordered[POPULATION].to_numpy().astype(np.float64))
-    tail = (1.0 - prob) / 2.0
-    low, high = np.quantile(held, (tail, 1.0 - tail), axis=0)
+    low, high = interval(held, prob)
     table = pd.DataFrame({"people": people / people[-1], "mean": held.mean(axis=0), "lower": low, "upper": high})
     return pd.concat([pd.DataFrame([[0.0] * 4], columns=table.columns), table], ignore_index=True)
 

@@ -66,27 +66,6 @@ def flat(draws: xr.DataArray | NDArray[np.floating]) -> NDArray[np.float64]:
     return values
 
 
-def ends(draws: NDArray[np.float64], prob: float) -> tuple[float, float]:
-    """
-    Ends of the interval with equal tails.
-
-    Parameters
-    ----------
-    draws : ndarray, shape (n_draw,)
-        Draws.
-    prob : float
-        Probability that the interval holds.
-
-    Returns
-    -------
-    (float, float)
-        Lower and upper end.
-    """
-    tail = (1.0 - prob) / 2.0
-    lower, upper = np.quantile(draws, (tail, 1.0 - tail))
-    return float(lower), float(upper)
-
-
 def defined(draws: xr.DataArray) -> tuple[NDArray[np.float64], str]:
     """
     Draws in which a measure exists, and how many were left out.

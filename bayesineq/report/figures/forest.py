@@ -13,8 +13,9 @@ from bayesineq.disclosure.covered import Draws, covered
 from bayesineq.errors import MeasureError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import contribution
+from bayesineq.posterior.groups import mean_interval
 from bayesineq.posterior.population import card_of
-from bayesineq.report.figures.draws import ends, flat, to_draw
+from bayesineq.report.figures.draws import flat, to_draw
 from bayesineq.report.figures.style import (
     ACCENT,
     CONTRAST,
@@ -149,7 +150,7 @@ def association_table(post: xr.DataTree, *, prob: float = CI_PROB) -> pd.DataFra
         draws = flat(effect)
         shown = np.exp(draws) if ratio else draws
         step = float(effect.attrs.get("spread", 1.0))
-        rows.append((term.name, step, float(shown.mean()), *ends(shown, prob), float((draws > 0).mean())))
+        rows.append((term.name, step, *mean_interval(shown, prob), float((draws > 0).mean())))
     return pd.DataFrame(rows, columns=["term", "step", "mean", "lower", "upper", "p_above"])
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import CI_PROB
 from bayesineq.disclosure.covered import Draws, covered, require_covered
 from bayesineq.errors import MeasureError
 from bayesineq.measures.slope import rii, sii
+from bayesineq.posterior.groups import average, mean_interval
 from bayesineq.posterior.lift import in_rank_order, over_draws
-from bayesineq.report.figures.draws import defined, ends, flat, to_draw
+from bayesineq.report.figures.draws import defined, flat, to_draw
 from bayesineq.report.figures.style import (
     CONTRAST,
     DEPRIVED,
@@ -86,20 +87,19 @@ def gradient_data(values: Draws, dim: str, *, labels: Labels | None = None, prob
     groups["end"] = groups["share"].cumsum()
     groups["start"] = groups["end"] - groups["share"]
     slope = flat(over_draws(sii, ordered, dim))
-    weight = ordered[POPULATION].astype(float)
-    mean = flat((ordered * weight).sum(dim).transpose(*SAMPLE_DIMS) / weight.sum())
+    mean = flat(average(ordered, dim))
     rows = []
     for rank in (0.0, 1.0):
         height = mean + slope * (rank - 0.5)
-        rows.append((rank, float(height.mean()), *ends(height, prob)))
+        rows.append((rank, *mean_interval(height, prob)))
     try:
         ratio, _ = defined(over_draws(rii, ordered, dim))
     except MeasureError:
         relative = None
     else:
-        relative = (float(ratio.mean()), *ends(ratio, prob)) if (ratio > 0).all() else None
+        relative = mean_interval(ratio, prob) if (ratio > 0).all() else None
     line = pd.DataFrame(rows, columns=["rank", "mean", "lower", "upper"])
-    return Gradient(groups, line, (float(slope.mean()), *ends(slope, prob)), relative)
+    return Gradient(groups, line, mean_interval(slope, prob), relative)
 
 
 def plot_gradient(

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.dims import CI_PROB, SAMPLE_DIMS
+from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
-from bayesineq.report.figures.draws import ends
+from bayesineq.posterior.groups import mean_interval, pooled
 from bayesineq.report.figures.style import ACCENT, CONTRAST, INK, Chart, MoreIs, direction, dress, new_figure, plain
 from bayesineq.report.tables.numbers import PLAIN
 from bayesineq.report.words.described import described
@@ -43,7 +43,7 @@ def pareto_table(excess: xr.DataArray, dim: str, *, prob: float = CI_PROB) -> pd
     """
     if dim not in excess.dims:
         raise MeasureError(f"the excess has no dimension {dim!r}; it has {list(map(str, excess.dims))}")
-    draws = excess.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, excess.sizes[dim]).astype(np.float64)
+    draws = pooled(excess, dim).astype(np.float64)
     total = draws.sum(axis=1)
     if not np.isfinite(draws).all() or (total <= 0).any():
         raise MeasureError(
@@ -53,11 +53,10 @@ def pareto_table(excess: xr.DataArray, dim: str, *, prob: float = CI_PROB) -> pd
     order = np.argsort(-draws.mean(axis=0), kind="stable")
     ranked = draws[:, order]
     cumulative = np.cumsum(ranked, axis=1) / total[:, None]
-    rows = []
-    for k, level in enumerate(excess[dim].to_numpy()[order]):
-        (low, high), (share_low, share_high) = ends(ranked[:, k], prob), ends(cumulative[:, k], prob)
-        share = float(cumulative[:, k].mean())
-        rows.append((level, float(ranked[:, k].mean()), low, high, share, share_low, share_high))
+    rows = [
+        (level, *mean_interval(ranked[:, k], prob), *mean_interval(cumulative[:, k], prob))
+        for k, level in enumerate(excess[dim].to_numpy()[order])
+    ]
     columns = [dim, "mean", "lower", "upper", "cumulative", "cumulative_lower", "cumulative_upper"]
     return pd.DataFrame(rows, columns=columns)
 

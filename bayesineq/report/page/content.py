@@ -19,11 +19,12 @@ from bayesineq.disclosure.rule import DEFAULT_RULE, SUPPRESSED, Rule, shown_coun
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
+from bayesineq.posterior.groups import mean_interval
 from bayesineq.posterior.inequality import inequality_of
 from bayesineq.posterior.population import card_of, population, priors_of, provenance
 from bayesineq.posterior.verdict import Verdict, verdict
 from bayesineq.report.figures.checks import plot_calibration, plot_prior_posterior
-from bayesineq.report.figures.draws import ends, flat
+from bayesineq.report.figures.draws import flat
 from bayesineq.report.figures.outline import Outline, outline
 from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.alike import Alike, alike
@@ -222,7 +223,7 @@ def gather(
         unmapped = len(shapes) - len(post["posterior"][place])
         sections.append(_with_withheld(section, cover, place))
         answer.extend(section.statements)
-    mean, (lower, upper) = float(everyone.mean()), ends(everyone, prob)
+    mean, lower, upper = mean_interval(everyone, prob)
     unknown = _unknown(frame)
     return Content(
         card=card,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayesineq.dims import AREA, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.covered import Draws
 from bayesineq.errors import GraphError
+from bayesineq.posterior.groups import pooled
 from bayesineq.report.figures.areas import Classes, area_table, average_draws, fixed_classes, quantile_classes
 from bayesineq.report.figures.outline import Outline
 from bayesineq.report.page.parts import Frame
@@ -117,7 +118,7 @@ def view(
         threshold) and `shape` (see `rings`): lists in the order of `shapes`.
     """
     table, shown = _summary(frame, values)
-    draws = values.shown.transpose(*SAMPLE_DIMS, AREA).to_numpy().reshape(-1, len(table))
+    draws = pooled(values.shown, AREA)
     # The threshold in the middle is no number: it is what the page's sentence and maps compare with, draw by draw.
     limits = [scale.average[:, None] if k == scale.start else cut for k, cut in enumerate(scale.cuts)]
     above = np.stack([(draws > limit).mean(axis=0) for limit in limits], axis=1)

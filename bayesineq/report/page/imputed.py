@@ -9,6 +9,7 @@ import xarray as xr
 from bayesineq.design.unrecorded import unrecorded_of
 from bayesineq.dims import POPULATION
 from bayesineq.disclosure.rule import SUPPRESSED, shown_count
+from bayesineq.posterior.groups import interval, pooled
 from bayesineq.posterior.imputation import IMPUTATION, due_to_imputation
 from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Frame, Section, Table
@@ -55,9 +56,8 @@ def imputation_table(frame: Frame, values: xr.DataArray, dim: str) -> pd.DataFra
         interval would shrink if the imputed values were known, 1 - sqrt(1 - share).
     """
     share = due_to_imputation(values, frame.post).to_numpy()
-    flat = values.transpose("chain", "draw", dim).to_numpy().reshape(-1, values.sizes[dim])
-    tail = (1.0 - frame.prob) / 2
-    lower, upper = np.quantile(flat, [tail, 1.0 - tail], axis=0)
+    flat = pooled(values, dim)
+    lower, upper = interval(flat, frame.prob)
     levels = list(values[dim].to_numpy())
     return pd.DataFrame(
         {

@@ -9,8 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.order import why_no_gradient
-from bayesineq.dims import SAMPLE_DIMS
-from bayesineq.report.figures.draws import ends
+from bayesineq.posterior.groups import mean_interval, pooled
 from bayesineq.report.figures.style import MoreIs, direction
 from bayesineq.report.tables.numbers import Unit, decimals, interval, with_unit, write
 from bayesineq.report.words.chance import chance_and_number
@@ -75,12 +74,12 @@ def over_time(
     level = f"{100 * prob:.0f}%"
     if values.sizes[dim] < 2:
         return Statement(f"There is one {dimension_label(dim)} only, so nothing can be compared.", False, 0.5)
-    draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim]).astype(np.float64)
+    draws = pooled(values, dim).astype(np.float64)
     gap = draws[:, -1] - draws[:, 0]
-    lower, upper = ends(gap, prob)
+    mean, lower, upper = mean_interval(gap, prob)
     share = float((gap > 0).mean())
     lean, first, last = max(share, 1.0 - share), labels[0], labels[-1]
-    places = decimals([v * unit.factor for v in (float(gap.mean()), lower, upper)])
+    places = decimals([v * unit.factor for v in (mean, lower, upper)])
     if lower <= 0.0 <= upper:
         between = interval(lower, upper, unit, is_difference=True, places=places).replace(" to ", " and ", 1)
         return Statement(
@@ -92,7 +91,7 @@ def over_time(
         )
     rises = lower > 0
     low, high = (lower, upper) if rises else (-upper, -lower)
-    size = with_unit(abs(float(gap.mean())), unit, is_difference=True, places=places)
+    size = with_unit(abs(mean), unit, is_difference=True, places=places)
     word = "higher" if rises else "lower"
     return Statement(
         f"Over time, {outcome} is {word} in {last} than in {first}, by {size} ({level} interval "

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesineq.dims import AGE, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import AGE, POPULATION
 from bayesineq.disclosure.rule import SUPPRESSED
 from bayesineq.posterior.expected import contribution
-from bayesineq.posterior.groups import by_level
+from bayesineq.posterior.groups import by_level, mean_interval, pooled
 from bayesineq.posterior.lift import in_rank_order
-from bayesineq.report.figures.draws import ends, flat
+from bayesineq.report.figures.draws import flat
 from bayesineq.report.figures.forest import (
     RATIO_NAMES,
     association_table,
@@ -145,8 +145,7 @@ def _nothing(dim: str) -> Section:
 def _printed(frame: Frame, like: Alike, dim: str, table: pd.DataFrame) -> Table:
     """A row a group: size, adjusted and crude estimate, difference and ratio to the average of known groups."""
     place = like.position(dim, table["level"].tolist())
-    values = like.values.shown
-    flat_draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim])
+    flat_draws = pooled(like.values.shown, dim)
     known = ~table["unknown"].to_numpy() & (place >= 0)
     weight = table[POPULATION].to_numpy(dtype=float)[known]
     average = flat_draws[:, place[known]] @ (weight / weight.sum()) if weight.sum() > 0 else flat_draws.mean(axis=1)
@@ -169,17 +168,15 @@ def _printed(frame: Frame, like: Alike, dim: str, table: pd.DataFrame) -> Table:
             continue
         draws = flat_draws[:, place[k]]
         if like.is_adjusted:
-            cells.append(estimate(float(draws.mean()), *ends(draws, frame.prob), unit, places=places))
+            cells.append(estimate(*mean_interval(draws, frame.prob), unit, places=places))
         cells.append(crude_cell)
         if not known[k]:
             rows.append((*cells, *["not compared"] * 3))
             continue
         gap = draws - average
-        cells.append(estimate(float(gap.mean()), *ends(gap, frame.prob), gaps, is_difference=True, places=places))
+        cells.append(estimate(*mean_interval(gap, frame.prob), gaps, is_difference=True, places=places))
         odds = draws / average if frame.counts else None
-        cells.append(
-            "not defined" if odds is None else estimate(float(odds.mean()), *ends(odds, frame.prob), PLAIN, places=2)
-        )
+        cells.append("not defined" if odds is None else estimate(*mean_interval(odds, frame.prob), PLAIN, places=2))
         rows.append((*cells, percent(float((gap > 0).mean()), len(gap))))
     words = unit.difference.strip()
     header: Row = (

@@ -11,9 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.levels import deprivation_rank
-from bayesineq.dims import DECILE, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import DECILE, POPULATION
+from bayesineq.posterior.groups import mean_interval, pooled
 from bayesineq.posterior.lift import in_rank_order
-from bayesineq.report.figures.draws import ends
 from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Frame, Row, Table
 from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, estimate
@@ -110,7 +110,7 @@ def core20_table(frame: Frame, like: Alike, dim: str) -> Table | None:
         return None
 
     def shown(value: NDArray[np.float64], unit: Unit, places: int | None = None, gap: bool = False) -> str:
-        return estimate(float(value.mean()), *ends(value, frame.prob), unit, is_difference=gap, places=places)
+        return estimate(*mean_interval(value, frame.prob), unit, is_difference=gap, places=places)
 
     rows: list[Row] = [
         ("Core20: the most deprived fifth of areas", *(shown(core, frame.unit) for core, _ in sides)),
@@ -134,7 +134,7 @@ def _sides(values: xr.DataArray, dim: str) -> tuple[NDArray[np.float64], NDArray
     if rank is None:
         return None
     most = rank <= (2 if dim == DECILE else 1)
-    draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim]).astype(np.float64)
+    draws = pooled(values, dim).astype(np.float64)
     people = values[POPULATION].to_numpy().astype(np.float64)
     sizes = np.array([people[most].sum(), people[~most].sum()])
     if not (sizes > 0).all():

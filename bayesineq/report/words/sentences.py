@@ -10,9 +10,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.disclosure.covered import Draws
-from bayesineq.report.figures.draws import ends, flat
+from bayesineq.posterior.groups import interval, mean_interval, pooled
+from bayesineq.report.figures.draws import flat
 from bayesineq.report.figures.style import MoreIs
 from bayesineq.report.tables.numbers import Unit, decimals, with_unit, write
 from bayesineq.report.words.chance import chance_and_number, each_at_least
@@ -85,7 +86,7 @@ def groups(
     list of Statement
         A group is named only where the interval of its difference from the average excludes zero.
     """
-    draws = values.transpose(*SAMPLE_DIMS, dim).to_numpy().reshape(-1, values.sizes[dim]).astype(np.float64)
+    draws = pooled(values, dim).astype(np.float64)
     if draws.shape[1] < 2:
         return [
             Statement(f"By {dimension_label(dim)}, there is one group only, so nothing can be compared.", False, 0.5)
@@ -94,8 +95,7 @@ def groups(
     average = draws @ (weight / weight.sum())
     gap, mean = draws - average[:, None], draws.mean(axis=0)
     digits = decimals([float(v) * unit.factor for v in mean])
-    tail = (1.0 - prob) / 2.0
-    lower, upper = np.quantile(gap, (tail, 1.0 - tail), axis=0)
+    lower, upper = interval(gap, prob)
     by, n_draw = f"By {dimension_label(dim)}, ", len(draws)
     shown_average = with_unit(float(average.mean()), unit)
     against = f"the average of these groups ({shown_average}, weighted by {size})"
@@ -143,9 +143,9 @@ def _furthest(
     label: str, gap: NDArray[np.float64], average: NDArray[np.float64], by: str, outcome: str, unit: Unit, prob: float
 ) -> Statement:
     """How far the group that fares worst lies from the average."""
-    lower, upper = ends(gap, prob)
+    mean, lower, upper = mean_interval(gap, prob)
     low, high = (lower, upper) if lower > 0 else (-upper, -lower)
-    size = abs(float(gap.mean()))
+    size = abs(mean)
     places = decimals([v * unit.factor for v in (size, low, high)])
     side = "above" if lower > 0 else "below"
     return Statement(
@@ -187,13 +187,11 @@ def association(
         A claim only where the interval excludes no association.
     """
     values = flat(draws)
-    lower, upper = ends(values, prob)
+    mean, lower, upper = mean_interval(values, prob)
     none = 0.0 if scale == "difference" else 1.0
     share = float((values > none).mean())
     lean = max(share, 1.0 - share)
-    shown = (
-        f"{scale} {write(float(values.mean()), 2)}, {100 * prob:.0f}% interval {write(lower, 2)} to {write(upper, 2)}"
-    )
+    shown = f"{scale} {write(mean, 2)}, {100 * prob:.0f}% interval {write(lower, 2)} to {write(upper, 2)}"
     if lower <= none <= upper:
         return Statement(
             f"The data do not show whether {outcome} goes along with {rise} ({shown}, which includes no association).",
