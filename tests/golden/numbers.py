@@ -759,8 +759,8 @@ def small_demonstration() -> Numbers:
             put(found, f"{name}.{column}.sum", table[column].sum())
     made = bi.design(system.outcome_counts, bi.read_card("outcomes"), adjacency=system.adjacency)
     post = bi.fit(made, draws=200, seed=1, progress=False, threads=1)
-    put_posterior(found, "outcomes", post)
-    put_draws(found, "outcomes.local_risk", bi.decisions.local_risk(post, ("area",)))
+    # Draws of this fit follow the last bits of linear algebra, so that they differ between processors.
+    put(found, "outcomes.log_marginal_likelihood", post.attrs["log_marginal_likelihood"])
     return found
 
 
