@@ -33,6 +33,9 @@ PERSON: Final = "person"
 INTERVENTION: Final = "intervention"
 OUTCOME: Final = "outcome"
 
+GIVEN: Final = "given"
+"""Name of what a row's likelihood is given beside its outcome, where a posterior keeps it: a standard error."""
+
 POPULATION: Final = "population"
 """Name of the weight that travels with aggregated values: people (or expected events) behind each value."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayesineq.model.card import Outcome
 
-OBSERVED_ROLES: Final = ("count", "lower", "upper", "value")
+OBSERVED_ROLES: Final = ("count", "lower", "upper", "value", "standard_error")
 """Roles of columns that may be missing in a row: its outcome is then predicted."""
 
 _SHOWN: Final = 5
@@ -36,6 +36,8 @@ class Response:
         Logarithm of the expected count or exposure, else 0.
     lower, upper : ndarray of float64, shape (n_row,), optional
         Ends of counts known as intervals, both included; equal where the count is known.
+    standard_error : ndarray of float64, shape (n_row,), optional
+        Of each value, where they are known.
     """
 
     outcome: Outcome
@@ -44,11 +46,12 @@ class Response:
     offset: NDArray[np.float64]
     lower: NDArray[np.float64] | None
     upper: NDArray[np.float64] | None
+    standard_error: NDArray[np.float64] | None = None
 
     @property
     def given(self) -> NDArray[np.float64] | None:
         """What the likelihood is given beside the outcome, shape (n_row,)."""
-        return self.trials
+        return self.trials if self.standard_error is None else self.standard_error
 
     @property
     def observed(self) -> NDArray[np.bool_]:
@@ -81,6 +84,7 @@ class Response:
             offset=self.offset[at],
             lower=None if self.lower is None else self.lower[at],
             upper=None if self.upper is None else self.upper[at],
+            standard_error=None if self.standard_error is None else self.standard_error[at],
         )
 
 
@@ -149,7 +153,13 @@ def read_response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Re
     for check in outcome.family.checks:
         if (bad := check.wrong(role[check.role])).any():
             wrong.append(f"column {name[check.role]!r} {check.said} in {rows_in_words(bad)}; {check.so}")
-    return Response(outcome, value, trials, offset, lower, upper)
+    error = role.get("standard_error")
+    if error is not None and (bad := ~np.isnan(value) & ~(error > 0)).any():
+        wrong.append(
+            f"column {name['standard_error']!r} is not positive or missing in {rows_in_words(bad)}, whose value is "
+            "known; give each value its standard error, or leave it out"
+        )
+    return Response(outcome, value, trials, offset, lower, upper, error)
 
 
 def number(table: pd.DataFrame, column: str, wrong: list[str]) -> NDArray[np.float64]:

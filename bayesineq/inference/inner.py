@@ -97,7 +97,9 @@ def _response(response: Response, priors: Priors) -> tuple[Response, Float]:
     if family.logged:
         jacobian = inside - measured - np.log(priors.unit)
         inside = np.exp(inside)
-    return replace(response, value=inside, offset=response.offset / priors.unit), jacobian
+    error = None if response.standard_error is None else response.standard_error / priors.unit
+    offset = response.offset / priors.unit
+    return replace(response, value=inside, offset=offset, standard_error=error), jacobian
 
 
 def _block(block: Block, priors: Priors) -> Block:

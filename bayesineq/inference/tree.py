@@ -17,7 +17,7 @@ from bayesineq.design.events import FEW_EVENTS, few_events
 from bayesineq.design.matrix import Design
 from bayesineq.design.order import order_attributes
 from bayesineq.design.priors import write_priors
-from bayesineq.dims import ROW, SAMPLE_DIMS
+from bayesineq.dims import GIVEN, ROW, SAMPLE_DIMS
 
 NOTES: Final = "notes"
 """Attribute of a posterior: what is predicted and rests on no row, a line each; absent where there is nothing."""
@@ -145,11 +145,14 @@ def _storable(level: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def _constant(design: Design) -> xr.Dataset:
-    """Rows of the table without what was observed: level codes, covariates, weights and offsets."""
+    """Rows of the table without what was observed: level codes, covariates, weights, offsets, standard errors."""
     population = design.population
     columns: dict[str, tuple[str, NDArray[Any]]] = {}
     for name in population.columns:
         column = population[name]
         coded = isinstance(column.dtype, pd.CategoricalDtype)
         columns[name] = (ROW, column.cat.codes.to_numpy(np.int32) if coded else column.to_numpy())
-    return xr.Dataset(columns | {"offset": (ROW, design.response.offset)})
+    columns["offset"] = (ROW, design.response.offset)
+    if design.response.standard_error is not None:
+        columns[GIVEN] = (ROW, design.response.standard_error)
+    return xr.Dataset(columns)

@@ -64,6 +64,12 @@ _ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "trend": ("Normal",),
     **{own.name: own.allowed for family in FAMILIES.values() for own in family.parameters},
 }
+_ENDS: Final = {
+    **{own.name: (0.0, own.upper) for family in FAMILIES.values() for own in family.parameters},
+    "phi": (0.0, 1.0),
+    "rho": (-1.0, 1.0),
+    "sigma": (0.0, math.inf),
+}
 _RESERVED: Final = {"intercept", "outcome", "population", "chain", "draw", "row", "offset"}
 
 
@@ -382,7 +388,7 @@ def _out_of_range(distribution: str, values: Mapping[str, float], parameter: str
         return "a probability lies between 0 and 1"
     if distribution == "Uniform" and values["lower"] >= values["upper"]:
         return "the lower end must be below the upper end"
-    ends = {"phi": (0.0, 1.0), "rho": (-1.0, 1.0), "sigma": (0.0, math.inf)}.get(parameter)
+    ends = _ENDS.get(parameter)
     if distribution == "Uniform" and ends and not ends[0] <= values["lower"] < values["upper"] <= ends[1]:
         return f"{parameter} lies between {ends[0]:g} and {ends[1]:g}"
     if parameter == "phi" and max(values.get("above", 0.5), values.get("below", 0.5)) >= 1:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayesineq.dims import CHAIN, DRAW, POPULATION, ROW
+from bayesineq.dims import CHAIN, DRAW, GIVEN, POPULATION, ROW
 from bayesineq.errors import PosteriorError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import groups_of
@@ -63,9 +63,10 @@ def predictive(
     frame = resolve(post, None, names)
     levels, group = groups_of(frame, names)
     rows, parameters = predictor_of(post, frame), _parameters(post, card)
-    at_risk = _trials(card, rows, trials)
+    kept = post["constant_data"].to_dataset()
+    at_risk = kept[GIVEN].to_numpy() if GIVEN in kept else _trials(card, rows, trials)
     counted = _counted_rows(post, len(frame), known_only=known_only)
-    exposure = np.exp(post["constant_data"]["offset"].to_numpy())
+    exposure = np.exp(kept["offset"].to_numpy())
     chosen = np.unique(np.linspace(0, rows.n_draw - 1, min(draws, rows.n_draw)).round().astype(np.int64))
     shape = tuple(len(level) for level in levels) if names else (len(frame),)
     out = np.empty((len(chosen), int(np.prod(shape, dtype=np.int64))))

@@ -11,7 +11,8 @@ from pytensor.compile.mode import Mode
 from scipy import stats
 from scipy.special import expit
 
-from bayesineq.inference.nuts.likelihoods import CONSTANTS, KERNELS, log_density, log_interval
+from bayesineq.inference.nuts.likelihoods import LINES, log_density, log_interval
+from bayesineq.model.families import FAMILIES
 
 PYTHON = Mode("py", None)
 ETA = np.array([-9.0, -2.0, -0.5, 0.0, 0.7, 1.9, 3.0])
@@ -43,22 +44,22 @@ def data(likelihood: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return (POSITIVE if likelihood in {"gaussian", "log_normal", "gamma"} else COUNT), TRIALS
 
 
-@pytest.mark.parametrize("likelihood", KERNELS)
+@pytest.mark.parametrize("likelihood", LINES)
 def test_density_is_that_of_scipy(likelihood: str) -> None:
     value, trials = data(likelihood)
     ours = log_density(
-        likelihood, pt.constant(ETA), value, trials, CONSTANTS[likelihood](value, trials), PARAMETERS
+        likelihood, pt.constant(ETA), value, trials, LINES[likelihood].constant(value, trials), PARAMETERS
     ).eval(mode=PYTHON)
     theirs = oracle(likelihood, ETA, trials)
     expected = theirs.logpmf(value.astype(int)) if hasattr(theirs.dist, "logpmf") else theirs.logpdf(value)
     np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("likelihood", KERNELS)
+@pytest.mark.parametrize("likelihood", LINES)
 def test_gradient_is_finite_far_from_the_data(likelihood: str) -> None:
     value, trials = data(likelihood)
     eta = pt.dvector()
-    total = pt.sum(log_density(likelihood, eta, value, trials, CONSTANTS[likelihood](value, trials), PARAMETERS))
+    total = pt.sum(log_density(likelihood, eta, value, trials, LINES[likelihood].constant(value, trials), PARAMETERS))
     slope = pytensor.function([eta], pt.grad(total, eta), mode=PYTHON)
     for far in (-30.0, 30.0):
         assert np.isfinite(slope(np.full(7, far))).all()
@@ -66,7 +67,7 @@ def test_gradient_is_finite_far_from_the_data(likelihood: str) -> None:
 
 def test_negative_binomial_tends_to_poisson() -> None:
     """At size 1e8 the two differ by about (y - mu)^2 / 2 size, below 1e-5 here."""
-    constant = CONSTANTS["poisson"](COUNT, TRIALS)
+    constant = LINES["poisson"].constant(COUNT, TRIALS)
     near = log_density("negative_binomial", pt.constant(ETA), COUNT, TRIALS, constant, {"size": np.float64(1e8)})
     np.testing.assert_allclose(near.eval(mode=PYTHON), stats.poisson(np.exp(ETA)).logpmf(COUNT), atol=1e-5)
 
@@ -80,7 +81,7 @@ def test_interval_is_a_difference_of_distribution_functions(likelihood: str) -> 
     outside = value > upper[:, None]
     value = np.where(outside, lower[:, None], value)
     many = np.broadcast_to(trials[:, None], value.shape)
-    constant = np.where(outside, -np.inf, CONSTANTS[likelihood](value, many))
+    constant = np.where(outside, -np.inf, LINES[likelihood].constant(value, many))
     ours = log_interval(likelihood, pt.constant(eta), value, many, constant, PARAMETERS).eval(mode=PYTHON)
     theirs = oracle(likelihood, eta, trials)
     np.testing.assert_allclose(ours, np.log(theirs.cdf(upper) - theirs.cdf(lower - 1)), rtol=1e-9)
@@ -89,7 +90,7 @@ def test_interval_is_a_difference_of_distribution_functions(likelihood: str) -> 
 def test_interval_in_the_tail_keeps_its_digits() -> None:
     """Poisson of mean 0.001 in 8 to 12: the difference of F is 0 in doubles; the sum of scipy's log pmf is not."""
     value = np.arange(8.0, 13.0)[None]
-    constant = CONSTANTS["poisson"](value, value)
+    constant = LINES["poisson"].constant(value, value)
     eta = pt.dvector()
     interval = log_interval("poisson", eta, value, value, constant, {})
     at = np.log([0.001])
@@ -97,3 +98,7 @@ def test_interval_in_the_tail_keeps_its_digits() -> None:
     np.testing.assert_allclose(ours, np.logaddexp.reduce(stats.poisson(0.001).logpmf(value[0])), rtol=1e-12)
     # The slope of log P(Y in 8..12) in log mean is E(Y | 8..12) - mean, and Y is 8 all but certainly.
     np.testing.assert_allclose(slope, 8.0, atol=0.01)
+
+
+def test_every_likelihood_has_its_line() -> None:
+    assert set(LINES) == set(FAMILIES)

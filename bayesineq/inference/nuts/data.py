@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Block, Design
 from bayesineq.errors import DesignError
-from bayesineq.inference.nuts.likelihoods import CONSTANTS
+from bayesineq.inference.nuts.likelihoods import LINES
 
 MAX_COUNTS: Final = 20_000_000
 
@@ -50,7 +50,7 @@ def model_data(design: Design) -> dict[str, NDArray[Any]]:
     for block in design.blocks:
         data |= _block_data(block, share)
     rows = np.arange(len(design))
-    trials = response.trials if response.trials is not None else np.ones(len(design))
+    trials = response.given if response.given is not None else np.ones(len(design))
     if response.lower is not None and response.upper is not None:
         censored = response.lower < response.upper
         if censored.any():
@@ -58,7 +58,7 @@ def model_data(design: Design) -> dict[str, NDArray[Any]]:
             data |= _interval_data(response.outcome.likelihood, response.lower, response.upper, trials, rows[censored])
             rows = rows[~censored]
     value = response.value[rows]
-    constant = CONSTANTS[response.outcome.likelihood](value, trials[rows])
+    constant = LINES[response.outcome.likelihood].constant(value, trials[rows])
     return data | {"value": value, "trials": trials[rows], "constant": constant}
 
 
@@ -142,7 +142,7 @@ def _interval_data(
     outside = value > upper[:, None]
     value = np.where(outside, lower[:, None], value)
     repeated = np.broadcast_to(trials[rows][:, None], value.shape)
-    constant = CONSTANTS[likelihood](value, repeated)
+    constant = LINES[likelihood].constant(value, repeated)
     return {
         "interval.value": value,
         "interval.trials": repeated.copy(),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pytensor.tensor as pt
@@ -94,29 +94,33 @@ def minus_log_root_value(value: NDArray[np.float64], trials: NDArray[np.float64]
     return np.asarray(-0.5 * np.log(2 * np.pi) - np.log(value))
 
 
-KERNELS: Final[Mapping[str, Kernel]] = {
-    "binomial": binomial,
-    "bernoulli": binomial,
-    "poisson": poisson,
-    "negative_binomial": negative_binomial,
-    "beta_binomial": beta_binomial,
-    "gaussian": gaussian,
-    "log_normal": log_normal,
-    "gamma": gamma,
-}
-"""By likelihood: (eta, value, trials, parameters) to the part of the log density that parameters change."""
+class Line(NamedTuple):
+    """
+    A likelihood, as the sampler has it.
 
-CONSTANTS: Final[Mapping[str, Constant]] = {
-    "binomial": log_choose,
-    "bernoulli": log_choose,
-    "poisson": minus_log_factorial,
-    "negative_binomial": minus_log_factorial,
-    "beta_binomial": log_choose,
-    "gaussian": minus_log_root,
-    "log_normal": minus_log_root_value,
-    "gamma": minus_log_value,
+    Parameters
+    ----------
+    kernel : callable
+        (eta, value, given, parameters) to the part of the log density that parameters change.
+    constant : callable
+        (value, given) to the rest of the log density, computed once.
+    """
+
+    kernel: Kernel
+    constant: Constant
+
+
+LINES: Final[Mapping[str, Line]] = {
+    "bernoulli": Line(binomial, log_choose),
+    "beta_binomial": Line(beta_binomial, log_choose),
+    "binomial": Line(binomial, log_choose),
+    "gamma": Line(gamma, minus_log_value),
+    "gaussian": Line(gaussian, minus_log_root),
+    "log_normal": Line(log_normal, minus_log_root_value),
+    "negative_binomial": Line(negative_binomial, minus_log_factorial),
+    "poisson": Line(poisson, minus_log_factorial),
 }
-"""By likelihood: (value, trials) to the rest of the log density, computed once."""
+"""By the name of the likelihood; all else of it stands in `bayesineq.model.families`."""
 
 
 def log_density(
@@ -146,7 +150,7 @@ def log_density(
     tensor, shape (n,)
         Normalised log density of each value.
     """
-    return KERNELS[likelihood](eta, value, trials, parameters) + constant
+    return LINES[likelihood].kernel(eta, value, trials, parameters) + constant
 
 
 def log_interval(

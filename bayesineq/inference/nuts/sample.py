@@ -20,7 +20,7 @@ from bayesineq.inference.tree import posterior_tree
 TARGET_ACCEPT: Final = 0.9
 """Smaller steps than the samplers' default: no divergence where phi or sigma comes near the end of its range."""
 
-_HYPERPARAMETERS: Final = tuple(f".{p}" for p in ("sigma", "phi", "rho", "size", "concentration", "shape"))
+_OF_TERMS: Final = (".sigma", ".phi", ".rho")
 _STATISTICS: Final = {
     "diverging": "diverging",
     "n_steps": "n_steps",
@@ -288,11 +288,12 @@ def contributions(design: Design, posterior: xr.Dataset, stream: np.random.Gener
     """
     from bayesineq.inference.nuts.model import LEVEL, MEAN_VARIANCE
 
-    wanted = {LEVEL, *(b.term.name for b in design.blocks)}
+    own = (f"outcome.{name}" for name in design.card.outcome.family.own)
+    wanted = {LEVEL, *(b.term.name for b in design.blocks), *own}
     values = {
         str(name): np.array(posterior[name].to_numpy())
         for name in posterior.data_vars
-        if name in wanted or str(name).endswith((MEAN_VARIANCE, *_HYPERPARAMETERS))
+        if name in wanted or str(name).endswith((MEAN_VARIANCE, *_OF_TERMS))
     }
     level = values.pop(LEVEL)
     prior = design.prior("intercept")

@@ -21,7 +21,7 @@ from numba import njit
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
-from bayesineq.model.families import density
+from bayesineq.model.families import FAMILIES, density
 from bayesineq.model.families.density import Values, density_of, fixed_part, point
 
 Float = NDArray[np.float64]
@@ -85,7 +85,7 @@ def _rules() -> tuple[Float, Float]:
 
 NODES, WEIGHTS = _rules()
 
-for _helper in density.HELPERS:
+for _helper in {*density.HELPERS, *(helper for family in FAMILIES.values() for helper in family.density.helpers)}:
     register_jitable(_helper)
 
 

@@ -49,6 +49,8 @@ class Density:
         (own, given, eta): (probability of a count of zero, odds), from which `next_count` counts.
     next_count : callable, optional
         (own, given, count, odds): probability of one more than a count, relative to that of the count.
+    helpers : tuple of callable
+        Functions that the formulas call, beside those of this file.
     missed : callable, optional
         (own, y, given): what a count falls short of its most; counted from there at -eta where that is nearer.
     """
@@ -63,6 +65,7 @@ class Density:
     none: Callable[..., Any] | None = None
     next_count: Callable[..., Any] | None = None
     missed: Callable[..., Any] | None = None
+    helpers: tuple[Callable[..., Any], ...] = ()
 
     def __post_init__(self) -> None:
         _BY_OWN[self.own] = self
