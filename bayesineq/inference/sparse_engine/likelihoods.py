@@ -14,6 +14,7 @@ the cache by removing `__pycache__` of this folder.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -85,7 +86,8 @@ def _rules() -> tuple[Float, Float]:
 
 NODES, WEIGHTS = _rules()
 
-for _helper in {*density.HELPERS, *(helper for family in FAMILIES.values() for helper in family.density.helpers)}:
+_HELPERS: set[Callable[..., Any]] = {*density.HELPERS}.union(*(f.density.helpers for f in FAMILIES.values()))
+for _helper in _HELPERS:
     register_jitable(_helper)
 
 
