@@ -156,3 +156,23 @@ def test_only_its_own_file_and_one_of_the_sampler_spell_a_kind_of_term(path: Pat
 def test_every_kind_of_term_has_a_file_of_its_name() -> None:
     for name in KINDS:
         assert (PACKAGE / "model" / "kinds" / f"{name}.py").is_file()
+
+
+KERNELS = {"accumulate", "predictor_variance", "expectations", "_write_effects", "_selected", "_factorise"}
+"""Loops that are compiled: they see arrays alone, and a call is dearer than a line."""
+
+COMMANDS = PACKAGE / "cli.py"
+"""A command's parameters are its options."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_function_fits_a_screen_and_takes_few_arguments(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef) or node.name in KERNELS:
+            continue
+        arguments = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs) if a.arg != "self"]
+        first = node.body[1] if ast.get_docstring(node) is not None and len(node.body) > 1 else node.body[0]
+        lines = (node.end_lineno or 0) - first.lineno + 1 + (node.body[0].lineno - node.lineno)
+        assert lines <= 60, f"{node.name} has {lines} lines without its documentation; split it"
+        if path != COMMANDS:
+            assert len(arguments) <= 10, f"{node.name} takes {len(arguments)} arguments; put some into a value"
