@@ -1,8 +1,10 @@
 """
 One picture of every kind of figure, against the picture that was looked at when it was made.
 
-A picture is kept as 24 by 16 mean shades of grey, so that another version of a font does not fail it, and a missing
-line, colour or label does. After a wanted change: look at the figures, then run with BAYESINEQ_WRITE_IMAGES=1.
+A picture is kept twice: as a list of what is drawn (every line, patch, collection and word, with its size, place and
+colour), which any removed or moved artist fails, and as 24 by 16 mean shades of grey, which sees what hides behind
+something else, whatever the version of a font. After a wanted change: look at the figures, then run with
+BAYESINEQ_WRITE_IMAGES=1.
 """
 
 from __future__ import annotations
@@ -20,7 +22,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.collections import Collection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.spines import Spine
+from matplotlib.text import Text
 
 from bayesineq.decisions.compare import compare
 from bayesineq.decisions.distributional import ImpactPlane
@@ -43,9 +53,8 @@ from bayesineq.report.figures.tartan import Indicator, plot_tartan
 from bayesineq.report.figures.tiers import map_bivariate, map_certainty, map_tiers
 from bayesineq.report.tables.numbers import PERCENT
 
-pytestmark = pytest.mark.slow
-
 KEPT = Path(__file__).with_name("images.json")
+DRAWN = Path(__file__).with_name("drawn.json")
 WRITE = os.environ.get("BAYESINEQ_WRITE_IMAGES") == "1"
 COLUMNS, ROWS = 24, 16
 CELL, MEAN = 26.0, 3.0
@@ -153,6 +162,85 @@ FIGURES: dict[str, Callable[[SimpleNamespace], Chart]] = {
 }
 
 
+def rounded(values: np.ndarray) -> str:
+    """How many points, and where they lie and centre, to three digits."""
+    finite = np.asarray(values, dtype=float).reshape(-1, 2)
+    finite = finite[np.isfinite(finite).all(axis=1)]
+    if not len(finite):
+        return "nowhere"
+    ends = [*finite.min(axis=0), *finite.max(axis=0), *finite.mean(axis=0)]
+    return f"{len(finite)} points, " + " ".join(f"{0.0 if abs(v) < 1e-9 else v:.3g}" for v in ends)
+
+
+def colours(values: object) -> str:
+    return " ".join(sorted({to_hex(v, keep_alpha=True) for v in np.atleast_2d(np.asarray(values))}))
+
+
+def drawn(artist: Artist) -> str | None:
+    """One artist in words; None for what is not drawn, or carries neither data nor meaning."""
+    if not artist.get_visible():
+        return None
+    match artist:
+        case Text():
+            return f"text {artist.get_text()!r} {to_hex(artist.get_color())}" if artist.get_text().strip() else None
+        case Line2D():
+            look = f"{artist.get_linestyle()} {artist.get_marker()} {to_hex(artist.get_color())}"
+            return (
+                f"line {look}: {rounded(np.column_stack(np.broadcast_arrays(*artist.get_data(orig=False))))}"
+                if len(artist.get_xdata())
+                else None
+            )
+        case Collection():
+            points = [path.vertices for path in artist.get_paths()]
+            placed = np.vstack([*points, np.ma.filled(artist.get_offsets(), np.nan)]) if points else np.empty((0, 2))
+            array = artist.get_array()
+            seen = colours(artist.get_facecolor()) if array is None else f"{np.size(array)} values"
+            return f"{type(artist).__name__} {seen} {artist.get_hatch() or ''}: {rounded(placed)}"
+        case Spine():
+            return None
+        case Patch():
+            place = artist.get_patch_transform().transform(artist.get_path().vertices)
+            seen = colours(artist.get_facecolor()) if artist.get_fill() else "no fill"
+            return f"{type(artist).__name__} {seen} {artist.get_hatch() or ''}: {rounded(place)}"
+        case _:
+            return None
+
+
+def leaves(artist: Artist) -> list[Artist]:
+    parts = artist.get_children()
+    return [artist, *(leaf for part in parts for leaf in leaves(part))]
+
+
+def inventory(figure: Figure) -> list[str]:
+    """Everything that is drawn, sorted."""
+    return sorted(said for leaf in leaves(figure) if (said := drawn(leaf)) is not None)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_draws_what_it_drew_when_it_was_looked_at(name: str, world: SimpleNamespace) -> None:
+    figure = FIGURES[name](world).figure
+    figure.canvas.draw()
+    found = inventory(figure)
+    kept = json.loads(DRAWN.read_text(encoding="utf-8")) if DRAWN.is_file() else {}
+    if WRITE:
+        kept[name] = found
+        DRAWN.write_text(json.dumps(kept, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert found == kept[name]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_list_of_what_is_drawn_misses_every_part(name: str, world: SimpleNamespace) -> None:
+    figure = FIGURES[name](world).figure
+    figure.canvas.draw()
+    before = inventory(figure)
+    for leaf in leaves(figure)[1:]:
+        if drawn(leaf) is not None:
+            leaf.set_visible(False)
+            assert inventory(figure) != before, f"nobody would miss {drawn(leaf) or leaf}"
+            leaf.set_visible(True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_looks_as_it_did_when_it_was_looked_at(name: str, world: SimpleNamespace) -> None:
     found = shades(FIGURES[name](world))
@@ -166,6 +254,7 @@ def test_a_figure_looks_as_it_did_when_it_was_looked_at(name: str, world: Simple
     assert gap.mean() <= MEAN, f"the figure changed by {gap.mean():.1f} shades on average"
 
 
+@pytest.mark.slow
 def test_the_check_of_pictures_sees_a_missing_part(world: SimpleNamespace) -> None:
     chart = FIGURES["gradient"](world)
     before = shades(chart)
@@ -175,3 +264,4 @@ def test_the_check_of_pictures_sees_a_missing_part(world: SimpleNamespace) -> No
 
 def test_every_kind_has_a_picture() -> None:
     assert set(json.loads(KEPT.read_text(encoding="utf-8"))) == set(FIGURES)
+    assert set(json.loads(DRAWN.read_text(encoding="utf-8"))) == set(FIGURES)
