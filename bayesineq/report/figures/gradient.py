@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,9 @@ from bayesineq.report.tables.groups import group_table, groups_in_words
 from bayesineq.report.tables.numbers import PLAIN, Unit, estimate
 from bayesineq.report.words.described import described
 from bayesineq.report.words.labels import Labels, dimension_label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +147,36 @@ def plot_gradient(
     safe = covered(values)
     outcome, unit, more_is = described(safe, outcome, unit, more_is)
     data = gradient_data(safe, dim, labels=labels, prob=prob)
-    shown, line = data.groups, data.line
-    scale = unit.factor
+    shown = data.groups
     figure = new_figure()
     axes = figure.add_subplot()
+    _draw(axes, data, unit.factor)
+    dress(axes, x=f"{dimension_label(dim)}, width of a bar = share of people".capitalize(), y=unit.label or outcome)
+    middle = (shown["start"] + shown["end"]).to_numpy() / 2
+    axes.set_xticks(middle, [plain(_short(label)) for label in shown["label"]])
+    note = f"SII {estimate(*data.sii, unit, is_difference=True)}"
+    if data.rii is not None:
+        note += f"\nRII {estimate(*data.rii, PLAIN, places=2)}"
+    _write_note(axes, note, right=data.sii[0] <= 0)
+    title = title or (f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}")
+    headline(figure, f"{title} ({direction(more_is)})")
+    parts = groups_in_words(shown, unit)
+    unseen = len(safe.withheld)
+    caption = (
+        f"Dots: posterior means with {100 * prob:.0f}% credible intervals. Line: slope index of inequality (SII, "
+        f"linear) and relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived (right); the "
+        f"SII is positive where the outcome rises with advantage. Direction: {direction(more_is)}."
+        + (f" {unseen} groups with small counts are not shown." if unseen else "")
+    )
+    alt = f"Bar chart of {title.lower()}. {parts}. {note.replace(chr(10), '; ')}."
+    return Chart(figure, title, caption, alt, shown)
+
+
+def _draw(axes: Axes, data: Gradient, scale: float) -> None:
+    """Bars of groups as wide as their share of people, their means with intervals, and the line of the slope index."""
+    shown, line = data.groups, data.line
     steps = len(shown)
     colours = [DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(steps - 1, 1))] for k in range(steps)]
-    middle = (shown["start"] + shown["end"]).to_numpy() / 2
     axes.bar(
         shown["start"],
         shown["mean"] * scale,
@@ -160,45 +187,30 @@ def plot_gradient(
         edgecolor="white",
         linewidth=1,
     )
+    middle = (shown["start"] + shown["end"]).to_numpy() / 2
     spread = np.abs(shown[["lower", "upper"]].to_numpy().T - shown["mean"].to_numpy()) * scale
     axes.errorbar(
         middle, shown["mean"] * scale, yerr=spread, fmt="o", color=INK, markersize=4, linewidth=1.2, capsize=3
     )
-    axes.fill_between(
-        line["rank"], line["lower"] * scale, line["upper"] * scale, color=CONTRAST, alpha=0.18, linewidth=0
-    )
+    lower, upper = line["lower"] * scale, line["upper"] * scale
+    axes.fill_between(line["rank"], lower, upper, color=CONTRAST, alpha=0.18, linewidth=0)
     axes.plot(line["rank"], line["mean"] * scale, color=CONTRAST, linewidth=2)
     axes.set_xlim(0, 1)
     axes.set_ylim(*_room(axes.get_ylim()))
-    dress(axes, x=f"{dimension_label(dim)}, width of a bar = share of people".capitalize(), y=unit.label or outcome)
-    axes.set_xticks(middle, [plain(_short(label)) for label in shown["label"]])
-    level = f"{100 * prob:.0f}%"
-    note = f"SII {estimate(*data.sii, unit, is_difference=True)}"
-    if data.rii is not None:
-        note += f"\nRII {estimate(*data.rii, PLAIN, places=2)}"
+
+
+def _write_note(axes: Axes, note: str, *, right: bool) -> None:
     axes.text(
-        0.99 if data.sii[0] <= 0 else 0.01,
+        0.99 if right else 0.01,
         0.98,
         plain(note),
         transform=axes.transAxes,
-        ha="right" if data.sii[0] <= 0 else "left",
+        ha="right" if right else "left",
         va="top",
         fontsize=9,
         color=CONTRAST,
         linespacing=1.5,
     )
-    title = title or (f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}")
-    headline(figure, f"{title} ({direction(more_is)})")
-    parts = groups_in_words(shown, unit)
-    unseen = len(safe.withheld)
-    caption = (
-        f"Dots: posterior means with {level} credible intervals. Line: slope index of inequality (SII, linear) and "
-        f"relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived (right); the "
-        f"SII is positive where the outcome rises with advantage. Direction: {direction(more_is)}."
-        + (f" {unseen} groups with small counts are not shown." if unseen else "")
-    )
-    alt = f"Bar chart of {title.lower()}. {parts}. {note.replace(chr(10), '; ')}."
-    return Chart(figure, title, caption, alt, shown)
 
 
 def _short(label: str) -> str:

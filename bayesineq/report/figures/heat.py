@@ -10,7 +10,6 @@ import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.disclosure.covered import Draws, covered, require_covered
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.groups import by_level
 from bayesineq.report.figures.style import (
@@ -94,8 +93,6 @@ def plot_heat(
     *,
     labels: Labels | None = None,
     prob: float = CI_PROB,
-    rule: Rule = DEFAULT_RULE,
-    counts: bool = True,
     outcome: str | None = None,
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
@@ -108,11 +105,9 @@ def plot_heat(
     ----------
     values : DataArray, dims (chain, draw, rows, columns), or Covered
         Outcome of each cell, as `expected(post, by=[rows, columns])` gives it. Cells of few people or events are
-        hatched.
+        hatched, by the rule of `bayesineq.disclosure.covered`, which takes another one.
     rows, columns, labels, prob
         As in `heat_data`.
-    rule, counts
-        When a count is small, and whether values times population are counts, see `covered`.
     outcome : str, optional
         Name of the outcome in words; by default as the values have it in their attributes.
     unit : Unit, optional
@@ -127,7 +122,7 @@ def plot_heat(
     Chart
         The figure; its table has a row a cell that may be shown.
     """
-    safe = covered(values, rule, counts=counts)
+    safe = covered(values)
     outcome, unit, more_is = described(safe, outcome, unit, more_is)
     from matplotlib.colors import LinearSegmentedColormap, to_hex
 

@@ -48,6 +48,10 @@ class Statement:
         return self.text
 
 
+LIKELY_BEST: Final = 0.66
+"""Probability from which a group is said to be the highest of all."""
+
+
 def groups(
     values: xr.DataArray,
     dim: str,
@@ -116,27 +120,26 @@ def groups(
         if verdict == "worse":
             far = next(k for k in ranked if clear[k])
             said.append(_furthest(labels[far], gap[:, far], average, by, outcome, unit, prob))
-    open_ = [labels[k] for k in order if lower[k] <= 0 <= upper[k]]
-    unclear = len(open_)
-    if unclear == len(labels):
+    unclear = [labels[k] for k in order if lower[k] <= 0 <= upper[k]]
+    if len(unclear) == len(labels):
         said.append(Statement(f"{by}the data show no group to differ from {against} in {outcome}.", False, 0.5))
     elif unclear:
-        said.append(
-            Statement(
-                f"{by}the data do not show whether {unclear} of the {len(labels)} groups differ from their average: "
-                f"{_names(open_)}.",
-                False,
-                0.5,
-            )
-        )
+        said.append(_unclear(unclear, len(labels), by))
     best = np.bincount(draws.argmax(axis=1), minlength=len(labels)) / n_draw
     top = int(best.argmax())
-    if len(labels) > 2 and lower[top] > 0 and best[top] >= 0.66:
-        sure = chance_and_number(float(best[top]), n_draw)
-        said.append(
-            Statement(f"{by}the highest level of all is that of {labels[top]} ({sure}).", True, float(best[top]))
-        )
+    if len(labels) > 2 and lower[top] > 0 and best[top] >= LIKELY_BEST:
+        sure, chance = chance_and_number(float(best[top]), n_draw), float(best[top])
+        said.append(Statement(f"{by}the highest level of all is that of {labels[top]} ({sure}).", True, chance))
     return said
+
+
+def _unclear(names: list[str], n_group: int, by: str) -> Statement:
+    return Statement(
+        f"{by}the data do not show whether {len(names)} of the {n_group} groups differ from their average: "
+        f"{_names(names)}.",
+        False,
+        0.5,
+    )
 
 
 def _furthest(
