@@ -164,8 +164,8 @@ def plot_gradient(
     unseen = len(safe.withheld)
     caption = (
         f"Dots: posterior means with {100 * prob:.0f}% credible intervals. Line: slope index of inequality (SII, "
-        f"linear) and relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived (right); the "
-        f"SII is positive where the outcome rises with advantage. Direction: {direction(more_is)}."
+        "linear) and relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived "
+        f"(right); the SII is positive where the outcome rises with advantage. Direction: {direction(more_is)}."
         + (f" {unseen} groups with small counts are not shown." if unseen else "")
     )
     alt = f"Bar chart of {title.lower()}. {parts}. {note.replace(chr(10), '; ')}."
