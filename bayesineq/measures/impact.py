@@ -13,6 +13,9 @@ from bayesineq.measures.definitions import measure
 
 type Reference = int | Literal["most_advantaged", "most_advantaged_half", "lowest", "highest", "best"]
 
+# An extreme is looked for among all groups, so that none may be empty.
+_EXTREMES = ("lowest", "highest", "best")
+
 
 @measure
 def population_attributable_risk(
@@ -41,7 +44,7 @@ def population_attributable_risk(
     def kernel(block: Array, share: Array) -> Array:
         return _risk(block, share, favourable, reference, order)
 
-    return over_blocks(kernel, value, weight)
+    return over_blocks(kernel, value, weight, each_counts_once=reference in _EXTREMES)
 
 
 @measure
@@ -70,7 +73,7 @@ def population_attributable_fraction(
     def kernel(block: Array, share: Array) -> Array:
         return np.asarray(_risk(block, share, favourable, reference, order) / _mean(block, share))
 
-    return over_blocks(kernel, value, weight)
+    return over_blocks(kernel, value, weight, each_counts_once=reference in _EXTREMES)
 
 
 @measure
@@ -106,7 +109,10 @@ def excess_events(
     def kernel(block: Array, share: Array) -> Array:
         return weighted_mean(block, share) - reference_value(block, share, reference, order)
 
-    return np.asarray(over_blocks(kernel, value, weight) * np.sum(np.asarray(weight, dtype=np.float64), axis=-1))[()]
+    return np.asarray(
+        over_blocks(kernel, value, weight, each_counts_once=reference in _EXTREMES)
+        * np.sum(np.asarray(weight, dtype=np.float64), axis=-1)
+    )[()]
 
 
 @measure
@@ -134,7 +140,7 @@ def attributable_fraction(
         mean = _mean(block, share)
         return np.asarray((mean - reference_value(block, share, reference, order)) / mean)
 
-    return over_blocks(kernel, value, weight)
+    return over_blocks(kernel, value, weight, each_counts_once=reference in _EXTREMES)
 
 
 @measure
@@ -174,7 +180,10 @@ def events_to_close_gap(
         gap = block - reference_value(block, share, _named(reference, favourable), order)[:, None]
         return weighted_mean(np.maximum(-gap if favourable else gap, 0.0), fraction * share)
 
-    return np.asarray(over_blocks(kernel, value, weight) * np.sum(np.asarray(weight, dtype=np.float64), axis=-1))[()]
+    return np.asarray(
+        over_blocks(kernel, value, weight, each_counts_once=reference in _EXTREMES)
+        * np.sum(np.asarray(weight, dtype=np.float64), axis=-1)
+    )[()]
 
 
 def reference_value(value: Array, share: Array, reference: Reference, order: ArrayLike | None = None) -> Array:
@@ -210,9 +219,7 @@ def reference_value(value: Array, share: Array, reference: Reference, order: Arr
     if reference == "most_advantaged_half":
         return slice_mean(value, share, 0.5, 1.0, order)
     if reference == "most_advantaged":
-        if order is None:
-            return value[:, -1]
-        key = np.asarray(order, dtype=np.float64)
+        key = np.arange(value.shape[1]) if order is None else np.asarray(order, dtype=np.float64)
         if key.shape != value.shape[1:]:
             raise MeasureError(f"`order` must rank each of the {value.shape[1]} groups; given shape {key.shape}")
         top = key == key.max()

@@ -68,6 +68,13 @@ def test_indices_of_bounded_outcomes_follow_their_definitions_and_mirror():
     np.testing.assert_allclose(percent, erreygers(VALUE, PEOPLE), rtol=1e-12)
 
 
+def test_indices_of_outcomes_that_are_not_bounded_by_zero():
+    # Moved and stretched from 0 to 1 onto 20 to 45, an outcome is as unequal as before.
+    moved, bounds = 20 + 25 * VALUE, {"lower": 20.0, "upper": 45.0}
+    for measure in (concentration.wagstaff_index, concentration.erreygers_index):
+        np.testing.assert_allclose(measure(moved, PEOPLE, **bounds), measure(VALUE, PEOPLE), rtol=1e-9)
+
+
 def test_bounds_of_the_concentration_index_of_a_proportion():
     # All of the outcome with the most advantaged tenth: the index is 1 - mu (Wagstaff 2005), Wagstaff's is 1.
     value, people = np.r_[np.zeros(9), 1.0], np.ones(10)
@@ -193,6 +200,40 @@ def test_references_of_excess_events():
     np.testing.assert_allclose(tied, np.sum(n * (VALUE - top)), rtol=1e-10)
 
 
+@pytest.mark.parametrize("order", [None, [1, 2, 3, 4, 5, 6]])
+def test_a_most_advantaged_group_without_people_is_no_reference(order):
+    with pytest.raises(MeasureError, match="the most advantaged group has no people"):
+        impact.excess_events(VALUE, [*PEOPLE[:5], 0.0], reference="most_advantaged", order=order)
+
+
+@pytest.mark.parametrize("reference", ["lowest", "highest"])
+def test_an_extreme_is_not_looked_for_among_groups_without_people(reference):
+    with pytest.raises(MeasureError, match="have nobody in them"):
+        impact.attributable_fraction(VALUE, [0.0, *PEOPLE[1:]], reference=reference)
+    assert np.isfinite(impact.attributable_fraction(VALUE, [0.0, *PEOPLE[1:]], reference=5))
+
+
+@pytest.mark.parametrize("favourable", [True, False])
+def test_distances_from_the_best_group_by_hand(favourable):
+    best = VALUE.max() if favourable else VALUE.min()
+    once = dispersion.mean_difference_from_best_unweighted(VALUE, favourable=favourable)
+    np.testing.assert_allclose(once, np.abs(VALUE - best).mean(), rtol=1e-12)
+    weighted = dispersion.mean_difference_from_best_weighted(VALUE, PEOPLE, favourable=favourable)
+    np.testing.assert_allclose(weighted, P @ np.abs(VALUE - best), rtol=1e-12)
+
+
+def test_zero_is_a_value_of_measures_that_only_refuse_negative_ones():
+    value = np.array([0.0, 0.2, 0.4])
+    people = np.ones(3)
+    # All of the mean deviation, 0.4/3, over twice the mean of 0.2.
+    np.testing.assert_allclose(dispersion.hoover_index(value, people), (0.4 / 3) / 0.4, rtol=1e-12)
+    np.testing.assert_allclose(concentration.relative_concentration_index(value, people), 2 * 0.4 / 9 / 0.2, rtol=1e-12)
+    np.testing.assert_allclose(welfare.gini(value, people), 2 * 0.4 / 9 / 0.2, rtol=1e-12)
+    np.testing.assert_allclose(simple.share_ratio(value, people, group=0), 0.0)
+    np.testing.assert_allclose(impact.attributable_fraction(value, people, reference="lowest"), 1.0)
+    np.testing.assert_allclose(concentration.erreygers_index(value, people, upper=0.4), 4 * (0.4 * 2 / 9) / 0.4)
+
+
 def test_closing_the_gap_leaves_those_better_than_the_reference_alone():
     need = np.sum(PEOPLE * np.maximum(VALUE - VALUE[4], 0))
     ours = impact.events_to_close_gap(VALUE, PEOPLE, reference=4, favourable=False, fraction=0.25)
@@ -228,7 +269,10 @@ def test_population_attributable_risk_of_an_adverse_outcome_is_never_positive():
         (lambda: concentration.relative_concentration_index([0.0, 0.0], [1, 1]), "mean above zero"),
         (lambda: concentration.wagstaff_index([50.0, 60.0], [1, 1]), "0 and 1; 2 are not"),
         (lambda: concentration.wagstaff_index([1.0, 1.0], [1, 1]), "mean off the bounds"),
+        (lambda: concentration.wagstaff_index([0.0, 0.0], [1, 1]), "mean off the bounds"),
         (lambda: concentration.erreygers_index(VALUE, PEOPLE, lower=1.0), "below `upper`"),
+        (lambda: concentration.extended_concentration_index(VALUE, PEOPLE, aversion=np.inf), "at least 1"),
+        (lambda: concentration.symmetric_concentration_index(VALUE, PEOPLE, sensitivity=np.inf), "above 1"),
         (lambda: concentration.extended_concentration_index(VALUE, PEOPLE, aversion=0.5), "at least 1"),
         (lambda: concentration.symmetric_concentration_index(VALUE, PEOPLE, sensitivity=1.0), "above 1"),
         (lambda: dispersion.coefficient_of_variation([-1.0, 1.0], [1, 1]), "mean above zero"),

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from bayesineq.errors import MeasureError
 from bayesineq.measures.registry import MEASURES
 
 N = 10
@@ -246,3 +247,28 @@ def test_single_precision_input_is_measured_in_double(name):
     measured = take(name, value, weight)
     assert measured.dtype == np.float64
     close(measured, take(name, value.astype(np.float64), weight))
+
+
+COUNT_EACH_ONCE = {
+    *("difference", "ratio", "range_difference", "range_ratio", "gap_to_target", "gap_to_average", "share_ratio"),
+    *("mean_difference_from_mean_unweighted", "index_of_disparity_unweighted"),
+    *("mean_difference_from_best_unweighted", "mean_difference_from_best_weighted"),
+    *("mean_difference_from_reference_unweighted", "mean_difference_from_reference_weighted"),
+    # By their reference, the best group.
+    *("population_attributable_risk", "population_attributable_fraction", "events_to_close_gap"),
+}
+
+
+@every
+def test_a_group_without_people_does_not_count_and_is_refused_where_each_counts_once(name):
+    rng = np.random.default_rng(5)
+    value, weight = rng.uniform(0.5, 0.9, (3, N)), rng.uniform(50, 500, N)
+    more, people = np.insert(value, 5, 0.2, axis=1), np.insert(weight, 5, 0.0)
+    again: dict[str, Any] = {"order": [1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10]} if name.startswith("core20") else {}
+    if "need" in BEHAVIOUR[name].options:
+        again["need"] = np.full(N + 1, 0.5)
+    if name in COUNT_EACH_ONCE:
+        with pytest.raises(MeasureError, match=r"groups \[5\] .* have nobody in them"):
+            take(name, more, people, **again)
+    else:
+        close(take(name, more, people, **again), take(name, value, weight))
