@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from bayesineq.errors import DesignError, PosteriorError
 from bayesineq.model.card import ModelCard, Term
-from bayesineq.model.families.family import DEFAULT_ABOVE, complexity
-from bayesineq.model.priors import Prior
+from bayesineq.model.families.family import DEFAULT_ABOVE
+from bayesineq.model.priors import POWERS, Prior, complexity, named, normal
 
 if TYPE_CHECKING:
     from bayesineq.design.matrix import Block, Response
@@ -79,19 +79,21 @@ class Priors:
             raise DesignError(f"this model has no parameter {parameter!r}; it has {sorted(self.force)}")
         return self.force[parameter]
 
-    def states_precision(self, owner: str) -> bool:
-        """Whether the prior of a term, or of "outcome", stands on the precision 1/sigma^2 in place of sigma."""
-        return f"{owner}.precision" in self.force
+    def stands_on(self, parameter: str) -> tuple[str, float]:
+        """Name of what the prior of a parameter stands on, and which power of the parameter that is: one if itself."""
+        owner = parameter.rpartition(".")[0]
+        powers = {f"{owner}.{other}": power for other, power in POWERS.items()}
+        on = None if parameter in self.force else next((name for name in powers if name in self.force), None)
+        return (parameter, 1.0) if on is None else (on, powers[on])
 
     def said(self, parameter: str) -> str:
         """A prior in words: whether it is a default, and where that of the intercept applies."""
         prior = self.force[parameter]
         if parameter in self.stated:
             return str(prior)
-        # Three digits, since those of the intercept come from the outcomes of everybody.
-        arguments = ", ".join(f"{k}={v:.3g}" for k, v in prior.parameters.items())
         at = ", covariates at their means" if parameter == "intercept" and self.centre else ""
-        return f"{prior.distribution}({arguments}) (default{at})"
+        # Three digits, since those of the intercept come from the outcomes of everybody.
+        return f"{prior.words(3)} (default{at})"
 
     def scale(self, term: str) -> float:
         """Size that an effect of a term has when it changes the linear predictor by a unit at a spread."""
@@ -127,17 +129,17 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
     linear = {b.term.name: float(covariates[b.term.name].mean()) for b in blocks if b.term.of_kind.slope}
     # Where nobody has an event, or everybody, the data bound one side only, and the prior the other.
     wide = COEFFICIENT_SD if _is_one_sided(response) else INTERCEPT_SD
-    force = {"intercept": _normal(level, wide * unit)}
+    force = {"intercept": normal(level, wide * unit)}
     sigma = DEFAULT_ABOVE[card.outcome.link] * unit
     for block in blocks:
         name, by = block.term.name, spread.get(block.term.name, 1.0)
         for coefficient in block.term.coefficients:
-            force[coefficient] = _normal(0.0, COEFFICIENT_SD * unit / by)
+            force[coefficient] = normal(0.0, COEFFICIENT_SD * unit / by)
         for of in block.term.of_kind.parameters:
             force[f"{name}.{of.name}"] = of.prior or complexity(sigma / by)
     for own in card.outcome.family.parameters:
         if not own.dispersed or f"outcome.{own.name}" not in card.priors:
-            force[f"outcome.{own.prior_on}"] = scaled(own.prior, own.unit(level, unit))
+            force[f"outcome.{own.prior_on}"] = own.prior.scaled(own.unit(level, unit))
     for parameter, prior in card.priors.items():
         if parameter.endswith(".precision"):
             force.pop(f"{parameter.removesuffix('.precision')}.sigma", None)
@@ -283,35 +285,6 @@ def _states(card: ModelCard, term: Term) -> bool:
     return own in card.priors or f"{term.name}.precision" in card.priors
 
 
-def scaled(prior: Prior, by: float) -> Prior:
-    """
-    Prior of a parameter in another unit.
-
-    Parameters
-    ----------
-    prior : Prior
-        Prior of a coefficient or a standard deviation.
-    by : float
-        What the parameter is multiplied by.
-
-    Returns
-    -------
-    Prior
-        That of the product.
-    """
-    return Prior(prior.distribution, {k: _in_unit(k, v, by) for k, v in prior.parameters.items()})
-
-
-def _in_unit(name: str, value: float, by: float) -> float:
-    if name in {"mean", "sd", "lower", "upper", "above"}:
-        return value * by
-    return value / by if name == "rate" else value
-
-
-def _normal(mean: float, sd: float) -> Prior:
-    return Prior("Normal", {"mean": mean, "sd": sd})
-
-
 def write_priors(priors: Priors) -> str:
     """
     Text of the priors in force, as a posterior keeps it in `attrs["priors"]`.
@@ -357,7 +330,7 @@ def read_priors(text: str) -> Priors:
         raw = json.loads(text)
         force = {name: dict(spec) for name, spec in raw["force"].items()}
         stated = frozenset(name for name, spec in force.items() if spec.pop("stated"))
-        found = {name: Prior(spec.pop("dist"), spec) for name, spec in force.items()}
+        found = {name: named(spec.pop("dist"), name.rpartition(".")[2], spec) for name, spec in force.items()}
         return Priors(found, stated, float(raw["level"]), float(raw["unit"]), raw["centre"], raw["spread"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PosteriorError(

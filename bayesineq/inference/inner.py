@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Block, Design, Response
-from bayesineq.design.priors import Priors, scaled
+from bayesineq.design.priors import Priors
+from bayesineq.model.priors import POWERS
 
 Float = NDArray[np.float64]
 
@@ -64,14 +65,13 @@ def inner(design: Design) -> Inner:
     force = {}
     for name, prior in priors.force.items():
         if name == "intercept":
-            shifted = replace(prior, parameters={**prior.parameters, "mean": prior["mean"] - priors.level})
-            force[name] = scaled(shifted, 1.0 / priors.unit)
+            force[name] = prior.shifted(-priors.level).scaled(1.0 / priors.unit)
         elif name.endswith(_FREE) or (name.startswith("outcome.") and name not in _OF_OUTCOME):
             force[name] = prior
         else:
             by = 1.0 / (priors.unit if name in _OF_OUTCOME else priors.scale(_owner(name, design)))
             # A precision is measured in the inverse square of what its standard deviation is.
-            force[name] = scaled(prior, by**-2.0 if name.endswith(".precision") else by)
+            force[name] = prior.scaled(by ** POWERS.get(name.rpartition(".")[2], 1.0))
     solved = replace(
         design,
         response=response,

@@ -68,6 +68,12 @@ class PhiPrior:
         inside = np.abs(at) <= END
         return np.where(inside, ((a * step + b) * step + c) * step + d, -np.inf)
 
+    def draw(self, stream: np.random.Generator, size: int) -> NDArray[np.float64]:
+        """Independent draws of phi, by inverting the distribution on a fine grid."""
+        grid = np.linspace(-END, END, 20_001)
+        mass = np.cumsum(np.exp(self.log_density(grid)))
+        return np.asarray(expit(np.interp(stream.uniform(mass[0], mass[-1], size), mass, grid)))
+
 
 def phi_prior(prior: Prior, adjacency: Adjacency, scale: NDArray[np.float64]) -> PhiPrior:
     r"""

@@ -7,14 +7,12 @@ import math
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from bayesineq.design.matrix import Block, Design
 from bayesineq.design.priors import Priors
-from bayesineq.inference.pc_phi import END, phi_prior
+from bayesineq.inference.pc_phi import phi_prior
 from bayesineq.inference.tree import posterior_tree, with_predicted
 from bayesineq.model.kinds import Coefficients, Part
-from bayesineq.model.priors import Prior
 
 Float = NDArray[np.float64]
 
@@ -39,7 +37,7 @@ def prior_draws(design: Design, *, draws: int = 1000, seed: int | None = None) -
     """
     stream = np.random.default_rng(seed)
     card = design.card
-    values: dict[str, Float] = {"intercept": _hyperparameter(design.prior("intercept"), draws, stream)}
+    values: dict[str, Float] = {"intercept": _hyperparameter(design.priors, "intercept", draws, stream)}
     for block in design.blocks:
         drawn = _term(block, design, draws, stream)
         effect = drawn.pop(block.term.name)
@@ -48,40 +46,15 @@ def prior_draws(design: Design, *, draws: int = 1000, seed: int | None = None) -
         if block.term.name in design.priors.centre:
             # The prior in force stands where the covariate has its mean.
             values["intercept"] = values["intercept"] - design.priors.centre[block.term.name] * effect[:, 0]
-    for own in card.outcome.family.parameters:
-        name = f"outcome.{own.name}"
-        if own.dispersed and "outcome.dispersion" in design.priors.force:
-            values[name] = _hyperparameter(design.prior("outcome.dispersion"), draws, stream) ** -2.0
-        elif own.name == "sigma":
-            values[name] = _standard_deviation(design.priors, "outcome", draws, stream)
-        else:
-            values[name] = _hyperparameter(design.prior(name), draws, stream)
+    for own in card.outcome.family.own:
+        values[f"outcome.{own}"] = _hyperparameter(design.priors, f"outcome.{own}", draws, stream)
     tree = posterior_tree(design, {k: v[None] for k, v in values.items()}, engine="prior", seed=seed)
     return tree if design.response.observed.all() else with_predicted(tree, design)
 
 
-def _hyperparameter(prior: Prior, draws: int, stream: np.random.Generator) -> Float:
-    match prior.distribution:
-        case "Normal":
-            return stream.normal(prior["mean"], prior["sd"], draws)
-        case "HalfNormal":
-            return np.abs(stream.normal(0.0, prior["sd"], draws))
-        case "Exponential":
-            return stream.exponential(1 / prior["rate"], draws)
-        case "Gamma":
-            return stream.gamma(prior["shape"], 1 / prior["rate"], draws)
-        case "Beta":
-            return stream.beta(prior["a"], prior["b"], draws)
-        case "Uniform":
-            return stream.uniform(prior["lower"], prior["upper"], draws)
-        case _:
-            return stream.exponential(-prior["above"] / np.log(prior["probability"]), draws)
-
-
-def _standard_deviation(priors: Priors, owner: str, draws: int, stream: np.random.Generator) -> Float:
-    if priors.states_precision(owner):
-        return 1 / np.sqrt(_hyperparameter(priors[f"{owner}.precision"], draws, stream))
-    return _hyperparameter(priors[f"{owner}.sigma"], draws, stream)
+def _hyperparameter(priors: Priors, parameter: str, draws: int, stream: np.random.Generator) -> Float:
+    on, power = priors.stands_on(parameter)
+    return np.asarray(priors[on].draw(stream, draws) ** (1.0 / power))
 
 
 def _term(block: Block, design: Design, draws: int, stream: np.random.Generator) -> dict[str, Float]:
@@ -94,7 +67,7 @@ def _term(block: Block, design: Design, draws: int, stream: np.random.Generator)
             values[of] = _shape(design, f"{name}.{of}", structured, draws, stream)
     units = [part.structure.draw(values, draws, stream) for part in structured]
     if "sigma" in values:
-        values["sigma"] = _standard_deviation(design.priors, name, draws, stream)
+        values["sigma"] = _hyperparameter(design.priors, f"{name}.sigma", draws, stream)
     effect = np.zeros((draws, block.size))
     for part, unit in zip(structured, units, strict=True):
         scale = math.prod(factor.of(values[factor.parameter]) for factor in part.scale)
@@ -104,17 +77,14 @@ def _term(block: Block, design: Design, draws: int, stream: np.random.Generator)
             prior = design.prior(f"{name}.{free.prior}" if free.prior else name)
             # One a level, so that draws do not depend on which of them is the reference.
             size = free.basis.shape[1 if free.prior else 0]
-            coefficient = stream.normal(prior["mean"], prior["sd"], (draws, size))
+            coefficient = prior.draw(stream, (draws, size))
             effect += (coefficient if free.prior else coefficient @ free.basis) @ free.basis.T
     return {name: effect} | {f"{name}.{of}": value for of, value in values.items()}
 
 
 def _shape(design: Design, parameter: str, parts: list[Part], draws: int, stream: np.random.Generator) -> Float:
     """Draws of a share or a correlation, whose prior may depend on the graph of the part that it scales."""
-    prior = design.prior(parameter)
-    graph, scale = next(((p.structure.graph, p.structure.scale) for p in parts if p.structure.graph), (None, None))
-    if prior.distribution != "PC" or graph is None or scale is None:
-        return _hyperparameter(prior, draws, stream)
-    grid = np.linspace(-END, END, 20_001)
-    mass = np.cumsum(np.exp(phi_prior(prior, graph, scale).log_density(grid)))
-    return np.asarray(expit(np.interp(stream.uniform(mass[0], mass[-1], draws), mass, grid)))
+    if (prior := design.prior(parameter)).law is not None:
+        return prior.draw(stream, draws)
+    structure = next(part.structure for part in parts if part.structure.graph is not None)
+    return phi_prior(prior, structure.graph, structure.scale).draw(stream, draws)

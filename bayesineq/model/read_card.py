@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +14,9 @@ from bayesineq.model.card import (
     Outcome,
     Term,
 )
-from bayesineq.model.families import DISPERSION, FAMILIES
+from bayesineq.model.families import DISPERSION, FAMILIES, OwnParameter
 from bayesineq.model.kinds import KINDS, Kind
-from bayesineq.model.priors import Prior
+from bayesineq.model.priors import PARAMETER_KINDS, ParameterKind, Prior, is_number, read_prior
 from bayesineq.shipped import folder
 
 _TOP: Final = {
@@ -46,30 +45,6 @@ _LIMITS: Final = {"rhat": 1.01, "ess_bulk": 400.0}
 _USE: Final = {"intended", "not_for"}
 _REFERENCE: Final = {"cite", "doi", "url"}
 
-_ARGUMENTS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    "Normal": (("mean", "sd"),),
-    "HalfNormal": (("sd",),),
-    "Exponential": (("rate",),),
-    "Gamma": (("shape", "rate"),),
-    "Beta": (("a", "b"),),
-    "Uniform": (("lower", "upper"),),
-    "PC": (("above", "probability"), ("below", "probability")),
-}
-_ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
-    "coefficient": ("Normal",),
-    "sigma": ("PC", "HalfNormal", "Exponential", "Gamma", "Uniform"),
-    "precision": ("Gamma",),
-    "phi": ("Beta", "Uniform", "PC"),
-    "rho": ("Uniform", "Beta"),
-    "trend": ("Normal",),
-    **{own.name: own.allowed for family in FAMILIES.values() for own in family.parameters},
-}
-_ENDS: Final = {
-    **{own.name: (0.0, own.upper) for family in FAMILIES.values() for own in family.parameters},
-    "phi": (0.0, 1.0),
-    "rho": (-1.0, 1.0),
-    "sigma": (0.0, math.inf),
-}
 _RESERVED: Final = {"intercept", "outcome", "population", "chain", "draw", "row", "offset"}
 
 
@@ -219,7 +194,8 @@ def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
     if "expected" in roles and "exposure" in roles:
         wrong.append("outcome.expected and outcome.exposure: give one of them, both are offsets")
     plausible = spec.get("plausible")
-    if plausible is not None and not (_numbers(plausible, 2) and plausible[0] < plausible[1]):
+    two = isinstance(plausible, list) and len(plausible) == 2 and all(map(is_number, plausible))
+    if plausible is not None and not (two and plausible[0] < plausible[1]):
         wrong.append(f"outcome.plausible: is {plausible!r}; give two numbers, the lower first")
         plausible = None
     more_is = spec.get("more_is", "worse")
@@ -227,14 +203,6 @@ def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
         wrong.append(f'outcome.more_is: is {more_is!r}; say whether more of it is "worse" or "better"')
     name = spec.get("name", roles.get("count", roles.get("value", roles.get("lower", "outcome"))))
     return Outcome(str(name), str(likelihood), roles, tuple(plausible) if plausible else None, more_is)
-
-
-def _numbers(value: object, count: int) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == count
-        and all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in value)
-    )
 
 
 def _term(name: str, spec: Any, wrong: list[str]) -> Term:
@@ -322,27 +290,43 @@ def _reference(at: str, kind: Kind, by: tuple[str, ...], given: Any, wrong: list
 
 
 def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wrong: list[str]) -> dict[str, Prior]:
-    classes = {"intercept": "coefficient"}
-    owners = [(t.name, tuple(p.name for p in t.of_kind.parameters)) for t in terms]
-    own = outcome.family.parameters if outcome.likelihood in FAMILIES else ()
-    owners.append(("outcome", tuple(parameter.name for parameter in own)))
-    classes |= {f"outcome.{DISPERSION}": "sigma" for parameter in own if parameter.dispersed}
-    for owner, parameters in owners:
-        classes |= {f"{owner}.{p}": p for p in parameters}
-        if "sigma" in parameters:
-            classes[f"{owner}.precision"] = "precision"
-    classes |= {name: "coefficient" for t in terms for name in t.coefficients}
+    known = _parameters(outcome, terms)
     found: dict[str, Prior] = {}
     for key, spec in _flatten(raw).items():
-        if key not in classes:
-            wrong.append(f"priors.{key}: no such parameter; this card has {sorted(classes)}")
-        elif prior := _prior(f"priors.{key}", spec, classes[key], wrong):
+        if key not in known:
+            wrong.append(f"priors.{key}: no such parameter; this card has {sorted(known)}")
+        elif not isinstance(spec, dict):
+            wrong.append(f'priors.{key}: is {spec!r}; write {{ dist = "Normal", mean = 0, sd = 1 }} or the like')
+        elif isinstance(prior := read_prior(spec, *known[key]), Prior):
             found[key] = prior
-    for owner, parameters in owners:
-        for name, other in [*((p, DISPERSION) for p in parameters), ("sigma", "precision")]:
-            if {f"{owner}.{name}", f"{owner}.{other}"} <= set(found):
-                wrong.append(f"priors.{owner}: has a prior on {name} and on {other}; give one of them")
+        else:
+            wrong.append(f"priors.{key}{prior}")
+    instead = {"precision": ["sigma"], DISPERSION: [own.name for own in _own(outcome) if own.dispersed]}
+    for key in found:
+        owner, _, kind = key.rpartition(".")
+        both = [name for name in instead.get(kind, ()) if f"{owner}.{name}" in found]
+        wrong += [f"priors.{owner}: has a prior on {name} and on {kind}; give one of them" for name in both]
     return found
+
+
+def _parameters(outcome: Outcome, terms: tuple[Term, ...]) -> dict[str, tuple[str, ParameterKind]]:
+    """What a card's priors may stand on: the last part of each name, and what that may be."""
+    coefficients = ("intercept", *(name for term in terms for name in term.coefficients))
+    known = dict.fromkeys(coefficients, ("coefficient", PARAMETER_KINDS["coefficient"]))
+    for term in terms:
+        names = [of.name for of in term.of_kind.parameters]
+        known |= {f"{term.name}.{of.name}": (of.name, PARAMETER_KINDS[of.like]) for of in term.of_kind.parameters}
+        if "sigma" in names:
+            known[f"{term.name}.precision"] = ("precision", PARAMETER_KINDS["precision"])
+    for own in _own(outcome):
+        known[f"outcome.{own.name}"] = (own.name, ParameterKind(own.allowed, 0.0, own.upper))
+        for other in (*(["precision"] if own.name == "sigma" else []), *([DISPERSION] if own.dispersed else [])):
+            known[f"outcome.{other}"] = (other, PARAMETER_KINDS[other])
+    return known
+
+
+def _own(outcome: Outcome) -> tuple[OwnParameter, ...]:
+    return outcome.family.parameters if outcome.likelihood in FAMILIES else ()
 
 
 def _flatten(raw: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -356,41 +340,3 @@ def _flatten(raw: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def _prior(at: str, spec: Any, parameter: str, wrong: list[str]) -> Prior | None:
-    if not isinstance(spec, dict):
-        wrong.append(f'{at}: is {spec!r}; write {{ dist = "Normal", mean = 0, sd = 1 }} or the like')
-        return None
-    distribution, arguments = spec.get("dist"), {k: v for k, v in spec.items() if k != "dist"}
-    if distribution not in _ALLOWED[parameter]:
-        wrong.append(f"{at}.dist: is {distribution!r}; allowed for {parameter} are {list(_ALLOWED[parameter])}")
-        return None
-    given = sorted(arguments)
-    forms = [f for f in _ARGUMENTS[distribution] if parameter == "phi" or "below" not in f]
-    if given not in [sorted(f) for f in forms]:
-        wrong.append(f"{at}: {distribution} takes {' or '.join(str(list(f)) for f in forms)}, given {given}")
-        return None
-    if not _numbers(list(arguments.values()), len(arguments)):
-        wrong.append(f"{at}: {distribution} takes finite numbers, given {arguments}")
-        return None
-    values = {k: float(v) for k, v in arguments.items()}
-    if problem := _out_of_range(distribution, values, parameter):
-        wrong.append(f"{at}: {problem}, given {arguments}")
-        return None
-    return Prior(distribution, values)
-
-
-def _out_of_range(distribution: str, values: Mapping[str, float], parameter: str) -> str | None:
-    if any(values[k] <= 0 for k in values if k in {"sd", "rate", "shape", "a", "b", "above", "below"}):
-        return f"{distribution} takes positive numbers"
-    if not 0 < values.get("probability", 0.5) < 1:
-        return "a probability lies between 0 and 1"
-    if distribution == "Uniform" and values["lower"] >= values["upper"]:
-        return "the lower end must be below the upper end"
-    ends = _ENDS.get(parameter)
-    if distribution == "Uniform" and ends and not ends[0] <= values["lower"] < values["upper"] <= ends[1]:
-        return f"{parameter} lies between {ends[0]:g} and {ends[1]:g}"
-    if parameter == "phi" and max(values.get("above", 0.5), values.get("below", 0.5)) >= 1:
-        return "phi lies between 0 and 1"
-    return None

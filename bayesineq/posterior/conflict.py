@@ -12,6 +12,7 @@ its covariance with the prior's log density.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -84,39 +85,6 @@ class Pull:
     prior: str
     number: str
     widths: float
-
-
-def law_of(prior: Prior) -> Any | None:
-    """
-    Distribution of a prior.
-
-    Parameters
-    ----------
-    prior : Prior
-        Its name and arguments. PC(above, probability) is the exponential with P(sigma > above) = probability.
-
-    Returns
-    -------
-    scipy.stats distribution or None
-        None where it has no closed form: PC(below, ...), which depends on the graph.
-    """
-    p = prior.parameters
-    match prior.distribution:
-        case "PC" if "above" in p:
-            return stats.expon(scale=-p["above"] / np.log(p["probability"]))
-        case "Normal":
-            return stats.norm(p["mean"], p["sd"])
-        case "HalfNormal":
-            return stats.halfnorm(scale=p["sd"])
-        case "Exponential":
-            return stats.expon(scale=1.0 / p["rate"])
-        case "Gamma":
-            return stats.gamma(p["shape"], scale=1.0 / p["rate"])
-        case "Beta":
-            return stats.beta(p["a"], p["b"])
-        case "Uniform":
-            return stats.uniform(p["lower"], p["upper"] - p["lower"])
-    return None
 
 
 def conflicts(post: xr.DataTree) -> tuple[list[Conflict], float]:
@@ -206,9 +174,8 @@ def log_priors(post: xr.DataTree) -> dict[str, Float]:
     """
     out = {}
     for name, prior, values, _ in _parameters(post):
-        law = law_of(prior)
-        if law is not None:
-            out[name] = np.asarray(law.logpdf(values)).sum(axis=1)
+        if prior.law is not None:
+            out[name] = np.asarray(prior.law.logpdf(values)).sum(axis=1)
     return out
 
 
@@ -300,11 +267,11 @@ def _numbers(post: xr.DataTree) -> tuple[list[str], Float]:
 
 def _conflict(prior: Prior, value: Float, *, bounded: bool) -> tuple[float, str]:
     """Distance, less what the number of draws leaves open, and where the data alone put the parameter."""
-    law = law_of(prior)
+    law = prior.law
     if law is None or not np.isfinite(value).all() or not value.std() > 0.0:
         return 0.0, ""
     mean, variance, noise = float(value.mean()), float(value.var()), float(np.sqrt(2.0 / len(value)))
-    if prior.distribution == "Normal":
+    if prior.form.shape == "normal":
         away = max(abs(mean - prior["mean"]) - 2.0 * np.sqrt(variance / len(value)), 0.0)
         whole = prior["sd"] ** 2
         # Below the noise of the draws' variance nothing tells it from zero.
@@ -315,8 +282,8 @@ def _conflict(prior: Prior, value: Float, *, bounded: bool) -> tuple[float, str]
             return z, f"far {'above' if mean > prior['mean'] else 'below'} it"
         alone = (mean / variance - prior["mean"] / whole) / told
         return z, _words(alone, told**-0.5)
-    if prior.distribution == "Uniform":
-        low, high = prior["lower"], prior["upper"]
+    if prior.form.shape == "flat":
+        low, high = law.support()
         upper = float((value > high - _EDGE * (high - low)).mean())
         lower = float((value < low + _EDGE * (high - low)).mean()) if low > 0.0 else 0.0
         piled = max(upper if high < 1.0 or not bounded else 0.0, lower) > _PILED
@@ -326,9 +293,9 @@ def _conflict(prior: Prior, value: Float, *, bounded: bool) -> tuple[float, str]
 
 def _against(prior: Prior, law: Any, value: Float, noise: float) -> tuple[float, str]:
     """The same for a bounded parameter, on the scale of its logarithm or logit."""
-    share = prior.distribution == "Beta"
-    if share and max(prior["a"], prior["b"]) <= 1.0:
+    if prior.is_vague:
         return 0.0, ""
+    share = math.isfinite(law.support()[1])
     back = special.expit if share else np.exp
     x = special.logit(np.clip(value, 1e-12, 1 - 1e-12)) if share else np.log(np.maximum(value, 1e-300))
     low, middle, high = np.quantile(x, [0.16, 0.5, 0.84])
@@ -344,7 +311,7 @@ def _against(prior: Prior, law: Any, value: Float, noise: float) -> tuple[float,
     told = (1.0 - 2.0 * noise) / spread**2 + bend
     if not (np.isfinite(slope) and told > 0.0):
         return 0.0, ""
-    if prior.distribution in ("Gamma", "Beta") and abs(slope) * spread < _GENTLE:
+    if prior.form.shape == "power" and abs(slope) * spread < _GENTLE:
         # Such tails fall as a power and hardly pull at what lies far out in them: a precision of 1, Gamma(1, 0.0005).
         return 0.0, ""
     alone, sd = float(middle) - slope / told, told**-0.5
@@ -353,7 +320,7 @@ def _against(prior: Prior, law: Any, value: Float, noise: float) -> tuple[float,
     over = float(weight @ law.sf(theta) / weight.sum())
     under = float(weight @ law.cdf(theta) / weight.sum())
     # A scale that is smaller than its prior says is no conflict where the prior is highest at zero.
-    falling = prior.distribution in ("PC", "Exponential", "HalfNormal")
+    falling = prior.form.shape == "falling"
     z = float(stats.norm.isf(max(over if falling else min(over, under), 1e-300)))
     return float(np.clip(z, 0.0, _FAR)), _words(float(back(alone)), float(0.5 * (back(alone + sd) - back(alone - sd))))
 

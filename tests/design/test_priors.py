@@ -88,7 +88,7 @@ outcome.sigma = { dist = "HalfNormal", sd = 2 }"""
     study = made("gaussian", priors)
     assert str(study.prior("intercept")) == "Normal(mean=7, sd=2)"
     assert str(study.prior("x")) == "Normal(mean=0.5, sd=0.1)"
-    assert study.priors.states_precision("k")
+    assert study.priors.stands_on("k.sigma") == ("k.precision", -2.0)
     assert "k.sigma" not in study.priors.force
     assert study.priors.stated == {"intercept", "x", "k.precision", "outcome.sigma"}
     # A stated intercept stands where covariates are zero.

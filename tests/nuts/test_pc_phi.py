@@ -16,7 +16,7 @@ from bayesineq.space.adjacency import Adjacency, from_edges
 from bayesineq.space.scaling import scale_factors
 
 Float = NDArray[np.float64]
-BELOW = Prior("PC", {"below": 0.5, "probability": 2 / 3})
+BELOW = Prior("PC.phi", {"below": 0.5, "probability": 2 / 3})
 
 
 def structured(graph: Adjacency) -> Float:
@@ -38,7 +38,7 @@ def distance(covariance: Float, phi: float) -> float:
 
 @pytest.mark.parametrize(
     ("prior", "exceeding"),
-    [(BELOW, 1 / 3), (Prior("PC", {"above": 0.7, "probability": 0.1}), 0.1)],
+    [(BELOW, 1 / 3), (Prior("PC.phi", {"above": 0.7, "probability": 0.1}), 0.1)],
 )
 def test_density_is_the_exponential_of_the_distance(graph: Adjacency, prior: Prior, exceeding: float) -> None:
     """

@@ -143,7 +143,7 @@ def test_the_penalised_complexity_prior_has_its_stated_tail() -> None:
     tail, _ = integrate.quad(lambda x: float(prior_density(prior, np.array([x]))[0]), 0.7, np.inf)
     assert tail == pytest.approx(0.05, abs=1e-9)
     with pytest.raises(MeasureError, match="no density in closed form"):
-        prior_density(Prior("PC", {"below": 0.5, "probability": 0.6}), np.array([0.5]))
+        prior_density(Prior("PC.phi", {"below": 0.5, "probability": 0.6}), np.array([0.5]))
 
 
 def test_prior_and_posterior_stand_together_for_every_scalar(prevalence: xr.DataTree) -> None:

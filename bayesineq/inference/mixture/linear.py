@@ -16,7 +16,7 @@ from bayesineq.design.mixture import Mixture
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.model.card import Term
-from bayesineq.model.priors import Prior
+from bayesineq.model.priors import Prior, normal
 
 SPLIT: Final = ("fixed", "exchangeable")
 """Kinds of terms on the latent column that can be linearised: their levels are independent given sigma."""
@@ -163,10 +163,7 @@ def _split(mixture: Mixture, block: Block, slope: Float, sigma: Mapping[str, flo
     held = None if block.reference is None else np.unravel_index(block.reference, block.shape)
     kept_shape = tuple(block.shape[k] for k in rest)
     name, parts, n_row = block.term.name, [], len(mixture)
-    if block.term.kind == "exchangeable":
-        prior = Prior("Normal", {"mean": 0.0, "sd": sigma[name]})
-    else:
-        prior = mixture.design.prior(name)
+    prior = normal(0.0, sigma[name]) if block.term.kind == "exchangeable" else mixture.design.prior(name)
     for k, level in enumerate(block.levels[axis]):
         at = np.flatnonzero(position[axis] == k)
         weight = np.zeros(n_row)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.design.priors import Priors
-from bayesineq.model.priors import Prior
 
 _GRID: Final = np.exp(np.linspace(np.log(1e-3), np.log(20.0), 2_000))
+_NOWHERE: Final = -1e10
+"""Log density outside of a prior's support: finite, so that a grid that lies there has a highest value."""
 
 type Float = NDArray[np.float64]
 
@@ -35,24 +36,10 @@ def draw_sigma(priors: Priors, term: str, effect: Float, stream: np.random.Gener
     float
         A draw, by inverting the distribution on a grid of two thousand values from 0.001 to 20 units.
     """
-    precise, grid = priors.states_precision(term), _GRID * priors.scale(term)
-    prior = priors[f"{term}.precision" if precise else f"{term}.sigma"]
-    log_prior = _log_density(prior, grid**-2.0) - 2 * np.log(grid) if precise else _log_density(prior, grid)
+    grid = _GRID * priors.scale(term)
+    on, power = priors.stands_on(f"{term}.sigma")
+    log_prior = np.maximum(priors[on].stated_law.logpdf(grid**power), _NOWHERE) + (power - 1.0) * np.log(grid)
     # On the grid of log sigma the density takes one more power of sigma.
     log_density = log_prior + np.log(grid) - effect.size * np.log(grid) - 0.5 * np.sum(effect**2) / grid**2
     mass = np.cumsum(np.exp(log_density - log_density.max()))
     return float(np.exp(np.interp(stream.uniform() * mass[-1], mass, np.log(grid))))
-
-
-def _log_density(prior: Prior, value: Float) -> Float:
-    match prior.distribution:
-        case "HalfNormal":
-            return -0.5 * (value / prior["sd"]) ** 2
-        case "Exponential":
-            return -prior["rate"] * value
-        case "Gamma":
-            return (prior["shape"] - 1) * np.log(value) - prior["rate"] * value
-        case "Uniform":
-            return np.asarray(np.where((value >= prior["lower"]) & (value <= prior["upper"]), 0.0, -1e10))
-        case _:
-            return np.asarray(np.log(prior["probability"]) / prior["above"] * value)

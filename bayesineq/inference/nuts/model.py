@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
-from bayesineq.inference.nuts.priors import arguments, own_parameter
+from bayesineq.inference.nuts.priors import arguments, variable
 from bayesineq.inference.nuts.rough import Hint, rough, sequence
 from bayesineq.inference.nuts.spectral import Said
 from bayesineq.inference.nuts.terms import plan
@@ -131,7 +131,7 @@ def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor]) -> Non
         From `model_data`.
     """
     likelihood, priors = design.card.outcome.likelihood, design.priors
-    parameters = {own.name: own_parameter(priors, own) for own in design.card.outcome.family.parameters}
+    parameters = {own: variable(priors, f"outcome.{own}") for own in design.card.outcome.family.own}
     known = eta[data["known"]] if "known" in data else eta
     density = log_density(likelihood, known, data["value"], data["trials"], data["constant"], parameters)
     pm.Potential("likelihood", pt.sum(density))

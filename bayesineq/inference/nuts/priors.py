@@ -1,12 +1,12 @@
-"""Hyperparameters as PyMC variables, each with the prior that its card states."""
+"""Hyperparameters as PyMC variables, each with the prior in force."""
 
 # pytensor publishes its types without annotating its functions.
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import pymc as pm
 import pytensor.tensor as pt
@@ -14,10 +14,20 @@ import pytensor.tensor as pt
 from bayesineq.design.priors import Priors
 from bayesineq.inference.nuts.data import PRIOR
 from bayesineq.inference.pc_phi import PhiPrior
-from bayesineq.model.families import OwnParameter
 from bayesineq.model.priors import Prior
 
 type Tensor = Any
+
+VARIABLES: Final[Mapping[str, Callable[..., Tensor]]] = {
+    "Normal": lambda name, mean, sd, size=(): pm.Normal(name, mean, sd, shape=size),
+    "HalfNormal": lambda name, sd, size=(): pm.HalfNormal(name, sd, shape=size),
+    "Exponential": lambda name, rate, size=(): pm.Exponential(name, rate, shape=size),
+    "Gamma": lambda name, shape, rate, size=(): pm.Gamma(name, shape, rate, shape=size),
+    "Beta": lambda name, a, b, size=(): pm.Beta(name, a, b, shape=size),
+    "Uniform": lambda name, lower, upper, size=(): pm.Uniform(name, lower, upper, shape=size),
+    "PC": lambda name, above, probability, size=(): pm.Exponential(name, -pt.log(probability) / above, shape=size),
+}
+"""Variable of each distribution of `bayesineq.model.priors` with a law of its own, by the distribution's arguments."""
 
 
 def arguments(parameter: str, prior: Prior) -> dict[str, Tensor]:
@@ -40,132 +50,48 @@ def arguments(parameter: str, prior: Prior) -> dict[str, Tensor]:
     return {name: data[i] for i, name in enumerate(prior.parameters)}
 
 
-def normal(name: str, parameter: str, prior: Prior, size: int | None = None) -> Tensor:
+def variable(priors: Priors, parameter: str, name: str | None = None, count: int | None = None) -> Tensor:
     """
-    Add coefficients with independent normal priors.
+    Add a parameter, whose prior may stand on a power of it: on a precision, or on a dispersion.
 
     Parameters
     ----------
-    name : str
-        Name of the variable.
+    priors : Priors
+        The priors in force.
     parameter : str
         Name of the parameter.
-    prior : Prior
-        Normal(mean, sd).
-    size : int, optional
-        Number of coefficients; a scalar if left out.
+    name : str, optional
+        Name of the variable, where it is another.
+    count : int, optional
+        Number of independent values; a scalar if left out.
 
     Returns
     -------
-    tensor, scalar or shape (size,)
-        The coefficients.
+    tensor, scalar or shape (count,)
+        The parameter.
     """
-    said = arguments(parameter, prior)
-    return pm.Normal(name, said["mean"], said["sd"], shape=() if size is None else (size,))
+    on, power = priors.stands_on(parameter)
+    size = () if count is None else (count,)
+    drawn = VARIABLES[priors[on].distribution](name or on, **arguments(on, priors[on]), size=size)
+    return drawn if power == 1.0 else pm.Deterministic(parameter, drawn ** (1.0 / power))
 
 
-def positive(name: str, prior: Prior) -> Tensor:
+def mixing(name: str, table: PhiPrior) -> Tensor:
     """
-    Add a positive hyperparameter.
+    Add the mixing parameter of BYM2 with its tabulated prior.
 
     Parameters
     ----------
     name : str
         Name of the variable.
-    prior : Prior
-        HalfNormal, Exponential, Gamma, Uniform, or PC(above, probability): exponential with
-        P(value > above) = probability.
-
-    Returns
-    -------
-    tensor, scalar
-        The hyperparameter.
-    """
-    said = arguments(name, prior)
-    if prior.distribution == "HalfNormal":
-        return pm.HalfNormal(name, said["sd"])
-    if prior.distribution == "Gamma":
-        return pm.Gamma(name, said["shape"], said["rate"])
-    if prior.distribution == "Uniform":
-        return pm.Uniform(name, said["lower"], said["upper"])
-    rate = said["rate"] if prior.distribution == "Exponential" else -pt.log(said["probability"]) / said["above"]
-    return pm.Exponential(name, rate)
-
-
-def standard_deviation(priors: Priors, owner: str) -> Tensor:
-    """
-    Add the standard deviation of a term or outcome, whose prior may stand on its precision.
-
-    Parameters
-    ----------
-    priors : Priors
-        The priors in force.
-    owner : str
-        Name of a term, or "outcome".
-
-    Returns
-    -------
-    tensor, scalar
-        The standard deviation, recorded as `OWNER.sigma`.
-    """
-    if priors.states_precision(owner):
-        precision = positive(f"{owner}.precision", priors[f"{owner}.precision"])
-        return pm.Deterministic(f"{owner}.sigma", 1 / pt.sqrt(precision))
-    return positive(f"{owner}.sigma", priors[f"{owner}.sigma"])
-
-
-def own_parameter(priors: Priors, own: OwnParameter) -> Tensor:
-    """
-    Add a parameter of the likelihood itself, whose prior may stand on the dispersion: one over its root.
-
-    Parameters
-    ----------
-    priors : Priors
-        The priors in force.
-    own : OwnParameter
-        Which.
-
-    Returns
-    -------
-    tensor, scalar
-        The parameter, recorded as `outcome.NAME`.
-    """
-    name = f"outcome.{own.name}"
-    if own.dispersed and "outcome.dispersion" in priors.force:
-        spread = positive("outcome.dispersion", priors["outcome.dispersion"])
-        return pm.Deterministic(name, spread**-2.0)
-    if own.upper == 1.0:
-        return proportion(name, priors[name])
-    return standard_deviation(priors, "outcome") if own.name == "sigma" else positive(name, priors[name])
-
-
-def proportion(name: str, prior: Prior, complexity: Callable[[], PhiPrior] | None = None) -> Tensor:
-    """
-    Add a proportion or a correlation.
-
-    Parameters
-    ----------
-    name : str
-        Name of the variable.
-    prior : Prior
-        Beta(a, b), Uniform(lower, upper), or PC for the mixing parameter of BYM2.
-    complexity : callable, optional
-        Gives the tabulated PC prior; called where `prior` is one.
+    table : PhiPrior
+        The prior on its graph.
 
     Returns
     -------
     tensor, scalar
         The proportion.
     """
-    if prior.distribution == "Beta":
-        said = arguments(name, prior)
-        return pm.Beta(name, said["a"], said["b"])
-    if prior.distribution == "Uniform":
-        said = arguments(name, prior)
-        return pm.Uniform(name, said["lower"], said["upper"])
-    if complexity is None:
-        raise ValueError(f"{name}: a PC prior on a proportion needs its table")
-    table = complexity()
     logit = pm.Uniform(f"{name}.logit", table.knot[0], table.knot[-1])
     pm.Potential(f"{name}.prior", tabulated(logit, table))
     return pm.Deterministic(name, pt.sigmoid(logit))

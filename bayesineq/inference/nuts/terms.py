@@ -18,7 +18,7 @@ from bayesineq.design.matrix import Block
 from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
 from bayesineq.inference.nuts.icar import unit_icar, unit_leroux, zero_sum
-from bayesineq.inference.nuts.priors import normal, proportion, standard_deviation
+from bayesineq.inference.nuts.priors import mixing, variable
 from bayesineq.inference.nuts.rough import Coordinates
 from bayesineq.inference.nuts.spectral import (
     Said,
@@ -103,7 +103,7 @@ def _fixed(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     others = np.flatnonzero(np.arange(block.size) != block.reference)
 
     def add(said: Said) -> Effect:
-        free = normal(f"{block.term.name}.free", block.term.name, prior, block.size - 1)
+        free = variable(priors, block.term.name, f"{block.term.name}.free", block.size - 1)
         return Effect(pt.set_subtensor(pt.zeros(block.size)[others], free), coordinates=free)
 
     return Plan(Coordinates(np.eye(block.size)[:, others], np.full(len(others), prior["sd"]), has_sigma=False), add)
@@ -114,14 +114,14 @@ def _linear(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     coordinates = Coordinates(None, np.array([prior["sd"]]), has_sigma=False)
 
     def add(said: Said) -> Effect:
-        free = normal(f"{block.term.name}.free", block.term.name, prior, 1)
+        free = variable(priors, block.term.name, f"{block.term.name}.free", 1)
         return Effect(free, coordinates=free)
 
     return Plan(coordinates, add)
 
 
 def _exchangeable(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
-    sigma, name = standard_deviation(priors, block.term.name), f"{block.term.name}.free"
+    sigma, name = variable(priors, f"{block.term.name}.sigma"), f"{block.term.name}.free"
     one = np.ones(block.size)
     if block.incidence.weight is not None or block.size == 1:
 
@@ -150,14 +150,14 @@ def _exchangeable(block: Block, priors: Priors, adjacency: Adjacency | None) -> 
 
 def _random_walk(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     name, order = block.term.name, block.term.order
-    sigma = standard_deviation(priors, name)
+    sigma = variable(priors, f"{name}.sigma")
     basis = walk_basis(block.size, order, scale=block.term.scale)
     size = np.linalg.norm(basis, axis=0)
 
     def add(said: Said) -> Effect:
         walk, coordinates = modal(f"{name}.free", basis / size, sigma * size, said)
         if order == 2:
-            walk = walk + linear_trend(block.size) * normal(f"{name}.trend", f"{name}.trend", priors[f"{name}.trend"])
+            walk = walk + linear_trend(block.size) * variable(priors, f"{name}.trend")
         return Effect(walk, coordinates=coordinates)
 
     return Plan(Coordinates(basis / size, size, has_sigma=True), add)
@@ -165,8 +165,8 @@ def _random_walk(block: Block, priors: Priors, adjacency: Adjacency | None) -> P
 
 def _ar1(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     name = block.term.name
-    sigma = standard_deviation(priors, name)
-    rho = proportion(f"{name}.rho", priors[f"{name}.rho"])
+    sigma = variable(priors, f"{name}.sigma")
+    rho = variable(priors, f"{name}.rho")
 
     def add(said: Said) -> Effect:
         unit = pm.Flat(f"{name}.free", shape=block.size)
@@ -183,7 +183,7 @@ def _ar1(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
 
 def _icar(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
-    sigma, scale = standard_deviation(priors, name), _scale(block, graph)
+    sigma, scale = variable(priors, f"{name}.sigma"), _scale(block, graph)
     if len(graph) > SPECTRAL:
         return _by_edges(graph, lambda: Effect(sigma * unit_icar(f"{name}.structured", graph, scale)))
     modes, variance = intrinsic_modes(graph, scale)
@@ -196,9 +196,10 @@ def _icar(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
 
 def _bym2(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
-    sigma, scale = standard_deviation(priors, name), _scale(block, graph)
+    sigma, scale = variable(priors, f"{name}.sigma"), _scale(block, graph)
     prior = priors[f"{name}.phi"]
-    phi = proportion(f"{name}.phi", prior, lambda: phi_prior(prior, graph, scale))
+    on_graph = prior.law is None
+    phi = mixing(f"{name}.phi", phi_prior(prior, graph, scale)) if on_graph else variable(priors, f"{name}.phi")
     if len(graph) > SPECTRAL:
 
         def by_edges() -> Effect:
@@ -217,8 +218,8 @@ def _bym2(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
 
 def _leroux(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     graph, name = _graph(block, adjacency), block.term.name
-    sigma = standard_deviation(priors, name)
-    rho = proportion(f"{name}.rho", priors[f"{name}.rho"])
+    sigma = variable(priors, f"{name}.sigma")
+    rho = variable(priors, f"{name}.rho")
     if len(graph) > SPECTRAL:
 
         def by_edges() -> Effect:

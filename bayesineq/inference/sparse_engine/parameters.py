@@ -9,13 +9,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, gammaln, logit
+from scipy.special import expit, logit
 
 from bayesineq.design.priors import Priors
-from bayesineq.errors import DesignError
 from bayesineq.inference.pc_phi import phi_prior
-from bayesineq.model.families import DISPERSION, OwnParameter
-from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 
@@ -78,111 +75,40 @@ class Parameter:
         return (self.log_density(x + _STEP) - self.log_density(x - _STEP)) / (2.0 * _STEP)
 
 
-def parameter(
-    priors: Priors,
-    owner: str,
-    kind: str,
-    start: float,
-    adjacency: Adjacency | None = None,
-    *,
-    upper: float | None = None,
-) -> Parameter:
+def parameter(priors: Priors, name: str, start: float, adjacency: Adjacency | None = None) -> Parameter:
     """
-    Hyperparameter of a term or of the outcome, with its prior.
+    Hyperparameter of a term or of the outcome, whose prior may stand on a power of it.
 
     Parameters
     ----------
     priors : Priors
         The priors in force.
-    owner : str
-        Name of the term, or "outcome".
-    kind : str
-        "sigma", "phi" or "rho", or the name of one of the outcome's own.
+    name : str
+        Its name: `TERM.sigma`, `outcome.size`.
     start : float
         Where to start, if the prior's support holds it.
     adjacency : Adjacency, optional
-        Graph, for a PC prior on phi.
-    upper : float, optional
-        End of its support; by default that of its kind.
+        Graph, for a prior that depends on it.
 
     Returns
     -------
     Parameter
         Its support and prior.
-
-    Raises
-    ------
-    DesignError
-        If the prior has a distribution that this parameter cannot have.
     """
-    name = f"{owner}.{kind}"
-    if kind == "sigma" and priors.states_precision(owner):
-        precision = priors[f"{owner}.precision"]
-        shape, rate = precision["shape"], precision["rate"]
-        constant = shape * math.log(rate) - float(gammaln(shape)) + math.log(2.0)
-        # tau ~ Gamma, sigma = tau^-1/2: density of sigma is that of tau times 2 sigma^-3.
+    on, power = priors.stands_on(name)
+    prior = priors[on]
+    if prior.law is None:
+        assert adjacency is not None
+        table = phi_prior(prior, adjacency, scale_factors(adjacency))
+        # The table is the density of logit(phi).
         return Parameter(
-            name, 0.0, math.inf, start, lambda s: constant - (2.0 * shape + 1.0) * math.log(s) - rate / (s * s)
+            name, 0.0, 1.0, start, lambda v: float(table.log_density(logit(v))) - math.log(v) - math.log1p(-v)
         )
-    prior = priors[name]
-    lower = 0.0
-    if upper is None:
-        upper = 1.0 if kind in {"phi", "rho"} else math.inf
-    if prior.distribution == "Uniform":
-        lower, upper = prior["lower"], prior["upper"]
-        start = start if lower < start < upper else 0.5 * (lower + upper)
-    return Parameter(name, lower, upper, start, _log_density(prior, kind, adjacency))
-
-
-def own_parameter(priors: Priors, own: OwnParameter) -> Parameter:
-    """
-    Parameter of the likelihood itself, whose prior may stand on the dispersion.
-
-    Parameters
-    ----------
-    priors : Priors
-        The priors in force.
-    own : OwnParameter
-        Which.
-
-    Returns
-    -------
-    Parameter
-        Its support and prior.
-    """
-    if own.dispersed and f"outcome.{DISPERSION}" in priors.force:
-        # Density of value = dispersion^-2: that of the dispersion times value^-3/2 / 2.
-        of = _log_density(priors[f"outcome.{DISPERSION}"], DISPERSION, None)
-        name = f"outcome.{own.name}"
-        return Parameter(name, 0.0, math.inf, own.start, lambda v: of(v**-0.5) - 1.5 * math.log(v) - math.log(2.0))
-    return parameter(priors, "outcome", own.name, own.start, upper=own.upper)
-
-
-def _log_density(prior: Prior, kind: str, adjacency: Adjacency | None) -> Density:
-    match prior.distribution:
-        case "Uniform":
-            width = math.log(prior["upper"] - prior["lower"])
-            return lambda value: -width
-        case "HalfNormal":
-            sd = prior["sd"]
-            constant = 0.5 * math.log(2.0 / math.pi) - math.log(sd)
-            return lambda value: constant - 0.5 * (value / sd) ** 2
-        case "Exponential":
-            rate = prior["rate"]
-            return lambda value: math.log(rate) - rate * value
-        case "Gamma":
-            shape, rate = prior["shape"], prior["rate"]
-            constant = shape * math.log(rate) - float(gammaln(shape))
-            return lambda value: constant + (shape - 1.0) * math.log(value) - rate * value
-        case "Beta":
-            a, b = prior["a"], prior["b"]
-            constant = float(gammaln(a + b) - gammaln(a) - gammaln(b))
-            return lambda value: constant + (a - 1.0) * math.log(value) + (b - 1.0) * math.log1p(-value)
-        case "PC" if kind == "phi" and adjacency is not None:
-            table = phi_prior(prior, adjacency, scale_factors(adjacency))
-            # The table is the density of logit(phi).
-            return lambda value: float(table.log_density(logit(value))) - math.log(value) - math.log1p(-value)
-        case "PC":
-            rate = -math.log(prior["probability"]) / prior["above"]
-            return lambda value: math.log(rate) - rate * value
-    raise DesignError(f"prior {prior} cannot stand on a {kind}; choose one that the reference of cards lists for it")
+    if power != 1.0:
+        # The density of a value is that of its power times the slope of the power.
+        slope = math.log(abs(power))
+        return Parameter(
+            name, 0.0, math.inf, start, lambda v: prior.log_density(v**power) + slope + (power - 1.0) * math.log(v)
+        )
+    lower, upper = (float(end) for end in prior.law.support())
+    return Parameter(name, lower, upper, start if lower < start < upper else 0.5 * (lower + upper), prior.log_density)

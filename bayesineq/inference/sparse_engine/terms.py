@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayesineq.design.matrix import Block, Design, Incidence
 from bayesineq.errors import DesignError
 from bayesineq.inference.sparse_engine.arrow import pattern
-from bayesineq.inference.sparse_engine.parameters import Parameter, own_parameter, parameter
+from bayesineq.inference.sparse_engine.parameters import Parameter, parameter
 from bayesineq.inference.sparse_engine.parts import Coupling, LargePart, Latent, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Links, Side, links, side
 from bayesineq.model.kinds import Coefficients, Part
@@ -74,7 +74,7 @@ def latent_field(design: Design) -> Latent:
     large_parts, couplings, row, column = _pattern(drafts, shared, large)
     n_large = sum(draft.size for draft in drafts)
     own = design.card.outcome.family.parameters
-    parameters += [own_parameter(design.priors, of) for of in own]
+    parameters += [parameter(design.priors, f"outcome.{of.name}", of.start) for of in own]
     return Latent(
         parameters=tuple(parameters),
         own=tuple(range(len(parameters) - len(own), len(parameters))),
@@ -121,7 +121,7 @@ def _hyperparameters(design: Design, block: Block, parameters: list[Parameter]) 
     at = {}
     for of in block.term.of_kind.parameters:
         at[of.name] = len(parameters)
-        parameters.append(parameter(design.priors, block.term.name, of.name, of.start, design.adjacency))
+        parameters.append(parameter(design.priors, f"{block.term.name}.{of.name}", of.start, design.adjacency))
     return at
 
 

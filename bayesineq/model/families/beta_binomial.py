@@ -12,7 +12,8 @@ from scipy.special import betainc, betaincc, expit
 
 from bayesineq.model.families import binomial
 from bayesineq.model.families.density import Density, Floats, digamma, log_choose, trigamma
-from bayesineq.model.families.family import Family, Own, OwnParameter, complexity
+from bayesineq.model.families.family import Family, Own, OwnParameter
+from bayesineq.model.priors import complexity
 
 _COUNTED = 500.0
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(17)

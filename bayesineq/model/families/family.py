@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from bayesineq.model.families.density import Density, Floats
-from bayesineq.model.priors import Prior
+from bayesineq.model.priors import PARAMETER_KINDS, Prior, complexity
 
 type Link = Literal["logit", "log", "identity"]
 type Own = Mapping[str, float]
@@ -78,18 +78,13 @@ def standard_deviation(link: Link) -> OwnParameter:
         "sigma",
         complexity(DEFAULT_ABOVE[link]),
         unit_of_predictor,
-        allowed=("PC", "HalfNormal", "Exponential", "Gamma", "Uniform"),
+        allowed=PARAMETER_KINDS["sigma"].allowed,
         start=0.5,
     )
 
 
 DEFAULT_ABOVE: Mapping[Link, float] = {"identity": 3.0, "log": 1.0, "logit": 1.0}
 """Units that a default standard deviation exceeds with probability 0.01 (Simpson et al. 2017), by link."""
-
-
-def complexity(above: float) -> Prior:
-    """Exponential prior of a standard deviation that exceeds `above` with probability 0.01."""
-    return Prior("PC", {"above": above, "probability": 0.01})
 
 
 @dataclass(frozen=True, slots=True)

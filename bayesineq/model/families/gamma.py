@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import gammainc
 
 from bayesineq.model.families.density import Density, Floats, digamma
-from bayesineq.model.families.family import DEFAULT_ABOVE, Family, Own, OwnParameter, complexity, not_positive
+from bayesineq.model.families.family import DEFAULT_ABOVE, Family, Own, OwnParameter, not_positive
+from bayesineq.model.priors import complexity
 
 
 class Gamma(NamedTuple):

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import betainc, expit
 
 from bayesineq.model.families.density import Density, Floats, digamma, softplus
-from bayesineq.model.families.family import Family, Own, OwnParameter, complexity
+from bayesineq.model.families.family import Family, Own, OwnParameter
+from bayesineq.model.priors import complexity
 
 
 class NegativeBinomial(NamedTuple):

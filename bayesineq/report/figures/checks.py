@@ -15,7 +15,6 @@ from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
 from bayesineq.errors import MeasureError
 from bayesineq.model.priors import Prior
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
-from bayesineq.posterior.conflict import law_of
 from bayesineq.posterior.groups import interval, mean_interval
 from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.report.figures.draws import flat
@@ -50,10 +49,9 @@ def prior_density(prior: Prior, at: NDArray[np.float64]) -> NDArray[np.float64]:
     MeasureError
         If the distribution has no closed density here: PC(below, ...), which depends on the graph.
     """
-    law = law_of(prior)
-    if law is None:
+    if prior.law is None:
         raise MeasureError(f"the prior {prior} has no density in closed form, so it cannot be drawn")
-    return np.asarray(law.pdf(at))
+    return np.asarray(prior.law.pdf(at))
 
 
 def prior_posterior_data(post: xr.DataTree, *, prob: float = CI_PROB) -> dict[str, pd.DataFrame]:
