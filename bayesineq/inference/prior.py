@@ -86,5 +86,6 @@ def _shape(design: Design, parameter: str, parts: list[Part], draws: int, stream
     """Draws of a share or a correlation, whose prior may depend on the graph of the part that it scales."""
     if (prior := design.prior(parameter)).law is not None:
         return prior.draw(stream, draws)
-    structure = next(part.structure for part in parts if part.structure.graph is not None)
-    return phi_prior(prior, structure.graph, structure.scale).draw(stream, draws)
+    graphs = ((part.structure.graph, part.structure.scale) for part in parts)
+    graph, scale = next((graph, scale) for graph, scale in graphs if graph is not None and scale is not None)
+    return phi_prior(prior, graph, scale).draw(stream, draws)
