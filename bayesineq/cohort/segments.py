@@ -163,19 +163,7 @@ def by_stratum(found: Segments, stratum: Sequence[object] | pd.Series) -> pd.Dat
 
 
 def in_words(means: Mapping[str, float]) -> str:
-    """
-    Describe a segment by what sets it apart.
-
-    Parameters
-    ----------
-    means : mapping from variable to float
-        Means in standard deviations from the average of all people.
-
-    Returns
-    -------
-    str
-        "high benefit, low need", or "near the average".
-    """
+    """Describe a segment by what sets it apart."""
     parts = [f"{'high' if x > 0 else 'low'} {name.replace('_', ' ')}" for name, x in means.items() if abs(x) >= CLEAR]
     return ", ".join(parts) if parts else "near the average"
 

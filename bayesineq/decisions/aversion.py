@@ -121,25 +121,7 @@ def over_aversions(
     """
     Worth of a change of a distribution over a grid of aversions.
 
-    Parameters
-    ----------
-    before : array, shape (group,) or (draw, group)
-        Health per person before.
-    after : array, shape (draw, group)
-        Health per person after.
-    people : array, shape (group,)
-        People.
-    aversions : sequence of float
-        Grid, such as 0, 1, 3.5 and 11.
-    family : {"atkinson", "kolm"}
-        Whether relative or absolute differences matter.
-    prob : float
-        Probability held by the interval.
-
-    Returns
-    -------
-    DataFrame
-        `aversion, mean, lower, upper, p_positive`: change of the equivalent times all people, in units of health.
+    Shapes: before (group,) or (draw, group); after (draw, group); people (group,).
     """
     whole = float(np.asarray(people, np.float64).sum())
     rows = []

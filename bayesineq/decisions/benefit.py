@@ -29,20 +29,7 @@ def check_benefit(benefit: xr.DataArray) -> xr.DataArray:
     """
     Check that an array is a benefit and put its dimensions in order.
 
-    Parameters
-    ----------
-    benefit : DataArray, dims (chain, draw, unit..., intervention) in any order
-        Benefit per eligible person, with `attrs["scale"]`.
-
-    Returns
-    -------
-    DataArray, dims (chain, draw, unit..., intervention)
-        The same values.
-
-    Raises
-    ------
-    DecisionError
-        With every fault found: dimensions, scale, codes that repeat, values that are not finite.
+    Shapes: benefit (chain, draw, unit..., intervention); returns (chain, draw, unit..., intervention).
     """
     missing = [dim for dim in (*SAMPLE_DIMS, INTERVENTION) if dim not in benefit.dims]
     if missing:
@@ -71,19 +58,7 @@ def check_benefit(benefit: xr.DataArray) -> xr.DataArray:
 
 
 def unit_dims(benefit: xr.DataArray) -> list[str]:
-    """
-    Name the dimensions of the units.
-
-    Parameters
-    ----------
-    benefit : DataArray
-        A benefit, or anything with its dimensions.
-
-    Returns
-    -------
-    list of str
-        Every dimension but chain, draw and intervention, in order.
-    """
+    """Name the dimensions of the units."""
     return [str(dim) for dim in benefit.dims if dim not in (*SAMPLE_DIMS, INTERVENTION)]
 
 
@@ -178,22 +153,7 @@ def correlation_matrix(correlation: float | ArrayLike | None, names: Sequence[st
     """
     Check a stated correlation between interventions.
 
-    Parameters
-    ----------
-    correlation : float or array, shape (intervention, intervention), or None
-        One number for every pair, or the whole matrix.
-    names : sequence of str
-        Interventions.
-
-    Returns
-    -------
-    array, shape (intervention, intervention)
-        Correlation matrix.
-
-    Raises
-    ------
-    DecisionError
-        If it is not stated although there is more than one intervention, or is no correlation matrix.
+    Shapes: correlation (intervention, intervention); returns (intervention, intervention).
     """
     k = len(names)
     if correlation is None:
@@ -293,21 +253,7 @@ def rescale(benefit: xr.DataArray, factor: float | Mapping[str, float] | xr.Data
 
 
 def total(values: xr.DataArray, population: xr.DataArray | None = None) -> xr.DataArray:
-    """
-    Add values per person over all people.
-
-    Parameters
-    ----------
-    values : DataArray, dims (..., unit...)
-        Value per eligible person in each unit.
-    population : DataArray, dims (unit...), optional
-        Eligible people; else the coordinate `population` of the values, else one person a unit.
-
-    Returns
-    -------
-    DataArray
-        Sum over the units.
-    """
+    """Add values per person over all people. Shapes: values (..., unit...); population (unit...)."""
     dims = unit_dims(values)
     people = population if population is not None else people_in(values)
     added: xr.DataArray = xr.dot(values, people, dim=dims) if dims else values * people
@@ -315,19 +261,7 @@ def total(values: xr.DataArray, population: xr.DataArray | None = None) -> xr.Da
 
 
 def people_in(values: xr.DataArray) -> xr.DataArray:
-    """
-    Eligible people in each unit.
-
-    Parameters
-    ----------
-    values : DataArray
-        A benefit, or anything with its units.
-
-    Returns
-    -------
-    DataArray, dims (unit...)
-        The coordinate `population` where there is one, else ones (a unit is then one person).
-    """
+    """Eligible people in each unit. Shapes: returns (unit...)."""
     dims = unit_dims(values)
     if POPULATION in values.coords:
         people: xr.DataArray = values.coords[POPULATION].reset_coords(drop=True).astype(np.float64)
@@ -340,21 +274,7 @@ def people_in(values: xr.DataArray) -> xr.DataArray:
 
 
 def tidy(values: xr.DataArray, *, prob: float) -> pd.DataFrame:
-    """
-    Summarise draws of benefit in one row a cell.
-
-    Parameters
-    ----------
-    values : DataArray, dims (chain, draw, ...)
-        Draws.
-    prob : float
-        Probability held by the interval.
-
-    Returns
-    -------
-    DataFrame
-        Columns: the other dimensions, `mean`, `lower`, `upper`, `p_positive`.
-    """
+    """Summarise draws of benefit in one row a cell. Shapes: values (chain, draw, ...)."""
     columns = {**described(values, prob), "p_positive": (values > 0).mean(SAMPLE_DIMS)}
     rest = [str(dim) for dim in values.dims if dim not in SAMPLE_DIMS]
     if not rest:

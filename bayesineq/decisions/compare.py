@@ -140,22 +140,7 @@ def compare(
 
 
 def best_option(worth: xr.DataArray) -> tuple[str, NDArray[np.float64]]:
-    """
-    Best option on average and every option's expected loss.
-
-    Parameters
-    ----------
-    worth : DataArray, dims (chain, draw, intervention)
-        Net benefit.
-
-    Returns
-    -------
-    str
-        Option with the highest mean.
-    array, shape (intervention,)
-        Mean over draws of the best option's net benefit in that draw less the option's own; its least value is the
-        expected value of perfect information.
-    """
+    """Best option on average and every option's expected loss. Shapes: worth (chain, draw, intervention)."""
     values = _flat(worth)
     loss = (values.max(axis=1, keepdims=True) - values).mean(axis=0)
     return str(worth[INTERVENTION].values[int(values.mean(axis=0).argmax())]), loss
@@ -165,15 +150,7 @@ def p_best(worth: xr.DataArray) -> NDArray[np.float64]:
     """
     Probability that each option is the best.
 
-    Parameters
-    ----------
-    worth : DataArray, dims (chain, draw, intervention)
-        Net benefit.
-
-    Returns
-    -------
-    array, shape (intervention,)
-        Share of draws in which the option has the highest net benefit; ties are shared.
+    Shapes: worth (chain, draw, intervention); returns (intervention,).
     """
     values = _flat(worth)
     top = values == values.max(axis=1, keepdims=True)
@@ -184,18 +161,7 @@ def acceptability(gained: xr.DataArray, paid: xr.DataArray, thresholds: Sequence
     """
     Acceptability curve, frontier and value of perfect information over thresholds.
 
-    Parameters
-    ----------
-    gained, paid : DataArray, dims (chain, draw, intervention)
-        Total benefit and total cost of each option, the comparator included.
-    thresholds : sequence of float
-        Pounds for one unit of benefit.
-
-    Returns
-    -------
-    DataFrame
-        `threshold, intervention, net_benefit, p_best, optimal, evpi`. The acceptability curve is `p_best`; its rows
-        with `optimal` are the frontier.
+    Shapes: gained, paid (chain, draw, intervention).
     """
     rows = []
     names = gained[INTERVENTION].values
@@ -221,17 +187,7 @@ def incremental(benefit: NDArray[np.float64], cost: NDArray[np.float64]) -> pd.D
     """
     Incremental analysis: cost for one more unit of benefit, option by option, without those that are dominated.
 
-    Parameters
-    ----------
-    benefit, cost : arrays, shape (option,)
-        Expected totals.
-
-    Returns
-    -------
-    DataFrame
-        One row an option in the given order: `icer` (pounds per unit against the next cheaper option that is not
-        dominated; missing for that with the least cost and for the dominated) and `verdict`: "reference",
-        "dominated" (another gives as much for no more), "extendedly dominated", or "on the frontier".
+    Shapes: benefit, cost (option,).
     """
     size = benefit.size
     verdict = np.full(size, "on the frontier", dtype=object)

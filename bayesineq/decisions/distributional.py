@@ -129,23 +129,6 @@ def nice_table(net_health: xr.Dataset, benefit: xr.DataArray, *, by: str, prob: 
     """
     The table that NICE asks for: health benefit, opportunity cost and net health benefit by group.
 
-    Parameters
-    ----------
-    net_health : Dataset
-        `net_health_by`.
-    benefit : DataArray
-        Benefit, for the people in each group.
-    by : str
-        Group.
-    prob : float
-        Probability held by the interval of the net health benefit.
-
-    Returns
-    -------
-    DataFrame
-        `intervention, by, people, health_benefit, opportunity_cost, net_health_benefit, lower, upper`, with a row
-        "all" for each intervention. No weight for aversion is applied.
-
     References
     ----------
     NICE (2025). Support document: health inequalities, PMG36. Table 1: components of distributional
@@ -237,30 +220,7 @@ def aversion_grid(
     family: Family = "atkinson",
     prob: float = CI_PROB,
 ) -> pd.DataFrame:
-    """
-    Worth of one intervention's net health over a grid of aversions to inequality.
-
-    Parameters
-    ----------
-    net_health : Dataset
-        `net_health_by`.
-    by, health, people
-        As in `impact_plane`.
-    aversions : sequence of float
-        Grid, such as 0, 1, 3.5 and 11.
-    intervention : str
-        Which.
-    family : {"atkinson", "kolm"}
-        Whether relative or absolute differences matter.
-    prob : float
-        Probability held by the interval.
-
-    Returns
-    -------
-    DataFrame
-        As `over_aversions`: change of the equally distributed equivalent times all people, QALY; at aversion 0 the net
-        health benefit.
-    """
+    """Worth of one intervention's net health over a grid of aversions to inequality."""
     levels = [str(code) for code in net_health[by].values]
     start, size = _by_level(health, levels, "health"), _by_level(people, levels, "people")
     change = net_health["net_health_benefit"].sel({INTERVENTION: intervention}).transpose(*SAMPLE_DIMS, by)

@@ -170,22 +170,8 @@ def given_to_all(share: xr.DataArray, benefit: xr.DataArray) -> xr.DataArray:
     """
     Benefit per eligible person of an allocation, interventions added up.
 
-    Parameters
-    ----------
-    share : DataArray, dims (unit..., intervention)
-        Share of eligible people given each intervention.
-    benefit : DataArray, dims (chain, draw, unit..., intervention)
-        Benefit per eligible person given it.
-
-    Returns
-    -------
-    DataArray, dims (chain, draw, unit...)
-        Benefit per eligible person.
-
-    Raises
-    ------
-    DecisionError
-        If units or interventions differ.
+    Shapes: share (unit..., intervention); benefit (chain, draw, unit..., intervention); returns (chain, draw,
+    unit...).
     """
     checked = check_benefit(benefit)
     try:

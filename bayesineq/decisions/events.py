@@ -17,28 +17,7 @@ from bayesineq.posterior.groups import mean_interval
 
 
 def events_table(plans: Sequence[Intervention], seen: PlanBenefit, *, prob: float) -> pd.DataFrame:
-    """
-    Events averted or gained by each plan given to everyone eligible, against no intervention.
-
-    Parameters
-    ----------
-    plans : sequence of Intervention
-        Plans.
-    seen : PlanBenefit
-        Plans seen through local risk.
-    prob : float
-        Probability held by the intervals.
-
-    Returns
-    -------
-    DataFrame
-        One row a plan: `intervention, event, more_is, without, difference, ratio` (with `lower` and `upper` of each
-        of the last two: events with the plan less those without, and over them), `counted` ("events averted" where
-        more is worse, "events gained" where more is better), `events` of that kind with `events_lower` and
-        `events_upper` (below 0 where the plan harms), `p_better` and `p_worse` (probabilities that the benefit that
-        decides is above and below 0), and `held_at_bound` (share of units and draws). The ratio is missing where there
-        are no events without the plan.
-    """
+    """Events averted or gained by each plan given to everyone eligible, against no intervention."""
     rows = []
     for plan in plans:
         name = plan.name

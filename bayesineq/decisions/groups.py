@@ -12,24 +12,7 @@ def sum_by(values: xr.DataArray, by: str, *, population: xr.DataArray | None = N
     """
     Add values per person up by group.
 
-    Parameters
-    ----------
-    values : DataArray, dims (..., unit...)
-        Values per eligible person.
-    by : str
-        Group: a unit dimension, or a coordinate along one.
-    population : DataArray, dims (unit...), optional
-        Eligible people; else the coordinate `population`, else one a unit.
-
-    Returns
-    -------
-    DataArray, dims (..., by)
-        Sums over the people of each group.
-
-    Raises
-    ------
-    DecisionError
-        If the units carry no such group, or a code is missing.
+    Shapes: values (..., unit...); population (unit...); returns (..., by).
     """
     check_group(values, by)
     people = population if population is not None else people_in(values)
@@ -48,44 +31,14 @@ def sum_by(values: xr.DataArray, by: str, *, population: xr.DataArray | None = N
 
 
 def people_by(values: xr.DataArray, by: str, *, population: xr.DataArray | None = None) -> xr.DataArray:
-    """
-    Eligible people in each group.
-
-    Parameters
-    ----------
-    values : DataArray
-        A benefit, or anything with its units.
-    by : str
-        Group.
-    population : DataArray, dims (unit...), optional
-        Eligible people; else the coordinate `population`, else one a unit.
-
-    Returns
-    -------
-    DataArray, dims (by)
-        People.
-    """
+    """Eligible people in each group. Shapes: population (unit...); returns (by)."""
     dims = unit_dims(values)
     one = xr.ones_like(values.isel({dim: 0 for dim in values.dims if dim not in dims}, drop=True), dtype=float)
     return sum_by(one, by, population=population)
 
 
 def check_group(values: xr.DataArray, by: str) -> None:
-    """
-    Check that the units carry a group.
-
-    Parameters
-    ----------
-    values : DataArray
-        A benefit, or anything with its units.
-    by : str
-        Group.
-
-    Raises
-    ------
-    DecisionError
-        If they do not.
-    """
+    """Check that the units carry a group."""
     if by not in values.coords:
         offered = [str(name) for name in values.coords if name not in ("chain", "draw", "intervention")]
         raise DecisionError(f"No group {by!r} in these units; they carry {', '.join(offered)}.")

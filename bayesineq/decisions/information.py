@@ -204,19 +204,7 @@ def conditional_mean(worth: Array, components: Array, *, knots: int) -> Array:
     """
     Regress net benefit on a cubic spline of parameters.
 
-    Parameters
-    ----------
-    worth : array, shape (draw, option)
-        Net benefit.
-    components : array, shape (draw, component)
-        Parameters.
-    knots : int
-        Inner knots of each component, at its quantiles.
-
-    Returns
-    -------
-    array, shape (draw, option)
-        Fitted net benefit; its mean is that of `worth`.
+    Shapes: worth (draw, option); components (draw, component); returns (draw, option).
     """
     columns = [np.ones(len(worth))]
     for component in components.T:

@@ -99,28 +99,7 @@ class Intervention:
 
 
 def polarities(plans: Sequence[Intervention], baseline: xr.DataArray, more_is: MoreIs | None = None) -> list[MoreIs]:
-    """
-    Polarity of the event that each plan acts on.
-
-    Parameters
-    ----------
-    plans : sequence of Intervention
-        Plans.
-    baseline : DataArray
-        Risk of the posterior's event, with the attribute `more_is` (`expected`).
-    more_is : {"worse", "better"}, optional
-        Polarity of the posterior's event, where the baseline does not say.
-
-    Returns
-    -------
-    list of {"worse", "better"}
-        One a plan.
-
-    Raises
-    ------
-    DecisionError
-        If a plan contradicts the posterior or another plan, or does not say where it must; with every plan.
-    """
+    """Polarity of the event that each plan acts on."""
     modelled = polarity(baseline, more_is)
     name = event_of(baseline)
     found: list[MoreIs] = []
@@ -148,17 +127,5 @@ def polarities(plans: Sequence[Intervention], baseline: xr.DataArray, more_is: M
 
 
 def event_of(baseline: xr.DataArray) -> str:
-    """
-    Name of the event that was modelled, in words.
-
-    Parameters
-    ----------
-    baseline : DataArray
-        Risk, with the attribute `outcome` (`expected`).
-
-    Returns
-    -------
-    str
-        Its name, "the event modelled" where it has none.
-    """
+    """Name of the event that was modelled, in words."""
     return str(baseline.attrs.get("outcome") or "the event modelled").replace("_", " ")

@@ -51,23 +51,7 @@ def local_risk(post: xr.DataTree, by: Sequence[str] = (AREA,)) -> xr.DataArray:
 def released_risk(
     post: xr.DataTree, by: Sequence[str] = (AREA,), rule: Rule = DEFAULT_RULE
 ) -> tuple[xr.DataArray, pd.DataFrame]:
-    """
-    Risk of each unit, as tables made from it may be published.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    by : sequence of str
-        Dimensions of the units.
-    rule : Rule
-        Threshold and rounding.
-
-    Returns
-    -------
-    (DataArray, DataFrame)
-        As of `local_risk`, without units that are withheld; and the audit.
-    """
+    """Risk of each unit, as tables made from it may be published."""
     risk, names = local_risk(post, by), tuple(by)
     whole = cover(post, rule, also=[names])
     shown = whole.values(names).shown

@@ -70,28 +70,7 @@ def net_benefit(
 
 
 def check_cost(cost: xr.DataArray | Mapping[str, float], benefit: xr.DataArray, *, saving: bool = True) -> xr.DataArray:
-    """
-    Check costs against the interventions of a benefit.
-
-    Parameters
-    ----------
-    cost : DataArray or mapping from intervention to pounds
-        Pounds per eligible person.
-    benefit : DataArray
-        Benefit whose interventions need a cost.
-    saving : bool
-        Whether an array may be negative, as a cost net of savings is. A mapping never may.
-
-    Returns
-    -------
-    DataArray, with dimension intervention
-        Costs in the order of the benefit's interventions.
-
-    Raises
-    ------
-    DecisionError
-        With every intervention without a cost, and every cost that is negative or not finite.
-    """
+    """Check costs against the interventions of a benefit."""
     names = [str(name) for name in benefit[INTERVENTION].values]
     if isinstance(cost, Mapping):
         saving = False
@@ -118,26 +97,7 @@ def check_cost(cost: xr.DataArray | Mapping[str, float], benefit: xr.DataArray, 
 
 
 def with_comparator(values: xr.DataArray, comparator: str | None) -> xr.DataArray:
-    """
-    Put the option of no intervention first, at zero.
-
-    Parameters
-    ----------
-    values : DataArray, with dimension intervention
-        Incremental benefit, cost or net benefit.
-    comparator : str or None
-        Its name; None where one of the interventions is the comparator already.
-
-    Returns
-    -------
-    DataArray
-        Values with one more option, or the same.
-
-    Raises
-    ------
-    DecisionError
-        If an intervention has that name already.
-    """
+    """Put the option of no intervention first, at zero."""
     if comparator is None:
         return values
     if comparator in values[INTERVENTION].values:
@@ -157,20 +117,7 @@ def decide(
     """
     Choose the best option for each unit: the table of cases.
 
-    Parameters
-    ----------
-    worth : DataArray, dims (chain, draw, unit..., intervention)
-        Net benefit per eligible person, pounds, of `net_benefit`.
-    comparator : str or None
-        Name of doing nothing, worth 0; None where that is one of the interventions.
-    prob : float
-        Probability held by the interval.
-
-    Returns
-    -------
-    DataFrame
-        One row a unit: its codes, `best`, `net_benefit` with `lower` and `upper`, `p_worthwhile` (net benefit above
-        0), `p_best`, `expected_loss` of the choice.
+    Shapes: worth (chain, draw, unit..., intervention).
 
     Notes
     -----

@@ -74,20 +74,7 @@ def greedy(problem: Problem, budget: float, *, divisible: bool) -> Array:
     """
     Spend the budget where the next pound gains most, each unit moving up the convex hull of its interventions.
 
-    Parameters
-    ----------
-    problem : Problem
-        Values and costs.
-    budget : float
-        Pounds.
-    divisible : bool
-        Whether the last step may be taken in part.
-
-    Returns
-    -------
-    array, shape (unit, arm)
-        Share given, 0 to 1. With a divisible last step this is the optimum of the linear programme with a budget
-        alone; whole, it falls short by less than one unit's value.
+    Shapes: returns (unit, arm).
     """
     start, every = hull_steps(problem.value, problem.spend)
     solution = np.zeros(problem.value.shape)
@@ -108,28 +95,7 @@ def greedy(problem: Problem, budget: float, *, divisible: bool) -> Array:
 
 
 def linear(problem: Problem, limits: Limits) -> tuple[Array, pd.DataFrame]:
-    """
-    Solve the allocation as a linear programme and price its limits.
-
-    Parameters
-    ----------
-    problem : Problem
-        Values and costs.
-    limits : Limits
-        Limits.
-
-    Returns
-    -------
-    array, shape (unit, arm)
-        Shares given; all but a few units are served whole or not at all.
-    DataFrame
-        `limit, unit, price`: gain in the objective from one more pound, one more place, or one place less asked for.
-
-    Raises
-    ------
-    DecisionError
-        If no allocation keeps all limits.
-    """
+    """Solve the allocation as a linear programme and price its limits. Shapes: returns (unit, arm)."""
     one, joint, bounds, names = _constraints(problem, limits)
     result = linprog(
         -problem.value.ravel(),
@@ -149,22 +115,7 @@ def whole_units(problem: Problem, limits: Limits) -> Array:
     """
     Solve the allocation with every unit served whole by one intervention or not at all.
 
-    Parameters
-    ----------
-    problem : Problem
-        Values and costs.
-    limits : Limits
-        Limits.
-
-    Returns
-    -------
-    array, shape (unit, arm)
-        Zeros and ones.
-
-    Raises
-    ------
-    DecisionError
-        If there is none, or the solver found none in its time.
+    Shapes: returns (unit, arm).
     """
     one, joint, bounds, _ = _constraints(problem, limits)
     result = milp(
@@ -208,17 +159,7 @@ def hull_steps(value: Array, cost: Array) -> tuple[NDArray[np.int64], Array]:
     """
     Steps of each unit up the convex hull of its interventions.
 
-    Parameters
-    ----------
-    value, cost : arrays, shape (unit, arm)
-        What each intervention gains and costs; doing nothing gains and costs 0.
-
-    Returns
-    -------
-    array, shape (unit,)
-        Arm given from the start because it is free and gains; -1 for none.
-    array, shape (step, 5)
-        Unit, arm before (-1 for none), arm after, additional cost, gain per additional pound; best first.
+    Shapes: value, cost (unit, arm); returns (unit,).
     """
     units, arms = value.shape
     rows = np.arange(units)

@@ -191,26 +191,7 @@ def _parameters(
 
 
 def pooled(seen: PlanBenefit, over: Sequence[str]) -> PlanBenefit:
-    """
-    Average over groups that a decision must not tell apart, such as ethnicity within an area.
-
-    Parameters
-    ----------
-    seen : PlanBenefit
-        Plans by unit and group.
-    over : sequence of str
-        Dimensions to average over, each person counting once.
-
-    Returns
-    -------
-    PlanBenefit
-        Plans by the units that are left.
-
-    Raises
-    ------
-    DecisionError
-        If a dimension is not there.
-    """
+    """Average over groups that a decision must not tell apart, such as ethnicity within an area."""
     missing = [dim for dim in over if dim not in seen.benefit.dims]
     if missing:
         raise DecisionError(
@@ -249,19 +230,7 @@ def pooled(seen: PlanBenefit, over: Sequence[str]) -> PlanBenefit:
 
 
 def with_quintile(baseline: xr.DataArray) -> xr.DataArray:
-    """
-    Attach the quintile of deprivation where only the decile is known.
-
-    Parameters
-    ----------
-    baseline : DataArray
-        Values with `imd_decile` as a dimension or a coordinate, or without.
-
-    Returns
-    -------
-    DataArray
-        The same, with a coordinate `imd_quintile` beside the decile.
-    """
+    """Attach the quintile of deprivation where only the decile is known."""
     if DECILE not in baseline.coords or QUINTILE in baseline.coords:
         return baseline
     decile = baseline.coords[DECILE]

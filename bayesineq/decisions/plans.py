@@ -293,21 +293,7 @@ def _distribution(
 
 
 def with_allocation(allocation: Allocation, values: xr.DataArray) -> xr.DataArray:
-    """
-    Put the allocation beside the plans, as one more of them.
-
-    Parameters
-    ----------
-    allocation : Allocation
-        Which unit gets which intervention.
-    values : DataArray, with dimension intervention
-        Benefit or cost per eligible person of someone given each intervention.
-
-    Returns
-    -------
-    DataArray
-        The same with the intervention "this allocation" last: each unit's average over its people.
-    """
+    """Put the allocation beside the plans, as one more of them."""
     wide = values if set(allocation.share.dims) <= set(values.dims) else values.broadcast_like(allocation.share)
     share = allocation.share.reset_coords(drop=True)
     mixed = (wide * share).sum(INTERVENTION).expand_dims({INTERVENTION: [ALLOCATION]}, axis=-1)

@@ -26,23 +26,6 @@ def scale_of_outcome(adverse: bool, scale: Scale | None) -> Scale:
     """
     Scale of a benefit that was estimated on an outcome, and a refusal where scale and outcome contradict each other.
 
-    Parameters
-    ----------
-    adverse : bool
-        Whether the outcome is bad, so that less of it is a benefit.
-    scale : str or None
-        As it was given; None is events, averted or gained.
-
-    Returns
-    -------
-    {"events averted", "events gained", "QALY", "net pounds"}
-        The scale.
-
-    Raises
-    ------
-    DecisionError
-        If events averted are counted of a good outcome, or events gained of a bad one.
-
     Examples
     --------
     >>> scale_of_outcome(True, None), scale_of_outcome(False, None)
@@ -58,26 +41,7 @@ def scale_of_outcome(adverse: bool, scale: Scale | None) -> Scale:
 
 
 def polarity(values: xr.DataArray, more_is: MoreIs | None = None) -> MoreIs:
-    """
-    Polarity of an outcome: as its draws say, or as is stated.
-
-    Parameters
-    ----------
-    values : DataArray
-        Draws of the outcome, with the attribute `more_is` where they come of a posterior (`expected`).
-    more_is : {"worse", "better"}, optional
-        As stated, for draws that do not say.
-
-    Returns
-    -------
-    {"worse", "better"}
-        Polarity; "worse" where neither says, as of a risk.
-
-    Raises
-    ------
-    DecisionError
-        If the draws and the statement disagree, or either is another word.
-    """
+    """Polarity of an outcome: as its draws say, or as is stated."""
     said = values.attrs.get("more_is")
     for given in (said, more_is):
         if given not in (None, "worse", "better"):

@@ -131,23 +131,7 @@ EVERYONE: Final = Share(Quantity(1.0))
 
 
 def draw_quantity(quantity: Quantity, noise: NDArray[np.float64], *, log: bool) -> NDArray[np.float64]:
-    """
-    Draw a number from its interval.
-
-    Parameters
-    ----------
-    quantity : Quantity
-        Number and 95% interval.
-    noise : array, any shape
-        Standard normal numbers.
-    log : bool
-        Whether the interval is symmetric on the log scale; draws are then returned on the log scale.
-
-    Returns
-    -------
-    array, shape of `noise`
-        Draws of the number, or of its log: centre plus noise times the interval's half width over 1.96.
-    """
+    """Draw a number from its interval."""
     centre = math.log(quantity.value) if log else quantity.value
     if not quantity.is_uncertain or quantity.lower is None or quantity.upper is None:
         return np.full(noise.shape, centre)
@@ -156,21 +140,7 @@ def draw_quantity(quantity: Quantity, noise: NDArray[np.float64], *, log: bool) 
 
 
 def draw_positive(quantity: Quantity, noise: NDArray[np.float64]) -> NDArray[np.float64]:
-    """
-    Draw a quantity that cannot be negative, such as a cost, from a gamma distribution with its mean and interval.
-
-    Parameters
-    ----------
-    quantity : Quantity
-        Number (the mean) and 95% interval.
-    noise : array, any shape
-        Standard normal numbers; carried over by their quantiles.
-
-    Returns
-    -------
-    array, shape of `noise`
-        Draws: gamma with mean `value` and standard deviation (upper - lower) / 3.92.
-    """
+    """Draw a quantity that cannot be negative, such as a cost, from a gamma distribution with its mean and interval."""
     if quantity.value < 0 or not quantity.is_uncertain or quantity.lower is None or quantity.upper is None:
         return draw_quantity(quantity, noise, log=False)
     if quantity.value == 0:
@@ -182,30 +152,7 @@ def draw_positive(quantity: Quantity, noise: NDArray[np.float64]) -> NDArray[np.
 
 
 def share_in(share: Share, like: xr.DataArray, noise: xr.DataArray | None, *, what: str) -> xr.DataArray:
-    """
-    Lay a share out over the units of an array.
-
-    Parameters
-    ----------
-    share : Share
-        Share by group.
-    like : DataArray
-        Array whose dimensions, or coordinates along them, carry the groupings.
-    noise : DataArray, dims (chain, draw), or None
-        Standard normal numbers, used where the overall share is uncertain.
-    what : str
-        Name for messages.
-
-    Returns
-    -------
-    DataArray
-        Share, 0 to 1.
-
-    Raises
-    ------
-    DecisionError
-        If a grouping or a level has no share, or a share would exceed 1.
-    """
+    """Lay a share out over the units of an array. Shapes: noise (chain, draw)."""
     overall = share.overall
     value = xr.DataArray(overall.value)
     for by in share.by:
@@ -226,30 +173,7 @@ def share_in(share: Share, like: xr.DataArray, noise: xr.DataArray | None, *, wh
 
 
 def lookup(levels: Mapping[str, float], like: xr.DataArray, by: str, *, what: str) -> xr.DataArray:
-    """
-    Read a value for every code of a grouping that an array carries.
-
-    Parameters
-    ----------
-    levels : mapping from code to float
-        Values; codes are matched as text, so that 1 and "1" are the same quintile.
-    like : DataArray
-        Array with `by` as a dimension or as a coordinate along one.
-    by : str
-        Grouping.
-    what : str
-        Name for messages.
-
-    Returns
-    -------
-    DataArray, dims of the grouping's coordinate
-        Values.
-
-    Raises
-    ------
-    DecisionError
-        If the array does not carry the grouping, or codes have no value.
-    """
+    """Read a value for every code of a grouping that an array carries."""
     if by not in like.coords:
         raise DecisionError(
             f"{what} is given by {by}, which the baseline does not carry; it has {', '.join(map(str, like.coords))}. "

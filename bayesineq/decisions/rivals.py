@@ -32,30 +32,7 @@ def targeting_rules(
     """
     Give the places of an allocation by simpler rules, and compare what they gain.
 
-    Parameters
-    ----------
-    allocation : Allocation
-        Which unit gets which intervention.
-    benefit : DataArray, dims (chain, draw, unit..., intervention)
-        Benefit per eligible person.
-    treated : DataArray
-        People treated per eligible person (`coverage`).
-    scores : mapping from rule to DataArray, dims (unit...)
-        Rules that serve the units with the highest score first, such as risk or need.
-    prob : float
-        Probability held by the intervals.
-
-    Returns
-    -------
-    DataFrame
-        One row a rule, the allocation first and "evenly" last: `rule, treated, benefit, lower, upper, over_evenly,
-        over_lower, over_upper, p_over`. "evenly" gives every unit the same share of each intervention, and is what a
-        random choice of units gains on average.
-
-    Raises
-    ------
-    DecisionError
-        If a score does not name the units.
+    Shapes: benefit (chain, draw, unit..., intervention); scores (unit...).
 
     Notes
     -----

@@ -102,27 +102,7 @@ def with_bias(
     """
     Put a prior over hidden bias into a benefit, so that every decision made from it carries the doubt.
 
-    Parameters
-    ----------
-    benefit : DataArray, dims (chain, draw, unit..., intervention)
-        Benefit per eligible person.
-    sd : float or mapping from intervention to float
-        Standard deviation of the bias in the benefit, for example the change that leaving out the strongest observed
-        covariate makes.
-    mean : float
-        Expected bias; positive where the benefit is overstated.
-    seed : int, optional
-        Seed.
-
-    Returns
-    -------
-    DataArray
-        Benefit less a bias that is common to all units and independent between interventions.
-
-    Raises
-    ------
-    DecisionError
-        If a standard deviation is negative or missing.
+    Shapes: benefit (chain, draw, unit..., intervention).
     """
     checked = check_benefit(benefit)
     names = [str(name) for name in checked[INTERVENTION].values]

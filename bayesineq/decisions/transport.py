@@ -142,22 +142,7 @@ def published_draws(
     """
     Draw published effects and their modifiers, as many as a baseline has draws.
 
-    Parameters
-    ----------
-    effects : mapping from intervention to PublishedEffect
-        Published effects.
-    like : DataArray, dims (chain, draw, ...)
-        Array whose draws and groupings are followed.
-    correlation : float or array, shape (intervention, intervention)
-        Correlation of the errors of the main effects.
-    seed : int, optional
-        Seed.
-
-    Returns
-    -------
-    Dataset
-        `effect`, dims (chain, draw, intervention): log ratio, or difference; and for each grouping GROUP of a
-        modifier `modifier_GROUP`, dims (chain, draw, intervention, GROUP).
+    Shapes: like (chain, draw, ...); correlation (intervention, intervention).
     """
     _check_risk(like, effects)
     names = list(effects)
@@ -207,23 +192,7 @@ def apply_published(
     """
     Apply drawn effects to baseline risks.
 
-    Parameters
-    ----------
-    baseline : DataArray, dims (chain, draw, unit...)
-        Local risk per eligible person.
-    effects : mapping from intervention to PublishedEffect
-        What each effect is.
-    drawn : Dataset
-        Draws of `published_draws`.
-    treated : DataArray, optional
-        Share of eligible people treated; default everyone.
-    more_is : {"worse", "better"}, optional
-        Polarity, as in `transport`.
-
-    Returns
-    -------
-    DataArray, dims (chain, draw, unit..., intervention)
-        Events averted or gained per eligible person, as `transport` gives them.
+    Shapes: baseline (chain, draw, unit...); returns (chain, draw, unit..., intervention).
     """
     good = polarity(baseline, more_is)
     held: dict[str, float] = {}
@@ -266,21 +235,7 @@ def _risk_after(baseline: xr.DataArray, size: xr.DataArray, effect: PublishedEff
 
 
 def acts_on_rates(baseline: xr.DataArray, effect: PublishedEffect) -> bool:
-    """
-    Whether an effect multiplies a rate, which has no upper bound, and no risk.
-
-    Parameters
-    ----------
-    baseline : DataArray
-        Local risk or rate; the attribute `scale` says which, as `expected` writes it.
-    effect : PublishedEffect
-        Effect.
-
-    Returns
-    -------
-    bool
-        True for a rate ratio unless the baseline is a proportion.
-    """
+    """Whether an effect multiplies a rate, which has no upper bound, and no risk."""
     return effect.measure == "rate ratio" and baseline.attrs.get("scale") != "proportion"
 
 

@@ -23,27 +23,7 @@ def in_words(
     tables: Mapping[str, pd.DataFrame],
     left_out: Sequence[str],
 ) -> dict[str, tuple[str, ...]]:
-    """
-    Say what the tables support, and what they do not.
-
-    Parameters
-    ----------
-    plans : sequence of Intervention
-        What was compared.
-    comparison : Comparison
-        Plans as alternatives.
-    allocation : Allocation
-        What to do within the budget.
-    tables : mapping from name to DataFrame
-        Tables of `compare_plans`.
-    left_out : sequence of str
-        Groups that could not be reported by.
-
-    Returns
-    -------
-    mapping from subject to tuple of str
-        Sentences on the "choice" of one plan for all, on the "allocation" of the budget, and on "equity" and limits.
-    """
+    """Say what the tables support, and what they do not."""
     best = {str(row[INTERVENTION]): row for row in comparison.options.to_dict("records")}[comparison.best]
     said = [
         *_directions(tables["events"]),
@@ -154,23 +134,7 @@ def _budget(allocation: Allocation, prob: float, tables: Mapping[str, pd.DataFra
 
 
 def slope_in_words(event: str, rows: pd.DataFrame, draws: int) -> str:
-    """
-    How far the allocation moves the slope of one event, and whether inequality falls or rises.
-
-    Parameters
-    ----------
-    event : str
-        The event, in words.
-    rows : DataFrame
-        `slope_change`, with the polarity in `more_is`.
-    draws : int
-        Draws that they rest on.
-
-    Returns
-    -------
-    str
-        A sentence. The slope is the least deprived less the most deprived.
-    """
+    """How far the allocation moves the slope of one event, and whether inequality falls or rises."""
     by = {str(row["when"]): row for row in rows.to_dict("records")}
     before, after, change = by["before"], by["after"], by["change"]
     start = f"The slope index of inequality in {event} (least deprived less most deprived, per 1,000)"

@@ -92,19 +92,7 @@ def _zone(fields: pa.Schema | None, path: Path) -> str:
 
 @contextmanager
 def reading(source: Any) -> Iterator[None]:
-    """
-    Turn failures of the engine into one error that names the file and shows no person's line of it.
-
-    Parameters
-    ----------
-    source : object
-        What is read: a path, or a table.
-
-    Raises
-    ------
-    SchemaError
-        The engine cannot read it.
-    """
+    """Turn failures of the engine into one error that names the file and shows no person's line of it."""
     try:
         with warnings.catch_warnings():
             # Ibis still calls a function of DuckDB under its former name.

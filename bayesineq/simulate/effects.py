@@ -121,89 +121,25 @@ def diabetes_effects(adjacency: Adjacency, rng: np.random.Generator, *, sigma: f
 
 
 def missed_effects(adjacency: Adjacency, rng: np.random.Generator, *, sigma: float, phi: float) -> Effects:
-    """
-    Effects on missing an appointment, on the logit scale, with a beta between cells.
-
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The areas.
-    rng : Generator
-        Source of the place effects.
-    sigma, phi : float
-        Standard deviation of the place effects, and the share of its variance that is spatial.
-
-    Returns
-    -------
-    Effects
-        The intercept is left at 0 for `calibrate`.
-    """
+    """Effects on missing an appointment, on the logit scale, with a beta between cells."""
     tables = (_MISSED_AGE, _MISSED_DECILE, _MISSED_ETHNICITY)
     return _effects("logit", tables, adjacency, rng, sigma=sigma, phi=phi, dispersion=150.0)
 
 
 def event_effects(adjacency: Adjacency, rng: np.random.Generator, *, sigma: float, phi: float) -> Effects:
-    """
-    Effects on emergency admissions of people with diabetes, on the log scale, with a gamma between cells.
-
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The areas.
-    rng : Generator
-        Source of the place effects.
-    sigma, phi : float
-        Standard deviation of the place effects, and the share of its variance that is spatial.
-
-    Returns
-    -------
-    Effects
-        The intercept is left at 0 for `calibrate`.
-    """
+    """Effects on emergency admissions of people with diabetes, on the log scale, with a gamma between cells."""
     tables = (_EVENTS_AGE, _EVENTS_DECILE, _EVENTS_ETHNICITY)
     return _effects("log", tables, adjacency, rng, sigma=sigma, phi=phi, dispersion=15.0)
 
 
 def mean_of(effects: Effects, cells: pd.DataFrame) -> NDArray[np.float64]:
-    """
-    Expected rate of each cell: the inverse link of the sum of its effects.
-
-    Parameters
-    ----------
-    effects : Effects
-        Planted effects.
-    cells : DataFrame
-        Columns area, imd_decile, ethnicity, age_band and sex.
-
-    Returns
-    -------
-    ndarray, shape (n_cell,)
-        Probability (logit) or rate (log).
-    """
+    """Expected rate of each cell: the inverse link of the sum of its effects. Shapes: returns (n_cell,)."""
     eta = _predictor(effects, cells)
     return np.asarray(expit(eta) if effects.link == "logit" else np.exp(eta), dtype=float)
 
 
 def calibrate(effects: Effects, cells: pd.DataFrame, weight: NDArray[np.float64], target: float) -> Effects:
-    """
-    Same effects with the intercept that gives a population its overall rate.
-
-    Parameters
-    ----------
-    effects : Effects
-        Planted effects.
-    cells : DataFrame
-        Columns area, imd_decile, ethnicity, age_band and sex.
-    weight : ndarray, shape (n_cell,)
-        People, appointments or person-years of each cell.
-    target : float
-        Rate wanted: a proportion (logit) or a rate (log).
-
-    Returns
-    -------
-    Effects
-        With the new intercept.
-    """
+    """Same effects with the intercept that gives a population its overall rate. Shapes: weight (n_cell,)."""
     eta = _predictor(replace(effects, intercept=0.0), cells)
     inverse = expit if effects.link == "logit" else np.exp
     intercept = brentq(lambda a: np.average(inverse(eta + a), weights=weight) - target, -20.0, 10.0)
@@ -214,19 +150,7 @@ def vary(effects: Effects, mean: NDArray[np.float64], rng: np.random.Generator) 
     """
     Rates of cells that scatter about their mean as the beta-binomial and negative binomial assume.
 
-    Parameters
-    ----------
-    effects : Effects
-        Planted effects, with their dispersion.
-    mean : ndarray, shape (n_cell,)
-        Expected rates.
-    rng : Generator
-        Source of the scatter.
-
-    Returns
-    -------
-    ndarray, shape (n_cell,)
-        Beta(mean * c, (1 - mean) * c) for a logit, mean * Gamma(size, 1 / size) for a log link.
+    Shapes: mean (n_cell,); returns (n_cell,).
     """
     if np.isinf(effects.dispersion):
         return mean
@@ -236,23 +160,7 @@ def vary(effects: Effects, mean: NDArray[np.float64], rng: np.random.Generator) 
 
 
 def truth_of(effects: Effects, cells: pd.DataFrame, weight: NDArray[np.float64]) -> Truth:
-    """
-    What planted effects imply for a population.
-
-    Parameters
-    ----------
-    effects : Effects
-        Planted effects.
-    cells : DataFrame
-        Columns area, imd_decile, ethnicity, age_band and sex.
-    weight : ndarray, shape (n_cell,)
-        People, appointments or person-years of each cell.
-
-    Returns
-    -------
-    Truth
-        Expected rates by group, and the slope and relative index of inequality over deciles.
-    """
+    """What planted effects imply for a population. Shapes: weight (n_cell,)."""
     mean = mean_of(effects, cells)
     frame = cells.assign(_sum=mean * weight, _weight=weight)
 

@@ -37,23 +37,7 @@ class Land:
 
 
 def draw_land(rng: np.random.Generator, surface: float, island_share: float) -> Land:
-    """
-    A mainland with straight borders on three sides, a coast with an estuary in the east, and islands off it.
-
-    Parameters
-    ----------
-    rng : Generator
-        Source of the shape of the coast.
-    surface : float
-        Surface of the square from which the mainland is cut, square metres.
-    island_share : float
-        Surface of the island as a share of `surface`.
-
-    Returns
-    -------
-    Land
-        Pieces that do not touch.
-    """
+    """A mainland with straight borders on three sides, a coast with an estuary in the east, and islands off it."""
     from shapely import MultiPolygon, Polygon
 
     width = float(np.sqrt(surface))
@@ -78,17 +62,7 @@ def divide(points: NDArray[np.float64], land: Polygon) -> NDArray[np.object_]:
     """
     Cells of land nearest to each point.
 
-    Parameters
-    ----------
-    points : ndarray, shape (n, 2)
-        Distinct points on the land, metres.
-    land : Polygon
-        The land.
-
-    Returns
-    -------
-    ndarray of Polygon or MultiPolygon, shape (n,)
-        Cells in the order of the points. They cover the land without overlap, and neighbours share their vertices.
+    Shapes: points (n, 2); returns (n,).
 
     Notes
     -----
@@ -120,19 +94,7 @@ def spread(points: NDArray[np.float64], land: Polygon, rounds: int) -> NDArray[n
     """
     Move points towards the middle of their cells, so that cells become rounder (Lloyd's relaxation).
 
-    Parameters
-    ----------
-    points : ndarray, shape (n, 2)
-        Points on the land, metres.
-    land : Polygon
-        The land; a point that would leave it stays.
-    rounds : int
-        How often.
-
-    Returns
-    -------
-    ndarray, shape (n, 2)
-        The moved points.
+    Shapes: points (n, 2); returns (n, 2).
     """
     import shapely
 

@@ -18,21 +18,7 @@ def draw_icar(
     """
     Draws of the intrinsic conditional autoregression, each connected component summing to zero.
 
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The graph.
-    rng : Generator
-        Source of the draws.
-    draws : int
-        How many.
-    scale : bool
-        Scale each component so that the geometric mean of its marginal variances is 1.
-
-    Returns
-    -------
-    ndarray, shape (draws, n_area)
-        Effects in the order of `adjacency.areas`. An area without neighbours is independent N(0, 1).
+    Shapes: returns (draws, n_area).
 
     Notes
     -----
@@ -73,28 +59,7 @@ def draw_bym2(
     """
     Draws of the BYM2 effect sigma * (sqrt(phi) * u + sqrt(1 - phi) * v): u scaled autoregression, v independent.
 
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The graph.
-    rng : Generator
-        Source of the draws.
-    draws : int
-        How many.
-    sigma : float
-        Standard deviation of the whole effect, on the scale of the linear predictor, 0 or more.
-    phi : float
-        Share of the variance that is spatial, 0 to 1.
-
-    Returns
-    -------
-    ndarray, shape (draws, n_area)
-        Effects in the order of `adjacency.areas`.
-
-    Raises
-    ------
-    BayesineqError
-        If `sigma` is negative or `phi` outside 0 to 1.
+    Shapes: returns (draws, n_area).
 
     References
     ----------

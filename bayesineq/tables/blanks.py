@@ -24,16 +24,6 @@ def trimmed(value: Any) -> str:
     r"""
     Text of a cell without what nobody sees at its ends.
 
-    Parameters
-    ----------
-    value : object
-        A cell; a missing value is the empty text, and a whole number in floating point is that number.
-
-    Returns
-    -------
-    str
-        Its text.
-
     Examples
     --------
     >>> trimmed("\u00a0A\u200b "), trimmed(None), trimmed(99.0)
@@ -52,21 +42,7 @@ def trimmed(value: Any) -> str:
 
 
 def is_blank(column: pd.Series, missing: Collection[str] = MISSING) -> NDArray[np.bool_]:
-    """
-    Which cells say nothing.
-
-    Parameters
-    ----------
-    column : Series
-        Values of any type.
-    missing : Collection of str, optional
-        Texts that stand for a missing value; spaces around them do not matter.
-
-    Returns
-    -------
-    array of bool, shape (n_row,)
-        True where the value is missing, or is such a text.
-    """
+    """Which cells say nothing. Shapes: returns (n_row,)."""
     absent: NDArray[np.bool_] = column.isna().to_numpy(dtype=bool)
     if _may_hold_text(column.dtype):
         # Millions of rows hold few texts: each is looked at once.
@@ -78,21 +54,7 @@ def is_blank(column: pd.Series, missing: Collection[str] = MISSING) -> NDArray[n
 
 
 def blanked(table: pd.DataFrame, missing: Collection[str] = MISSING) -> pd.DataFrame:
-    """
-    A table in which every text that stands for a missing value is missing.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The table.
-    missing : Collection of str, optional
-        As of `is_blank`.
-
-    Returns
-    -------
-    DataFrame
-        The same rows and columns; other values as they are.
-    """
+    """A table in which every text that stands for a missing value is missing."""
     changed = {}
     for k, dtype in enumerate(table.dtypes):
         if _may_hold_text(dtype):

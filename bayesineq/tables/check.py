@@ -129,23 +129,7 @@ def _columns(table: pd.DataFrame, schema: TableSchema) -> list[Finding]:
 
 
 def column_findings(series: pd.Series, field: Field, missing: Sequence[str]) -> tuple[pd.Series | None, list[Finding]]:
-    """
-    A column against its field.
-
-    Parameters
-    ----------
-    series : Series
-        The column; its index labels the rows.
-    field : Field
-        What it must be.
-    missing : sequence of str
-        Texts that stand for a missing value.
-
-    Returns
-    -------
-    (Series or None, list of Finding)
-        Typed column, or None where its type is wrong and nothing more can be said of it; what is wrong.
-    """
+    """A column against its field."""
     absent = is_blank(series, missing)
     typed, findings = {"string": _text, "date": _day}.get(field.type, _number)(series, absent, field)
     if field.constraints.get("required"):

@@ -38,23 +38,7 @@ class Fault:
 
 
 def faults(records: ibis.Table, columns: Iterable[str], *, ages: bool) -> list[Fault]:
-    """
-    What is looked for in the records themselves, because their cells no longer tell.
-
-    Parameters
-    ----------
-    records : ibis.Table
-        One row a person.
-    columns : iterable of str
-        Columns to add up.
-    ages : bool
-        Whether the column `age` is put into bands.
-
-    Returns
-    -------
-    list of Fault
-        Each kind of fault that these columns may have.
-    """
+    """What is looked for in the records themselves, because their cells no longer tell."""
     found = []
     for column in dict.fromkeys(columns):
         value = records[column]

@@ -22,19 +22,7 @@ BOM: Final = "\ufeff"
 
 
 def suffix(path: Path) -> str:
-    """
-    Kind of a file by the end of its name.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        `csv`, `parquet`, `excel`, or the suffix itself where it is none of these.
-    """
+    """Kind of a file by the end of its name."""
     name = path.name.lower()
     if name.endswith((".csv", ".csv.gz")):
         return "csv"
@@ -44,24 +32,7 @@ def suffix(path: Path) -> str:
 
 
 def existing(path: str | Path) -> Path:
-    """
-    The path, if there is a file behind it with something in it.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    Path
-        The same path.
-
-    Raises
-    ------
-    SchemaError
-        There is no file, or it is empty.
-    """
+    """The path, if there is a file behind it with something in it."""
     path = Path(path)
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.glob("*") if p.is_file())[:8] if path.parent.is_dir() else []
@@ -75,24 +46,7 @@ def existing(path: str | Path) -> Path:
 
 
 def header(path: Path) -> list[str]:
-    """
-    Column names of a csv file as they stand, without a byte order mark.
-
-    Parameters
-    ----------
-    path : Path
-        A csv or csv.gz file.
-
-    Returns
-    -------
-    list of str
-        The names.
-
-    Raises
-    ------
-    SchemaError
-        The file is not separated by commas, or has a name twice.
-    """
+    """Column names of a csv file as they stand, without a byte order mark."""
     opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
         names = next(csv.reader(lines), [])
@@ -104,23 +58,7 @@ def header(path: Path) -> list[str]:
 
 
 def refuse_twice(names: Sequence[object], what: str, *, any_case: bool = False) -> None:
-    """
-    Refuse a column that stands twice: whichever were taken, the other would be lost.
-
-    Parameters
-    ----------
-    names : sequence
-        Names of columns; spaces around them make no other name.
-    what : str
-        What has the columns, for the message.
-    any_case : bool, optional
-        Whether names that differ in capitals alone are one, as they are to engines of SQL.
-
-    Raises
-    ------
-    SchemaError
-        A name stands twice.
-    """
+    """Refuse a column that stands twice: whichever were taken, the other would be lost."""
     alike: dict[str, list[str]] = {}
     for name in map(trimmed, names):
         alike.setdefault(name.casefold() if any_case else name, []).append(name)

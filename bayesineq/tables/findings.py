@@ -68,27 +68,7 @@ def _line(finding: Finding) -> str:
 def failing(
     series: pd.Series, wrong: Any, problem: str, remedy: str, *, column: str | None = None, shown: Any = None
 ) -> list[Finding]:
-    """
-    The finding on the rows of a column that fail, if any do.
-
-    Parameters
-    ----------
-    series : Series
-        The column; its index labels the rows.
-    wrong : array-like of bool, shape (n_row,)
-        Which rows fail.
-    problem, remedy : str
-        As of `Finding`.
-    column : str, optional
-        Name of the column or columns, where it is not that of `series`.
-    shown : array-like, shape (n_row,), optional
-        What to show in place of the values of `series`.
-
-    Returns
-    -------
-    list of Finding
-        One finding, or none.
-    """
+    """The finding on the rows of a column that fail, if any do. Shapes: wrong (n_row,); shown (n_row,)."""
     mask = np.asarray(wrong, dtype=bool)
     if not mask.any():
         return []
@@ -98,21 +78,7 @@ def failing(
 
 
 def raise_findings(findings: Sequence[Finding], heading: str) -> None:
-    """
-    Raise one error for all findings, or return where there is none.
-
-    Parameters
-    ----------
-    findings : Sequence of Finding
-        Everything that was found wrong.
-    heading : str
-        First line of the message: which table, against what, how rows are counted.
-
-    Raises
-    ------
-    SchemaError
-        With a line for each of the first ten findings, and every failing row in `failures`.
-    """
+    """Raise one error for all findings, or return where there is none."""
     if not findings:
         return
     lines = [_line(finding) for finding in findings[:LISTED_FINDINGS]]

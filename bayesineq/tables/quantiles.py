@@ -16,19 +16,7 @@ def _groups(rank: NDArray[np.int64], size: NDArray[np.int64], q: int) -> NDArray
     """
     Group of each rank, in whole numbers throughout: n/q in floating point can put an area one group too low.
 
-    Parameters
-    ----------
-    rank : array of int64, shape (n_area,)
-        1 for the area that comes first.
-    size : array of int64, shape (n_area,)
-        Areas ranked together with this one.
-    q : int
-        Groups.
-
-    Returns
-    -------
-    array of int64, shape (n_area,)
-        1 to q.
+    Shapes: rank (n_area,); size (n_area,); returns (n_area,).
     """
     from_the_end: NDArray[np.int64] = -((-q * (size + 1 - rank)) // size)
     return np.maximum(q + 1 - from_the_end, 1)

@@ -127,28 +127,7 @@ def read_published(path: str | Path, holds: str | Sequence[str], *, sheet: str |
 
 
 def titled(table: pd.DataFrame, patterns: dict[str, str], path: str | Path) -> dict[str, str]:
-    """
-    Find columns by their titles, whatever the edition's spelling.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A published table.
-    patterns : dict of str to str
-        Regular expression of the title (letters of either case), by the name that the column is to have.
-    path : str or Path
-        The file, for the message.
-
-    Returns
-    -------
-    dict of str to str
-        New name of each title found.
-
-    Raises
-    ------
-    SchemaError
-        A column is missing, or two titles match the same name.
-    """
+    """Find columns by their titles, whatever the edition's spelling."""
     names: dict[str, str] = {}
     wrong = []
     for name, pattern in patterns.items():

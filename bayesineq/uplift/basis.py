@@ -149,25 +149,7 @@ class Basis:
 
 
 def make_basis(predicted: Array, modifiers: NDArray[np.float32], names: tuple[str, ...], *, seed: int = 0) -> Basis:
-    """
-    Lay out and standardise the columns.
-
-    Parameters
-    ----------
-    predicted : array, shape (person, arm)
-        Predicted outcome in each arm.
-    modifiers : array, shape (person, modifier)
-        Modifiers.
-    names : tuple of str
-        Names of the modifiers.
-    seed : int
-        Seed of the waves.
-
-    Returns
-    -------
-    Basis
-        Layout; a column that does not vary is held at zero.
-    """
+    """Lay out and standardise the columns. Shapes: predicted (person, arm); modifiers (person, modifier)."""
     arms, width = predicted.shape[1] - 1, modifiers.shape[1]
     centre, spread = _moments(_straight(predicted[rows], modifiers[rows]) for rows in _blocks(len(predicted)))
     cut_of, cut_at = _cuts(modifiers)
@@ -218,31 +200,7 @@ def sums_by_area(
     """
     Sufficient statistics of the second stage.
 
-    Parameters
-    ----------
-    basis : Basis
-        Layout of the columns.
-    predicted, modifiers : arrays
-        As in `Basis.columns`.
-    scores : array, shape (person, arm - 1)
-        Doubly robust scores of the effects.
-    area : array, shape (person,)
-        Area, from 0.
-    n_area : int
-        Areas.
-    scale : float
-        Standard deviation of the outcome, by which scores are divided.
-    weight : array, shape (person,), optional
-        Precision of each person's scores (`precision_weights`).
-    rows : array, optional
-        People to use; default all.
-    lines : bool
-        Whether to leave out steps and waves.
-
-    Returns
-    -------
-    Sums
-        Statistics.
+    Shapes: scores (person, arm - 1); area (person,); weight (person,).
     """
     q, arms = basis.lines if lines else len(basis.names), scores.shape[1]
     people, by_basis, by_score = np.zeros(n_area), np.zeros((n_area, q)), np.zeros((n_area, arms))
@@ -270,18 +228,7 @@ def precision_weights(propensity: Array, clip: float) -> Array:
     """
     Precision of each person's scores, up to a factor.
 
-    Parameters
-    ----------
-    propensity : array, shape (person, arm)
-        Probability of each arm.
-    clip : float
-        Least probability used.
-
-    Returns
-    -------
-    array, shape (person,)
-        One over the sum of inverse probabilities, scaled to mean 1: all 1 in a trial with fixed probabilities, small
-        for people who hardly could have been in one of the arms.
+    Shapes: propensity (person, arm); returns (person,).
 
     References
     ----------
@@ -296,21 +243,7 @@ def ridge(gram: Array, cross: Array, square: float, rows: float) -> Array:
     """
     Coefficients shrunk towards a constant effect, the amount chosen by the evidence.
 
-    Parameters
-    ----------
-    gram : array, shape (column, column)
-        Products of the basis, constant first.
-    cross : array, shape (column,)
-        Products with the scores.
-    square : float
-        Sum of squared scores.
-    rows : float
-        People.
-
-    Returns
-    -------
-    array, shape (column,)
-        Coefficients.
+    Shapes: gram (column, column); cross (column,); returns (column,).
     """
     mean, shift = cross[0] / gram[0, 0], gram[0, 1:] / gram[0, 0]
     inner, pull = gram[1:, 1:] - np.outer(shift, gram[0, 1:]), cross[1:] - gram[0, 1:] * mean

@@ -17,26 +17,7 @@ def cluster_weights(rows: int, groups: ArrayLike | None, *, resamples: int, seed
     """
     Bayesian bootstrap weights that are constant within clusters.
 
-    Parameters
-    ----------
-    rows : int
-        Rows.
-    groups : array, shape (rows,), optional
-        Cluster of each row; default every row its own.
-    resamples : int
-        Sets of weights.
-    seed : int, optional
-        Seed.
-
-    Yields
-    ------
-    array, shape (rows,)
-        Exponential weights with mean 1, one for each cluster.
-
-    Raises
-    ------
-    DecisionError
-        If there are fewer than ten clusters, too few to resample.
+    Shapes: groups (rows,).
 
     References
     ----------
@@ -56,22 +37,6 @@ def cluster_weights(rows: int, groups: ArrayLike | None, *, resamples: int, seed
 
 
 def interval(estimate: float, repeats: Array, prob: float) -> tuple[float, float]:
-    """
-    Interval of an estimate from its resampled values.
-
-    Parameters
-    ----------
-    estimate : float
-        Estimate.
-    repeats : array, shape (resample,)
-        Resampled values.
-    prob : float
-        Probability held.
-
-    Returns
-    -------
-    tuple of float
-        Estimate less and plus the normal quantile times the spread of the repeats.
-    """
+    """Interval of an estimate from its resampled values. Shapes: repeats (resample,)."""
     half = float(norm.ppf(0.5 + prob / 2) * np.std(repeats, ddof=1))
     return estimate - half, estimate + half

@@ -13,19 +13,7 @@ def design_effect(residual: Array, weight: Array, cluster: Index) -> float:
     """
     How many people of the clusters tell as much as one would alone.
 
-    Parameters
-    ----------
-    residual : array, shape (person, arm)
-        Scores less what was fitted to them.
-    weight : array, shape (person,)
-        Precision weights.
-    cluster : array, shape (person,)
-        Cluster, from 0.
-
-    Returns
-    -------
-    float
-        Variance of a weighted sum with clusters over that without, 1 or more; the largest of the arms.
+    Shapes: residual (person, arm); weight (person,); cluster (person,).
     """
     weighed = residual * weight[:, np.newaxis]
     weighed = weighed - weight[:, np.newaxis] * weighed.sum(axis=0) / weight.sum()
@@ -38,19 +26,7 @@ def mean_covariance(scores: Array, cluster: Index | None, explained: Array | Non
     """
     Covariance of the mean scores of these people.
 
-    Parameters
-    ----------
-    scores : array, shape (person, arm)
-        Doubly robust scores of the effects.
-    cluster : array, shape (person,), optional
-        Cluster, from 0.
-    explained : array, shape (person, arm), optional
-        Area effects, which are these areas' own and no error of their mean.
-
-    Returns
-    -------
-    array, shape (arm, arm)
-        Covariance with clusters, where that is larger than without.
+    Shapes: scores (person, arm); cluster (person,); explained (person, arm); returns (arm, arm).
     """
     centred = scores - scores.mean(axis=0)
     alone = centred.T @ centred
@@ -63,18 +39,6 @@ def mean_covariance(scores: Array, cluster: Index | None, explained: Array | Non
 
 
 def same_division(one: Index, other: Index) -> bool:
-    """
-    Whether two codes divide the people in the same way.
-
-    Parameters
-    ----------
-    one, other : arrays, shape (person,)
-        Codes from 0.
-
-    Returns
-    -------
-    bool
-        True where each code of the one goes with one code of the other.
-    """
+    """Whether two codes divide the people in the same way. Shapes: one, other (person,)."""
     pairs = np.unique(one * (int(other.max()) + 1) + other).size
     return bool(pairs == np.unique(one).size == np.unique(other).size)

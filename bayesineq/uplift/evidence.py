@@ -67,29 +67,7 @@ def gather(
     """
     Judge the rival rules on people whose scores did not make them.
 
-    Parameters
-    ----------
-    scores : Scores
-        Doubly robust scores.
-    basis : Basis
-        Columns of the second stage.
-    modifiers : array, shape (person, modifier)
-        Modifiers.
-    need : array, shape (person,), optional
-        Need.
-    groups : array, shape (person,), optional
-        Clusters, from 0.
-    average : DataFrame
-        Average effects.
-    resamples : int
-        Resamples.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    Evidence
-        Tables and words.
+    Shapes: modifiers (person, modifier); need (person,); groups (person,).
     """
     rng = np.random.default_rng(seed)
     psi = scores.effect
@@ -130,23 +108,7 @@ def gather(
 
 
 def gates(rules: pd.DataFrame, weights: pd.DataFrame, average: pd.DataFrame) -> tuple[str, ...]:
-    """
-    Say in words what may be done with the estimates.
-
-    Parameters
-    ----------
-    rules : DataFrame
-        `Evidence.rules`.
-    weights : DataFrame
-        `Scores.weights`.
-    average : DataFrame
-        `average_effect`.
-
-    Returns
-    -------
-    tuple of str
-        Sentences.
-    """
+    """Say in words what may be done with the estimates."""
     said = []
     for row in average.to_dict("records"):
         if row["lower"] <= 0 <= row["upper"]:

@@ -11,30 +11,7 @@ Index = NDArray[np.int64]
 
 
 def make_folds(arm: Index, groups: ArrayLike | None, *, folds: int, rng: np.random.Generator) -> Index:
-    """
-    Assign people to folds.
-
-    Parameters
-    ----------
-    arm : array, shape (person,)
-        Arm of each person: without groups, folds have equal shares of each arm.
-    groups : array, shape (person,), optional
-        Practice or area, kept whole; folds are then filled with people as evenly as the groups allow.
-    folds : int
-        Folds, two or more.
-    rng : Generator
-        Random numbers.
-
-    Returns
-    -------
-    array, shape (person,)
-        Fold of each person, 0 to folds - 1.
-
-    Raises
-    ------
-    DecisionError
-        If there are fewer groups, or people, than folds allow.
-    """
+    """Assign people to folds. Shapes: arm (person,); groups (person,); returns (person,)."""
     if folds < 2:
         raise DecisionError(f"Cross-fitting needs two folds or more: {folds}.")
     if groups is None:

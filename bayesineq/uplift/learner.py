@@ -169,25 +169,7 @@ def estimate(
     """
     Estimate effects from arrays; `learn_uplift` does so from a table.
 
-    Parameters
-    ----------
-    features : DataFrame, or array, shape (person, feature)
-        Covariates; the names of a table are kept, and new people's columns taken by them.
-    outcome, treatment : arrays, shape (person,)
-        Outcome and arm.
-    adverse : bool
-        Whether less of the outcome is a benefit.
-    modifiers : DataFrame, or array, shape (person, modifier), optional
-        Columns by which the effect may differ; default the features.
-    area : array, shape (person,), optional
-        Area of each person.
-    control, options, seed
-        As in `learn_uplift`; groups and need are arrays.
-
-    Returns
-    -------
-    Uplift
-        Benefit draws, and the evidence.
+    Shapes: features (person, feature); outcome, treatment (person,); modifiers (person, modifier); area (person,).
     """
     from bayesineq.uplift.nuisance import predict_outcome
 

@@ -78,34 +78,7 @@ def cross_fit(
     """
     Fit nuisance models on all folds but one and predict that one.
 
-    Parameters
-    ----------
-    features : array, shape (person, feature)
-        Covariates, none missing.
-    outcome : array, shape (person,)
-        Outcome, binary or continuous.
-    arm : array, shape (person,)
-        Arm, 0 to n_arm - 1.
-    fold : array, shape (person,)
-        Fold, from 0.
-    n_arm : int
-        Arms.
-    propensity : array, shape (person, arm), optional
-        Known probabilities, as in a trial; else they are estimated.
-    seed : int
-        Seed.
-    copies : float
-        How many people of a cluster tell as much as one would: models then are as cautious as with that many fewer.
-
-    Returns
-    -------
-    Nuisances
-        Predictions, and the models for new people.
-
-    Raises
-    ------
-    DecisionError
-        If an arm has fewer than ten people outside a fold.
+    Shapes: features (person, feature); outcome (person,); arm (person,); fold (person,); propensity (person, arm).
 
     Notes
     -----
@@ -157,18 +130,7 @@ def predict_outcome(nuisances: Nuisances, features: NDArray[np.float32]) -> Arra
     """
     Predict anyone's outcome in each arm: what every expected benefit reads, of the people of the fit or of others.
 
-    Parameters
-    ----------
-    nuisances : Nuisances
-        Fitted models.
-    features : array, shape (person, feature)
-        Covariates.
-
-    Returns
-    -------
-    array, shape (fold, person, arm)
-        Mean outcome by the models made without each fold; of the first alone where each was trained on so many rows
-        that they hardly differ.
+    Shapes: features (person, feature); returns (fold, person, arm).
     """
     used = nuisances.models[:1] if nuisances.trained_on >= ROWS_ALIKE else nuisances.models
     out = np.zeros((len(used), len(features), len(nuisances.models[0])))

@@ -47,25 +47,7 @@ def check_records(
     modifiers: Sequence[str] | None,
     others: Sequence[str],
 ) -> None:
-    """
-    Refuse records from which the effect cannot be read as asked.
-
-    Parameters
-    ----------
-    people : DataFrame
-        Records.
-    treated, outcome : str
-        Columns of the arm and of the outcome.
-    covariates, modifiers : sequences of str
-        Columns that may confound, and by which the effect may differ.
-    others : sequence of str
-        Columns of areas, groups and need.
-
-    Raises
-    ------
-    DecisionError
-        With every fault found.
-    """
+    """Refuse records from which the effect cannot be read as asked."""
     faults = []
     for role, given in (("covariates", covariates), ("modifiers", modifiers)):
         if isinstance(given, str):
@@ -100,22 +82,7 @@ def arrays_of(
     """
     Features and modifiers of the fit as arrays, with their names.
 
-    Parameters
-    ----------
-    features : DataFrame, or array, shape (person, feature)
-        Covariates.
-    modifiers : DataFrame, or array, shape (person, modifier), optional
-        Modifiers; default the features.
-
-    Returns
-    -------
-    array, array and Columns
-        Features, modifiers, names.
-
-    Raises
-    ------
-    DecisionError
-        If they are not numbers, hold missing values, or do not pair.
+    Shapes: features (person, feature); modifiers (person, modifier).
     """
     x = _finite("features", features)
     z = x if modifiers is None else _finite("modifiers", modifiers)
@@ -137,24 +104,7 @@ def new_people(
     """
     People as the fit read its own: columns of a table by their names, areas by their codes.
 
-    Parameters
-    ----------
-    columns : Columns
-        What the fit read.
-    features, modifiers, area
-        As in `predict`.
-    areas : array
-        Codes of the areas of the fit.
-
-    Returns
-    -------
-    array, array and array, shape (person,)
-        Features, modifiers, and the place of the area, -1 where none is given.
-
-    Raises
-    ------
-    DecisionError
-        If columns are absent, twice there, not numeric or hold missing values, or areas were not in the fit.
+    Shapes: returns (person,).
     """
     x = _by_name("features", features, columns.covariates, columns.named)
     if modifiers is not None:
@@ -190,24 +140,7 @@ def new_people(
 
 
 def areas_of(area: ArrayLike) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """
-    Codes of the areas, and which is each person's.
-
-    Parameters
-    ----------
-    area : array, shape (person,)
-        Areas.
-
-    Returns
-    -------
-    array, and array, shape (person,)
-        Codes in order, and places among them.
-
-    Raises
-    ------
-    DecisionError
-        If people have no area.
-    """
+    """Codes of the areas, and which is each person's. Shapes: area (person,); returns (person,)."""
     given = np.asarray(area)
     if pd.isna(given).any():
         raise DecisionError(f"{int(pd.isna(given).sum()):,} people have no area: leave them out, or give them a code.")
@@ -216,26 +149,7 @@ def areas_of(area: ArrayLike) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
 
 
 def numbers(role: str, values: ArrayLike) -> Array:
-    """
-    Values as numbers.
-
-    Parameters
-    ----------
-    role : str
-        What they are, for the error.
-    values : array
-        Values.
-
-    Returns
-    -------
-    array, shape (person,)
-        The same, as floats.
-
-    Raises
-    ------
-    DecisionError
-        If they are text, dates or other things.
-    """
+    """Values as numbers. Shapes: returns (person,)."""
     given = np.asarray(values).ravel()
     plain = given.dtype.kind in "biuf" or all(
         isinstance(value, (bool, int, float, np.number, np.bool_)) or value is pd.NA or value is None for value in given

@@ -182,23 +182,7 @@ def average_effect(scores: Scores, *, groups: ArrayLike | None = None, prob: flo
 
 
 def average_table(scores: Scores, covariance: Array, *, prob: float = 0.95) -> pd.DataFrame:
-    """
-    Average effect of each arm, its errors given.
-
-    Parameters
-    ----------
-    scores : Scores
-        Doubly robust scores.
-    covariance : array, shape (arm - 1, arm - 1)
-        Covariance of the errors of the averages.
-    prob : float
-        Probability held by the interval.
-
-    Returns
-    -------
-    DataFrame
-        `intervention, estimate, standard_error, lower, upper`.
-    """
+    """Average effect of each arm, its errors given. Shapes: covariance (arm - 1, arm - 1)."""
     estimate, error = scores.effect.mean(axis=0), np.sqrt(np.diag(covariance))
     half = float(norm.ppf(0.5 + prob / 2)) * error
     return pd.DataFrame(
@@ -213,26 +197,7 @@ def average_table(scores: Scores, covariance: Array, *, prob: float = 0.95) -> p
 
 
 def arms_of(treatment: ArrayLike, control: object | None) -> tuple[NDArray[np.int64], tuple[object, ...]]:
-    """
-    Code the arms, control first.
-
-    Parameters
-    ----------
-    treatment : array, shape (person,)
-        Arm of each person.
-    control : optional
-        Control arm; needed unless the arms are 0 and 1, or False and True.
-
-    Returns
-    -------
-    array, shape (person,), and tuple
-        Codes from 0, and their labels.
-
-    Raises
-    ------
-    DecisionError
-        If treatments are missing, the control does not occur, or is not named where it must be.
-    """
+    """Code the arms, control first. Shapes: treatment (person,); returns (person,)."""
     given = np.asarray(treatment).ravel()
     given = given.astype(object) if given.dtype.kind in "US" else given
     if pd.isna(given).any():

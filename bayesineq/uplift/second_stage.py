@@ -141,25 +141,7 @@ def sample(
     """
     Draw from the posterior: scales by their probabilities on a grid, coefficients and area effects given the scales.
 
-    Parameters
-    ----------
-    sums : Sums
-        Sufficient statistics.
-    draws : int
-        Draws.
-    seed : int, optional
-        Seed.
-    family : array, shape (column - 1,), optional
-        Family of each column, from 1; default one family.
-    share : array, shape (column - 1,), optional
-        Standard deviation of each coefficient where its family's scale is 1; default 1.
-    areas : bool
-        Whether there are area effects; without, they stay at zero.
-
-    Returns
-    -------
-    SecondStage
-        Draws.
+    Shapes: family (column - 1,); share (column - 1,).
 
     References
     ----------
@@ -191,25 +173,7 @@ def sample(
 
 
 def with_predictions_drawn(stage: SecondStage, known: int, folds: int, seed: int) -> SecondStage:
-    """
-    Let the predicted columns vary too, as much as predictions differ between the models made without each fold.
-
-    Parameters
-    ----------
-    stage : SecondStage
-        Draws given the predictions.
-    known : int
-        Predicted columns, first after the constant.
-    folds : int
-        Folds.
-    seed : int
-        Seed.
-
-    Returns
-    -------
-    SecondStage
-        Draws with coefficients of the deviations that `Basis.everyone` adds: normal times that of the column, centred.
-    """
+    """Let the predicted columns vary too, as much as predictions differ between the models made without each fold."""
     if folds == 1:
         return stage
     draws, _, arms = stage.coefficient.shape
@@ -222,23 +186,7 @@ def centred(stage: SecondStage, mean_basis: Array, count: Array, average: Array,
     """
     Give the average over all people the doubly robust estimate and its spread, and leave differences as drawn.
 
-    Parameters
-    ----------
-    stage : SecondStage
-        Draws.
-    mean_basis : array, shape (area, column)
-        Means of the basis by area.
-    count : array, shape (area,)
-        People.
-    average : array, shape (arm,)
-        Doubly robust averages, in standard deviations of the outcome.
-    covariance : array, shape (arm, arm)
-        Of their errors.
-
-    Returns
-    -------
-    SecondStage
-        Draws with new intercepts: the drawn average is stretched, so that it goes on moving with the rest.
+    Shapes: mean_basis (area, column); count (area,); average (arm,); covariance (arm, arm).
     """
     share = count / count.sum()
     drawn = np.einsum("q,sqk->sk", share @ mean_basis, stage.coefficient) + np.einsum("a,sak->sk", share, stage.area)

@@ -15,19 +15,7 @@ def simplex_least_squares(gram: Array, cross: Array, penalty: Array | None = Non
     """
     Weights, zero or more and adding to one, that minimise w'Gw / 2 - c'w + p'w.
 
-    Parameters
-    ----------
-    gram : array, shape (model, model)
-        Products of predictions with each other.
-    cross : array, shape (model,)
-        Products of predictions with what is predicted.
-    penalty : array, shape (model,), optional
-        Price of each weight.
-
-    Returns
-    -------
-    array, shape (model,)
-        Weights. Every subset of models is tried, which is exact and quick for the few there are.
+    Shapes: gram (model, model); cross (model,); penalty (model,); returns (model,).
     """
     size = len(cross)
     pull = cross if penalty is None else cross - penalty
@@ -60,19 +48,7 @@ def effect_weights(
     """
     Weights of rival predictions of the effect, the first of which is the constant effect.
 
-    Parameters
-    ----------
-    effect_score : array, shape (person,)
-        Doubly robust scores.
-    predictions : array, shape (person, rule)
-        Out-of-fold predictions; the first column is the constant effect.
-    groups : array, shape (person,), optional
-        Cluster of each person, as integers from 0.
-
-    Returns
-    -------
-    tuple of arrays, shape (rule,)
-        Weights; mean squared loss; loss less that of the constant effect; its standard error.
+    Shapes: effect_score (person,); predictions (person, rule); groups (person,); returns (rule,).
 
     Notes
     -----

@@ -40,14 +40,7 @@ def ons_agreement() -> pd.Series:
 
 
 def england_margin() -> pd.Series:
-    """
-    Share of the residents of England in each NHS category, Census 2021.
-
-    Returns
-    -------
-    Series of float
-        By NHS code, adding up to 1; groups without a category of their own are spread as in `crosswalk`.
-    """
+    """Share of the residents of England in each NHS category, Census 2021."""
     people = code_list("ethnicity_census_2021_england").set_index("code")["population"].astype(float)
     spread = crosswalk("census_2021", "nhs").mul(people, axis=0).sum()
     known = spread[scheme_codes("nhs")["known"]]
@@ -127,15 +120,7 @@ def _fit(a: Float, pi: Float, closeness: Float) -> Float:
 
 
 def nhs_closeness() -> pd.DataFrame:
-    """
-    How readily one NHS category is recorded as another: a convention, started from by `confusion_from_agreement`.
-
-    Returns
-    -------
-    DataFrame
-        Codes by codes. Errors go first to the "any other" category of the same broad group, then to the group's
-        others, to White British and to any other ethnic group, and rarely elsewhere.
-    """
+    """How readily one NHS category is recorded as another: a convention, started from by `confusion_from_agreement`."""
     codes = scheme_codes("nhs")
     codes = codes[codes["known"]]
     broad = codes["broad"].to_numpy()

@@ -103,21 +103,7 @@ def read_ethnicity(column: pd.Series, scheme: Scheme = "nhs") -> pd.Series:
 
 
 def spelt(given: Sequence[object], scheme: Scheme) -> list[str | None]:
-    """
-    Codes that texts stand for.
-
-    Parameters
-    ----------
-    given : sequence
-        Codes as recorded, each once; a missing value is a blank.
-    scheme : Scheme
-        The scheme that they are written in.
-
-    Returns
-    -------
-    list of str or None
-        Codes of the scheme, None where it has none such.
-    """
+    """Codes that texts stand for."""
     spelling = {code.upper(): code for code in scheme_codes(scheme).index}
     listed = code_list("ethnicity_spellings")
     listed = listed[listed["scheme"] == scheme]
@@ -193,19 +179,7 @@ def crosswalk(source: Scheme, target: Scheme, margin: pd.Series | Mapping[str, f
 
 
 def faithful(source: Scheme, target: Scheme) -> pd.Series:
-    """
-    The codes of a scheme that have exactly one image in another, whatever the population.
-
-    Parameters
-    ----------
-    source, target : Scheme
-        From and to.
-
-    Returns
-    -------
-    Series of str
-        Code of `target` by code of `source`; missing where there is none, or several are possible.
-    """
+    """The codes of a scheme that have exactly one image in another, whatever the population."""
     matrix = crosswalk(source, target)
     single = (matrix.to_numpy() > 0).sum(axis=1) == 1
     image = pd.Series(matrix.columns.to_numpy()[matrix.to_numpy().argmax(axis=1)], matrix.index)

@@ -200,20 +200,7 @@ def _days(table: ibis.Table, name: str, records: Records) -> tuple[pa.Table, lis
 
 
 def rarest_first(scheme: Scheme = "gdppr") -> tuple[str, ...]:
-    """
-    Codes of a scheme in the order in which ties are broken.
-
-    Parameters
-    ----------
-    scheme : Scheme
-        The scheme.
-
-    Returns
-    -------
-    tuple of str
-        Codes of people who are not known, then the categories from the rarest to the commonest in England, Census
-        2021.
-    """
+    """Codes of a scheme in the order in which ties are broken."""
     people = code_list("ethnicity_census_2021_england").set_index("code")["population"].astype(float)
     spread = crosswalk("census_2021", scheme).mul(people, axis=0).sum()
     known = scheme_codes(scheme)["known"]
