@@ -90,24 +90,7 @@ def over_blocks(kernel: Kernel, value: ArrayLike, weight: ArrayLike | None, *, e
 
 
 def shares(weight: ArrayLike) -> Array:
-    """
-    Share of each group in the whole.
-
-    Parameters
-    ----------
-    weight : array_like, shape (..., n_group)
-        Size of each group, not negative, not all zero.
-
-    Returns
-    -------
-    ndarray, shape (..., n_group)
-        Weights over their sum.
-
-    Raises
-    ------
-    MeasureError
-        If a weight is negative, missing or infinite, or all are zero.
-    """
+    """Weights (..., n_group) over their sum; negative, missing and all-zero ones are refused."""
     weights = np.asarray(weight, dtype=np.float64)
     bad = ~(np.isfinite(weights) & (weights >= 0))
     if bad.any():
@@ -124,25 +107,10 @@ def shares(weight: ArrayLike) -> Array:
 
 def rank_bounds(share: Array, order: ArrayLike | None = None) -> tuple[Array, Array]:
     """
-    Range of each group in the cumulative population, from 0 (most disadvantaged) to 1.
+    Range of each group in the cumulative population, from 0 (most disadvantaged) to 1: lower and upper ends.
 
-    Parameters
-    ----------
-    share : ndarray, shape (..., n_group)
-        Share of each group, summing to one.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged: decile, index rank, income. Ties share one range.
-        By default the groups come in order, the most disadvantaged first.
-
-    Returns
-    -------
-    lower, upper : ndarray, shape (..., n_group)
-        Ends of the ranges.
-
-    Raises
-    ------
-    MeasureError
-        If `order` does not give one finite number for each group.
+    `share` has shape (..., n_group); `order` ranks the groups, lowest for the most disadvantaged (decile, rank of an
+    index, income), and ties share one range. Without it groups come in order, the most disadvantaged first.
     """
     if order is None:
         upper = np.cumsum(share, axis=-1)
@@ -163,27 +131,8 @@ def rank_bounds(share: Array, order: ArrayLike | None = None) -> tuple[Array, Ar
 
 def relative_rank(share: Array, order: ArrayLike | None = None) -> Array:
     """
-    Mid-point of each group's range in the cumulative population, from 0 (most disadvantaged) to 1.
+    Mid-point of each group's range of `rank_bounds`, shape (..., n_group): weighted by share their mean is one half.
 
-    Parameters
-    ----------
-    share : ndarray, shape (..., n_group)
-        Share of each group, summing to one.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, as for `rank_bounds`; ties share one mid-rank.
-
-    Returns
-    -------
-    ndarray, shape (..., n_group)
-        Relative ranks; their mean weighted by share is one half.
-
-    Raises
-    ------
-    MeasureError
-        If `order` does not give one finite number for each group.
-
-    Examples
-    --------
     >>> relative_rank(np.array([0.2, 0.3, 0.5])).round(3).tolist()
     [0.1, 0.35, 0.75]
     >>> relative_rank(np.array([0.5, 0.2, 0.3]), order=[2, 1, 1]).round(3).tolist()
@@ -195,26 +144,10 @@ def relative_rank(share: Array, order: ArrayLike | None = None) -> Array:
 
 def rank_weights(integral: Callable[[Array], Array], share: Array, order: ArrayLike | None = None) -> Array:
     """
-    Weight of each group when people are weighted by a function of their rank, integrated exactly over each group.
+    Weight of each group, shape (..., n_group), when people are weighted by a function of their rank.
 
-    Parameters
-    ----------
-    integral : callable
-        Antiderivative of the weight function on [0, 1].
-    share : ndarray, shape (..., n_group)
-        Share of each group, summing to one.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, as for `rank_bounds`; groups that tie divide their common weight by share.
-
-    Returns
-    -------
-    ndarray, shape (..., n_group)
-        Weights, which sum to integral(1) - integral(0).
-
-    Raises
-    ------
-    MeasureError
-        If `order` does not give one finite number for each group.
+    `integral` is that function's antiderivative on [0, 1], so that each group is integrated exactly; groups that tie
+    divide their common weight by share. The weights sum to integral(1) - integral(0).
     """
     lower, upper = rank_bounds(share, order)
     width = upper - lower
@@ -223,73 +156,17 @@ def rank_weights(integral: Callable[[Array], Array], share: Array, order: ArrayL
 
 
 def slice_mean(value: Array, share: Array, start: float, stop: float, order: ArrayLike | None = None) -> Array:
-    """
-    Mean among the people between two relative ranks; a group that straddles a rank is divided.
-
-    Parameters
-    ----------
-    value : ndarray, shape (n_draw, n_group)
-        Values.
-    share : ndarray, shape (n_group,) or (n_draw, n_group)
-        Shares, summing to one.
-    start, stop : float
-        Relative ranks, 0 the most disadvantaged.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, as for `rank_bounds`.
-
-    Returns
-    -------
-    ndarray, shape (n_draw,)
-        Means.
-
-    Raises
-    ------
-    MeasureError
-        If `order` does not give one finite number for each group.
-    """
+    """Mean (n_draw,) among the people between two relative ranks; a group that straddles a rank is divided."""
     return weighted_mean(value, rank_weights(lambda r: np.clip(r, start, stop), share, order)) / (stop - start)
 
 
 def weighted_mean(value: Array, share: Array) -> Array:
-    """
-    Mean of the groups of each draw, weighted by share.
-
-    Parameters
-    ----------
-    value : ndarray, shape (n_draw, n_group)
-        Values.
-    share : ndarray, shape (n_group,) or (n_draw, n_group)
-        Shares, summing to one.
-
-    Returns
-    -------
-    ndarray, shape (n_draw,)
-        Means.
-    """
+    """Mean (n_draw,) of values (n_draw, n_group), weighted by shares (n_group,) or (n_draw, n_group)."""
     return np.asarray(value @ share if share.ndim == 1 else np.einsum("ij,ij->i", value, share))
 
 
 def inverse_link(predictor: Array, link: Link) -> Array:
-    """
-    Values of a linear predictor.
-
-    Parameters
-    ----------
-    predictor : ndarray
-        Linear predictor.
-    link : {"identity", "log", "logit"}
-        Link of the model.
-
-    Returns
-    -------
-    ndarray
-        Values.
-
-    Raises
-    ------
-    MeasureError
-        If the link is none of these.
-    """
+    """Values of a linear predictor under its link."""
     if link not in ("identity", "log", "logit"):
         raise MeasureError(f'link must be "identity", "log" or "logit"; given {link!r}')
     return np.asarray(np.exp(predictor) if link == "log" else expit(predictor) if link == "logit" else predictor)
@@ -297,23 +174,10 @@ def inverse_link(predictor: Array, link: Link) -> Array:
 
 def require(good: NDArray[np.bool_], value: Array, rule: str, remedy: str) -> None:
     """
-    Refuse values for which a measure is not defined.
+    Refuse values (n_draw, n_group) or (n_draw,) for which a measure is not defined.
 
-    Parameters
-    ----------
-    good : ndarray of bool, shape of `value`
-        Where the measure is defined.
-    value : ndarray, shape (n_draw, n_group) or (n_draw,)
-        The values, for the message.
-    rule : str
-        What the measure needs, in words.
-    remedy : str
-        What to do instead.
-
-    Raises
-    ------
-    UndefinedDraws
-        If any value breaks the rule: how many, the first of them and where.
+    Draws where `good` does not hold are told apart by `UndefinedDraws`: how many values break the rule, the first of
+    them and where, and the remedy.
     """
     if good.all():
         return
@@ -324,54 +188,14 @@ def require(good: NDArray[np.bool_], value: Array, rule: str, remedy: str) -> No
 
 
 def positive_mean(value: Array, share: Array, what: str, remedy: str) -> Array:
-    """
-    Mean of each draw, where a measure needs one above zero.
-
-    Parameters
-    ----------
-    value : ndarray, shape (n_draw, n_group)
-        Values.
-    share : ndarray, shape (n_group,) or (n_draw, n_group)
-        Shares, summing to one.
-    what : str
-        What needs it, for the message: "a relative measure".
-    remedy : str
-        What to do instead.
-
-    Returns
-    -------
-    ndarray, shape (n_draw,)
-        Means.
-
-    Raises
-    ------
-    UndefinedDraws
-        If a mean is not above zero.
-    """
+    """Mean (n_draw,) where `what` needs one above zero: "a relative measure"."""
     mean = weighted_mean(value, share)
     require(mean > 0, mean, f"{what} needs a mean above zero", remedy)
     return mean
 
 
 def quotient(above: Array, below: Array) -> Array:
-    """
-    Ratio of two values that are not negative.
-
-    Parameters
-    ----------
-    above, below : ndarray, shape (n_draw,)
-        Numerator and denominator.
-
-    Returns
-    -------
-    ndarray, shape (n_draw,)
-        The ratio.
-
-    Raises
-    ------
-    UndefinedDraws
-        If a denominator is not above zero, or a numerator is negative.
-    """
+    """Ratio of two values (n_draw,) that are not negative, the lower one above zero."""
     remedy = "divide only by values above zero, or report the difference"
     require(below > 0, below, "a ratio needs a denominator above zero", remedy)
     require(above >= 0, above, "a ratio needs a numerator that is not negative", remedy)
@@ -379,28 +203,7 @@ def quotient(above: Array, below: Array) -> Array:
 
 
 def position(group: int, n_group: int, role: str) -> int:
-    """
-    Check the position of a named group.
-
-    Parameters
-    ----------
-    group : int
-        Position on the last axis, from 0.
-    n_group : int
-        Number of groups.
-    role : str
-        What the group is for, for the message.
-
-    Returns
-    -------
-    int
-        The position.
-
-    Raises
-    ------
-    MeasureError
-        If there is no such group.
-    """
+    """Position of a named group, 0 to n_group - 1; `role` says what it is for."""
     if isinstance(group, (bool, np.bool_)) or not isinstance(group, (int, np.integer)) or not 0 <= group < n_group:
         raise MeasureError(f"{role} must be the position of a group, 0 to {n_group - 1}; given {group!r}")
     return int(group)

@@ -34,23 +34,26 @@ MEAN_ABOVE_ZERO: Final = "the mean must be above zero, else refused"
 NOT_NEGATIVE: Final = "no value may be negative and the mean must be above zero, else refused"
 QUOTIENT: Final = "the denominator must be above zero and the numerator not negative, else refused"
 
-_simple = partial(Measure, family="simple")
-_ratio = partial(_simple, absolute=False, bounds=(0.0, None), equality=1.0)
+_difference = partial(Measure, family="simple", absolute=True)
+_ratio = partial(Measure, family="simple", absolute=False, bounds=(0.0, None), equality=1.0)
 _gradient = partial(Measure, family="gradient", ordered=True)
 _concentration = partial(Measure, family="concentration", ordered=True)
-_dispersion = partial(Measure, family="dispersion", bounds=(0.0, None), warning=NOISE)
-_entropy = partial(Measure, family="entropy", absolute=False, bounds=(0.0, None), warning=NOISE)
-_welfare = partial(Measure, family="welfare")
+_spread = partial(
+    Measure, family="dispersion", absolute=True, bounds=(0.0, None), sign=SPREAD, warning=NOISE, reference=WHO
+)
+_relative_spread = partial(_spread, absolute=False, unit="as a proportion of the mean", zeros=MEAN_ABOVE_ZERO)
+_entropy = partial(Measure, family="entropy", absolute=False, bounds=(0.0, None), sign=SPREAD, warning=NOISE)
+_index = partial(Measure, family="welfare", absolute=False, bounds=(0.0, 1.0), sign=GOOD)
+_level = partial(Measure, family="welfare", absolute=True, bounds=(0.0, None), equality=None, sign=LEVEL)
 _impact = partial(Measure, family="impact")
 
 _TABLE: Final = (
-    _simple(
+    _difference(
         name="difference",
         acronym="D",
         title="Difference between the ends",
         formula="y[last] - y[first], the most advantaged group less the most disadvantaged; reversed if not favourable",
         ordered=True,
-        absolute=True,
         weighted=False,
         sign="with favourable=True positive when the outcome rises with advantage, as the slope index; with "
         "favourable=False positive when an adverse outcome falls with advantage",
@@ -68,11 +71,10 @@ _TABLE: Final = (
         zeros=QUOTIENT,
         reference=WHO,
     ),
-    _simple(
+    _difference(
         name="range_difference",
         title="Difference between the extremes",
         formula="max(y) - min(y); with a reference y[ref] - min(y) if favourable, max(y) - y[ref] if adverse",
-        absolute=True,
         weighted=False,
         sign="never negative without a reference; the extremes are found again in every draw",
         reference=WHO,
@@ -86,20 +88,18 @@ _TABLE: Final = (
         zeros=QUOTIENT,
         reference=WHO,
     ),
-    _simple(
+    _difference(
         name="gap_to_target",
         title="Gap of a group to a target",
         formula="y[group] - target",
-        absolute=True,
         weighted=False,
         sign="positive when the group lies above the target",
         reference=FINGERTIPS,
     ),
-    _simple(
+    _difference(
         name="gap_to_average",
         title="Gap of a group to the average",
         formula="y[group] - mu",
-        absolute=True,
         sign="positive when the group lies above the average of all groups, itself included",
         reference=FINGERTIPS,
     ),
@@ -111,12 +111,11 @@ _TABLE: Final = (
         zeros=NOT_NEGATIVE,
         reference="NHS England, Health inequalities improvement dashboard: share of events against share of population",
     ),
-    _simple(
+    _difference(
         name="core20_gap",
         title="Core20 gap",
         formula="mu(deciles 1-2) - mu(deciles 3-10), means weighted by people",
         ordered=True,
-        absolute=True,
         sign="positive when the outcome is higher in the most deprived fifth of areas: the opposite of the slope index",
         reference=CORE20,
     ),
@@ -129,13 +128,12 @@ _TABLE: Final = (
         zeros="the mean of the rest must be above zero and that of Core20 not negative, else refused",
         reference=CORE20,
     ),
-    _simple(
+    _difference(
         name="quantile_difference",
         title="Quantile difference",
         formula="mu(most advantaged fraction of people) - mu(least advantaged fraction); a group that straddles "
         "is divided",
         ordered=True,
-        absolute=True,
         sign="positive when the outcome rises with advantage",
         reference=OSIER,
     ),
@@ -279,120 +277,86 @@ _TABLE: Final = (
         zeros="the mean must be above zero and no value negative, else refused; the same for need",
         reference=f"Wagstaff & van Doorslaer 2000, J Hum Resour 35:716; {KAKWANI}",
     ),
-    _dispersion(
+    _spread(
         name="mean_difference_from_mean_unweighted",
         acronym="MDMU",
         title="Mean difference from mean (unweighted)",
         formula="sum |y - mu| / J, with mu weighted by people",
-        absolute=True,
         weighted=False,
         sign=SPREAD + "; weights enter through the mean alone",
-        reference=WHO,
     ),
-    _dispersion(
+    _spread(
         name="mean_difference_from_mean_weighted",
         acronym="MDMW",
         title="Mean difference from mean (weighted)",
         formula="sum p |y - mu|",
-        absolute=True,
-        sign=SPREAD,
-        reference=WHO,
     ),
-    _dispersion(
+    _spread(
         name="mean_difference_from_best_unweighted",
         acronym="MDBU",
         title="Mean difference from best (unweighted)",
         formula="sum |y - y[best]| / J, best the largest value if favourable, else the smallest",
-        absolute=True,
         weighted=False,
         sign=SPREAD + "; the best group is found again in every draw",
-        reference=WHO,
     ),
-    _dispersion(
+    _spread(
         name="mean_difference_from_best_weighted",
         acronym="MDBW",
         title="Mean difference from best (weighted)",
         formula="sum p |y - y[best]|, best the largest value if favourable, else the smallest",
-        absolute=True,
         sign=SPREAD + "; the best group is found again in every draw",
-        reference=WHO,
     ),
-    _dispersion(
+    _spread(
         name="mean_difference_from_reference_unweighted",
         acronym="MDRU",
         title="Mean difference from a reference group (unweighted)",
         formula="sum |y - y[ref]| / J",
-        absolute=True,
         weighted=False,
-        sign=SPREAD,
-        reference=WHO,
     ),
-    _dispersion(
+    _spread(
         name="mean_difference_from_reference_weighted",
         acronym="MDRW",
         title="Mean difference from a reference group (weighted)",
         formula="sum p |y - y[ref]|",
-        absolute=True,
-        sign=SPREAD,
-        reference=WHO,
     ),
-    _dispersion(
+    _spread(
         name="between_group_variance",
         acronym="BGV",
         title="Between-group variance",
         formula="sum p (y - mu)^2",
-        absolute=True,
         unit="in the squared unit of the outcome",
-        sign=SPREAD,
-        reference=WHO,
     ),
-    _dispersion(
+    _spread(
         name="between_group_standard_deviation",
         acronym="BGSD",
         title="Between-group standard deviation",
         formula="sqrt(sum p (y - mu)^2)",
-        absolute=True,
-        sign=SPREAD,
-        reference=WHO,
     ),
-    _dispersion(
+    _relative_spread(
         name="coefficient_of_variation",
         acronym="COV",
         title="Coefficient of variation",
         formula="sqrt(sum p (y - mu)^2) / mu",
-        absolute=False,
-        unit="as a proportion of the mean",
-        sign=SPREAD,
-        zeros=MEAN_ABOVE_ZERO,
-        reference=WHO,
         multiplier=100.0,
     ),
-    _dispersion(
+    _relative_spread(
         name="index_of_disparity_unweighted",
         acronym="IDISU",
         title="Index of disparity (unweighted)",
         formula="sum |y - mu| / (J mu), with mu weighted by people",
-        absolute=False,
-        unit="as a proportion of the mean",
         weighted=False,
-        sign=SPREAD,
-        zeros=MEAN_ABOVE_ZERO,
         reference=PEARCY,
         multiplier=100.0,
     ),
-    _dispersion(
+    _relative_spread(
         name="index_of_disparity_weighted",
         acronym="IDISW",
         title="Index of disparity (weighted)",
         formula="sum p |y - mu| / mu",
-        absolute=False,
-        unit="as a proportion of the mean",
-        sign=SPREAD,
-        zeros=MEAN_ABOVE_ZERO,
         reference=PEARCY,
         multiplier=100.0,
     ),
-    _dispersion(
+    _spread(
         name="hoover_index",
         title="Hoover index",
         formula="1/2 sum p |y/mu - 1|",
@@ -407,7 +371,6 @@ _TABLE: Final = (
         acronym="TI",
         title="Theil index",
         formula="sum p (y/mu) ln(y/mu)",
-        sign=SPREAD,
         zeros='refused; with zeros="limit" a zero contributes 0, the limit; negative values always refused',
         reference=THEIL,
         multiplier=1000.0,
@@ -417,7 +380,6 @@ _TABLE: Final = (
         acronym="MLD",
         title="Mean log deviation",
         formula="-sum p ln(y/mu)",
-        sign=SPREAD,
         zeros='refused; with zeros="limit" a zero makes it infinite, the limit; negative values always refused',
         reference=THEIL,
         multiplier=1000.0,
@@ -427,7 +389,6 @@ _TABLE: Final = (
         title="Generalised entropy",
         formula="(sum p (y/mu)^a - 1) / (a (a - 1)); a = 0 mean log deviation, a = 1 Theil, a = 2 half the "
         "squared coefficient of variation",
-        sign=SPREAD,
         zeros='refused; with zeros="limit" exact for a > 0 and infinite for a <= 0; negative values always refused',
         reference="Shorrocks 1980, Econometrica 48:613",
     ),
@@ -436,32 +397,24 @@ _TABLE: Final = (
         acronym="STI",
         title="Symmetrised Theil index",
         formula="(Theil + mean log deviation) / 2 = 1/2 sum p (y/mu - 1) ln(y/mu)",
-        sign=SPREAD,
         zeros='refused; with zeros="limit" a zero makes it infinite, the limit; negative values always refused',
         reference="Borrell & Talih 2011, Stat Med 30:277",
     ),
-    _welfare(
+    _index(
         name="atkinson",
         title="Atkinson index",
         formula="1 - EDE/mu, EDE = (sum p y^(1-e))^(1/(1-e)); e = 1 the geometric mean",
-        absolute=False,
-        bounds=(0.0, 1.0),
-        sign=GOOD,
         zeros='allowed for e < 1; for e >= 1 refused, or with zeros="limit" the index is 1; negative values refused',
         reference=ATKINSON,
     ),
-    _welfare(
+    _level(
         name="atkinson_ede",
         title="Atkinson equally distributed equivalent",
         formula="(sum p y^(1-e))^(1/(1-e)); e = 1 the geometric mean",
-        absolute=True,
-        bounds=(0.0, None),
-        equality=None,
-        sign=LEVEL,
         zeros='allowed for e < 1; for e >= 1 refused, or with zeros="limit" the level is 0; negative values refused',
         reference=ATKINSON,
     ),
-    _welfare(
+    _index(
         name="kolm",
         title="Kolm index",
         formula="mu - EDE, EDE = -ln(sum p exp(-k y)) / k",
@@ -470,43 +423,32 @@ _TABLE: Final = (
         sign=GOOD + "; unchanged when every group gains the same amount",
         reference=KOLM,
     ),
-    _welfare(
+    _level(
         name="kolm_ede",
         title="Kolm equally distributed equivalent",
         formula="-ln(sum p exp(-k y)) / k",
-        absolute=True,
-        equality=None,
-        sign=LEVEL,
+        bounds=(None, None),
         reference=KOLM,
     ),
-    _welfare(
+    _index(
         name="gini",
         title="Gini index",
         formula="sum_i sum_j p_i p_j |y_i - y_j| / (2 mu)",
-        absolute=False,
-        bounds=(0.0, 1.0),
         sign="larger is more unequal, polarity does not enter; the ranking by value is found again in every draw",
         zeros=NOT_NEGATIVE,
         reference="Gini 1912, Variabilita e mutabilita; Lerman & Yitzhaki 1989, J Econometrics 42:43",
     ),
-    _welfare(
+    _index(
         name="s_gini",
         title="S-Gini index",
         formula="1 - integral of v (1 - F)^(v-1) y(F)/mu, F the rank by value, exact within groups; v = 2 is Gini",
-        absolute=False,
-        bounds=(0.0, 1.0),
-        sign=GOOD,
         zeros=NOT_NEGATIVE,
         reference=S_GINI,
     ),
-    _welfare(
+    _level(
         name="s_gini_ede",
         title="S-Gini equally distributed equivalent",
         formula="integral of v (1 - F)^(v-1) y(F) = mu (1 - S-Gini)",
-        absolute=True,
-        bounds=(0.0, None),
-        equality=None,
-        sign=LEVEL,
         zeros=NOT_NEGATIVE,
         reference=S_GINI,
     ),
@@ -577,18 +519,6 @@ WHO_ACRONYMS: Final = frozenset(
 
 
 def measure[F: Callable[..., Any]](function: F) -> F:
-    """
-    Give a function that is defined in the table its whole documentation.
-
-    Parameters
-    ----------
-    function : callable
-        Function of the name of a measure.
-
-    Returns
-    -------
-    callable
-        The function itself.
-    """
+    """Give a function that is defined in the table its whole documentation."""
     function.__doc__ = document(function, MEASURES[function.__name__])
     return function

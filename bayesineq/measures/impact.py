@@ -188,29 +188,9 @@ def events_to_close_gap(
 
 def reference_value(value: Array, share: Array, reference: Reference, order: ArrayLike | None = None) -> Array:
     """
-    Value of the named reference in each draw.
+    Value (n_draw,) of the reference: the position of a group, or how to find it.
 
-    Parameters
-    ----------
-    value : ndarray, shape (n_draw, n_group)
-        Values.
-    share : ndarray, shape (n_group,) or (n_draw, n_group)
-        Shares, summing to one.
-    reference : int or {"most_advantaged", "most_advantaged_half", "lowest", "highest"}
-        A group's position, or how to find the reference. Groups that tie for most advantaged are pooled; a group
-        that straddles the half is divided.
-    order : array_like, shape (n_group,), optional
-        What ranks the groups, lowest for the most disadvantaged.
-
-    Returns
-    -------
-    ndarray, shape (n_draw,)
-        Values of the reference.
-
-    Raises
-    ------
-    MeasureError
-        If the reference is none of these.
+    Groups that tie for most advantaged are pooled; a group that straddles the half is divided.
     """
     if reference == "lowest":
         return np.asarray(value.min(axis=1))

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayesineq.errors import MeasureError
-from bayesineq.measures.arrays import Array, Link, inverse_link, over_blocks, require, shares, weighted_mean
+from bayesineq.measures.arrays import Array, Link, inverse_link, over_blocks, require, shares
+from bayesineq.measures.dispersion import between_group_variance
 
 
 def discriminatory_accuracy(probability: ArrayLike, weight: ArrayLike) -> Array:
@@ -136,13 +137,9 @@ def additive_share(additive: ArrayLike, interaction: ArrayLike, weight: ArrayLik
     >>> round(float(additive_share([-1.0, 2.0, 3.0, 6.0], [1.0, -1.0, -1.0, 1.0], [1, 1, 1, 1])), 4)
     0.8621
     """
-
-    def spread(block: Array, share: Array) -> Array:
-        return weighted_mean((block - weighted_mean(block, share)[:, None]) ** 2, share)
-
-    first = np.asarray(over_blocks(spread, additive, weight))
-    total = first + over_blocks(spread, interaction, weight)
-    if not (total > 0).all():
+    first = between_group_variance(additive, weight)
+    total = first + between_group_variance(interaction, weight)
+    if not np.all(total > 0):
         raise MeasureError("strata do not differ, so no share of their variance is additive")
     return np.asarray(first / total)[()]
 

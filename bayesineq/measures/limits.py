@@ -174,55 +174,14 @@ def standard_errors(lower: ArrayLike, upper: ArrayLike, *, prob: float = CI_PROB
 
 
 def on_scale(value: Array, scale: Scale) -> Array:
-    """
-    Values on the scale of a line or of a standard error.
-
-    Parameters
-    ----------
-    value : ndarray
-        Values.
-    scale : {"linear", "log", "logit"}
-        The scale.
-
-    Returns
-    -------
-    ndarray
-        The values themselves, their logarithms or their log odds; not finite where the scale has no such value.
-
-    Raises
-    ------
-    MeasureError
-        If there is no such scale.
-
-    Examples
-    --------
-    >>> on_scale(np.array([0.5]), "logit").tolist()
-    [0.0]
-    """
+    """The values themselves, their logarithms or their log odds; not finite where the scale has no such value."""
     if scale not in ("linear", "log", "logit"):
         raise MeasureError(f'scale must be "linear", "log" or "logit"; given {scale!r}')
     return np.asarray(np.log(value) if scale == "log" else logit(value) if scale == "logit" else value)
 
 
 def counts_and_people(events: ArrayLike, population: ArrayLike) -> tuple[Array, Array]:
-    """
-    Check counts and the people they come from.
-
-    Parameters
-    ----------
-    events, population : array_like, shape (..., n_age)
-        Events, not negative, and people or person-years, above zero.
-
-    Returns
-    -------
-    events, population : ndarray, shape (..., n_age)
-        Both, broadcast against each other.
-
-    Raises
-    ------
-    MeasureError
-        If a count is negative or missing, a population is not above zero, or they come in different bands.
-    """
+    """Check counts and the people (or person-years) they come from, shape (..., n_age); both, broadcast."""
     x, n = np.asarray(events, dtype=np.float64), np.asarray(population, dtype=np.float64)
     if x.shape[-1:] != n.shape[-1:]:
         raise MeasureError(f"events and people must come in the same age bands; given shapes {x.shape} and {n.shape}")
@@ -245,24 +204,7 @@ def _whole(count: ArrayLike) -> Array:
 
 
 def probability(prob: float) -> float:
-    """
-    Check the probability of limits.
-
-    Parameters
-    ----------
-    prob : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    float
-        The same.
-
-    Raises
-    ------
-    MeasureError
-        If it is not between 0 and 1.
-    """
+    """Check that the probability of limits lies between 0 and 1."""
     if not 0 < prob < 1:
         raise MeasureError(f"prob must be between 0 and 1; given {prob}")
     return prob

@@ -124,22 +124,7 @@ def document(function: Callable[..., Any], stated: Measure) -> str:
     """
     Write the documentation of a measure: what its source says, then what its definition states.
 
-    Parameters
-    ----------
-    function : callable
-        Its own documentation holds a summary, the options that no other measure shares, and examples.
-    stated : Measure
-        The definition.
-
-    Returns
-    -------
-    str
-        Documentation in numpydoc's sections.
-
-    Raises
-    ------
-    TypeError
-        If it documents an option that it does not take.
+    The source holds a summary, the options that no other measure shares, and examples.
     """
     summary, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
     own, _, examples = rest.partition("Examples\n--------\n")

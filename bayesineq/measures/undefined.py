@@ -24,16 +24,7 @@ class UndefinedDrawsWarning(UserWarning):
 
 
 class UndefinedDraws(MeasureError):
-    """
-    A measure does not exist in some draws.
-
-    Parameters
-    ----------
-    message : str
-        What the measure needs, and what to do instead.
-    draws : ndarray of bool, shape (n_draw,)
-        Where it does not exist.
-    """
+    """A measure does not exist in some draws: `draws`, of shape (n_draw,), says in which."""
 
     def __init__(self, message: str, draws: Mask) -> None:
         super().__init__(message)
@@ -42,30 +33,10 @@ class UndefinedDraws(MeasureError):
 
 def where_defined(kernel: Kernel, block: Array, share: Array, start: int) -> tuple[Array, list[UndefinedDraws]]:
     """
-    Apply a kernel to the draws on which it is defined.
+    Apply a kernel of `over_blocks` to the draws on which it is defined: its answer, NaN elsewhere, and why.
 
-    Parameters
-    ----------
-    kernel : callable
-        As of `over_blocks`.
-    block : ndarray, shape (n_draw, n_group)
-        Values.
-    share : ndarray, shape (n_group,) or (n_draw, n_group)
-        Shares of groups.
-    start : int
-        Number of the first draw, for messages.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, ...)
-        The kernel's answer, NaN on draws that have none.
-    list of UndefinedDraws
-        Why they have none.
-
-    Raises
-    ------
-    UndefinedDraws
-        If none has an answer.
+    `block` holds values (n_draw, n_group), `start` the number of its first draw, for messages. Raises `UndefinedDraws`
+    if no draw has an answer.
     """
     refused: list[UndefinedDraws] = []
     kept = np.ones(len(block), dtype=bool)
@@ -89,24 +60,9 @@ def where_defined(kernel: Kernel, block: Array, share: Array, start: int) -> tup
 
 def count_undefined(refusals: list[UndefinedDraws], total: int) -> None:
     """
-    Say in how many draws there is no measure, and refuse it where they are too many to leave out.
+    Say in how many draws there is no measure (`UndefinedDrawsWarning`).
 
-    Parameters
-    ----------
-    refusals : list of UndefinedDraws
-        At least one.
-    total : int
-        Number of draws.
-
-    Raises
-    ------
-    UndefinedDraws
-        If they are more than 1% of the draws.
-
-    Warns
-    -----
-    UndefinedDrawsWarning
-        If they are fewer.
+    Refuses it (`UndefinedDraws`) where they are more than 1%, too many to leave out.
     """
     count = sum(int(refusal.draws.sum()) for refusal in refusals)
     if count > UNDEFINED_SHARE * total:
