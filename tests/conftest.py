@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.studies import common_folder
+
 # Workers side by side share the cores: threads of their own would wait for each other, forty times as long.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,6 +23,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"open data not found beside the checkout (looked for {SHARED.name}/)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of a run share."""
+    return common_folder(tmp_path_factory.getbasetemp())
 
 
 @pytest.hookimpl(wrapper=True)

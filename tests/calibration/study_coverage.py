@@ -13,6 +13,7 @@ Run: python -m tests.calibration.study_coverage FOLDER     (writes coverage_*.cs
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -197,7 +198,7 @@ def naive_draws(world: World, count: str, size: NDArray[np.float64], likelihood:
     return np.maximum(crude + se * rng.standard_normal((N_NAIVE, len(crude))), FLOOR)
 
 
-def run(seeds: range, *, equal: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+def run(seeds: Sequence[int], *, equal: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All worlds of these seeds, even ones binomial and odd ones Poisson: rows of numbers, rows of areas."""
     rows: list[Row] = []
     stated: list[Row] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.calibration.study_coverage import (
     run,
     write,
 )
+from tests.studies import PARTS, shared_study
 
 # Set before any study was run. A band for the numbers of which most depends; for the measures, as many as they are,
 # the limits that all keep together in 99 of 100 studies if each holds the truth in 95% of worlds.
@@ -44,9 +46,23 @@ def limits(n_world: int) -> tuple[float, float]:
     return binom.ppf(tail, n_world, 0.95) / n_world, binom.isf(tail, n_world, 0.95) / n_world
 
 
+def test_intervals_of_a_few_worlds_hold_the_truth() -> None:
+    """A part of the worlds at every commit: fewer than these are held once in ten thousand studies."""
+    rows, _ = run(range(12))
+    table = coverage(rows)
+    for quantity in ("area_rate", "SII by the simulator", "intercept"):
+        n = int((rows["quantity"] == quantity).sum())
+        worlds = 12 if n >= 12 else n
+        assert table.loc[quantity, "coverage"] >= binom.ppf(1e-4, worlds, 0.95) / worlds, table.to_string()
+
+
 @pytest.mark.calibration
-def test_intervals_hold_the_truth_over_worlds_from_the_prior(folder: Path) -> None:
-    rows, stated = run(range(N_WORLD))
+@pytest.mark.parametrize("part", range(PARTS))
+def test_intervals_hold_the_truth_over_worlds_from_the_prior(part: int, folder: Path, common: Path) -> None:
+    studied = shared_study(common, "prior", part, range(N_WORLD), run)
+    if studied is None:
+        return
+    rows, stated = studied
     write(rows, stated, "prior", folder)
     table, chances = coverage(rows), exceedance_calibration(stated)
     said = f"\n{table.to_string()}\n{chances.to_string()}"
@@ -67,14 +83,20 @@ def test_intervals_hold_the_truth_over_worlds_from_the_prior(folder: Path) -> No
 
 
 @pytest.mark.calibration
-def test_at_true_equality_signed_measures_hold_it_and_the_spread_is_less_than_by_the_usual_route(folder: Path) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_at_true_equality_signed_measures_hold_it_and_the_spread_is_less_than_by_the_usual_route(
+    part: int, folder: Path, common: Path
+) -> None:
     """
     Measures that cannot fall below equality never hold it: a posterior has no mass at a point.
 
     So they are held to their size: nearer to equality than by the usual route. Signed measures hold equality at least
     as often as they say, more often where shrinkage is towards it.
     """
-    rows, stated = run(range(N_EQUAL), equal=True)
+    studied = shared_study(common, "equality", part, range(N_EQUAL), partial(run, equal=True))
+    if studied is None:
+        return
+    rows, stated = studied
     write(rows, stated, "equality", folder)
     table = coverage(rows)
     said = f"\n{table.to_string()}"

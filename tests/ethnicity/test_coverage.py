@@ -20,6 +20,9 @@ A share of 0.95 over 200 worlds has a standard error of 0.015.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,6 +36,7 @@ from bayesineq.inference.mixture.fit import fit_mixture
 from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
 from bayesineq.posterior.expected import expected
 from bayesineq.records.ethnicity.resolution import most_frequent
+from tests.studies import PARTS, shared_study
 
 WORLDS = 200
 QUANTITIES = [*GROUPS, "asian / white", "other / white"]
@@ -76,16 +80,24 @@ def test_planted_completeness_and_the_rule_of_frequency() -> None:
     assert most_frequent(records)["ethnicity"].tolist() == few["frequent"].map(code).tolist()
 
 
-@pytest.mark.calibration
-def test_intervals_hold_the_planted_prevalence_where_those_of_recorded_groups_do_not() -> None:
-    confusion = broad_confusion()
-    found: dict[str, list[list[bool]]] = {"latent": [], "complete case": [], "most frequent": []}
-    for seed in range(WORLDS):
+def studied(seeds: Sequence[int]) -> list[pd.DataFrame]:
+    """Whether each quantity was held by each way, a row a world and way."""
+    confusion, rows = broad_confusion(), []
+    for seed in seeds:
         here = world(1_000 + seed, confusion=confusion)
-        found["latent"].append(held(latent(here, confusion, seed), here))
-        found["complete case"].append(held(recorded_as(here, "gp", seed), here))
-        found["most frequent"].append(held(recorded_as(here, "frequent", seed), here))
-    share = pd.DataFrame({name: np.mean(rows, axis=0) for name, rows in found.items()}, index=QUANTITIES)
+        rows.append(["latent", *held(latent(here, confusion, seed), here)])
+        rows.append(["complete case", *held(recorded_as(here, "gp", seed), here)])
+        rows.append(["most frequent", *held(recorded_as(here, "frequent", seed), here)])
+    return [pd.DataFrame(rows, columns=["way", *QUANTITIES])]
+
+
+@pytest.mark.calibration
+@pytest.mark.parametrize("part", range(PARTS))
+def test_intervals_hold_the_planted_prevalence_where_those_of_recorded_groups_do_not(part: int, common: Path) -> None:
+    found = shared_study(common, "latent", part, range(WORLDS), studied)
+    if found is None:
+        return
+    share = found[0].groupby("way").mean().T
     for quantities in (GROUPS, QUANTITIES[len(GROUPS) :], QUANTITIES):
         assert 0.93 <= share.loc[quantities, "latent"].mean() <= 0.97, share
     # One quantity over 200 worlds: the middle 99% of a binomial share of 0.95.

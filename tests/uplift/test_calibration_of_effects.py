@@ -7,6 +7,7 @@ from scipy.special import expit, logit
 
 from bayesineq.uplift.curves import curve_area
 from bayesineq.uplift.learner import estimate, learn_uplift, person_benefit
+from tests.studies import PARTS, shared_study
 from tests.uplift.asking import ask
 
 pytestmark = pytest.mark.calibration
@@ -97,8 +98,16 @@ def study(kind, seed):
     }
 
 
-def test_intervals_hold_over_200_worlds_of_five_kinds_and_one_effect_is_found_as_well_as_by_least_squares():
-    studies = pd.DataFrame([study(kind, seed) for kind in KINDS for seed in range(40)])
+def studied(worlds):
+    return [pd.DataFrame([study(KINDS[world % len(KINDS)], world // len(KINDS)) for world in worlds])]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_intervals_hold_over_200_worlds_of_five_kinds_and_one_effect_is_found_as_well_as_by_least_squares(part, common):
+    found = shared_study(common, "effects", part, range(40 * len(KINDS)), studied)
+    if found is None:
+        return
+    [studies] = found
     told = studies.groupby("kind").mean().round(3).to_string()
     assert 0.92 <= studies["average"].mean() <= 0.98, told
     assert 0.85 <= studies["areas"].mean() <= 0.95, told
