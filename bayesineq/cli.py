@@ -323,6 +323,7 @@ def report(
     from bayesineq.dims import AREA
     from bayesineq.posterior.files import load
     from bayesineq.posterior.population import levels_of
+    from bayesineq.report.page.heading import ReportOptions
     from bayesineq.report.page.write import write_report
     from bayesineq.space.areas import read_areas
 
@@ -335,21 +336,17 @@ def report(
         if parts is None:
             raise SchemaError(f"--lookup {lookup} says nothing without --parts: name its column of places")
         polygons = polygons.assign(**{parts: polygons[AREA].map(area_parts(lookup, parts))})
-    rule = _rule(small_count, round_to)
-    explorer = explorer or parts is not None
-    write_report(
-        fitted,
-        polygons,
-        out_file,
+    options = ReportOptions(
         kind=kind,
         title=title,
         outcome=outcome,
         place=place,
         period=period,
-        explorer=explorer,
+        rule=_rule(small_count, round_to),
+        explorer=explorer or parts is not None,
         parts=parts,
-        rule=rule,
     )
+    write_report(fitted, polygons, out_file, options)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 

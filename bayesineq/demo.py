@@ -21,7 +21,7 @@ from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.posterior.files import save
 from bayesineq.posterior.verdict import verdict
 from bayesineq.replacing import replacing
-from bayesineq.report.page.heading import set_in
+from bayesineq.report.page.heading import ReportOptions, set_in
 from bayesineq.report.page.parts import Section
 from bayesineq.report.page.plans import plan_sections, released_detail, write_comparison
 from bayesineq.report.page.write import write_report
@@ -113,7 +113,7 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     tell("5/5 writing the report")
     report = folder / "report.html"
     explorer = all(find_spec(name) is not None for name in ("altair", "vl_convert"))
-    write_report(posterior, system.areas, report, title=TITLE, explorer=explorer, further=further)
+    write_report(posterior, system.areas, report, ReportOptions(title=TITLE, explorer=explorer), further=further)
     tell(f"done in {perf_counter() - started:.0f} s; open the report in a browser:")
     return report
 

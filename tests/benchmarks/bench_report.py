@@ -23,6 +23,7 @@ from shapely.geometry import box
 from bayesineq.design.matrix import design
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.read_card import read_card
+from bayesineq.report.page.heading import ReportOptions
 from bayesineq.report.page.write import write_report
 from bayesineq.space.adjacency import from_edges
 
@@ -67,7 +68,10 @@ def main() -> None:
             started = time.perf_counter()
             whole = count <= 8_000
             path = write_report(
-                post, areas, Path(folder) / "report.html", explorer=True, parts=None if whole else "board"
+                post,
+                areas,
+                Path(folder) / "report.html",
+                ReportOptions(explorer=True, parts=None if whole else "board"),
             )
             seconds = time.perf_counter() - started
             size = path.stat().st_size / 1e6

@@ -25,6 +25,7 @@ from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import load, save
 from bayesineq.report.figures.forest import plot_forest
 from bayesineq.report.page.content import gather
+from bayesineq.report.page.heading import ReportOptions
 from bayesineq.report.page.write import render
 from bayesineq.report.tables.groups import group_table
 from bayesineq.report.tables.released import released_measures
@@ -143,7 +144,7 @@ def test_the_page_says_how_many_are_withheld(tmp_path: Path) -> None:
     )
     source = card().replace("exchangeable", "bym2")
     post = fit(design(counties(), parse_card(source), adjacency=contiguity(squares, code="county")), draws=400, seed=1)
-    content = gather(post, squares, code="county")
+    content = gather(post, squares, ReportOptions(code="county"))
     assert content.withheld[0].startswith(
         "8 of 10 counties are shown; 2 are withheld, because 1 to 7 events stand behind a number"
     )

@@ -30,6 +30,7 @@ from bayesineq.report.page.alike import Alike, alike
 from bayesineq.report.page.content import gather
 from bayesineq.report.page.explorer import explorer, explorer_data
 from bayesineq.report.page.explorer_areas import rings
+from bayesineq.report.page.heading import ReportOptions
 from bayesineq.report.page.parts import Frame
 from bayesineq.report.page.write import write_report
 from bayesineq.report.tables.numbers import PERCENT
@@ -213,7 +214,9 @@ def test_no_name_can_end_the_block_of_data(prevalence: xr.DataTree, squares: gpd
 def test_the_policy_names_exactly_the_scripts_of_the_page(
     prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path: Path
 ) -> None:
-    text = write_report(prevalence, squares, tmp_path / "r.html", explorer=True).read_text(encoding="utf-8")
+    text = write_report(prevalence, squares, tmp_path / "r.html", ReportOptions(explorer=True)).read_text(
+        encoding="utf-8"
+    )
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
     assert policy is not None
     named = re.findall(r"sha256-([A-Za-z0-9+/=]+)", policy[1].replace("&#43;", "+"))
@@ -225,7 +228,7 @@ def test_the_policy_names_exactly_the_scripts_of_the_page(
 
 def test_an_explorer_needs_areas(worlds: SimpleNamespace, prevalence: xr.DataTree) -> None:
     with pytest.raises(BayesineqError, match="needs a card with areas and their boundaries"):
-        gather(prevalence, None, with_explorer=True)
+        gather(prevalence, None, ReportOptions(explorer=True))
     post = worlds.plain_posterior(["a", "b"], [1.0, 2.0])
     with pytest.raises(BayesineqError, match="card 'plain' has no areas"):
         explorer(frame_of(post), {}, worlds.square_areas(1, 1), {})
@@ -251,7 +254,7 @@ def browser() -> Iterator[Any]:
 def report(prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = [f"<b>Area</b> {k}, Llŷn & co" for k in range(len(squares))]
     path = tmp_path_factory.mktemp("browser") / "report.html"
-    return write_report(prevalence, squares.assign(name=names), path, explorer=True)
+    return write_report(prevalence, squares.assign(name=names), path, ReportOptions(explorer=True))
 
 
 def opened(browser: Any, path: Path, width: int) -> tuple[Any, list[str], list[str]]:
@@ -359,7 +362,7 @@ def test_an_explorer_is_quick_enough_to_use(
     # As many points as the simplified boundaries of an LSOA have.
     areas = areas.set_geometry(areas.geometry.segmentize(350.0))
     post = worlds.health_posterior(list(areas["area"]), from_edges(list(pairwise(areas["area"])), areas=areas["area"]))
-    path = write_report(post, areas, tmp_path / "report.html", explorer=True)
+    path = write_report(post, areas, tmp_path / "report.html", ReportOptions(explorer=True))
     assert path.stat().st_size < (4e6 if count == 600 else 10e6)
     started = perf_counter()
     page, said, _ = opened(browser, path, 1280)
@@ -389,7 +392,7 @@ def test_the_parts_of_a_map_are_chosen_from_a_list(
     browser: Any, prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path: Path
 ) -> None:
     named = squares.assign(board=["<i>East</i>" if k % 6 < 3 else "West" for k in range(len(squares))])
-    path = write_report(prevalence, named, tmp_path / "report.html", explorer=True, parts="board")
+    path = write_report(prevalence, named, tmp_path / "report.html", ReportOptions(explorer=True, parts="board"))
     page, said, _ = opened(browser, path, 1280)
     assert page.inner_text("#explorer-count").startswith(("0 of 2 parts", "1 of 2 parts", "2 of 2 parts"))
     assert page.locator("[data-legend=parts]").is_visible()

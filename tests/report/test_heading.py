@@ -17,7 +17,7 @@ from bayesineq.posterior.files import load, save
 from bayesineq.report.figures.forest import plot_forest
 from bayesineq.report.figures.maps import map_posterior
 from bayesineq.report.page.content import gather
-from bayesineq.report.page.heading import Heading, set_in
+from bayesineq.report.page.heading import ReportOptions, set_in
 from bayesineq.report.page.write import render, write_report
 
 FIGURES = sorted(name for name in dir(bayesineq.plots) if name.startswith(("plot_", "map_")))
@@ -49,7 +49,10 @@ def test_a_report_says_what_it_is_of_in_head_and_captions(
     prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path: Path
 ) -> None:
     path = write_report(
-        prevalence, squares, tmp_path / "r.html", outcome="diabetes prevalence", place="Suffolk", period="2021"
+        prevalence,
+        squares,
+        tmp_path / "r.html",
+        ReportOptions(outcome="diabetes prevalence", place="Suffolk", period="2021"),
     )
     page = path.read_text(encoding="utf-8")
     assert "<h1>Inequality in diabetes prevalence, Suffolk, 2021</h1>" in page
@@ -69,7 +72,7 @@ def test_the_place_of_a_posterior_is_that_of_its_reports(prevalence: xr.DataTree
     assert ("Place", "Suffolk") in content.quality.rows
     assert ("Period", "not stated") in content.quality.rows
     assert "<h1>Inequality in prevalence, Suffolk</h1>" in render(content)
-    stated = gather(held, None, heading=Heading(title="Ours", place="Essex", period="2020"))
+    stated = gather(held, None, ReportOptions(title="Ours", place="Essex", period="2020"))
     assert stated.heading.where == "Essex, 2020"
     assert "<h1>Ours</h1>" in render(stated)
     assert "place" not in prevalence.attrs

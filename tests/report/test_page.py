@@ -20,6 +20,7 @@ from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws
 from bayesineq.report.page.alike import alike
 from bayesineq.report.page.content import Content, gather
+from bayesineq.report.page.heading import ReportOptions
 from bayesineq.report.page.kinds import report_kind
 from bayesineq.report.page.write import render, write_report
 
@@ -110,7 +111,7 @@ def test_groups_without_every_age_have_their_rate_there_from_the_model(worlds: S
 
 @pytest.mark.parametrize("kind", ["health_equity_audit", "section_13sa", "core20plus5", "methods"])
 def test_kinds_of_report_hold_what_they_must(prevalence_content: Content, kind: str) -> None:
-    page = Page(render(prevalence_content, kind=kind))
+    page = Page(render(prevalence_content, ReportOptions(kind=kind)))
     parts = {
         "health_equity_audit": ("Health equity audit: prevalence", "What this report covers", "For people to answer"),
         "section_13sa": ("Statement on health inequalities: prevalence", "section 13SA", "shown, by age group"),
@@ -125,7 +126,9 @@ def test_kinds_of_report_hold_what_they_must(prevalence_content: Content, kind: 
 
 
 def test_a_statement_without_a_needed_breakdown_says_so(worlds: SimpleNamespace) -> None:
-    text = Page(render(gather(worlds.plain_posterior(["a", "b"], [1.0, 2.0]), None), kind="section_13sa")).text
+    text = Page(
+        render(gather(worlds.plain_posterior(["a", "b"], [1.0, 2.0]), None), ReportOptions(kind="section_13sa"))
+    ).text
     assert text.count("missing: this report is incomplete without it") == 4
     with pytest.raises(BayesineqError, match="kind='board' is no kind of report"):
         report_kind("board")
@@ -198,7 +201,7 @@ def test_structure_serves_readers_who_do_not_see(page: Page) -> None:
 def test_text_from_outside_is_escaped(worlds: SimpleNamespace) -> None:
     evil = "<script>alert(1)</script>"
     post = worlds.plain_posterior([evil, 'a,"b"', "Llŷn", "القاهرة"], [1.0, 2.0, 3.0, 4.0], question=evil, outcome=evil)
-    source = render(gather(post, None), title=evil)
+    source = render(gather(post, None, ReportOptions(title=evil)))
     assert "<script" not in source
     assert "&lt;script&gt;alert(1)" in source
     text = Page(source).text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ import xarray as xr
 
 from bayesineq.design.priors import Priors
 from bayesineq.design.unrecorded import unrecorded_of
-from bayesineq.dims import AGE, CI_PROB, DEPRIVATION, ETHNICITY, POPULATION, SEX
+from bayesineq.dims import AGE, DEPRIVATION, ETHNICITY, POPULATION, SEX
 from bayesineq.disclosure.cover import Cover
 from bayesineq.disclosure.cover import cover as covered
-from bayesineq.disclosure.rule import DEFAULT_RULE, SUPPRESSED, Rule, shown_count
+from bayesineq.disclosure.rule import SUPPRESSED, Rule, shown_count
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
@@ -29,7 +29,7 @@ from bayesineq.report.figures.outline import Outline, outline
 from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.alike import Alike, alike
 from bayesineq.report.page.explorer import Explorer, explorer
-from bayesineq.report.page.heading import Heading
+from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
 from bayesineq.report.page.imputed import has_imputations, imputed_section, unrecorded_words
 from bayesineq.report.page.parts import Frame, Row, Section, Table
 from bayesineq.report.page.section_areas import map_section
@@ -41,7 +41,7 @@ from bayesineq.report.page.sections import (
 )
 from bayesineq.report.tables.measured import core20_table, inequality_table
 from bayesineq.report.tables.numbers import estimate, unit_of
-from bayesineq.report.words.labels import Labels, dimension_label, unknown_levels
+from bayesineq.report.words.labels import dimension_label, unknown_levels
 from bayesineq.report.words.sentences import Statement, withheld_said
 
 if TYPE_CHECKING:
@@ -123,18 +123,15 @@ class Content:
     priors: Priors | None = None
 
 
-def gather(
-    post: xr.DataTree,
-    areas: gpd.GeoDataFrame | None,
-    *,
-    labels: Labels | None = None,
-    prob: float = CI_PROB,
-    rule: Rule = DEFAULT_RULE,
-    code: str | None = None,
-    with_explorer: bool = False,
-    parts: str | None = None,
-    heading: Heading | None = None,
-) -> Content:
+class _Found(NamedTuple):
+    """A section, its dimension where it has one, and whether what it says belongs to the answer."""
+
+    section: Section
+    dim: str | None = None
+    leads: bool = True
+
+
+def gather(post: xr.DataTree, areas: gpd.GeoDataFrame | None, options: ReportOptions = STANDARD) -> Content:
     """
     Gather what a report says.
 
@@ -144,20 +141,8 @@ def gather(
         A posterior.
     areas : GeoDataFrame or None
         Boundaries keyed by code; None leaves the maps out.
-    labels : mapping of str to mapping, optional
-        By dimension, names of codes.
-    prob : float
-        Probability that the intervals hold.
-    rule : Rule
-        How small counts are treated.
-    code : str, optional
-        Column of area codes in `areas`.
-    with_explorer : bool
-        Whether to prepare the explorer; needs the extra `bayesineq[explorer]` and boundaries.
-    parts : str, optional
-        Column of `areas` with the part of the map that each lies in, for the explorer.
-    heading : Heading, optional
-        What the report is of; by default what the posterior and its card say.
+    options : ReportOptions
+        How the report is laid out.
 
     Returns
     -------
@@ -169,84 +154,90 @@ def gather(
     BayesineqError
         If the explorer is asked for and cannot be made.
     """
-    heading = (heading or Heading()).of(post)
-    card = card_of(post)
-    if heading.outcome:
-        card = replace(card, outcomes=(replace(card.outcome, name=heading.outcome), *card.outcomes[1:]))
-    cover = covered(post, rule)
-    everyone = flat(cover.values().shown)
-    unit = unit_of(card.outcome, float(everyone.mean()))
-    frame = Frame(post, card, unit, labels, prob, rule, cover)
-    place = frame.place
-    answer: list[Statement] = []
-    sections: list[Section] = []
-    measures: Table | None = None
-    core20: Table | None = None
-    likes: dict[str, Alike] = {}
-    for dim in sorted(
-        (d for d in card.dims if d != place), key=lambda d: (d not in DEPRIVATION, d != ETHNICITY, card.dims.index(d))
-    ):
-        like = alike(post, cover, dim)
-        if dim in DEPRIVATION:
-            values, crude = like.values.shown, like.crude.shown
-            measured = inequality_of(values, dim, prob, crude=crude) if values.sizes[dim] > 1 else None
-            section = deprivation_section(frame, like, dim, measured)
-            if measures is None and measured is not None:
-                measures = inequality_table(frame, like, dim, measured)
-                core20 = core20_table(frame, like, dim)
-        else:
-            section = group_section(frame, like, dim)
-        likes[dim] = like
-        sections.append(_with_withheld(section, cover, dim))
-        # Older people are ill more often: that is no inequality, so age and sex keep to their own sections.
-        if dim not in (AGE, SEX):
-            answer.extend(section.statements)
-    deprivation = next((d for d in DEPRIVATION if d in card.dims), None)
-    if deprivation and ETHNICITY in card.dims:
-        like = alike(post, cover, [ETHNICITY, deprivation])
-        sections.append(crossed_section(frame, like, ETHNICITY, deprivation))
-    if card.latent and has_imputations(post):
-        sections.append(imputed_section(frame, likes[next(iter(card.latent))]))
-    if any(term.of_kind.slope for term in card.terms):
-        section = association_section(frame)
-        sections.append(section)
-        answer.extend(section.statements)
-    unmapped, found = 0, None
-    if with_explorer and (place is None or areas is None):
+    heading = options.heading(post)
+    frame = _frame(post, heading, options)
+    card, cover, place = frame.card, frame.cover, frame.place
+    if options.explorer and (place is None or areas is None):
         raise BayesineqError("the explorer needs a card with areas and their boundaries; pass both, or explorer=False")
+    likes = {dim: alike(post, cover, dim) for dim in _in_order(frame)}
+    measured = {dim: _measured(frame, likes[dim], dim) for dim in likes if dim in DEPRIVATION}
+    found = _sections(frame, likes, measured)
+    drawn: Explorer | None = None
+    unmapped = 0
     if place is not None and areas is not None:
-        shapes = outline(areas, code=code)
+        shapes = outline(areas, code=options.code)
         names = _names(areas, shapes)
         likes[place] = alike(post, cover, place)
-        section = map_section(frame, likes[place], shapes, place, names)
-        found = explorer(frame, likes, areas, names, code=code, parts=parts) if with_explorer else None
+        found.append(_Found(map_section(frame, likes[place], shapes, place, names), place))
+        if options.explorer:
+            drawn = explorer(frame, likes, areas, names, code=options.code, parts=options.parts)
         unmapped = len(shapes) - len(post["posterior"][place])
-        sections.append(_with_withheld(section, cover, place))
-        answer.extend(section.statements)
-    mean, lower, upper = mean_interval(everyone, prob)
-    unknown = _unknown(frame)
+    unequal = next(((dim, table) for dim, table in measured.items() if table is not None), None)
+    everyone, unknown = flat(cover.values().shown), _unknown(frame)
     return Content(
         card=card,
         diagnosis=diagnose(post),
         verdict=verdict(post),
-        answer=tuple(answer),
-        inequality=measures,
-        sections=tuple(sections),
+        answer=tuple(statement for part in found if part.leads for statement in part.section.statements),
+        inequality=None if unequal is None else inequality_table(frame, likes[unequal[0]], *unequal),
+        sections=tuple(_with_withheld(part, cover) for part in found),
         quality=_quality(frame, heading, unknown, unmapped),
         unknown=unknown,
-        core20=core20,
-        trust=_trust(post, prob),
+        core20=None if unequal is None else core20_table(frame, likes[unequal[0]], unequal[0]),
+        trust=_trust(post, options.prob),
         provenance={key: str(value) for key, value in provenance(post).items()},
-        overall=estimate(mean, lower, upper, unit),
+        overall=estimate(*mean_interval(everyone, options.prob), frame.unit),
         overall_is=_which_average(frame, tuple(likes.values())),
-        rule=rule,
+        rule=options.rule,
         heading=heading,
         assumed=unrecorded_words(frame) if card.latent else (),
         withheld=tuple(said.text for dim in card.dims if (said := withheld_said(cover.values(dim), dim)) is not None),
-        explorer=found,
+        explorer=drawn,
         audit=cover.audit,
         priors=priors_of(post),
     )
+
+
+def _frame(post: xr.DataTree, heading: Heading, options: ReportOptions) -> Frame:
+    card, cover = card_of(post), covered(post, options.rule)
+    if heading.outcome:
+        card = replace(card, outcomes=(replace(card.outcome, name=heading.outcome), *card.outcomes[1:]))
+    unit = unit_of(card.outcome, float(flat(cover.values().shown).mean()))
+    return Frame(post, card, unit, options.labels, options.prob, options.rule, cover)
+
+
+def _in_order(frame: Frame) -> list[str]:
+    """Dimensions of groups: deprivation first, then ethnicity, then as the card has them."""
+    dims = frame.card.dims
+    groups = (dim for dim in dims if dim != frame.place)
+    return sorted(groups, key=lambda dim: (dim not in DEPRIVATION, dim != ETHNICITY, dims.index(dim)))
+
+
+def _measured(frame: Frame, like: Alike, dim: str) -> pd.DataFrame | None:
+    """Measures of inequality; None where fewer than two groups may be shown."""
+    values = like.values.shown
+    return inequality_of(values, dim, frame.prob, crude=like.crude.shown) if values.sizes[dim] > 1 else None
+
+
+def _sections(frame: Frame, likes: Mapping[str, Alike], measured: Mapping[str, pd.DataFrame | None]) -> list[_Found]:
+    """Every section but that of areas."""
+    card, found = frame.card, []
+    for dim, like in likes.items():
+        if dim in DEPRIVATION:
+            section = deprivation_section(frame, like, dim, measured[dim])
+        else:
+            section = group_section(frame, like, dim)
+        # Older people are ill more often: that is no inequality, so age and sex keep to their own sections.
+        found.append(_Found(section, dim, leads=dim not in (AGE, SEX)))
+    deprivation = next((dim for dim in DEPRIVATION if dim in card.dims), None)
+    if deprivation and ETHNICITY in card.dims:
+        like = alike(frame.post, frame.cover, [ETHNICITY, deprivation])
+        found.append(_Found(crossed_section(frame, like, ETHNICITY, deprivation), leads=False))
+    if card.latent and has_imputations(frame.post):
+        found.append(_Found(imputed_section(frame, likes[next(iter(card.latent))]), leads=False))
+    if any(term.of_kind.slope for term in card.terms):
+        found.append(_Found(association_section(frame)))
+    return found
 
 
 def _which_average(frame: Frame, likes: Sequence[Alike]) -> str:
@@ -258,9 +249,9 @@ def _which_average(frame: Frame, likes: Sequence[Alike]) -> str:
     return f"{said}; the averages that groups are compared with below are{given} and differ from it"
 
 
-def _with_withheld(section: Section, cover: Cover, dim: str) -> Section:
-    said = withheld_said(cover.values(dim), dim)
-    return section if said is None else replace(section, statements=(said, *section.statements))
+def _with_withheld(part: _Found, cover: Cover) -> Section:
+    said = None if part.dim is None else withheld_said(cover.values(part.dim), part.dim)
+    return part.section if said is None else replace(part.section, statements=(said, *part.section.statements))
 
 
 def _names(areas: gpd.GeoDataFrame, shapes: Outline) -> dict[str, str]:

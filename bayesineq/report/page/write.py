@@ -15,20 +15,19 @@ import numpy as np
 import xarray as xr
 
 from bayesineq.design.priors import Priors
-from bayesineq.dims import CI_PROB, DEPRIVATION
+from bayesineq.dims import DEPRIVATION
 from bayesineq.disclosure.audit import audit_beside, write_audit
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis
 from bayesineq.replacing import replacing
 from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
 from bayesineq.report.page.content import NONE_CODED, Content, gather
-from bayesineq.report.page.heading import Heading
-from bayesineq.report.page.kinds import Kind, ReportKind, coverage, report_kind
+from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
+from bayesineq.report.page.kinds import ReportKind, coverage, report_kind
 from bayesineq.report.page.parts import Section, Table
 from bayesineq.report.tables.numbers import unit_of
 from bayesineq.report.words.chance import CHANCES
-from bayesineq.report.words.labels import Labels, dimension_label
+from bayesineq.report.words.labels import dimension_label
 from bayesineq.report.words.sentences import listed, sentence
 
 if TYPE_CHECKING:
@@ -49,6 +48,7 @@ _HEADINGS: Final = {
     "model": "The model",
     "words": "How to read the words",
 }
+_KEPT: Final = ("answer", "card", "core20", "inequality", "overall", "overall_is", "quality", "verdict", "withheld")
 _VECTOR_ROWS: Final = 2_000
 _PROVENANCE: Final = {
     "card_name": "Card",
@@ -64,18 +64,8 @@ def write_report(
     post: xr.DataTree,
     areas: gpd.GeoDataFrame | None,
     path: str | Path,
+    options: ReportOptions = STANDARD,
     *,
-    kind: Kind = "standard",
-    title: str | None = None,
-    outcome: str | None = None,
-    place: str | None = None,
-    period: str | None = None,
-    labels: Labels | None = None,
-    prob: float = CI_PROB,
-    rule: Rule = DEFAULT_RULE,
-    code: str | None = None,
-    explorer: bool = False,
-    parts: str | None = None,
     further: Sequence[Section] = (),
 ) -> Path:
     """
@@ -90,29 +80,8 @@ def write_report(
     path : str or Path
         File to write. What stood there is replaced whole, or left as it was. Beside it, under the same name ending in
         `.audit.csv`, is written what was withheld and why; it holds no count, and is not part of the report.
-    kind : {"standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"}
-        What the report is for.
-    title : str, optional
-        Heading; by default made from the kind, the outcome, the place and the period.
-    outcome : str, optional
-        The outcome in words, such as "diabetes prevalence"; by default as the card names it.
-    place, period : str, optional
-        Where and when, in words, for the head and every caption; by default as the posterior's attributes have it.
-    labels : mapping of str to mapping, optional
-        By dimension, names of codes: `{"ethnicity": {"A": "White British"}}`.
-    prob : float
-        Probability that the intervals hold.
-    rule : Rule
-        How small counts are treated. Every number, figure and word is made from draws that may be shown, see
-        `bayesineq.disclosure.cover`.
-    code : str, optional
-        Column of area codes in `areas`.
-    explorer : bool
-        Whether to add the explorer, with the extra `bayesineq[explorer]`. It is the only part that runs a script; the
-        page names the script to the browser, which runs no other.
-    parts : str, optional
-        Column of `areas` with the part of the map that each lies in, such as its integrated care board. The explorer
-        then opens on a map of the parts and shows the areas of the one that is chosen; above 8,000 areas it must.
+    options : ReportOptions
+        What the report is for, its title, the intervals, the rule for small counts and the explorer.
     further : sequence of Section
         Sections to add after those of the posterior, such as `bayesineq.report.page.plans.plan_sections`.
 
@@ -126,30 +95,17 @@ def write_report(
     BayesineqError
         If the posterior, the boundaries or the folder cannot be used; nothing is written then.
     """
-    report_kind(kind)
-    heading = Heading(title, outcome, place, period).of(post)
-    content = gather(
-        post,
-        areas,
-        labels=labels,
-        prob=prob,
-        rule=rule,
-        code=code,
-        with_explorer=explorer,
-        parts=parts,
-        heading=heading,
-    )
-    content = replace(content, sections=(*content.sections, *further))
-    page = render(content, kind=kind, prob=prob)
+    content = gather(post, areas, options)
+    page = render(replace(content, sections=(*content.sections, *further)), options)
     target = Path(path)
     with replacing(target) as beside:
         beside.write_text(page, encoding="utf-8")
     if content.audit is not None:
-        write_audit([content.audit], audit_beside(target), rule)
+        write_audit([content.audit], audit_beside(target), options.rule)
     return target
 
 
-def render(content: Content, *, kind: Kind = "standard", title: str | None = None, prob: float = CI_PROB) -> str:
+def render(content: Content, options: ReportOptions = STANDARD) -> str:
     """
     Lay a report out.
 
@@ -157,12 +113,8 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
     ----------
     content : Content
         What it says.
-    kind : str
-        What the report is for, see `write_report`.
-    title : str, optional
-        Heading in place of that of the content.
-    prob : float
-        Probability that the intervals hold, for the explanation.
+    options : ReportOptions
+        As it was gathered with.
 
     Returns
     -------
@@ -175,64 +127,57 @@ def render(content: Content, *, kind: Kind = "standard", title: str | None = Non
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    card, heading = content.card, content.heading
-    sections = [
-        {
-            "anchor": f"part-{number}",
-            "title": section.title,
-            "statements": section.statements,
-            "tables": section.tables,
-            "pictures": [_picture(chart, heading) for chart in section.charts],
-        }
-        for number, section in enumerate(content.sections, 1)
-    ]
-    chosen = report_kind(kind)
+    chosen, heading = report_kind(options.kind), content.heading
     order = list(chosen.order)
     if content.explorer and "sections" in order:
         order.insert(order.index("sections"), "explorer")
-    covered = coverage(chosen, content.unknown)
-    anchors = []
-    for key in order:
-        if key == "sections":
-            anchors += [(str(section["anchor"]), str(section["title"])) for section in sections]
-        elif key != "inequality" or content.inequality:
-            anchors.append((key, _HEADINGS[key]))
-    anchors.append(("provenance", "Provenance"))
-    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    context: dict[str, Any] = {
-        "title": title or heading.title or _title(chosen, content),
+    own = {name: getattr(content, name) for name in _KEPT}
+    context: dict[str, Any] = own | {
+        "title": heading.title or _title(chosen, content),
         "place": heading.place,
         "period": heading.period,
         "order": order,
+        "contents": _contents(content, order),
         "policy": _policy(content),
         **_explorer(content),
         "purpose": chosen.purpose,
         "actions": chosen.actions,
-        "coverage": covered,
-        "core20": content.core20,
+        "coverage": coverage(chosen, content.unknown),
         "trust": [_picture(chart, heading) for chart in content.trust],
-        "css": Markup(css),
-        "card": card,
-        "contents": anchors,
-        "answer": content.answer,
+        "css": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "unknown": _unknown(content),
-        "withheld": content.withheld,
-        "overall": content.overall,
-        "overall_is": content.overall_is,
-        "direction": direction(card.outcome.more_is),
-        "level": f"{100 * prob:.0f}%",
-        "inequality": content.inequality,
-        "sections": sections,
-        "verdict": content.verdict,
+        "direction": direction(content.card.outcome.more_is),
+        "level": f"{100 * options.prob:.0f}%",
+        "sections": [_laid_out(section, number, heading) for number, section in enumerate(content.sections, 1)],
         "checks": _checks(content.diagnosis),
         "graph": content.diagnosis.graph,
-        "quality": content.quality,
-        "terms": _terms(card, content.priors),
+        "terms": _terms(content.card, content.priors),
         "words": _words(),
         "provenance": _provenance(content),
         "rule": str(content.rule),
     }
     return environment.get_template("report.html").render(context)
+
+
+def _laid_out(section: Section, number: int, heading: Heading) -> dict[str, Any]:
+    return {
+        "anchor": f"part-{number}",
+        "title": section.title,
+        "statements": section.statements,
+        "tables": section.tables,
+        "pictures": [_picture(chart, heading) for chart in section.charts],
+    }
+
+
+def _contents(content: Content, order: Sequence[str]) -> list[tuple[str, str]]:
+    """Anchor and heading of every part of the page."""
+    found: list[tuple[str, str]] = []
+    for key in order:
+        if key == "sections":
+            found += [(f"part-{number}", section.title) for number, section in enumerate(content.sections, 1)]
+        elif key != "inequality" or content.inequality:
+            found.append((key, _HEADINGS[key]))
+    return [*found, ("provenance", "Provenance")]
 
 
 def _title(chosen: ReportKind, content: Content) -> str:
