@@ -267,9 +267,10 @@ def compare(
     """Compare interventions by expected net benefit, and allocate a budget among them."""
     from bayesineq.decisions.plans import PlanOptions, compare_plans
     from bayesineq.decisions.read_plans import read_plans
+    from bayesineq.decisions.released import released_detail
     from bayesineq.posterior.files import load
     from bayesineq.report.page.heading import Heading
-    from bayesineq.report.page.plans import released_detail, write_comparison
+    from bayesineq.report.page.plans import write_comparison
 
     rule, units = _rule(small_count, round_to), by or ["area"]
     stated = read_plans(plans)

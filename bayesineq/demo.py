@@ -13,6 +13,7 @@ from typing import Final
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
 from bayesineq.decisions.plans import ALLOCATION, PlanOptions, compare_plans
 from bayesineq.decisions.read_plans import read_plans
+from bayesineq.decisions.released import released_detail
 from bayesineq.design.matrix import design
 from bayesineq.dims import AREA, DECILE, ETHNICITY, QUINTILE
 from bayesineq.inference.fit import fit
@@ -23,7 +24,7 @@ from bayesineq.posterior.verdict import verdict
 from bayesineq.replacing import replacing
 from bayesineq.report.page.heading import ReportOptions, set_in
 from bayesineq.report.page.parts import Section
-from bayesineq.report.page.plans import plan_sections, released_detail, write_comparison
+from bayesineq.report.page.plans import plan_sections, write_comparison
 from bayesineq.report.page.write import write_report
 from bayesineq.report.tables.released import released_measures
 from bayesineq.shipped import folder as shipped

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
@@ -210,6 +210,30 @@ def possible_counts(
             same[pattern] = _ends(k, low, high, sums)
         least[k], largest[k] = max(least[k], same[pattern][0]), min(largest[k], same[pattern][1])
     return least, largest
+
+
+def hide_beside(hidden: Mask, values: ArrayLike) -> Mask:
+    """
+    Withhold a second row where only one is withheld, which the total would give back.
+
+    Parameters
+    ----------
+    hidden : ndarray of bool, shape (row,)
+        What is withheld.
+    values : array_like, shape (row,)
+        Counts.
+
+    Returns
+    -------
+    ndarray of bool, shape (row,)
+        With the smallest of the other counts that are not zero, where there is one row only.
+    """
+    counts = np.asarray(values, dtype=np.float64)
+    rest = np.flatnonzero(~hidden & (counts > 0))
+    out = hidden.copy()
+    if hidden.sum() == 1 and rest.size:
+        out[rest[counts[rest].argmin()]] = True
+    return out
 
 
 def _ends(k: int, low: Float, high: Float, sums: csr_matrix) -> tuple[float, float]:

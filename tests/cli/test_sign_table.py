@@ -17,10 +17,11 @@ import bayesineq as bi
 from bayesineq.cli import main
 from bayesineq.decisions.plans import PlanOptions, compare_plans
 from bayesineq.decisions.read_plans import read_plans
+from bayesineq.decisions.released import released_detail
 from bayesineq.design.matrix import design
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.read_card import parse_card
-from bayesineq.report.page.plans import plan_sections, released_detail
+from bayesineq.report.page.plans import plan_sections
 from bayesineq.report.page.write import write_report
 
 PEOPLE, AREAS, DRAWS = 1000, 20, 200

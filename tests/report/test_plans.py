@@ -14,10 +14,11 @@ from shapely.geometry import box
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
 from bayesineq.decisions.plans import ALLOCATION, PlanOptions, compare_plans
 from bayesineq.decisions.read_plans import read_plans
+from bayesineq.decisions.released import shown_tables
 from bayesineq.disclosure.audit import AUDIT
 from bayesineq.disclosure.rule import Rule
-from bayesineq.report.page.plans import plan_sections, shown_tables, write_comparison
-from bayesineq.report.tables.plan_tables import alone
+from bayesineq.disclosure.suppression import hide_beside
+from bayesineq.report.page.plans import plan_sections, write_comparison
 from bayesineq.shipped import folder
 
 QALE = {1: 65.0, 2: 67.8, 3: 70.6, 4: 73.3, 5: 76.1}
@@ -101,12 +102,12 @@ def test_small_counts_are_withheld_with_what_would_give_them_back(world) -> None
     assert ethnic.rows[-1][2:] == ("*",) * 6
 
 
-def test_a_second_row_goes_with_one_alone() -> None:
+def test_a_second_row_goes_with_one_hide_beside() -> None:
     hidden = np.array([True, False, False, False])
-    assert alone(hidden, [3.0, 0.0, 9.0, 8.0]).tolist() == [True, False, False, True]
+    assert hide_beside(hidden, [3.0, 0.0, 9.0, 8.0]).tolist() == [True, False, False, True]
     two = np.array([True, True, False])
-    assert alone(two, [3.0, 2.0, 9.0]).tolist() == two.tolist()
-    assert not alone(np.zeros(3, dtype=bool), [9.0, 9.0, 9.0]).any()
+    assert hide_beside(two, [3.0, 2.0, 9.0]).tolist() == two.tolist()
+    assert not hide_beside(np.zeros(3, dtype=bool), [9.0, 9.0, 9.0]).any()
 
 
 def test_files_are_written_and_stale_tables_removed(world, tmp_path) -> None:

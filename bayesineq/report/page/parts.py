@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import AREA
@@ -36,6 +39,12 @@ class Table:
     caption: str
     header: Row
     rows: tuple[Row, ...]
+
+
+def table_of(caption: str, rows: pd.DataFrame, columns: Mapping[str, Callable[[Mapping[str, Any]], str]]) -> Table:
+    """Lay rows out as a table: by heading, how the cell of a row is written."""
+    records: list[dict[str, Any]] = [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+    return Table(caption, tuple(columns), tuple(tuple(said(row) for said in columns.values()) for row in records))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.decisions.distributional import UNCHANGED, ImpactPlane
 from bayesineq.decisions.interventions import event_of
+from bayesineq.decisions.net_benefit import NOTHING
 from bayesineq.decisions.plans import PlanComparison
 from bayesineq.decisions.polarity import EVENTS
 from bayesineq.decisions.published import Quantity, Share
 from bayesineq.dims import AREA, INTERVENTION, QUINTILE
 from bayesineq.disclosure.rule import SUPPRESSED, Rule, is_small, shown_count
+from bayesineq.disclosure.suppression import hide_beside
 from bayesineq.report.figures.style import direction
-from bayesineq.report.page.parts import Row, Table
-from bayesineq.report.page.plan_consequences import need_in_words
-from bayesineq.report.tables.numbers import PLAIN, estimate, percent, write
+from bayesineq.report.page.parts import Row, Table, table_of
+from bayesineq.report.tables.numbers import PLAIN, Unit, estimate, percent, write
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
 from bayesineq.report.words.sentences import sentence
 
 NONE: Final = "\N{EN DASH}"
 """Printed where there is nothing to share."""
+_THOUSANDS: Final = Unit(1e-3, " thousand pounds", " thousand pounds", "thousand pounds")
+
+type Record = Mapping[str, Any]
 
 
 def sources_table(compared: PlanComparison) -> Table:
-    """
-    Plans as they were stated: effects, costs, reach, worth and sources.
-
-    Parameters
-    ----------
-    compared : PlanComparison
-        Plans compared.
-
-    Returns
-    -------
-    Table
-        A row a plan.
-    """
+    """Plans as they were stated: effects, costs, reach, worth and sources."""
     rows = []
     for plan in compared.plans:
         good = compared.benefit.more_is[plan.name]
@@ -50,277 +41,196 @@ def sources_table(compared: PlanComparison) -> Table:
         worth = [f"{_number(plan.qaly_per_event)} QALY per {event}"] if plan.qaly_per_event else []
         worth += [f"{_number(plan.qaly_per_treated)} QALY per person treated"] if plan.qaly_per_treated else []
         worth += [f"saves £{_number(plan.saving_per_event)} per {event}"] if plan.saving_per_event else []
-        rows.append(
-            (
-                plan.name,
-                f"{plan.effect.measure} {_number(plan.effect.size)}, {acts}",
-                f"£{_number(plan.cost)}",
-                f"{_share(plan.reach)}; {_share(plan.uptake)}",
-                "; ".join(worth),
-                plan.source,
-            )
-        )
+        effect = f"{plan.effect.measure} {_number(plan.effect.size)}, {acts}"
+        reach = f"{_share(plan.reach)}; {_share(plan.uptake)}"
+        rows.append((plan.name, effect, f"£{_number(plan.cost)}", reach, "; ".join(worth), plan.source))
     header = (
-        "Plan",
-        "Effect (95% interval)",
-        "Cost per person treated",
-        "Reach; uptake",
-        "Worth",
-        "Source and assumptions",
+        *("Plan", "Effect (95% interval)", "Cost per person treated"),
+        *("Reach; uptake", "Worth", "Source and assumptions"),
     )
     return Table("The plans, and where their numbers come from", header, tuple(rows))
 
 
-def alone(hidden: NDArray[np.bool_], values: ArrayLike) -> NDArray[np.bool_]:
-    """
-    Withhold a second row where only one is withheld, which the total would give back.
+def consequences_table(compared: PlanComparison) -> Table:
+    """Events with and without each plan, and what that is as a benefit."""
+    level, draws = level_of(compared), compared.comparison.draws
+    columns: dict[str, Callable[[Record], str]] = {
+        "Plan": _name,
+        "Event it acts on": lambda row: f"{row['event']} ({direction(row['more_is'])})",
+        "Events without": lambda row: write(row["without"], 1),
+        "Events with": lambda row: write(row["without"] + row["difference"], 1),
+        f"Difference, with less without ({level} interval)": _estimated("difference", 1, "difference_"),
+        f"Ratio, with over without ({level} interval)": (
+            lambda row: "none" if pd.isna(row["ratio"]) else _estimated("ratio", 3, "ratio_")(row)
+        ),
+        f"As a benefit; below 0 is harm ({level} interval)": (
+            lambda row: f"{_estimated('events', 1, 'events_')(row)} {row['counted']}"
+        ),
+        "Probability that people are better off": lambda row: percent(row["p_better"], draws),
+    }
+    caption = f"What each plan does, given to everyone eligible, against {NOTHING}"
+    return table_of(caption, compared.tables["events"], columns)
 
-    Parameters
-    ----------
-    hidden : ndarray of bool, shape (row,)
-        What is withheld.
-    values : array_like, shape (row,)
-        Counts.
 
-    Returns
-    -------
-    ndarray of bool, shape (row,)
-        With the smallest of the other counts that are not zero, where there is one row only.
-    """
-    counts = np.asarray(values, np.float64)
-    rest = np.flatnonzero(~hidden & (counts > 0))
-    out = hidden.copy()
-    if hidden.sum() == 1 and rest.size:
-        out[rest[counts[rest].argmin()]] = True
-    return out
+def options_table(compared: PlanComparison) -> Table:
+    """Plans as alternatives: benefit, cost, net benefit, and which is likely the best."""
+    comparison, level, unit = compared.comparison, level_of(compared), unit_in_words(compared)
+    columns: dict[str, Callable[[Record], str]] = {
+        "Plan": _name,
+        f"Benefit, {comparison.scale} ({level} interval)": _estimated("benefit", 1, "benefit_"),
+        "Net cost, thousand pounds": lambda row: write(row["cost"] / 1000, 0),
+        f"Net benefit ({level} interval)": (
+            lambda row: estimate(row["net_benefit"], row["lower"], row["upper"], _THOUSANDS, places=0)
+        ),
+        "Probability of being the best": lambda row: percent(row["p_best"], comparison.draws),
+        "Expected loss, thousand pounds": lambda row: write(row["expected_loss"] / 1000, 0),
+        f"Pounds for one more {unit}": (
+            lambda row: str(row["verdict"]) if pd.isna(row["icer"]) else write(row["icer"], 0)
+        ),
+    }
+    worth = f"at £{comparison.threshold or 0.0:,.0f} for one {unit}"
+    return table_of(f"Each plan for everyone eligible, as alternatives, {worth}", comparison.options, columns)
+
+
+def information_table(compared: PlanComparison) -> Table:
+    """What it would be worth to know everything, a part, or what a study would tell."""
+    tables = compared.tables
+    first = tables["study"]["parameter"].iloc[0] if len(tables["study"]) else ""
+    known: list[Row] = [("everything", write(compared.comparison.evpi, 0))]
+    worth = tables["information"].query("evppi >= 0.5").head(5)
+    known += [(str(name), write(value, 0)) for name, value, _ in worth.to_numpy().tolist()]
+    known += [
+        (f"a study of the {first}, {times:g} times as telling as what is known", write(value, 0))
+        for times, value in tables["study"].query("evsi >= 0.5")[["times_known", "evsi"]].to_numpy().tolist()
+    ]
+    return Table("What it would be worth to know, on this choice", ("What", "Pounds"), tuple(known))
+
+
+def given_table(compared: PlanComparison, rule: Rule) -> Table:
+    """What the budget buys of each plan."""
+    allocation, rows = compared.allocation, []
+    for plan in compared.plans:
+        own = allocation.table[allocation.table[INTERVENTION] == plan.name]
+        treated = shown_count(float(own["treated"].sum()), rule)
+        spend, benefit = write(own["spend"].sum() / 1000, 0), write(own["benefit"].sum(), 1)
+        capacity = "no limit" if plan.capacity is None else f"{plan.capacity:,.0f}"
+        rows.append((plan.name, f"{len(own):,}", treated, spend, benefit, capacity))
+    header = ("Plan", "Units served", "People treated", "Thousand pounds", f"Benefit, {allocation.scale}", "Capacity")
+    return Table(f"What a budget of £{allocation.budget:,.0f} buys", header, tuple(rows))
+
+
+def limits_table(compared: PlanComparison) -> Table:
+    """What one more of each limit would gain."""
+    prices = tuple(
+        (str(limit), str(unit), write(price, 2)) for limit, unit, price in compared.tables["prices"].to_numpy().tolist()
+    )
+    return Table("What one more of each limit would gain", ("Limit", "One more", "Pounds of net benefit"), prices)
 
 
 def rules_table(compared: PlanComparison) -> Table:
-    """
-    What the same places would gain, given by simpler rules.
-
-    Parameters
-    ----------
-    compared : PlanComparison
-        Plans compared.
-
-    Returns
-    -------
-    Table
-        A row a rule.
-    """
-    level = f"{100 * compared.comparison.prob:.0f}%"
-    rows = tuple(
-        (
-            str(row["rule"]),
-            estimate(row["benefit"], row["lower"], row["upper"], PLAIN, places=1),
-            estimate(row["over_evenly"], row["over_lower"], row["over_upper"], PLAIN, places=1),
-        )
-        for row in compared.tables["rules"].to_dict("records")
-    )
-    scale = compared.allocation.scale
-    header = ("Rule", f"Benefit, {scale} ({level} interval)", f"More than evenly ({level} interval)")
-    return Table("The same places given by simpler rules", header, rows)
+    """What the same places would gain, given by simpler rules."""
+    level = level_of(compared)
+    columns: dict[str, Callable[[Record], str]] = {
+        "Rule": lambda row: str(row["rule"]),
+        f"Benefit, {compared.allocation.scale} ({level} interval)": _estimated("benefit", 1),
+        f"More than evenly ({level} interval)": _estimated("over_evenly", 1, "over_"),
+    }
+    return table_of("The same places given by simpler rules", compared.tables["rules"], columns)
 
 
 def ranked_table(ranked: pd.DataFrame) -> Table:
-    """
-    Areas in order of expected rank, with their tiers.
-
-    Parameters
-    ----------
-    ranked : DataFrame
-        `rank_areas`.
-
-    Returns
-    -------
-    Table
-        A row an area.
-    """
-    rows = tuple(
-        (
-            str(row[AREA]),
-            estimate(row["mean"], row["lower"], row["upper"], PLAIN, places=1),
-            f"{row['expected_rank']:.0f} ({row['rank_lower']} to {row['rank_upper']})",
-            f"{100 * row['p_top']:.0f}%",
-            str(row["tier"]),
-        )
-        for row in ranked.to_dict("records")
-    )
-    header = (
-        "Area",
-        "Net benefit per eligible person, pounds",
-        "Expected rank (interval)",
-        "Probability of top",
-        "Tier",
-    )
-    return Table("Areas by expected rank of their best plan's net benefit", header, rows)
+    """Areas in order of expected rank, with their tiers; of `rank_areas`."""
+    columns: dict[str, Callable[[Record], str]] = {
+        "Area": lambda row: str(row[AREA]),
+        "Net benefit per eligible person, pounds": _estimated("mean", 1),
+        "Expected rank (interval)": (
+            lambda row: f"{row['expected_rank']:.0f} ({row['rank_lower']} to {row['rank_upper']})"
+        ),
+        "Probability of top": lambda row: f"{100 * row['p_top']:.0f}%",
+        "Tier": lambda row: str(row["tier"]),
+    }
+    return table_of("Areas by expected rank of their best plan's net benefit", ranked, columns)
 
 
 def areas_table(compared: PlanComparison, rule: Rule) -> Table:
-    """
-    The allocation by area; small numbers of people are withheld.
-
-    Parameters
-    ----------
-    compared : PlanComparison
-        Plans compared, by area.
-    rule : Rule
-        How small counts are treated.
-
-    Returns
-    -------
-    Table
-        A row an area and plan.
-    """
-    rows = tuple(
-        (
-            str(row[AREA]),
-            str(row[INTERVENTION]),
-            f"{100 * row['share']:.0f}%" if row["share"] < 0.995 else "all",
-            shown_count(float(row["treated"]), rule),
-        )
-        for row in compared.allocation.table.sort_values([AREA, INTERVENTION]).to_dict("records")
-    )
-    header = ("Area", "Plan", "Share of those it could reach", "People treated")
-    return Table("The allocation, area by area", header, rows)
+    """The allocation by area and plan; small numbers of people are withheld."""
+    columns: dict[str, Callable[[Record], str]] = {
+        "Area": lambda row: str(row[AREA]),
+        "Plan": _name,
+        "Share of those it could reach": lambda row: f"{100 * row['share']:.0f}%" if row["share"] < 0.995 else "all",
+        "People treated": lambda row: shown_count(float(row["treated"]), rule),
+    }
+    ordered = compared.allocation.table.sort_values([AREA, INTERVENTION])
+    return table_of("The allocation, area by area", ordered, columns)
 
 
 def shares_table(compared: PlanComparison, by: str, labels: Labels | None, rule: Rule) -> Table:
-    """
-    Shares of places, money and benefit by group; groups with small counts are withheld.
-
-    Parameters
-    ----------
-    compared : PlanComparison
-        Plans compared.
-    by : str
-        Group.
-    labels : mapping of str to mapping or None
-        By dimension, names of codes.
-    rule : Rule
-        How small counts are treated.
-
-    Returns
-    -------
-    Table
-        A row a group.
-    """
-    table, level = compared.tables[f"shares_{by}"], f"{100 * compared.comparison.prob:.0f}%"
-    names = level_labels(by, table[by].tolist(), labels)
-    rows: list[Row] = []
+    """Shares of places, money and benefit by group; groups with small counts are withheld."""
+    table = compared.tables[f"shares_{by}"]
     small = is_small(table["people"], rule) | is_small(table["treated"], rule)
-    withheld = alone(small, table["treated"])
-    for name, row, hide in zip(names, table.to_dict("records"), withheld, strict=True):
-        cells = (
-            _percent(row["people_share"]),
-            _percent(row["need_share"]),
-            _percent(row["treated_share"]),
-            _percent(row["spend_share"]),
-            _percent(row["benefit_share"], row["lower"], row["upper"]),
-            NONE if pd.isna(row["treated_to_need"]) else write(row["treated_to_need"], 2),
-        )
-        rows.append((name, shown_count(row["people"], rule), *((SUPPRESSED,) * len(cells) if hide else cells)))
-    header = (
-        sentence(dimension_label(by)),
-        "Eligible people",
-        "Share of people",
-        f"Share of need ({need_in_words(compared)})",
-        "Share of places",
-        "Share of spend",
-        f"Share of benefit ({level} interval)",
-        "Places to need",
-    )
-    return Table(f"Who gets the places, the money and the benefit, by {dimension_label(by)}", header, tuple(rows))
+    named = table.assign(label=level_labels(by, table[by].tolist(), labels), gone=hide_beside(small, table["treated"]))
+    shares: dict[str, Callable[[Record], str]] = {
+        "Share of people": lambda row: _percent(row["people_share"]),
+        f"Share of need ({_need_in_words(compared)})": lambda row: _percent(row["need_share"]),
+        "Share of places": lambda row: _percent(row["treated_share"]),
+        "Share of spend": lambda row: _percent(row["spend_share"]),
+        f"Share of benefit ({level_of(compared)} interval)": (
+            lambda row: _percent(row["benefit_share"], row["lower"], row["upper"])
+        ),
+        "Places to need": (lambda row: NONE if pd.isna(row["treated_to_need"]) else write(row["treated_to_need"], 2)),
+    }
+
+    def unless_gone(said: Callable[[Record], str]) -> Callable[[Record], str]:
+        return lambda row: SUPPRESSED if row["gone"] else said(row)
+
+    columns: dict[str, Callable[[Record], str]] = {
+        sentence(dimension_label(by)): lambda row: str(row["label"]),
+        "Eligible people": lambda row: shown_count(row["people"], rule),
+        **{name: unless_gone(said) for name, said in shares.items()},
+    }
+    return table_of(f"Who gets the places, the money and the benefit, by {dimension_label(by)}", named, columns)
 
 
 def slopes_table(table: pd.DataFrame, level: str) -> Table:
-    """
-    Slope index before and after, of every event that a plan acts on.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Table `slope` of `compare_plans`.
-    level : str
-        Probability of the intervals, in words.
-
-    Returns
-    -------
-    Table
-        A row an event and moment.
-    """
-    rows = tuple(
-        (
-            f"{row['event']} ({direction(row['more_is'])})",
-            str(row["when"]),
-            estimate(1000 * row["mean"], 1000 * row["lower"], 1000 * row["upper"], PLAIN, places=2),
-        )
-        for row in table.to_dict("records")
-    )
-    header = ("Event", "When", f"Slope index, events per 1,000 ({level} interval)")
+    """Slope index before and after, of every event that a plan acts on; of table `slope` of `compare_plans`."""
+    columns: dict[str, Callable[[Record], str]] = {
+        "Event": lambda row: f"{row['event']} ({direction(row['more_is'])})",
+        "When": lambda row: str(row["when"]),
+        f"Slope index, events per 1,000 ({level} interval)": (
+            lambda row: estimate(1000 * row["mean"], 1000 * row["lower"], 1000 * row["upper"], PLAIN, places=2)
+        ),
+    }
     caption = "Slope index of inequality in risk (least deprived less most deprived), before and after the allocation"
-    return Table(caption, header, rows)
+    return table_of(caption, table, columns)
 
 
 def distribution_table(table: pd.DataFrame, labels: Labels | None, rule: Rule, level: str) -> Table:
-    """
-    Health gained and forgone by quintile, as NICE lays it out.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `nice_table`.
-    labels : mapping of str to mapping or None
-        By dimension, names of codes.
-    rule : Rule
-        How small counts are treated.
-    level : str
-        Probability of the intervals, in words.
-
-    Returns
-    -------
-    Table
-        A row a plan and quintile.
-    """
+    """Health gained and forgone by quintile, as NICE lays it out; of `nice_table`."""
     levels = [code for code in table[QUINTILE].tolist() if code != "all"]
     names = dict(zip(levels, level_labels(QUINTILE, levels, labels), strict=True)) | {"all": "all"}
-    rows = tuple(
-        (
-            str(row[INTERVENTION]),
-            names[row[QUINTILE]],
-            shown_count(row["people"], rule),
-            write(row["health_benefit"], 1),
-            write(row["opportunity_cost"], 1),
-            estimate(row["net_health_benefit"], row["lower"], row["upper"], PLAIN, places=1),
-        )
-        for row in table.to_dict("records")
-    )
-    header = (
-        "Plan",
-        "Deprivation quintile",
-        "Eligible people",
-        "Health benefit, QALY",
-        "Health forgone elsewhere, QALY",
-        f"Net health benefit, QALY ({level} interval)",
-    )
-    return Table("Distributional cost-effectiveness, in NICE's layout; no weight for aversion", header, rows)
+    columns: dict[str, Callable[[Record], str]] = {
+        "Plan": _name,
+        "Deprivation quintile": lambda row: names[row[QUINTILE]],
+        "Eligible people": lambda row: shown_count(row["people"], rule),
+        "Health benefit, QALY": lambda row: write(row["health_benefit"], 1),
+        "Health forgone elsewhere, QALY": lambda row: write(row["opportunity_cost"], 1),
+        f"Net health benefit, QALY ({level} interval)": _estimated("net_health_benefit", 1),
+    }
+    return table_of("Distributional cost-effectiveness, in NICE's layout; no weight for aversion", table, columns)
+
+
+def aversions_table(aversions: pd.DataFrame, level: str) -> Table:
+    """Worth of the allocation over a grid of aversions; of `over_aversions`."""
+    columns: dict[str, Callable[[Record], str]] = {
+        "Aversion (Atkinson)": lambda row: f"{row['aversion']:g}",
+        f"QALYs equally shared ({level} interval)": _estimated("mean", 1),
+    }
+    caption = "What the allocation is worth as aversion to inequality grows (0 counts QALYs alone)"
+    return table_of(caption, aversions, columns)
 
 
 def quadrants_table(plane: ImpactPlane) -> Table:
-    """
-    Probability of each part of the equity impact plane.
-
-    Parameters
-    ----------
-    plane : ImpactPlane
-        Draws of net health and equity.
-
-    Returns
-    -------
-    Table
-        A row a plan.
-    """
+    """Probability of each part of the equity impact plane."""
     chances = plane.table.filter(like="P(")
     quadrants = [str(name) for name in chances if name != f"P({UNCHANGED})" or chances[name].any()]
     count = len(plane.points) // max(len(plane.table), 1)
@@ -330,6 +240,30 @@ def quadrants_table(plane: ImpactPlane) -> Table:
     )
     caption = f"Probability of each part of the plane, at an aversion of {plane.aversion:g} ({plane.family})"
     return Table(caption, ("Plan", *(sentence(name[2:-1]) for name in quadrants)), rows)
+
+
+def level_of(compared: PlanComparison) -> str:
+    """Probability of the intervals, in words."""
+    return f"{100 * compared.comparison.prob:.0f}%"
+
+
+def unit_in_words(compared: PlanComparison) -> str:
+    """What is bought: "QALY", "event averted" or "event gained"."""
+    return compared.comparison.scale.replace("events", "event")
+
+
+def _need_in_words(compared: PlanComparison) -> str:
+    risk = compared.benefit.baseline.attrs
+    return "events expected" if risk["more_is"] == "worse" else f"people without: {risk['outcome']}"
+
+
+def _name(row: Record) -> str:
+    return str(row[INTERVENTION])
+
+
+def _estimated(name: str, places: int, ends: str = "") -> Callable[[Record], str]:
+    """How an estimate is printed whose interval stands in the columns `lower` and `upper`, with something before."""
+    return lambda row: estimate(row[name], row[f"{ends}lower"], row[f"{ends}upper"], PLAIN, places=places)
 
 
 def _percent(share: float, lower: float | None = None, upper: float | None = None) -> str:
