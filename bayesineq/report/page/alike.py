@@ -56,19 +56,7 @@ class Alike:
         return f" at the same {self.held}" if self.held else ""
 
     def renamed(self, dim: str, name: str) -> Alike:
-        """
-        Give the same with another name for a dimension.
-
-        Parameters
-        ----------
-        dim, name : str
-            The dimension and its new name.
-
-        Returns
-        -------
-        Alike
-            The same draws.
-        """
+        """Give the same with another name for a dimension."""
         if dim == name:
             return self
         values, crude = (draws.map(lambda shown: shown.rename({dim: name})) for draws in (self.values, self.crude))
@@ -78,17 +66,7 @@ class Alike:
         """
         Find levels among the values.
 
-        Parameters
-        ----------
-        dim : str
-            The dimension.
-        levels : list
-            Codes.
-
-        Returns
-        -------
-        ndarray of int, shape (level,)
-            Where each level stands, -1 where it was left out.
+        -1 stands for a level that was left out.
         """
         return np.asarray(self.values.shown.get_index(dim).get_indexer(pd.Index(levels)), dtype=np.int64)
 
@@ -97,19 +75,7 @@ def alike(post: xr.DataTree, cover: Cover, by: str | Sequence[str]) -> Alike:
     """
     Give groups everybody's age, sex or other adjusters, and keep beside what they are without.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    cover : Cover
-        What may be shown of it.
-    by : str or sequence of str
-        Dimensions of the groups.
-
-    Returns
-    -------
-    Alike
-        See `bayesineq.posterior.adjusted`; withheld groups are withheld from both.
+    Withheld groups are withheld from both, see `bayesineq.posterior.adjusted`.
     """
     crude = cover.values(by)
     values = adjusted(post, by)
@@ -122,17 +88,7 @@ def held_in_words(card: ModelCard, columns: Sequence[str]) -> str:
     """
     Name what was held equal.
 
-    Parameters
-    ----------
-    card : ModelCard
-        The card.
-    columns : sequence of str
-        Columns that adjust.
-
-    Returns
-    -------
-    str
-        For example "age and sex".
+    For example "age and sex".
     """
     names = [
         dimension_label(name).removesuffix(" group") if name in card.dims else column_label(card.table, name)

@@ -154,30 +154,8 @@ def explorer_data(
     """
     Gather what the explorer shows.
 
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown; its card has areas.
-    likes : mapping of str to Alike
-        As in `explorer`.
-    areas : GeoDataFrame
-        Boundaries keyed by code.
-    names : mapping of str to str
-        Names of areas by code.
-    code, parts : str, optional
-        As in `explorer`.
-
-    Returns
-    -------
-    dict
-        `views` (see `explorer_areas.view`: one of all areas, or one of all parts followed by one a part), `thresholds`
-        (in words), `start`, `groups` (a record a group of every dimension), `legends` (colour and label of each class
-        of estimates, of areas and of parts), `palette` and words.
-
-    Raises
-    ------
-    BayesineqError
-        If a map would hold more than 8,000 areas, or the boundaries have no such column of parts.
+    `views` holds one map of all areas, or one of all parts followed by one a part; `legends` colour and label of each
+    class of estimates, of areas and of parts.
     """
     place = str(frame.place)
     like = likes[place].renamed(place, AREA)
@@ -283,10 +261,7 @@ def map_spec() -> dict[str, Any]:
     """
     Describe the map to the drawing library.
 
-    Returns
-    -------
-    dict
-        Vega-Lite; parameters `chosen` (an area), `level` (a group of areas), `show` and `cut` come from the page.
+    In Vega-Lite; parameters `chosen` (an area), `level` (a group of areas), `show` and `cut` come from the page.
     """
     alt = _altair()
     colour = (
@@ -324,10 +299,7 @@ def group_spec() -> dict[str, Any]:
     """
     Describe the gradient to the drawing library.
 
-    Returns
-    -------
-    dict
-        Vega-Lite; parameters `dim` (whose groups are shown) and `level` (which is picked out) come from the page.
+    In Vega-Lite; parameters `dim` (whose groups are shown) and `level` (which is picked out) come from the page.
     """
     alt = _altair()
     base = alt.Chart(alt.NamedData("groups"), width="container", height=260).transform_filter("datum.dim === dim")
@@ -347,15 +319,7 @@ def library() -> str:
     """
     JavaScript of the drawing library with everything that it needs.
 
-    Returns
-    -------
-    str
-        One script that asks nothing of a network, and cannot end the block that holds it.
-
-    Raises
-    ------
-    BayesineqError
-        If the extra is not installed.
+    One script that asks nothing of a network, and cannot end the block that holds it.
     """
     try:
         import vl_convert

@@ -57,17 +57,7 @@ def shared_scale(frame: Frame, values: Draws) -> Scale:
     """
     Lay thresholds and classes over the estimates of all areas.
 
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    values : Covered
-        Outcome of each area, with `population`.
-
-    Returns
-    -------
-    Scale
-        Classes of about equally many areas; thresholds over the range of all but the outer 2% on each side.
+    Classes hold about equally many areas; thresholds range over all but the outer 2% on each side.
     """
     table, shown = _summary(frame, values)
     means = table.loc[shown, "mean"].to_numpy()
@@ -92,30 +82,9 @@ def view(
     """
     Gather what one map of the explorer shows, in columns.
 
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    scale : Scale
-        Thresholds and classes.
-    values : Covered
-        Outcome of each area as it is compared, with `population`.
-    crude : Covered or None
-        Outcome of each area as it is, where that is another.
-    shapes : Outline
-        Boundaries of the view; an area without values has no estimate.
-    name : str
-        What the view is called in the list of parts.
-    names, levels : mapping of str to str
-        By area code: its name, and its group of deprivation.
-
-    Returns
-    -------
-    dict
-        `name`, `code`, `named`, `level`, `estimate` (mean, lower and upper as they are printed; None where there is
-        no estimate or it may not be shown), `crude` (the same of areas as they are, where that is another), `tone`
-        (class of colour), `above` (per cent of draws above each
-        threshold) and `shape` (see `rings`): lists in the order of `shapes`.
+    Lists in the order of `shapes`: `estimate` holds mean, lower and upper end as they are printed, None where there is
+    no estimate or it may not be shown; `crude` the same of areas as they are, where that is another; `tone` the class
+    of colour; `above` per cent of draws above each threshold; `shape` as `rings` gives it.
     """
     table, shown = _summary(frame, values)
     draws = pooled(values.shown, AREA)
@@ -145,17 +114,7 @@ def part_values(values: xr.DataArray, parts: pd.Series) -> xr.DataArray:
     """
     Average the areas of each part, weighted by population.
 
-    Parameters
-    ----------
-    values : DataArray, dims (chain, draw, area)
-        Outcome of each area, with `population`.
-    parts : Series
-        Part of each area, indexed by code; holds every area of the values.
-
-    Returns
-    -------
-    DataArray, dims (chain, draw, area)
-        A part takes the place of an area; `population` is the sum of its areas. A part without anybody is left out.
+    A part takes the place of an area; `population` is the sum of its areas. A part without anybody is left out.
     """
     draws = values.transpose(*SAMPLE_DIMS, AREA).to_numpy()
     people = values[POPULATION].to_numpy().astype(np.float64)
@@ -178,22 +137,7 @@ def part_shapes(shapes: Outline, parts: pd.Series) -> Outline:
     """
     Melt the areas of each part into one.
 
-    Parameters
-    ----------
-    shapes : Outline
-        Boundaries of areas.
-    parts : Series
-        Part of each area, indexed by code.
-
-    Returns
-    -------
-    Outline
-        A part takes the place of an area; without paths, because nothing draws it but the explorer.
-
-    Raises
-    ------
-    GraphError
-        If an area has no part.
+    Without paths, because nothing draws it but the explorer. An area that lies in no part is a `GraphError`.
     """
     import shapely
 
@@ -217,16 +161,8 @@ def rings(shapes: NDArray[np.object_]) -> list[list[list[list[int]]]]:
     """
     Write polygons as whole numbers on a grid, each point as the step from the one before.
 
-    Parameters
-    ----------
-    shapes : ndarray of geometry, shape (n_area,)
-        Polygons and multipolygons on a plane.
-
-    Returns
-    -------
-    list
-        By area, polygon and ring (the shell first): x and y of the first point, then steps, in one list. The grid has
-        2,000 cells along the longer side of all shapes together; x runs east and y north from their corner.
+    By area, polygon and ring (the shell first): x and y of the first point, then steps, in one list. The grid has 2,000
+    cells along the longer side of all shapes together; x runs east and y north from their corner.
     """
     import shapely
 

@@ -18,18 +18,8 @@ def group_records(frame: Frame, likes: Mapping[str, Alike]) -> list[dict[str, An
     """
     Gather what the chart of groups shows.
 
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    likes : mapping of str to Alike
-        By dimension: outcome of each group, as it is compared and as it is.
-
-    Returns
-    -------
-    list of dict
-        A record a group that may be shown, deprivation first: `dim`, `named` (with what is held equal), `level`,
-        `label`, `order`, `mean`, `lower`, `upper`, and in words `said` and `crude`.
+    A record a group that may be shown, deprivation first: `dim`, `named` (with what is held equal), `level`, `label`,
+    `order`, `mean`, `lower`, `upper`, and in words `said` and `crude`.
     """
     records = []
     dims = sorted((d for d in frame.card.dims if d != frame.place), key=lambda d: d not in DEPRIVATION)

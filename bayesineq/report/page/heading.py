@@ -122,17 +122,7 @@ def set_in(post: xr.DataTree, place: str | None, period: str | None) -> xr.DataT
     """
     Say of a posterior where and when its table is from.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    place, period : str or None
-        In words; None leaves it unsaid.
-
-    Returns
-    -------
-    DataTree
-        The same posterior, with the attributes `place` and `period`, which reports of it give.
+    Reports of it give them.
     """
     said = post.copy()
     said.attrs |= {key: value for key, value in ((PLACE, place), (PERIOD, period)) if value}

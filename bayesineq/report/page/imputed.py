@@ -23,15 +23,7 @@ def has_imputations(post: xr.DataTree) -> bool:
     """
     Tell whether a posterior stands on several imputations.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-
-    Returns
-    -------
-    bool
-        True where `fit_mixture` or `stack_imputations` made it.
+    `fit_mixture` and `stack_imputations` make such ones.
     """
     return "sample_stats" in post.children and IMPUTATION in post["sample_stats"]
 
@@ -40,20 +32,8 @@ def imputation_table(frame: Frame, values: xr.DataArray, dim: str) -> pd.DataFra
     """
     How much of each group's uncertainty is due to what was imputed.
 
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group.
-    dim : str
-        Dimension of the groups.
-
-    Returns
-    -------
-    DataFrame
-        `level`, `label`, `mean`, `lower`, `upper`, `share` (of the variance, 0 to 1) and `narrower`: by which part the
-        interval would shrink if the imputed values were known, 1 - sqrt(1 - share).
+    `share` is that of the variance, and `narrower` by which part the interval would shrink if the imputed values were
+    known: 1 - sqrt(1 - share).
     """
     share = due_to_imputation(values, frame.post).to_numpy()
     flat = pooled(values, dim)
@@ -76,15 +56,7 @@ def unrecorded_words(frame: Frame) -> tuple[str, ...]:
     """
     How many people had no record of the latent column, and what was assumed of them.
 
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown; its card has a latent column.
-
-    Returns
-    -------
-    tuple of str
-        One sentence a fact, with delta by group also where it is 0.
+    Delta is said by group also where it is 0.
     """
     dim = next(iter(frame.card.latent))
     named, found = dimension_label(dim), unrecorded_of(frame.post.attrs)
@@ -121,21 +93,7 @@ def unrecorded_words(frame: Frame) -> tuple[str, ...]:
 
 
 def imputed_section(frame: Frame, like: Alike) -> Section:
-    """
-    What not knowing a column costs: words and a table.
-
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown; its card has a latent column and it stands on several imputations.
-    like : Alike
-        Outcome of each group of that column, as it is compared and as it is.
-
-    Returns
-    -------
-    Section
-        How much narrower the intervals would be if everybody's group were known.
-    """
+    """What not knowing a column costs: words and a table."""
     dim = next(iter(frame.card.latent))
     named, recorded = dimension_label(dim), frame.card.latent[dim].replace("_", " ")
     table = imputation_table(frame, like.values.shown, dim)

@@ -103,45 +103,14 @@ KINDS: Final[Mapping[str, ReportKind]] = {
 
 
 def report_kind(name: str) -> ReportKind:
-    """
-    Kind of report of that name.
-
-    Parameters
-    ----------
-    name : str
-        One of `KINDS`.
-
-    Returns
-    -------
-    ReportKind
-        The kind.
-
-    Raises
-    ------
-    BayesineqError
-        If there is none.
-    """
+    """Kind of report of that name."""
     if name not in KINDS:
         raise BayesineqError(f"kind={name!r} is no kind of report; choose one of {list(KINDS)}")
     return KINDS[name]
 
 
 def coverage(kind: ReportKind, unknown: Mapping[str, str]) -> Table | None:
-    """
-    Say which of the breakdowns that a kind of report needs the data hold.
-
-    Parameters
-    ----------
-    kind : ReportKind
-        The kind.
-    unknown : mapping of str to str
-        By dimension that the card has: the share that is unknown, in words.
-
-    Returns
-    -------
-    Table or None
-        A row a breakdown; None where the kind needs none.
-    """
+    """Say which of the breakdowns that a kind of report needs the data hold."""
     if not kind.needs:
         return None
     rows: list[Row] = []

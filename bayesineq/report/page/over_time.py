@@ -21,17 +21,7 @@ def is_time(dim: str, levels: NDArray[np.generic]) -> bool:
     """
     Tell whether a dimension is time, which is no ranking of people.
 
-    Parameters
-    ----------
-    dim : str
-        Name of the dimension.
-    levels : ndarray
-        Its levels.
-
-    Returns
-    -------
-    bool
-        By its name or its levels, as measures of a gradient are refused.
+    By its name or its levels, as measures of a gradient are refused.
     """
     return why_no_gradient(dim, levels).startswith("time")
 
@@ -49,27 +39,8 @@ def over_time(
     """
     Say how the last period differs from the first.
 
-    Parameters
-    ----------
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each period, in their order.
-    dim : str
-        The dimension.
-    labels : sequence of str
-        Periods in words, in the order of `values`.
-    outcome : str
-        The outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
-    prob : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Statement
-        A claim only where the interval excludes no difference.
+    It is a claim only where the interval excludes no difference. `values` have dims (chain, draw, dim), periods in
+    order.
     """
     level = f"{100 * prob:.0f}%"
     if values.sizes[dim] < 2:

@@ -14,11 +14,15 @@ from bayesineq.disclosure.cover import Cover
 from bayesineq.disclosure.rule import Rule, shown_count
 from bayesineq.model.card import ModelCard
 from bayesineq.report.figures.style import Chart
+from bayesineq.report.page.alike import Alike
 from bayesineq.report.tables.numbers import Unit, write
 from bayesineq.report.words.labels import Labels
 from bayesineq.report.words.sentences import Statement
 
 Row = tuple[str, ...]
+type Record = Mapping[str, Any]
+type Columns = dict[str, Callable[[Record], str]]
+"""By heading, how the cell of a row is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def table_of(caption: str, rows: pd.DataFrame, columns: Mapping[str, Callable[[Mapping[str, Any]], str]]) -> Table:
+def table_of(caption: str, rows: pd.DataFrame, columns: Columns) -> Table:
     """Lay rows out as a table: by heading, how the cell of a row is written."""
     records: list[dict[str, Any]] = [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
     return Table(caption, tuple(columns), tuple(tuple(said(row) for said in columns.values()) for row in records))
@@ -105,6 +109,12 @@ class Frame:
     def level(self) -> str:
         """Probability of the intervals, for headings."""
         return f"{100 * self.prob:.0f}%"
+
+    def shown_as(self, like: Alike) -> dict[str, Any]:
+        """How figures and sentences of an outcome are told to name and write it."""
+        outcome = self.card.outcome
+        named = f"{outcome.name}{like.given}"
+        return {"outcome": named, "unit": self.unit, "more_is": outcome.more_is, "prob": self.prob}
 
     @property
     def counts(self) -> bool:

@@ -31,26 +31,7 @@ def map_allocation(
     """
     Draw which plan each area gets.
 
-    Parameters
-    ----------
-    table : DataFrame
-        `Allocation.table`, by area.
-    areas : GeoDataFrame or Outline
-        Boundaries keyed by code.
-    decided : sequence of str, optional
-        Areas that were decided for; others are hatched. Default all.
-    title : str, optional
-        Heading of the figure; by default made from what it shows.
-
-    Returns
-    -------
-    Chart
-        The map; an area with several plans has the colour of the one given to most people. Its table has a row an area.
-
-    Raises
-    ------
-    GraphError
-        If an area of the table has no boundary.
+    An area with several plans has the colour of the one given to most people; areas not decided for are hatched.
     """
     shapes = areas if isinstance(areas, Outline) else outline(areas)
     main = table.sort_values("treated", ascending=False).drop_duplicates(AREA).set_index(AREA)[[INTERVENTION]]
@@ -69,30 +50,7 @@ def map_allocation(
 def map_served(
     ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first: str, title: str | None = None
 ) -> Chart:
-    """
-    Draw with which probability areas belong among those served first.
-
-    Parameters
-    ----------
-    ranked : DataFrame
-        `rank_areas`.
-    areas : GeoDataFrame or Outline
-        Boundaries keyed by code.
-    first : str
-        Those served first, in words, such as "10% of areas".
-    title : str, optional
-        Heading of the figure; by default made from what it shows.
-
-    Returns
-    -------
-    Chart
-        The map; its table has a row an area.
-
-    Raises
-    ------
-    GraphError
-        If a ranked area has no boundary.
-    """
+    """Draw with which probability areas belong among those served first."""
     shapes = areas if isinstance(areas, Outline) else outline(areas)
     rows = by_code(ranked.set_index(AREA)[["p_top", "tier"]], shapes)
     title = title or (f"Which areas belong to the {first} that gain most")

@@ -87,17 +87,7 @@ def groups_in_words(table: pd.DataFrame, unit: Unit) -> str:
     """
     Read a table of groups out.
 
-    Parameters
-    ----------
-    table : DataFrame
-        With the columns `label`, `mean`, `lower`, `upper`.
-    unit : Unit
-        How values are written.
-
-    Returns
-    -------
-    str
-        For example "Female: 6.1% (5.9 to 6.3); Male: 5.8% (5.6 to 6.0)".
+    For example "Female: 6.1% (5.9 to 6.3); Male: 5.8% (5.6 to 6.0)".
     """
     columns = (table[name].tolist() for name in ("label", "mean", "lower", "upper"))
     return "; ".join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from bayesineq.dims import DECILE, POPULATION
 from bayesineq.posterior.groups import mean_interval, pooled
 from bayesineq.posterior.lift import in_rank_order
 from bayesineq.report.page.alike import Alike
-from bayesineq.report.page.parts import Frame, Row, Table
+from bayesineq.report.page.parts import Columns, Frame, Record, Row, Table
 from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, estimate
 from bayesineq.report.words.labels import dimension_label, ends_in_words
 from bayesineq.report.words.sentences import sentence
@@ -29,25 +29,7 @@ _MEASURES: Final = (
 
 
 def inequality_table(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame) -> Table:
-    """
-    Absolute and relative measures over deprivation, each with its interval, the crude one, and what its sign says.
-
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    like : Alike
-        Outcome of each group.
-    dim : str
-        The dimension.
-    measured : DataFrame
-        As `inequality_of` gives it of the same values.
-
-    Returns
-    -------
-    Table
-        Relative measures only where ratios exist.
-    """
+    """Measures over deprivation, absolute and relative: each with its interval, the crude one, and what it says."""
     levels = [str(level) for level in in_rank_order(like.values.shown, dim)[dim].to_numpy()]
     first, last = ends_in_words(dim, levels)
     rows: dict[Any, Any] = measured.set_index("parameter").to_dict("index")
@@ -65,45 +47,25 @@ def inequality_table(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame
 
 
 def estimate_headers(frame: Frame, like: Alike) -> Row:
-    """
-    Headings of estimates: adjusted and crude where something was held equal.
-
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    like : Alike
-        What is shown.
-
-    Returns
-    -------
-    tuple of str
-        One heading, or two.
-    """
+    """Headings of estimates: adjusted and crude where something was held equal."""
     if not like.is_adjusted:
         return (f"Estimate ({frame.level} interval)",)
     return (f"Adjusted,{like.given} ({frame.level} interval)", f"Crude ({frame.level} interval)")
 
 
+def estimate_columns(frame: Frame, like: Alike, places: int) -> Columns:
+    """How estimates are printed of a row: `mean`, `lower`, `upper`, and with `crude_` before them as groups are."""
+
+    def of(start: str) -> Callable[[Record], str]:
+        mean, lower, upper = (f"{start}{name}" for name in ("mean", "lower", "upper"))
+        return lambda row: estimate(row[mean], row[lower], row[upper], frame.unit, places=places)
+
+    starts = ("", "crude_") if like.is_adjusted else ("",)
+    return {head: of(start) for head, start in zip(estimate_headers(frame, like), starts, strict=True)}
+
+
 def core20_table(frame: Frame, like: Alike, dim: str) -> Table | None:
-    """
-    The most deprived fifth of areas against everyone else.
-
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown.
-    like : Alike
-        Outcome of each decile or quintile.
-    dim : str
-        Decile or quintile of deprivation.
-
-    Returns
-    -------
-    Table or None
-        Both rates, their difference and their ratio; None where one of the two has nobody or is too small to show,
-        or the levels hold no numbers.
-    """
+    """The most deprived fifth of areas against everyone else; None where one side has nobody."""
     both = (like.values, like.crude) if like.is_adjusted else (like.values,)
     sides = [side for values in both if (side := _sides(values.shown, dim)) is not None]
     if len(sides) < len(both):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import pandas as pd
 
@@ -17,7 +17,7 @@ from bayesineq.dims import AREA, INTERVENTION, QUINTILE
 from bayesineq.disclosure.rule import SUPPRESSED, Rule, is_small, shown_count
 from bayesineq.disclosure.suppression import hide_beside
 from bayesineq.report.figures.style import direction
-from bayesineq.report.page.parts import Row, Table, table_of
+from bayesineq.report.page.parts import Columns, Record, Row, Table, table_of
 from bayesineq.report.tables.numbers import PLAIN, Unit, estimate, percent, write
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
 from bayesineq.report.words.sentences import sentence
@@ -25,8 +25,6 @@ from bayesineq.report.words.sentences import sentence
 NONE: Final = "\N{EN DASH}"
 """Printed where there is nothing to share."""
 _THOUSANDS: Final = Unit(1e-3, " thousand pounds", " thousand pounds", "thousand pounds")
-
-type Record = Mapping[str, Any]
 
 
 def sources_table(compared: PlanComparison) -> Table:
@@ -54,7 +52,7 @@ def sources_table(compared: PlanComparison) -> Table:
 def consequences_table(compared: PlanComparison) -> Table:
     """Events with and without each plan, and what that is as a benefit."""
     level, draws = level_of(compared), compared.comparison.draws
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         "Plan": _name,
         "Event it acts on": lambda row: f"{row['event']} ({direction(row['more_is'])})",
         "Events without": lambda row: write(row["without"], 1),
@@ -75,7 +73,7 @@ def consequences_table(compared: PlanComparison) -> Table:
 def options_table(compared: PlanComparison) -> Table:
     """Plans as alternatives: benefit, cost, net benefit, and which is likely the best."""
     comparison, level, unit = compared.comparison, level_of(compared), unit_in_words(compared)
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         "Plan": _name,
         f"Benefit, {comparison.scale} ({level} interval)": _estimated("benefit", 1, "benefit_"),
         "Net cost, thousand pounds": lambda row: write(row["cost"] / 1000, 0),
@@ -130,7 +128,7 @@ def limits_table(compared: PlanComparison) -> Table:
 def rules_table(compared: PlanComparison) -> Table:
     """What the same places would gain, given by simpler rules."""
     level = level_of(compared)
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         "Rule": lambda row: str(row["rule"]),
         f"Benefit, {compared.allocation.scale} ({level} interval)": _estimated("benefit", 1),
         f"More than evenly ({level} interval)": _estimated("over_evenly", 1, "over_"),
@@ -140,7 +138,7 @@ def rules_table(compared: PlanComparison) -> Table:
 
 def ranked_table(ranked: pd.DataFrame) -> Table:
     """Areas in order of expected rank, with their tiers; of `rank_areas`."""
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         "Area": lambda row: str(row[AREA]),
         "Net benefit per eligible person, pounds": _estimated("mean", 1),
         "Expected rank (interval)": (
@@ -154,7 +152,7 @@ def ranked_table(ranked: pd.DataFrame) -> Table:
 
 def areas_table(compared: PlanComparison, rule: Rule) -> Table:
     """The allocation by area and plan; small numbers of people are withheld."""
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         "Area": lambda row: str(row[AREA]),
         "Plan": _name,
         "Share of those it could reach": lambda row: f"{100 * row['share']:.0f}%" if row["share"] < 0.995 else "all",
@@ -169,7 +167,7 @@ def shares_table(compared: PlanComparison, by: str, labels: Labels | None, rule:
     table = compared.tables[f"shares_{by}"]
     small = is_small(table["people"], rule) | is_small(table["treated"], rule)
     named = table.assign(label=level_labels(by, table[by].tolist(), labels), gone=hide_beside(small, table["treated"]))
-    shares: dict[str, Callable[[Record], str]] = {
+    shares: Columns = {
         "Share of people": lambda row: _percent(row["people_share"]),
         f"Share of need ({_need_in_words(compared)})": lambda row: _percent(row["need_share"]),
         "Share of places": lambda row: _percent(row["treated_share"]),
@@ -183,7 +181,7 @@ def shares_table(compared: PlanComparison, by: str, labels: Labels | None, rule:
     def unless_gone(said: Callable[[Record], str]) -> Callable[[Record], str]:
         return lambda row: SUPPRESSED if row["gone"] else said(row)
 
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         sentence(dimension_label(by)): lambda row: str(row["label"]),
         "Eligible people": lambda row: shown_count(row["people"], rule),
         **{name: unless_gone(said) for name, said in shares.items()},
@@ -193,7 +191,7 @@ def shares_table(compared: PlanComparison, by: str, labels: Labels | None, rule:
 
 def slopes_table(table: pd.DataFrame, level: str) -> Table:
     """Slope index before and after, of every event that a plan acts on; of table `slope` of `compare_plans`."""
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         "Event": lambda row: f"{row['event']} ({direction(row['more_is'])})",
         "When": lambda row: str(row["when"]),
         f"Slope index, events per 1,000 ({level} interval)": (
@@ -208,7 +206,7 @@ def distribution_table(table: pd.DataFrame, labels: Labels | None, rule: Rule, l
     """Health gained and forgone by quintile, as NICE lays it out; of `nice_table`."""
     levels = [code for code in table[QUINTILE].tolist() if code != "all"]
     names = dict(zip(levels, level_labels(QUINTILE, levels, labels), strict=True)) | {"all": "all"}
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         "Plan": _name,
         "Deprivation quintile": lambda row: names[row[QUINTILE]],
         "Eligible people": lambda row: shown_count(row["people"], rule),
@@ -221,7 +219,7 @@ def distribution_table(table: pd.DataFrame, labels: Labels | None, rule: Rule, l
 
 def aversions_table(aversions: pd.DataFrame, level: str) -> Table:
     """Worth of the allocation over a grid of aversions; of `over_aversions`."""
-    columns: dict[str, Callable[[Record], str]] = {
+    columns: Columns = {
         "Aversion (Atkinson)": lambda row: f"{row['aversion']:g}",
         f"QALYs equally shared ({level} interval)": _estimated("mean", 1),
     }
