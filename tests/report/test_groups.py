@@ -78,6 +78,14 @@ def test_a_forest_is_sorted_and_states_direction_average_and_unknown(prevalence:
     assert "the average is 8." in chart.alt
 
 
+def test_a_withheld_unknown_group_is_not_said_to_be_empty(prevalence: xr.DataTree) -> None:
+    values = expected(prevalence, by="ethnicity").copy()
+    values["population"] = ("ethnicity", [24000.0, 6000.0, 20.0])
+    caption = plot_forest(values, "ethnicity").caption
+    assert "How many have an unknown ethnic group is withheld." in caption
+    assert "coded as unknown" not in caption
+
+
 def test_associations_are_odds_ratios_of_the_planted_effects(health: xr.DataTree) -> None:
     table = association_table(health).set_index("term")
     assert table["mean"].to_dict() == pytest.approx(

@@ -110,6 +110,8 @@ def plot_forest(
     if (lost := draws[dim].attrs.get("unrecorded")) is not None:
         held = f"{100 * lost:.1f}% were recorded as unknown; their {dimension_label(dim)} is estimated."
         held = held if np.isfinite(lost) else f"The {dimension_label(dim)} of people is estimated."
+    elif (groups["unknown"] & groups["hidden"]).any():
+        held = f"How many have an unknown {dimension_label(dim)} is withheld."
     elif not groups["unknown"].any():
         held = "No group is coded as unknown."
     caption = (

@@ -35,7 +35,7 @@ from bayesineq.report.words.contrasts import ends_compared
 from bayesineq.report.words.labels import dimension_label, ends_in_words
 from bayesineq.report.words.sentences import Statement, association, groups, sentence
 
-type Draws = NDArray[np.float64]
+type Draws = NDArray[np.floating]
 
 
 def deprivation_section(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame | None) -> Section:
