@@ -35,22 +35,9 @@ _PARTS: Final = {"people": ("people_share", "need_share", *_PLACES), "treated": 
 def released_risk(
     post: xr.DataTree, by: Sequence[str] = (AREA,), rule: Rule = DEFAULT_RULE
 ) -> tuple[xr.DataArray, pd.DataFrame]:
-    """
-    Risk of each unit, as tables made from it may be published.
+    """Risk of each unit, as tables made from it may be published, and the audit.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    by : sequence of str
-        Dimensions of the units.
-    rule : Rule
-        Threshold and rounding.
-
-    Returns
-    -------
-    (DataArray, DataFrame)
-        As of `local_risk`, without units that are withheld; and the audit.
+    As `local_risk` gives it, without units that are withheld.
     """
     risk, names = local_risk(post, by), tuple(by)
     whole = cover(post, rule, also=[names])
