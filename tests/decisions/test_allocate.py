@@ -41,7 +41,9 @@ def test_greedy_is_the_linear_optimum_and_within_one_unit_of_whole_units(seed, u
     benefit, spend = world(seed, units, arms)
     budget = float(spend.max("intervention").sum()) * part
     least = float(spend.where(benefit.isel(chain=0, draw=0) > 0).min())
-    if not np.isfinite(least) or budget < least:
+    if budget < least < np.inf:
+        with pytest.raises(DecisionError, match="below every cost"):
+            allocate(benefit, spend, budget=budget)
         return
     easy = allocate(benefit, spend, budget=budget, method="greedy")
     exact = allocate(benefit, spend, budget=budget)
@@ -49,7 +51,7 @@ def test_greedy_is_the_linear_optimum_and_within_one_unit_of_whole_units(seed, u
     whole_greedy = allocate(benefit, spend, budget=budget, method="greedy", constraints=Constraints(divisible=False))
     whole_exact = allocate(benefit, spend, budget=budget, constraints=Constraints(divisible=False))
     one_unit = float(benefit.max())
-    assert exact.objective - 1e-6 * abs(exact.objective) <= exact.objective
+    assert whole_greedy.objective <= whole_exact.objective + 1e-6
     assert whole_exact.objective <= exact.objective + 1e-6
     assert -1e-6 <= exact.objective - whole_greedy.objective <= one_unit + 1e-6
     for result in (easy, exact, whole_greedy, whole_exact):
@@ -120,10 +122,10 @@ def test_knowing_the_effects_is_worth_something_within_a_budget():
     certain = areas(np.ones((300, 20, 1)))
     assert budgeted_information(certain, {"arm 0": 1.0}, budget=5) == pytest.approx(0.0)
     gain = budgeted_information(uncertain, {"arm 0": 1.0}, budget=5, draws=300)
-    # knowing: the five best of 20 normal(1, 1); deciding now: five means near 1
-    best_five = np.sort(rng.normal(1, 1, (20_000, 20)), axis=1)[:, -5:].sum(1).mean()
-    now = np.sort(uncertain.values[0, :, :, 0].mean(0))[-5:].sum()
-    assert gain == pytest.approx(best_five - now, abs=0.35)
+    # knowing: in each draw the five best of 20; deciding now: the five of the highest means
+    drawn = uncertain.values[0, :, :, 0]
+    known, now = np.sort(drawn, axis=1)[:, -5:].sum(axis=1).mean(), np.sort(drawn.mean(axis=0))[-5:].sum()
+    assert gain == pytest.approx(known - now, rel=1e-9)
 
 
 def test_frontier_gives_up_more_with_each_step_and_prices_it():

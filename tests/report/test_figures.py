@@ -105,7 +105,7 @@ def test_a_trend_draws_every_group_at_every_time() -> None:
     table = chart.table.set_index(["year", "imd_decile"])["mean"]
     assert table[(2021, 3)] == pytest.approx(0.05)
     assert "Values before and after IMD 2025 are not like for like" in chart.caption
-    assert "1 in 2021: 15.0%" in chart.alt or "1 (most deprived) in 2021: 15.0%" in chart.alt
+    assert "1 (most deprived) in 2021: 15.0%" in chart.alt
     with pytest.raises(MeasureError, match="at most 10 groups"):
         plot_trend(xr.concat([grouped([0.1] * 11)] * 2, pd.Index([1, 2], name="year")), "imd_decile")
 
@@ -190,7 +190,6 @@ def test_calibration_needs_the_checks_of_the_fit(prevalence: xr.DataTree) -> Non
     with pytest.raises(MeasureError, match="no checks of held-out rows"):
         plot_calibration(bare)
     bare["checks"] = xr.Dataset({"pit": ("row", np.full(100, 0.5))})
-    assert "19 bars lie outside" not in plot_calibration(bare).alt
     assert "20 of 20 bars lie outside the band" in plot_calibration(bare).alt
 
 
