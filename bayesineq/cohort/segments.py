@@ -99,6 +99,18 @@ def segments(
     The number has the lowest Bayesian information criterion; `weight` is the posterior probability of each number that
     the criterion approximates. Stability is the mean adjusted Rand index of the segments found on random halves,
     against those found on all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> need = np.concatenate([rng.normal(0, 1, 300), rng.normal(8, 1, 100)])
+    >>> people = pd.DataFrame({"benefit": need / 10 + rng.normal(0, 0.1, 400), "need": need})
+    >>> found = segments(people, variables=["benefit", "need"], numbers=(1, 2), resamples=2, seed=1)
+    >>> found.profile[["segment", "people", "words"]]
+       segment  people                    words
+    0        1     100  high benefit, high need
+    1        2     300    low benefit, low need
     """
     values = _values(people, variables)
     rng = np.random.default_rng(seed)
@@ -147,6 +159,20 @@ def by_stratum(found: Segments, stratum: Sequence[object] | pd.Series) -> pd.Dat
     ------
     DecisionError
         If there is not one stratum a person.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> need = np.concatenate([rng.normal(0, 1, 300), rng.normal(8, 1, 100)])
+    >>> people = pd.DataFrame({"benefit": need / 10 + rng.normal(0, 0.1, 400), "need": need})
+    >>> found = segments(people, variables=["benefit", "need"], numbers=(2,), resamples=2, seed=1)
+    >>> by_stratum(found, np.repeat(["least deprived", "most deprived"], [300, 100])).round(2)
+       segment         stratum  people  share_of_segment  share_of_stratum
+    0        1  least deprived     0.0               0.0               0.0
+    1        1   most deprived   100.0               1.0               1.0
+    2        2  least deprived   300.0               1.0               1.0
+    3        2   most deprived     0.0               0.0               0.0
     """
     codes = pd.Series(stratum).reset_index(drop=True)
     if len(codes) != len(found.probability):

@@ -51,6 +51,14 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
     ------
     SchemaError
         The file is missing, of another kind, cannot be read, or has a column twice.
+
+    Examples
+    --------
+    >>> table = connect(pd.DataFrame({"person_id": ["p1", "p2"], "age": [34, 71]}))
+    >>> table.columns
+    ('person_id', 'age')
+    >>> table.count().to_pyarrow().as_py()
+    2
     """
     import ibis
 

@@ -76,6 +76,13 @@ def age_bands(age: ibis.Value, starts: Sequence[int]) -> ibis.Value:
     -------
     ibis string column
         Labels as of `band_labels`; missing where age is missing or below the first band.
+
+    Examples
+    --------
+    >>> from bayesineq.records.engines import connect
+    >>> people = connect(pd.DataFrame({"age": [4, 17, 40, 90]}))
+    >>> people.mutate(band=age_bands(people.age, [0, 18, 65])).to_pyarrow()["band"].to_pylist()
+    ['00-17', '00-17', '18-64', '65+']
     """
     import ibis
 
@@ -121,6 +128,14 @@ def cells(
     ------
     SchemaError
         A column is not there or is of a type that cannot be added up, or a name is used twice.
+
+    Examples
+    --------
+    >>> from bayesineq.records.engines import connect
+    >>> people = connect(pd.DataFrame({"sex": ["female", "female", "male"], "diabetes": [1, 0, 1]}))
+    >>> expression, _ = cells(people, ["sex"], {"cases": "diabetes"})
+    >>> expression.select("sex", "population", "cases").order_by("sex").to_pyarrow().to_pylist()[0]
+    {'sex': 'female', 'population': 2, 'cases': 1}
     """
     columns = list(records.columns)
     if bands is not None:
@@ -210,6 +225,14 @@ def tabulate(
     SchemaError
         A column is not there, a value is missing or outside the schema, a person stands twice, or a column to add up
         holds negative or infinite numbers or none at all.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"sex": ["female", "female", "male"], "diabetes": [1, 0, 1]})
+    >>> tabulate(people, ["sex"], {"cases": "diabetes"})
+          sex  cases  population
+    0  female      1           2
+    1    male      1           1
     """
     rules = read_schema(schema)
     named = {field.name for field in rules.fields}

@@ -61,6 +61,15 @@ def simulate_areas(n: int, *, seed: int, residents: float = 1_700.0, shift: floa
     ------
     BayesineqError
         If `n` is below 12.
+
+    Examples
+    --------
+    >>> areas = simulate_areas(12, seed=1)
+    >>> areas[["area", "setting", "imd_decile"]].head(3)
+            area setting  imd_decile
+    0  E01900000   rural           8
+    1  E01900001   rural           2
+    2  E01900002   urban          10
     """
     if n < FEWEST:
         raise BayesineqError(f"{n} areas were asked for; a map with a coast and islands needs {FEWEST} or more")

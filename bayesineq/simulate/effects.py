@@ -115,6 +115,16 @@ def diabetes_effects(adjacency: Adjacency, rng: np.random.Generator, *, sigma: f
     Effects
         At the same age, sex and place: odds 1.9 times as high in the most as in the least deprived tenth, and 2.3 to
         3 times as high for South Asian as for White British people. The intercept is left at 0 for `calibrate`.
+
+    Examples
+    --------
+    >>> from bayesineq.space.adjacency import from_edges
+    >>> effects = diabetes_effects(from_edges([("a", "b"), ("b", "c")]), np.random.default_rng(1), sigma=0.0, phi=0.5)
+    >>> effects.deprivation.loc[[1, 10]]
+    imd_decile
+    1     0.35
+    10   -0.27
+    dtype: float64
     """
     tables = (_DIABETES_AGE, _DIABETES_DECILE, _DIABETES_ETHNICITY)
     return _effects("logit", tables, adjacency, rng, sigma=sigma, phi=phi, dispersion=np.inf)

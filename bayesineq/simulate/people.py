@@ -56,6 +56,13 @@ def simulate_people(areas: pd.DataFrame, n: int, *, seed: int) -> pd.DataFrame:
     ------
     BayesineqError
         If `n` is below the number of areas.
+
+    Examples
+    --------
+    >>> from bayesineq.simulate.areas import simulate_areas
+    >>> people = simulate_people(simulate_areas(12, seed=1), 1000, seed=1)
+    >>> people.loc[0, ["area", "ethnicity", "age_band", "sex"]].to_dict()
+    {'area': 'E01900011', 'ethnicity': 'A', 'age_band': '70-79', 'sex': 'male'}
     """
     if n < len(areas):
         raise BayesineqError(f"{n} people were asked for in {len(areas)} areas; give one or more for each area")
@@ -102,6 +109,14 @@ def simulate_practices(areas: pd.DataFrame, people: pd.DataFrame, *, seed: int) 
         practice (codes from X90001, no English practice code), name, area, easting, northing, list_size.
     practice : Series of str, index of `people`
         Practice of each person.
+
+    Examples
+    --------
+    >>> from bayesineq.simulate.areas import simulate_areas
+    >>> areas = simulate_areas(12, seed=1)
+    >>> practices, practice = simulate_practices(areas, simulate_people(areas, 1000, seed=1), seed=1)
+    >>> int(practices["list_size"].sum()), len(practice)
+    (1000, 1000)
     """
     rng = np.random.default_rng([seed, 4])
     count = int(np.clip(round(len(people) / _LIST_SIZE), 1, len(areas)))
@@ -146,6 +161,14 @@ def record_ethnicity(people: pd.DataFrame, *, seed: int) -> pd.Series:
     Series of str, index of `people`
         Code, "Z", or missing. It is lacking for 9% of White British women of middle age and more often for others, for
         the young and for men: not at random.
+
+    Examples
+    --------
+    >>> from bayesineq.simulate.areas import simulate_areas
+    >>> people = simulate_people(simulate_areas(12, seed=1), 1000, seed=1)
+    >>> recorded = record_ethnicity(people, seed=1)
+    >>> round(float((recorded != people["ethnicity"]).mean()), 2)
+    0.12
     """
     rng = np.random.default_rng([seed, 5])
     minority = (people["ethnicity"] != "A").to_numpy()

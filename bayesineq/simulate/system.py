@@ -106,6 +106,12 @@ def simulate_system(
     ------
     BayesineqError
         If there are too few areas or people, or `sigma` or `phi` is out of range.
+
+    Examples
+    --------
+    >>> system = simulate_system(12, 2000, seed=1)
+    >>> system.areas.shape, system.people.shape
+    ((12, 13), (2000, 14))
     """
     areas = simulate_areas(n_areas, seed=seed, residents=n_people / n_areas)
     adjacency = contiguity(areas)

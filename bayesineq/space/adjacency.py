@@ -141,6 +141,11 @@ def from_edges(edges: Iterable[tuple[str, str]] | NDArray[np.str_], areas: Itera
     ------
     GraphError
         If an edge names an area that is not in `areas`, or joins an area to itself.
+
+    Examples
+    --------
+    >>> from_edges([("a", "b"), ("b", "c")], areas=["a", "b", "c", "d"])
+    Adjacency(4 areas, 2 edges, 2 components of 3, 1; islands: 1)
     """
     pairs = np.asarray(list(edges) if not isinstance(edges, np.ndarray) else edges, dtype=str).reshape(-1, 2)
     codes = pd.Index(np.unique(pairs) if areas is None else list(areas), dtype=str)

@@ -47,6 +47,19 @@ def read_areas(path: str | Path, *, code: str | None = None, crs: str | None = N
     GraphError
         If the file is missing or garbled, states no reference system and none is given, states another one than
         the one given, has no column of codes that can be told, or `check_areas` refuses its rows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import geopandas
+    >>> from shapely import box
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "areas.gpkg"
+    >>> shapes = geopandas.GeoDataFrame({"LSOA21CD": ["E01000001"]}, geometry=[box(0, 0, 1000, 1000)], crs="EPSG:27700")
+    >>> shapes.to_file(path)
+    >>> read_areas(path)
+            area   LSOA21CD                                           geometry
+    0  E01000001  E01000001  POLYGON ((1000 0, 1000 1000, 0 1000, 0 0, 1000...
     """
     source = Path(path)
     areas = _read(source)

@@ -124,6 +124,15 @@ def read_adjacency(
     GraphError
         If the file is missing, garbled or empty, its columns cannot be told, a code is blank, an edge names an area
         that is not in `areas` (the message names the row, counted from 1 below the header), or joins an area to itself.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "neighbours.csv"
+    >>> pd.DataFrame({"from": ["E01000001", "E01000002"], "to": ["E01000002", "E01000003"]}).to_csv(path, index=False)
+    >>> read_adjacency(path, areas=["E01000001", "E01000002", "E01000003", "E01000004"])
+    Adjacency(4 areas, 2 edges, 2 components of 3, 1; islands: 1)
     """
     source = Path(path)
     table = _read_pairs(source)

@@ -113,6 +113,14 @@ def advised_tolerance(areas: gpd.GeoDataFrame, pairs: NDArray[np.intp]) -> float
     float
         At most 2, unless gaps that were meant to be none are wider, or most overlaps deeper than that: then half as
         wide again as the widest, or as deep as nine in ten.
+
+    Examples
+    --------
+    >>> import geopandas
+    >>> squares = [shapely.box(0, 0, 1000, 1000), shapely.box(1002, 0, 2000, 1000)]
+    >>> areas = geopandas.GeoDataFrame(geometry=squares, crs="EPSG:27700")
+    >>> advised_tolerance(areas, np.empty((0, 2), dtype=np.intp))
+    5.0
     """
     shapes, unit = in_metres(areas)
     size = np.sqrt(shapely.area(shapes))

@@ -34,6 +34,13 @@ def scale_factors(adjacency: Adjacency) -> Float:
     ----------
     Sorbye and Rue 2014, https://doi.org/10.1016/j.spasta.2013.06.004;
     Freni-Sterrantino, Ventrucci and Rue 2018, https://doi.org/10.1016/j.sste.2018.04.001
+
+    Examples
+    --------
+    >>> from bayesineq.space.adjacency import from_edges
+    >>> pair_and_island = from_edges([("a", "b")], areas=["a", "b", "c"])
+    >>> scale_factors(pair_and_island).round(3)
+    array([0.25, 1.  ])
     """
     variance = marginal_variances(adjacency)
     sizes = adjacency.component_sizes
@@ -56,6 +63,13 @@ def marginal_variances(adjacency: Adjacency) -> Float:
     -------
     ndarray, shape (n_area,)
         Variance of each area; 1 for a singleton.
+
+    Examples
+    --------
+    >>> from bayesineq.space.adjacency import from_edges
+    >>> path = from_edges([("a", "b"), ("b", "c")])
+    >>> marginal_variances(path).round(3)
+    array([0.556, 0.222, 0.556])
     """
     n, component, sizes = len(adjacency), adjacency.component, adjacency.component_sizes
     held = np.zeros(n, dtype=bool)

@@ -67,6 +67,25 @@ def area_health(
     ------
     SchemaError
         An area has no row in one of the tables, the tables are of different LSOA vintages, or nobody lives in it.
+
+    Examples
+    --------
+    >>> area = {"area": ["E01000001"], "total": [1900]}
+    >>> health = pd.DataFrame(area | {"very_good": 900, "good": 600, "fair": 300, "bad": 70, "very_bad": 30})
+    >>> ethnicity = pd.DataFrame(area | dict.fromkeys(code_list("ethnicity_census_2021")["code"], 100))
+    >>> age = pd.DataFrame(area | {"00-64": 1520, "65-69": 190, "70+": 190})
+    >>> deprivation = pd.DataFrame({"area": ["E01000001"], "imd_decile": [3]})
+    >>> area_health(health, ethnicity, age, deprivation).round(3).T
+                              0
+    area              E01000001
+    imd_decile                3
+    residents              1900
+    bad_health              100
+    asian                 0.263
+    black                 0.158
+    mixed                 0.211
+    other                 0.105
+    aged_65_and_over        0.2
     """
     chosen = deprivation[[AREA, DECILE]]
     if areas is not None:

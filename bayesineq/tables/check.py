@@ -74,6 +74,19 @@ def check(
         The table does not fit. `failures` holds one row for every failure: `row`, `column`, `problem`, `value`. Rows
         of a csv are counted as a spreadsheet does (the header is row 1); rows of a DataFrame or a parquet file are
         index labels. Values are withheld where the rows are people.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"area": ["E01000001"], "imd_decile": ["3"], "residents": [1500], "bad_health": [1600]})
+    >>> table = table.assign(asian=0.1, black=0.0, mixed=0.0, other=0.0, aged_65_and_over=0.2)
+    >>> from bayesineq.errors import SchemaError
+    >>> try:
+    ...     check(table, "area_health")
+    ... except SchemaError as error:
+    ...     error.failures.loc[0, "problem"]
+    'bad_health above residents'
+    >>> check(table.assign(bad_health=75), "area_health")["imd_decile"].tolist()
+    [3]
     """
     rules = read_schema(schema)
     if may_lack:

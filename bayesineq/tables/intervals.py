@@ -210,6 +210,13 @@ def with_intervals(
     ------
     SchemaError
         As of `read_intervals`, or a column is not there.
+
+    Examples
+    --------
+    >>> with_intervals(pd.DataFrame({"area": ["E01000001", "E01000002"], "admissions": ["*", "25"]}), "admissions")
+            area  admissions_lower  admissions_upper
+    0  E01000001                 1                 7
+    1  E01000002                23                27
     """
     if absent := [name for name in (column, at_most) if name is not None and name not in table.columns]:
         raise_findings(

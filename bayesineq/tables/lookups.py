@@ -51,6 +51,16 @@ def areas_within(
     ------
     SchemaError
         The look-up has no LSOA codes of that vintage, a place is not in it, or an area of a place has no code.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "lookup.csv"
+    >>> lookup = {"LSOA21CD": ["E01000001", "E01000002", "E01000003"], "ICB23CDH": ["QJG", "QH8", "QJG"]}
+    >>> pd.DataFrame(lookup).to_csv(path, index=False)
+    >>> areas_within(path, "QJG")
+    ['E01000001', 'E01000003']
     """
     table = read_published(path, f"(?i)^({LSOA[vintage]})$", sheet=sheet)
     table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
@@ -97,6 +107,15 @@ def area_parts(
     ------
     SchemaError
         The look-up has no LSOA codes of that vintage or no such column, or puts an LSOA into two places or none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "lookup.csv"
+    >>> pd.DataFrame({"LSOA21CD": ["E01000001", "E01000002"], "ICB23CDH": ["QJG", "QH8"]}).to_csv(path, index=False)
+    >>> area_parts(path, "ICB23CDH").to_dict()
+    {'E01000001': 'QJG', 'E01000002': 'QH8'}
     """
     table = read_published(path, (f"(?i)^({LSOA[vintage]})$", f"^{re.escape(column)}$"), sheet=sheet)
     table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
@@ -136,6 +155,18 @@ def read_changes(path: str | Path, *, sheet: str | None = None) -> pd.DataFrame:
     ------
     SchemaError
         The file is another look-up, or has an unknown change indicator or a repeated pair.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "changes.csv"
+    >>> pairs = {"LSOA11CD": ["E01000001"] * 2, "LSOA21CD": ["E01033701", "E01033702"], "CHNGIND": ["S", "S"]}
+    >>> pd.DataFrame(pairs).to_csv(path, index=False)
+    >>> read_changes(path)
+       area_2011  area_2021 change
+    0  E01000001  E01033701  split
+    1  E01000001  E01033702  split
     """
     holds = [f"(?i)^({pattern})$" for pattern in (LSOA["2011"], LSOA["2021"], CHANGE)]
     table = read_published(path, holds, sheet=sheet)
@@ -195,6 +226,14 @@ def carry_counts(
     ------
     SchemaError
         An area is not in the look-up, stands twice, or was divided and there is no weight; a count is missing.
+
+    Examples
+    --------
+    >>> changes = pd.DataFrame({"area_2011": ["E01000001", "E01000002"], "area_2021": ["E01033701", "E01033701"]})
+    >>> counts = pd.DataFrame({"area": ["E01000001", "E01000002"], "deaths": [3, 4]})
+    >>> carry_counts(counts, ["deaths"], changes.assign(change="merged"))
+            area  deaths
+    0  E01033701       7
     """
     source, target = (f"area_{'2021' if to == '2011' else '2011'}", f"area_{to}")
     links = changes[[source, target]]

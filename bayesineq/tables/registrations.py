@@ -48,6 +48,18 @@ def read_registrations(path: str | Path, *, elsewhere: Literal["label", "error"]
     ------
     SchemaError
         The file is not laid out so, counts somebody twice (all sexes beside each sex), or has values that cannot be.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "registrations.csv"
+    >>> patients = {"LSOA Code": ["E01012187", "NO2011"], "Number of Patients": [412, 3]}
+    >>> pd.DataFrame({"Practice Code": "A81001"} | patients).to_csv(path, index=False)
+    >>> read_registrations(path)
+      practice       area  patients    place
+    0   A81001  E01012187       412  england
+    1   A81001     NO2011         3  unknown
     """
     table = read_table(path, text=["PRACTICE_CODE", "LSOA_CODE", "Practice Code", "LSOA Code"])
     table = table.rename(columns=titled(table, TITLES, path))

@@ -88,6 +88,11 @@ def schema_names() -> list[str]:
     -------
     list of str
         Names to give to `check`.
+
+    Examples
+    --------
+    >>> schema_names()[:3]
+    ['access_counts', 'area_counts', 'area_health']
     """
     return sorted(path.stem for path in folder("data_schema").glob("*.json") if path.stem != "datapackage")
 
@@ -110,6 +115,12 @@ def read_schema(schema: str | Path) -> TableSchema:
     ------
     SchemaError
         There is no such schema, or it uses something that `check` would not enforce.
+
+    Examples
+    --------
+    >>> schema = read_schema("area_health")
+    >>> [field.name for field in schema.fields][:4]
+    ['area', 'imd_decile', 'residents', 'bad_health']
     """
     path = Path(schema) if str(schema).endswith(".json") else folder("data_schema") / f"{schema}.json"
     if not path.is_file():

@@ -113,6 +113,16 @@ def read_published(path: str | Path, holds: str | Sequence[str], *, sheet: str |
     ------
     SchemaError
         The file cannot be read, has no such column or has a column twice, or several sheets fit alike.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "published.csv"
+    >>> pd.DataFrame({"LSOA21CD": ["E01000001"], "Mean  score": [18.2]}).to_csv(path, index=False)
+    >>> read_published(path, ["^LSOA21CD$", "score"])
+        LSOA21CD  Mean score
+    2  E01000001        18.2
     """
     path, patterns = existing(path), [holds] if isinstance(holds, str) else list(holds)
     table = _sheet(path, patterns, sheet) if suffix(path) == "excel" else read_table(path)

@@ -78,6 +78,13 @@ def vintage(codes: Iterable[str], lists: Mapping[str, Collection[str]] | None = 
     ------
     SchemaError
         The codes are of several vintages, or some are on none of the given lists.
+
+    Examples
+    --------
+    >>> vintage(["E01000001", "E01000010"])
+    '2011'
+    >>> vintage(["E01000001", "E01033769"])
+    '2021'
     """
     distinct = dict.fromkeys(codes)
     if lists is not None:
@@ -118,6 +125,11 @@ def mixed_areas(codes: pd.Series) -> list[Finding]:
     -------
     list of Finding
         The rows of the smaller kinds or vintage; empty where all codes are of one.
+
+    Examples
+    --------
+    >>> mixed_areas(pd.Series(["E01000001", "E01000002", "E02000001"]))[0].problem
+    'kind of area E02 (areas: 1) among E01 (areas: 2)'
     """
     findings = []
     distinct = pd.Series(codes.dropna().unique(), dtype=object)
@@ -190,6 +202,15 @@ def join(
     ------
     SchemaError
         The column is missing, its codes are of several vintages, a code is missing, stands twice, or has no partner.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"area": ["E01000001", "E01000002"], "deaths": [3, 4]})
+    >>> deciles = pd.DataFrame({"area": ["E01000002", "E01000001"], "imd_decile": [9, 2]})
+    >>> join(counts, deciles)
+            area  deaths  imd_decile
+    0  E01000001       3           2
+    1  E01000002       4           9
     """
     heading = f"The {names[0]} and {names[1]} tables do not join by {on!r} (rows are index labels):"
     sides = tuple(zip((left, right), names, strict=True))

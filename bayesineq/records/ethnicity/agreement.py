@@ -34,6 +34,15 @@ def ons_agreement() -> pd.Series:
     ----------
     Office for National Statistics (November 2023). Understanding consistency of ethnicity data recorded in
     health-related administrative datasets in England: 2011 to 2021.
+
+    Examples
+    --------
+    >>> ons_agreement()[["A", "J", "N"]]
+    code
+    A    0.95
+    J    0.86
+    N    0.80
+    Name: agreement, dtype: float64
     """
     rows = code_list("ethnicity_agreement").set_index("code")["agreement"]
     return rows.astype(float)
@@ -81,6 +90,16 @@ def confusion_from_agreement(
     Iterative proportional fitting of
     :math:`J_{er}` to :math:`\sum_r J_{er} = \pi_e` and :math:`J_{rr} / \sum_e J_{er} = a_r`, started from `closeness`;
     :math:`P(r \mid e) = J_{er} / \pi_e`.
+
+    Examples
+    --------
+    >>> closeness = pd.DataFrame(1.0, index=["asian", "white"], columns=["asian", "white"])
+    >>> confusion = confusion_from_agreement({"asian": 0.8, "white": 0.99}, {"asian": 100, "white": 900}, closeness)
+    >>> confusion.round(3)
+    recorded  asian  white
+    true
+    asian     0.911  0.089
+    white     0.025  0.975
     """
     codes = list(closeness.index)
     shares, people = pd.Series(agreement, dtype=float), pd.Series(margin, dtype=float)
@@ -138,6 +157,15 @@ def ons_confusion() -> pd.DataFrame:
     -------
     DataFrame
         P(recorded | true), rows `true`, columns `recorded`.
+
+    Examples
+    --------
+    >>> ons_confusion().loc["G", ["A", "G", "S"]].round(3)
+    recorded
+    A    0.113
+    G    0.703
+    S    0.031
+    Name: G, dtype: float64
     """
     return confusion_from_agreement(ons_agreement(), england_margin(), nhs_closeness())
 
@@ -160,6 +188,17 @@ def confusion_of(groups: Iterable[object]) -> pd.DataFrame:
     ------
     SchemaError
         The groups are of neither list, or not all of one.
+
+    Examples
+    --------
+    >>> confusion_of(["asian", "black", "mixed", "other", "white"]).round(2)
+    recorded  asian  black  mixed  other  white
+    true
+    asian      0.88   0.01   0.01   0.02   0.08
+    black      0.01   0.87   0.01   0.02   0.09
+    mixed      0.01   0.01   0.88   0.02   0.09
+    other      0.02   0.03   0.03   0.60   0.32
+    white      0.01   0.01   0.01   0.04   0.93
     """
     given = {str(group) for group in groups}
     fine = ons_confusion()
@@ -196,6 +235,17 @@ def coarsened(confusion: pd.DataFrame, margin: pd.Series, groups: Mapping[str, s
     ------
     SchemaError
         A group has no broader one, or no people in the margin.
+
+    Examples
+    --------
+    >>> shares = [[0.9, 0.06, 0.04], [0.1, 0.8, 0.1], [0.0, 0.0, 1.0]]
+    >>> fine = pd.DataFrame(shares, index=list("HJA"), columns=list("HJA"))
+    >>> broad = {"H": "asian", "J": "asian", "A": "white"}
+    >>> coarsened(fine, pd.Series({"H": 100, "J": 50, "A": 850}), broad).round(2)
+    recorded  asian  white
+    true
+    asian      0.94   0.06
+    white      0.00   1.00
     """
     image = pd.Series(groups)
     nowhere = [code for code in confusion.index if code not in image.index or code not in margin.index]

@@ -45,6 +45,18 @@ def scheme_codes(scheme: Scheme) -> pd.DataFrame:
     ------
     SchemaError
         There is no such scheme.
+
+    Examples
+    --------
+    >>> scheme_codes("broad_6")
+                                                         label  broad  known
+    code
+    asian                  Asian, Asian British or Asian Welsh  asian   True
+    black    Black, Black British, Black Welsh, Caribbean o...  black   True
+    mixed                      Mixed or Multiple ethnic groups  mixed   True
+    white                                                White  white   True
+    other                                   Other ethnic group  other   True
+    unknown                            Not stated or not known         False
     """
     if scheme not in SCHEMES:
         raise SchemaError(f"There is no scheme of ethnic categories {scheme!r}. Give one of {', '.join(SCHEMES)}.")
@@ -129,6 +141,11 @@ def known_codes(codes: pd.Series, scheme: Scheme = "gdppr") -> pd.Series:
     -------
     Series of bool
         Same index; False for a code that the scheme does not have, and for a missing value.
+
+    Examples
+    --------
+    >>> known_codes(pd.Series(["A", "Z", "99"])).tolist()
+    [True, False, False]
     """
     known = scheme_codes(scheme)["known"]
     return codes.isin(known.index[known])
@@ -166,6 +183,15 @@ def crosswalk(source: Scheme, target: Scheme, margin: pd.Series | Mapping[str, f
     Traveller, Roma and Arab before they were listed) its people are spread over several codes, by a convention
     of this package. A code that names the same group in both schemes is carried as it is, and a code's broad group
     is the one that its own scheme states.
+
+    Examples
+    --------
+    >>> crosswalk("hes_1995", "broad").loc[["1", "8", "9"]].round(2)
+    target  asian  black  mixed  white  other
+    source
+    1        0.00    1.0   0.00   0.00   0.00
+    8        0.28    0.0   0.38   0.01   0.34
+    9        0.00    0.0   0.00   0.00   0.00
     """
     groups = [*code_list("ethnicity_census_2021")["code"], *UNKNOWN]
     given, asked = _membership(source, groups), _membership(target, groups)
@@ -206,6 +232,11 @@ def recode(column: pd.Series, source: Scheme, target: Scheme) -> pd.Series:
     ------
     SchemaError
         Codes without a faithful image, all of them: use the probabilities of `crosswalk`, or a coarser target.
+
+    Examples
+    --------
+    >>> recode(pd.Series(["A", "J", "N"]), "nhs", "broad").tolist()
+    ['white', 'asian', 'black']
     """
     image = faithful(source, target)
     strange = sorted(set(column.dropna().unique()) - set(image.index))
@@ -257,6 +288,12 @@ def sample_codes(
     ------
     SchemaError
         A code has no image in `target` at all.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> sample_codes(pd.Series(["8"] * 5), "hes_1995", "broad", rng).tolist()
+    ['mixed', 'other', 'asian', 'other', 'mixed']
     """
     matrix = crosswalk(source, target, margin)
     present = list(column.unique())

@@ -51,6 +51,13 @@ def latest_by_source(
     SchemaError
         A column is missing; a person or source is missing in a row; dates that cannot be read, or mean two days; codes
         that the scheme does not have.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1"] * 3, "source": "gp", "ethnicity": ["A", "B", "Z"]})
+    >>> latest_by_source(records.assign(recorded_on=["2021-01-01", "2023-01-01", "2024-01-01"]))
+      person_id source recorded_on ethnicity
+    0        p1     gp  2023-01-01         B
     """
     return _latest(_read(records, columns, scheme), scheme)
 
@@ -83,6 +90,14 @@ def completeness(
     SchemaError
         As of `latest_by_source`; a column is missing, a person stands twice or is missing, or a record is of nobody
         in `people`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1", "p2"], "source": "gp", "ethnicity": ["A", "Z"]})
+    >>> completeness(records.assign(recorded_on="2024-05-01"), pd.DataFrame({"person_id": ["p1", "p2", "p3"]})).round(2)
+            source  people  known  share
+    0           gp       3      1   0.33
+    1  all sources       3      1   0.33
     """
     read = _read(latest, NO_OTHER_NAMES, scheme)
     everybody, row = _people(people, by, read)
@@ -121,6 +136,16 @@ def completeness_by_year(
     ------
     SchemaError
         As of `completeness`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1", "p2"], "source": "gp", "ethnicity": ["A", "J"]})
+    >>> records["recorded_on"] = ["2023-02-01", "2024-05-01"]
+    >>> table = completeness_by_year(records, pd.DataFrame({"person_id": ["p1", "p2"]}), [2023, 2024])
+    >>> table[table["source"] == "gp"]
+       year source  people  known  share
+    0  2023     gp       2      1    0.5
+    2  2024     gp       2      2    1.0
     """
     read = _read(records, columns, scheme)
     everybody, row = _people(people, by, read)
@@ -191,6 +216,16 @@ def conflicts(latest: pd.DataFrame, first: str, second: str, *, scheme: Scheme =
     ------
     SchemaError
         As of `latest_by_source`, or there is no such source.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1", "p1", "p2", "p2"], "source": ["gp", "hospital"] * 2})
+    >>> records = records.assign(recorded_on="2024-05-01", ethnicity=["A", "A", "J", "L"])
+    >>> conflicts(records, "gp", "hospital")
+    hospital  A  L
+    gp
+    A         1  0
+    J         0  1
     """
     wide = _wide(latest_by_source(latest, scheme=scheme), scheme)
     if absent := [name for name in (first, second) if name not in wide.columns]:

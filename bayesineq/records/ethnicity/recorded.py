@@ -86,6 +86,13 @@ def read_records(records: Records, columns: Mapping[str, str], priority: Sequenc
     SchemaError
         A column is missing; a person or source is missing in a row; dates that cannot be read, or could mean two days;
         codes that are not of the scheme "gdppr"; a source without a place in `priority`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1", "p1", "p2"], "source": ["gp", "hospital", "gp"]})
+    >>> recorded = read_records(records.assign(recorded_on="2024-05-01", ethnicity=["A", "A", "Z"]), {})
+    >>> recorded.sources
+    ('gp', 'hospital')
     """
     import ibis
 

@@ -56,6 +56,13 @@ def most_recent(records: Records, *, columns: Mapping[str, str] = MappingProxyTy
     SchemaError
         A column is missing, a person or source is missing in a row, a date cannot be read or could mean two days, or
         a code is not of the scheme.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1"] * 3, "source": "gp", "ethnicity": ["A", "A", "C"]})
+    >>> most_recent(records.assign(recorded_on=["2019-05-01", "2021-05-01", "2024-05-01"]))
+      person_id ethnicity source  groups
+    0        p1         C     gp       2
     """
     return _decide(read_records(records, columns), ("day", "times", "common", "trust"))
 
@@ -78,6 +85,13 @@ def most_frequent(records: Records, *, columns: Mapping[str, str] = MappingProxy
     ------
     SchemaError
         As of `most_recent`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1"] * 3, "source": "gp", "ethnicity": ["A", "A", "C"]})
+    >>> most_frequent(records.assign(recorded_on=["2019-05-01", "2021-05-01", "2024-05-01"]))
+      person_id ethnicity source  groups
+    0        p1         A     gp       2
     """
     return _decide(read_records(records, columns), ("times", "day", "common", "trust"))
 
@@ -104,6 +118,13 @@ def first_source(
     ------
     SchemaError
         As of `most_recent`, or a source of the records is not in `priority`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1", "p1"], "source": ["gp", "hospital"], "ethnicity": ["A", "C"]})
+    >>> first_source(records.assign(recorded_on=["2019-05-01", "2024-05-01"]), ["gp", "hospital"])
+      person_id ethnicity source  groups
+    0        p1         A     gp       2
     """
     return _decide(read_records(records, columns, priority), ("trust", "day", "times", "common"))
 
@@ -142,6 +163,13 @@ def ohid(
     -----
     The tool breaks its last tie by Census 2011; here it is Census 2021, England. The two agree on the six commonest
     categories, and differ where any other ethnic group, which grew, meets a category of its size.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1"] * 3, "source": "hes_apc", "ethnicity": ["S", "S", "J"]})
+    >>> ohid(records.assign(recorded_on=["2019-05-01", "2021-05-01", "2024-05-01"]))
+      person_id ethnicity   source  groups
+    0        p1         J  hes_apc       2
     """
     order = ("times", "day", "trust", "common")
     return _decide(read_records(records, columns, priority), ("named", *order) if replace_other else order)
@@ -172,6 +200,13 @@ def cvdprevent(
     ------
     SchemaError
         As of `first_source`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1", "p1"], "source": ["gdppr_journal", "hes_apc"]})
+    >>> cvdprevent(records.assign(ethnicity=["Z", "J"], recorded_on="2024-05-01"))
+      person_id ethnicity   source  groups
+    0        p1         J  hes_apc       1
     """
     read = read_records(records, columns, priority)
     table, most = read.table, _LARGEST["common"]

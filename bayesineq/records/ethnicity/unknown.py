@@ -43,6 +43,14 @@ def complete_case(
     ------
     SchemaError
         There is no such column.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"ethnicity": ["asian", "white", "unknown"], "population": [100, 300, 40]})
+    >>> complete_case(table)
+      ethnicity  population
+    0     asian         100
+    1     white         300
     """
     return table[~_lost(table, recorded, unknown)].reset_index(drop=True)
 
@@ -71,6 +79,14 @@ def unknown_as_group(
     ------
     SchemaError
         A column is not there.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"ethnicity": ["asian", "Z", "99"], "cases": [10, 3, 4], "population": [100, 30, 40]})
+    >>> unknown_as_group(table, ["cases", "population"])
+      ethnicity  cases  population
+    0     asian     10         100
+    1   unknown      7          70
     """
     lost = _lost(table, recorded, unknown)
     _needed(table, counts)
@@ -113,6 +129,14 @@ def pro_rata(
     ------
     SchemaError
         A column is not there, or a cell has unknown people only: they cannot be shared out.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"ethnicity": ["asian", "white", "unknown"], "population": [100, 300, 40]})
+    >>> pro_rata(table, ["population"], share="population")
+      ethnicity  population
+    0     asian         110
+    1     white         330
     """
     lost = _lost(table, recorded, unknown)
     _needed(table, [*counts, share])
