@@ -74,12 +74,12 @@ def read_census(path: str | Path, table: str, *, tolerance: int = 0) -> pd.DataF
     Examples
     --------
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name) / "ts008.csv"
-    >>> counts = {"Sex: All persons": [15], "Sex: Female": [8], "Sex: Male": [7]}
-    >>> published = {"date": [2021], "geography": ["Somewhere 001A"], "geography code": ["E01000001"]} | counts
-    >>> pd.DataFrame(published).to_csv(path, index=False)
-    >>> read_census(path, "TS008")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "ts008.csv"
+    ...     counts = {"Sex: All persons": [15], "Sex: Female": [8], "Sex: Male": [7]}
+    ...     published = {"date": [2021], "geography": ["Somewhere 001A"], "geography code": ["E01000001"]} | counts
+    ...     pd.DataFrame(published).to_csv(path, index=False)
+    ...     read_census(path, "TS008")
             area       area_name  total  female  male
     0  E01000001  Somewhere 001A     15       8     7
     """

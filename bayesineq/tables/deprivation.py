@@ -88,18 +88,18 @@ def read_deprivation(path: str | Path, *, complete: bool = True, sheet: str | No
     Examples
     --------
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name) / "extract.csv"
-    >>> published = {
-    ...     "LSOA code (2021)": ["E01000001"],
-    ...     "LSOA name (2021)": ["City of London 001A"],
-    ...     "Local Authority District code (2024)": ["E09000001"],
-    ...     "Local Authority District name (2024)": ["City of London"],
-    ...     "Index of Multiple Deprivation (IMD) Rank": [26525],
-    ...     "Index of Multiple Deprivation (IMD) Decile": [8],
-    ... }
-    >>> pd.DataFrame(published).to_csv(path, index=False)
-    >>> read_deprivation(path, complete=False)[["area", "imd_rank", "imd_decile"]]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "extract.csv"
+    ...     published = {
+    ...         "LSOA code (2021)": ["E01000001"],
+    ...         "LSOA name (2021)": ["City of London 001A"],
+    ...         "Local Authority District code (2024)": ["E09000001"],
+    ...         "Local Authority District name (2024)": ["City of London"],
+    ...         "Index of Multiple Deprivation (IMD) Rank": [26525],
+    ...         "Index of Multiple Deprivation (IMD) Decile": [8],
+    ...     }
+    ...     pd.DataFrame(published).to_csv(path, index=False)
+    ...     read_deprivation(path, complete=False)[["area", "imd_rank", "imd_decile"]]
             area  imd_rank  imd_decile
     0  E01000001     26525           8
     """

@@ -116,10 +116,10 @@ def read_table(path: str | Path, text: Collection[str] = (), missing: Collection
     Examples
     --------
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name) / "practices.csv"
-    >>> pd.DataFrame({"practice": ["007", "012"], "patients": ["8100", "N/A"]}).to_csv(path, index=False)
-    >>> read_table(path, text=["practice"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "practices.csv"
+    ...     pd.DataFrame({"practice": ["007", "012"], "patients": ["8100", "N/A"]}).to_csv(path, index=False)
+    ...     read_table(path, text=["practice"])
       practice  patients
     2      007    8100.0
     3      012       NaN

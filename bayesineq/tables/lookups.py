@@ -55,11 +55,11 @@ def areas_within(
     Examples
     --------
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name) / "lookup.csv"
-    >>> lookup = {"LSOA21CD": ["E01000001", "E01000002", "E01000003"], "ICB23CDH": ["QJG", "QH8", "QJG"]}
-    >>> pd.DataFrame(lookup).to_csv(path, index=False)
-    >>> areas_within(path, "QJG")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "lookup.csv"
+    ...     lookup = {"LSOA21CD": ["E01000001", "E01000002", "E01000003"], "ICB23CDH": ["QJG", "QH8", "QJG"]}
+    ...     pd.DataFrame(lookup).to_csv(path, index=False)
+    ...     areas_within(path, "QJG")
     ['E01000001', 'E01000003']
     """
     table = read_published(path, f"(?i)^({LSOA[vintage]})$", sheet=sheet)
@@ -111,10 +111,10 @@ def area_parts(
     Examples
     --------
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name) / "lookup.csv"
-    >>> pd.DataFrame({"LSOA21CD": ["E01000001", "E01000002"], "ICB23CDH": ["QJG", "QH8"]}).to_csv(path, index=False)
-    >>> area_parts(path, "ICB23CDH").to_dict()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "lookup.csv"
+    ...     pd.DataFrame({"LSOA21CD": ["E01000001", "E01000002"], "ICB23CDH": ["QJG", "QH8"]}).to_csv(path, index=False)
+    ...     area_parts(path, "ICB23CDH").to_dict()
     {'E01000001': 'QJG', 'E01000002': 'QH8'}
     """
     table = read_published(path, (f"(?i)^({LSOA[vintage]})$", f"^{re.escape(column)}$"), sheet=sheet)
@@ -159,11 +159,11 @@ def read_changes(path: str | Path, *, sheet: str | None = None) -> pd.DataFrame:
     Examples
     --------
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name) / "changes.csv"
-    >>> pairs = {"LSOA11CD": ["E01000001"] * 2, "LSOA21CD": ["E01033701", "E01033702"], "CHNGIND": ["S", "S"]}
-    >>> pd.DataFrame(pairs).to_csv(path, index=False)
-    >>> read_changes(path)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "changes.csv"
+    ...     pairs = {"LSOA11CD": ["E01000001"] * 2, "LSOA21CD": ["E01033701", "E01033702"], "CHNGIND": ["S", "S"]}
+    ...     pd.DataFrame(pairs).to_csv(path, index=False)
+    ...     read_changes(path)
        area_2011  area_2021 change
     0  E01000001  E01033701  split
     1  E01000001  E01033702  split

@@ -52,11 +52,11 @@ def read_registrations(path: str | Path, *, elsewhere: Literal["label", "error"]
     Examples
     --------
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name) / "registrations.csv"
-    >>> patients = {"LSOA Code": ["E01012187", "NO2011"], "Number of Patients": [412, 3]}
-    >>> pd.DataFrame({"Practice Code": "A81001"} | patients).to_csv(path, index=False)
-    >>> read_registrations(path)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "registrations.csv"
+    ...     patients = {"LSOA Code": ["E01012187", "NO2011"], "Number of Patients": [412, 3]}
+    ...     pd.DataFrame({"Practice Code": "A81001"} | patients).to_csv(path, index=False)
+    ...     read_registrations(path)
       practice       area  patients    place
     0   A81001  E01012187       412  england
     1   A81001     NO2011         3  unknown

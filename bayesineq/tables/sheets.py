@@ -117,10 +117,10 @@ def read_published(path: str | Path, holds: str | Sequence[str], *, sheet: str |
     Examples
     --------
     >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name) / "published.csv"
-    >>> pd.DataFrame({"LSOA21CD": ["E01000001"], "Mean  score": [18.2]}).to_csv(path, index=False)
-    >>> read_published(path, ["^LSOA21CD$", "score"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "published.csv"
+    ...     pd.DataFrame({"LSOA21CD": ["E01000001"], "Mean  score": [18.2]}).to_csv(path, index=False)
+    ...     read_published(path, ["^LSOA21CD$", "score"])
         LSOA21CD  Mean score
     2  E01000001        18.2
     """
