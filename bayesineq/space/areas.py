@@ -54,9 +54,8 @@ def read_areas(path: str | Path, *, code: str | None = None, crs: str | None = N
     >>> import geopandas
     >>> from shapely import box
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "areas.gpkg"
-    ...     shapes = geopandas.GeoDataFrame({"LSOA21CD": ["E01000001"]}, geometry=[box(0, 0, 1000, 1000)], crs="EPSG:27700")
-    ...     shapes.to_file(path)
+    ...     path, square = Path(folder) / "areas.gpkg", box(0, 0, 1000, 1000)
+    ...     geopandas.GeoDataFrame({"LSOA21CD": ["E01000001"]}, geometry=[square], crs="EPSG:27700").to_file(path)
     ...     read_areas(path)
             area   LSOA21CD                                           geometry
     0  E01000001  E01000001  POLYGON ((1000 0, 1000 1000, 0 1000, 0 0, 1000...

@@ -130,8 +130,8 @@ def read_adjacency(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "neighbours.csv"
-    ...     pd.DataFrame({"from": ["E01000001", "E01000002"], "to": ["E01000002", "E01000003"]}).to_csv(path, index=False)
-    ...     read_adjacency(path, areas=["E01000001", "E01000002", "E01000003", "E01000004"])
+    ...     pd.DataFrame({"from": ["E01", "E02"], "to": ["E02", "E03"]}).to_csv(path, index=False)
+    ...     read_adjacency(path, areas=["E01", "E02", "E03", "E04"])
     Adjacency(4 areas, 2 edges, 2 components of 3, 1; islands: 1)
     """
     source = Path(path)
