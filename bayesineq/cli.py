@@ -149,6 +149,7 @@ def fit(
     rows = check_table(table, model.table, may_lack=lacking)
     graph = neighbours(model, rows, adjacency, areas, only_table_areas)
     if model.latent:
+        from bayesineq.inference.mixture.recording import RecordingOptions
         from bayesineq.inference.mixture.study import deltas_of, fit_recorded
         from bayesineq.records.ethnicity.agreement import confusion_of
         from bayesineq.tables.files import read_table
@@ -160,9 +161,9 @@ def fit(
             )
         census = read_table(margin)
         confusion = confusion_of(census[next(iter(model.latent))].unique())
-        stated, most = deltas_of(delta or []), min(imputations, draws // 2)
+        stated, most = RecordingOptions(delta=deltas_of(delta or [])), min(imputations, draws // 2)
         posterior = fit_recorded(
-            rows, model, census, confusion, delta=stated, adjacency=graph, imputations=most, draws=draws, seed=seed
+            rows, model, census, confusion, options=stated, adjacency=graph, imputations=most, draws=draws, seed=seed
         )
     else:
         study = design(rows, model, adjacency=graph)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bayesineq.design.incidence import Incidence
 from bayesineq.design.levels import find_levels, positions
+from bayesineq.design.members import Members
 from bayesineq.design.predicted import what_is_predicted
 from bayesineq.design.priors import Priors, is_constant, pivoted, resolve
 from bayesineq.design.response import Response, number, outcome_columns, read_response, rows_in_words
@@ -133,6 +134,9 @@ class Design:
         Dimensions whose order was declared (`bayesineq.design.order.is_declared`).
     notes : tuple of str
         What a reader of the fit must know: rows without an outcome, areas without rows, levels that nobody has.
+    members : Members, optional
+        What the rows are made up of, where their means are weighted sums of means. The response is then a row a cell,
+        and blocks and population a row a member: its population is how many people are expected in it.
     """
 
     card: ModelCard
@@ -144,6 +148,7 @@ class Design:
     priors: Priors
     ordered: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    members: Members | None = None
 
     def __len__(self) -> int:
         return len(self.response.value)
@@ -167,6 +172,22 @@ class Design:
             The card's, or the default for this table; that of an intercept holds at covariates' means, `priors.centre`.
         """
         return self.priors[parameter]
+
+    def by_member(self) -> Design:
+        """
+        The design with a row a member, each with its expected share of what was observed.
+
+        Returns
+        -------
+        Design
+            What averages over a posterior are taken over; itself where rows have no members.
+        """
+        if self.members is None:
+            return self
+        at, share, response = self.members.row, self.members.weight.mean(axis=0), self.response
+        trials = None if response.trials is None else response.trials[at] * share
+        spread = replace(response, value=response.value[at] * share, trials=trials, offset=response.offset[at])
+        return replace(self, response=replace(spread, lower=None, upper=None), members=None)
 
     def known(self) -> Design:
         """

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.design.matrix import Design, Response, design
+from bayesineq.design.matrix import Design, design
+from bayesineq.design.members import Members
 from bayesineq.design.priors import resolve
 from bayesineq.design.unrecorded import Unrecorded
 from bayesineq.dims import POPULATION
@@ -49,46 +50,6 @@ class Membership:
     unrecorded: Unrecorded | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    r"""
-    A table seen through a card with a latent column: the mean of a row is a mixture of means.
-
-    For a row r, :math:`\mu_r = \sum_e w_{re} g^{-1}(\eta_{re})`, with :math:`\eta_{re}` the linear predictor of a
-    member: the row's people as if all were of level e.
-
-    Parameters
-    ----------
-    design : Design
-        One row a member; its population is the number of people expected in it, so that posteriors are averaged over
-        the true levels.
-    latent : str
-        The column that is not known.
-    row : ndarray of int32, shape (n_member,)
-        Row of the table that each member belongs to, rising.
-    weight : ndarray, shape (n_draw, n_member)
-        Draws of the weights; over a row's members they add up to 1.
-    response : Response
-        What was observed, a row of the table each.
-    shift : ndarray, shape (n_member,)
-        Added to each member's predictor where its record was made: how much likelier cases are than others to be
-        recorded as the row is.
-    unrecorded : Unrecorded, optional
-        As of the membership.
-    """
-
-    design: Design
-    latent: str
-    row: NDArray[np.int32]
-    weight: Float
-    response: Response
-    shift: Float
-    unrecorded: Unrecorded | None = None
-
-    def __len__(self) -> int:
-        return len(self.response.value)
-
-
 def mixture(
     table: pd.DataFrame,
     card: ModelCard,
@@ -96,9 +57,9 @@ def mixture(
     *,
     adjacency: Adjacency | None = None,
     shift: Float | None = None,
-) -> Mixture:
-    """
-    See a table through a card with a latent column.
+) -> Design:
+    r"""
+    See a table through a card with a latent column: the mean of a row is a mixture of means.
 
     Parameters
     ----------
@@ -116,8 +77,8 @@ def mixture(
 
     Returns
     -------
-    Mixture
-        Members, weights and what was observed.
+    Design
+        With `members`: one for each row and level that its people may be of, with draws of its weight.
 
     Raises
     ------
@@ -145,37 +106,22 @@ def mixture(
             f"{len(np.unique(row[~seen.response.observed]))} rows have no outcome, which a card with a latent column "
             "does not predict; leave them out, and predict them with expected(post, population)"
         )
-    flat = weight[:, row, level]
-    flat = flat / np.add.reduceat(flat, np.searchsorted(row, np.arange(n_row)), axis=1)[:, row]
     first = np.searchsorted(row, np.arange(n_row))
-    response = seen.response
-    by_row = Response(
-        outcome=response.outcome,
-        value=response.value[first],
-        trials=None if response.trials is None else response.trials[first],
-        offset=response.offset[first],
-        lower=None if response.lower is None else response.lower[first],
-        upper=None if response.upper is None else response.upper[first],
-    )
-    mean = flat.mean(axis=0)
-    expected = replace(
-        seen,
-        card=card,
-        priors=resolve(card, by_row, seen.blocks),
-        population=seen.population.assign(**{POPULATION: seen.population[POPULATION] * mean}),
-        response=Response(
-            outcome=response.outcome,
-            value=response.value * mean,
-            trials=None if response.trials is None else response.trials * mean,
-            offset=response.offset,
-            lower=None,
-            upper=None,
-        ),
-    )
+    flat = weight[:, row, level]
+    flat = flat / np.add.reduceat(flat, first, axis=1)[:, row]
     moved = np.zeros(weight.shape[1:]) if shift is None else np.asarray(shift, dtype=np.float64)
     if moved.shape != weight.shape[1:] or not np.isfinite(moved).all():
         raise DesignError(f"`shift` is of shape {moved.shape}, or not finite; give {weight.shape[1:]}: rows by levels")
-    return Mixture(expected, dim, row.astype(np.int32), flat, by_row, moved[row, level], membership.unrecorded)
+    response = seen.response.rows(first)
+    people = seen.population[POPULATION] * flat.mean(axis=0)
+    return replace(
+        seen,
+        card=card,
+        response=response,
+        priors=resolve(card, response, seen.blocks),
+        population=seen.population.assign(**{POPULATION: people}),
+        members=Members(row.astype(np.int32), flat, moved[row, level], membership.unrecorded),
+    )
 
 
 def _matched(table: pd.DataFrame, membership: Membership) -> NDArray[np.int64]:

@@ -63,13 +63,13 @@ class Response:
         """Whether each row has an outcome that says something: nobody at risk says nothing; shape (n_row,)."""
         return self.observed if self.trials is None else self.observed & (self.trials > 0)
 
-    def rows(self, at: NDArray[np.bool_]) -> Response:
+    def rows(self, at: NDArray[np.bool_] | NDArray[np.integer]) -> Response:
         """
         Some of the rows.
 
         Parameters
         ----------
-        at : ndarray of bool, shape (n_row,)
+        at : ndarray of bool, shape (n_row,), or of int
             Which.
 
         Returns

@@ -1,5 +1,11 @@
-from .mixture.fit import fit_mixture as fit_mixture, stack_imputations as stack_imputations
-from .mixture.recording import outcome_shift as outcome_shift, recording as recording, weights as weights
+from .imputations import stack_imputations as stack_imputations
+from .mixture.recording import (
+    RecordingColumns as RecordingColumns,
+    RecordingOptions as RecordingOptions,
+    outcome_shift as outcome_shift,
+    recording as recording,
+    weights as weights,
+)
 from .mixture.study import fit_recorded as fit_recorded
 from .mixture.tipping import tipping_point as tipping_point
 from .nuts.mixture import sample_mixture as sample_mixture

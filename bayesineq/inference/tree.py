@@ -68,7 +68,7 @@ def posterior_tree(
         Groups `posterior`, `constant_data` and, where given, `sample_stats` and `checks`; with expected counts or
         exposure also `few_events`. Observed counts are not kept. It is a working file all the same, and says so.
     """
-    card = design.card
+    design, card = design.by_member(), design.card
     dims = {card.variable(block.term.name): block.dims for block in design.blocks}
     coords = {d: level for block in design.blocks for d, level in zip(block.dims, block.levels, strict=True)}
     # The intercept and hyperparameters first, thousands of area effects last: the order in which a summary is read.

@@ -41,7 +41,10 @@ def due_to_imputation(x: xr.DataArray, post: xr.DataTree) -> xr.DataArray:
     :math:`B / (B + \overline{s_k^2})`.
     """
     if "sample_stats" not in post.children or IMPUTATION not in post["sample_stats"]:
-        raise PosteriorError("this posterior has no imputations: fit_mixture and stack_imputations make those that do")
+        raise PosteriorError(
+            "this posterior has no imputations: fit makes them of a card with a latent column, stack_imputations of "
+            "several tables"
+        )
     record: NDArray[np.int64] = post["sample_stats"][IMPUTATION].to_numpy().ravel()
     labels, counts = np.unique(record, return_counts=True)
     if len(labels) < 2 or counts.min() < 2:

@@ -32,8 +32,7 @@ from worlds import CELLS, DELTA, GROUPS, UNKNOWN, World, broad_confusion, card, 
 from bayesineq.design.matrix import design
 from bayesineq.design.mixture import mixture
 from bayesineq.inference.fit import fit
-from bayesineq.inference.mixture.fit import fit_mixture
-from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+from bayesineq.inference.mixture.recording import RecordingOptions, outcome_shift, recording, weights
 from bayesineq.posterior.expected import expected
 from bayesineq.records.ethnicity.resolution import most_frequent
 from tests.studies import PARTS, shared_study
@@ -44,10 +43,10 @@ QUANTITIES = [*GROUPS, "asian / white", "other / white"]
 
 def latent(here: World, confusion: pd.DataFrame, seed: int) -> xr.DataTree:
     table = counts(here.people, "linked")
-    model = recording(table, here.margin, confusion, cells=CELLS, delta=DELTA)
+    model = recording(table, here.margin, confusion, cells=CELLS, options=RecordingOptions(DELTA))
     drawn = weights(model, draws=10, seed=seed)
     study = mixture(table, card(), drawn, shift=outcome_shift(model, drawn, table["cases"].to_numpy()))
-    return fit_mixture(study, draws=1_000, iterations=2, seed=seed, threads=1)
+    return fit(study, draws=1_000, seed=seed, threads=1)
 
 
 def recorded_as(here: World, column: str, seed: int) -> xr.DataTree:

@@ -10,8 +10,8 @@ from worlds import CELLS, DELTA, GROUPS, broad_confusion, card, counts, world
 
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import DesignError
-from bayesineq.inference.mixture.fit import fit_mixture
-from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+from bayesineq.inference.fit import fit
+from bayesineq.inference.mixture.recording import RecordingOptions, outcome_shift, recording, weights
 from bayesineq.posterior.expected import expected
 
 
@@ -20,10 +20,10 @@ def test_the_cut_posterior_of_the_engine_agrees_with_sampling_all_together() -> 
     nuts = pytest.importorskip("bayesineq.inference.nuts.mixture")
     here = world(12, n=60_000)
     table = counts(here.people, "linked")
-    model = recording(table, here.margin, broad_confusion(), cells=CELLS, delta=DELTA)
+    model = recording(table, here.margin, broad_confusion(), cells=CELLS, options=RecordingOptions(DELTA))
     drawn = weights(model, draws=20, seed=1)
     study = mixture(table, card(), drawn, shift=outcome_shift(model, drawn, table["cases"].to_numpy()))
-    cut = expected(fit_mixture(study, draws=2_000, seed=1, threads=1), by="ethnicity").sel(ethnicity=GROUPS)
+    cut = expected(fit(study, draws=2_000, seed=1, threads=1), by="ethnicity").sel(ethnicity=GROUPS)
     joint = nuts.sample_mixture(study, model, draws=400, tune=400, chains=2, seed=1, progress=False)
     assert int(joint["sample_stats"]["diverging"].sum()) == 0
     reference = expected(joint, by="ethnicity").sel(ethnicity=GROUPS)

@@ -9,7 +9,14 @@ from scipy.special import logit
 from worlds import CELLS, DELTA, broad_confusion, counts, world
 
 from bayesineq.errors import DesignError
-from bayesineq.inference.mixture.recording import bayes, missingness, outcome_shift, recording, weights
+from bayesineq.inference.mixture.recording import (
+    RecordingOptions,
+    bayes,
+    missingness,
+    outcome_shift,
+    recording,
+    weights,
+)
 
 FLAT = pd.DataFrame([[0.9, 0.1], [0.2, 0.8]], ["a", "b"], ["a", "b"])
 
@@ -30,7 +37,7 @@ def test_weights_are_bayes_rule() -> None:
 
 def test_missingness_has_the_share_of_the_table_and_the_stated_delta() -> None:
     table, margin = small()
-    model = recording(table, margin, FLAT, cells=["area"], delta={"b": 1.2})
+    model = recording(table, margin, FLAT, cells=["area"], options=RecordingOptions({"b": 1.2}))
     lost = missingness(model, model.delta)[0]
     assert logit(lost[1]) - logit(lost[0]) == pytest.approx(1.2)
     assert 0.6 * lost[0] + 0.4 * lost[1] == pytest.approx(0.2)
@@ -50,7 +57,7 @@ def test_the_confusion_is_learnt_from_how_records_fall_where_areas_differ() -> N
         census += [(str(k), "a", n[0]), (str(k), "b", n[1])]
     table = pd.DataFrame(rows, columns=["area", "recorded", "population"])
     margin = pd.DataFrame(census, columns=["area", "ethnicity", "residents"])
-    model = recording(table, margin, FLAT, cells=["area"], concentration=20)
+    model = recording(table, margin, FLAT, cells=["area"], options=RecordingOptions(concentration=20))
     drawn = weights(model, draws=20, seed=2)
     shape = (2, 2)
     for k in (5, 20):
@@ -64,7 +71,7 @@ def test_the_confusion_is_learnt_from_how_records_fall_where_areas_differ() -> N
 def test_weights_are_calibrated_against_the_people_themselves() -> None:
     here = world(4, n=60_000)
     table = counts(here.people, "linked")
-    model = recording(table, here.margin, broad_confusion(), cells=CELLS, delta=DELTA)
+    model = recording(table, here.margin, broad_confusion(), cells=CELLS, options=RecordingOptions(DELTA))
     drawn = weights(model, draws=5, seed=1).weight.mean(axis=0)
     expected = pd.DataFrame(drawn * table["population"].to_numpy()[:, None], columns=model.levels)
     expected = expected.groupby(table["recorded"]).sum()
@@ -82,7 +89,7 @@ def test_outcome_shift_by_hand() -> None:
     kept, lost = np.log(0.9 / (710 / 900)), np.log(0.1 / (190 / 900))
     np.testing.assert_allclose(shift, [[kept] * 2, [kept] * 2, [lost] * 2], atol=0.05)
     # With delta the log odds of no record differ by as much for cases as for others.
-    model = recording(table, margin, FLAT, cells=["area"], delta={"b": 1.0})
+    model = recording(table, margin, FLAT, cells=["area"], options=RecordingOptions({"b": 1.0}))
     shift = outcome_shift(model, weights(model, draws=2, seed=1), cases)
     odds_ratio = shift[2] - shift[0]
     assert odds_ratio[0] == pytest.approx(odds_ratio[1])
@@ -98,6 +105,6 @@ def test_what_cannot_be_modelled_is_refused() -> None:
     with pytest.raises(DesignError, match="rows that add up to 1"):
         recording(table, margin, FLAT * 2, cells=["area"])
     with pytest.raises(DesignError, match="delta names 'z'"):
-        recording(table, margin, FLAT, cells=["area"], delta={"z": 1.0})
+        recording(table, margin, FLAT, cells=["area"], options=RecordingOptions({"z": 1.0}))
     with pytest.raises(DesignError, match="lacks 'residents'"):
         recording(table, margin.drop(columns="residents"), FLAT, cells=["area"])

@@ -8,8 +8,8 @@ from worlds import CELLS, DELTA, broad_confusion, card, counts, world
 
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import BayesineqError
-from bayesineq.inference.mixture.fit import fit_mixture
-from bayesineq.inference.mixture.recording import Recording, recording, weights
+from bayesineq.inference.fit import fit
+from bayesineq.inference.mixture.recording import Recording, RecordingOptions, recording, weights
 from bayesineq.inference.mixture.tipping import tipping_point
 from bayesineq.posterior.expected import expected
 
@@ -21,13 +21,13 @@ def test_a_tipping_point_moves_with_delta_and_needs_one() -> None:
     table = counts(people, "gp")
 
     def fitted(model: Recording) -> xr.DataTree:
-        return fit_mixture(mixture(table, card(), weights(model, draws=2, seed=1)), draws=200, seed=1, threads=1)
+        return fit(mixture(table, card(), weights(model, draws=2, seed=1)), draws=200, seed=1, threads=1)
 
     def ratio(post: xr.DataTree) -> xr.DataArray:
         rate = expected(post, by="ethnicity")
         return rate.sel(ethnicity="other", drop=True) / rate.sel(ethnicity="white", drop=True)
 
-    model = recording(table, here.margin, broad_confusion(), cells=CELLS, delta=DELTA)
+    model = recording(table, here.margin, broad_confusion(), cells=CELLS, options=RecordingOptions(DELTA))
     found = tipping_point(model, fitted, ratio, [-1.0, 0.0, 1.0], threshold=1.0)
     assert found["multiple"].tolist() == [-1.0, 0.0, 1.0]
     assert found["estimate"].is_monotonic_increasing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -68,21 +68,66 @@ class Recording:
     delta_sd: Float
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingColumns:
+    """
+    Names of the columns that a model of recording reads.
+
+    Parameters
+    ----------
+    recorded, people : str
+        In the table: recorded group, and how many people.
+    latent, residents : str
+        In the census margin: true group, and how many residents.
+    """
+
+    recorded: str = "recorded"
+    people: str = "population"
+    latent: str = "ethnicity"
+    residents: str = "residents"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOptions:
+    """
+    What is stated of records, since no data of these tables can tell it.
+
+    Parameters
+    ----------
+    delta : mapping of str to float
+        Log odds of a missing record by true group, against a group of 0; 0 where a group is not named. State it, and
+        move it (`tipping_point`).
+    delta_sd : float
+        Standard deviation of each delta that is not 0.
+    missing_by : sequence of str
+        Columns of the cells by which the share of missing records differs; the share itself is that of the table.
+    concentration : float
+        People whose true group the confusion is as good as known from, for each true group: its prior weight.
+    unknown : sequence of str
+        Records that say nothing.
+
+    Examples
+    --------
+    >>> import bayesineq as bi
+    >>> bi.inference.RecordingOptions(delta={"asian": 0.5}, delta_sd=0.2).concentration
+    500.0
+    """
+
+    delta: Mapping[str, float] = field(default_factory=dict)
+    delta_sd: float = 0.0
+    missing_by: Sequence[str] = ()
+    concentration: float = 500.0
+    unknown: Sequence[str] = ("Z", "99")
+
+
 def recording(
     table: pd.DataFrame,
     margin: pd.DataFrame,
     confusion: pd.DataFrame,
     *,
     cells: Sequence[str],
-    recorded: str = "recorded",
-    latent: str = "ethnicity",
-    people: str = "population",
-    residents: str = "residents",
-    unknown: Sequence[str] = ("Z", "99"),
-    concentration: float = 500.0,
-    delta: Mapping[str, float] | None = None,
-    delta_sd: float = 0.0,
-    missing_by: Sequence[str] = (),
+    options: RecordingOptions | None = None,
+    columns: RecordingColumns | None = None,
 ) -> Recording:
     """
     State a model of how ethnicity was recorded.
@@ -90,26 +135,17 @@ def recording(
     Parameters
     ----------
     table : DataFrame
-        One row a cell and recorded group: `cells`, `recorded`, `people`.
+        One row a cell and recorded group: `cells`, recorded group and people.
     margin : DataFrame
-        Census: some of the columns `cells` (such as area and age_band), `latent` and `residents`.
+        Census: some of the columns `cells` (such as area and age_band), true group and residents.
     confusion : DataFrame
         P(recorded | true), rows `true`, columns `recorded`, such as `ons_confusion()`.
     cells : sequence of str
         Columns that make a cell.
-    recorded, latent, people, residents : str
-        Names of columns: recorded group and people in `table`, true group and residents in `margin`.
-    unknown : sequence of str
-        Records that say nothing.
-    concentration : float
-        People whose true group the confusion is as good as known from, for each true group: its prior weight.
-    delta : Mapping of str to float, optional
-        Log odds of a missing record by true group, against a group of 0; 0 where a group is not named. No data of
-        these tables can tell it: state it, and move it (`tipping_point`).
-    delta_sd : float
-        Standard deviation of each delta that is not 0.
-    missing_by : sequence of str
-        Columns of `cells` by which the share of missing records differs; the share itself is that of the table.
+    options : RecordingOptions, optional
+        What is stated of missing records and of the confusion; by default records are missing at random.
+    columns : RecordingColumns, optional
+        Names of the other columns, where they are not the usual ones.
 
     Returns
     -------
@@ -121,54 +157,74 @@ def recording(
     DesignError
         A column is missing, groups do not match, or a cell has no residents.
     """
-    wrong = [f"the table lacks {n!r}" for n in (*cells, recorded, people) if n not in table.columns]
-    wrong += [f"the census margin lacks {n!r}" for n in (latent, residents) if n not in margin.columns]
-    wrong += [
-        f"missing_by names {n!r}, which is not among the cells {list(cells)}" for n in missing_by if n not in cells
-    ]
+    said, name = options or RecordingOptions(), columns or RecordingColumns()
+    _check(table, margin, confusion, cells, said, name)
     levels = list(confusion.index)
-    if list(confusion.columns) != levels or not np.allclose(confusion.sum(axis=1), 1.0, atol=1e-6):
-        wrong.append("confusion has the same groups as rows and columns, in one order, and rows that add up to 1")
-    if wrong:
-        raise DesignError("the records cannot be modelled: " + "; ".join(wrong))
-    shared = [name for name in cells if name in margin.columns]
-    wrong += [
-        f"record {r!r} is neither a group nor unknown" for r in sorted(set(table[recorded]) - {*levels, *unknown})
-    ]
-    wrong += [f"census group {e!r} is not in the confusion" for e in sorted(set(margin[latent]) - set(levels))]
-    wrong += [f"delta names {e!r}, which is no group" for e in (delta or {}) if e not in levels]
-    if wrong:
-        raise DesignError("the records cannot be modelled: " + "; ".join(wrong))
     cell, frame = _numbered(table, cells)
-    wide = margin.pivot_table(index=shared or None, columns=latent, values=residents, aggfunc="sum", observed=True) \
-        if shared else margin.groupby(latent)[residents].sum().to_frame().T  # fmt: skip
-    wide = wide.reindex(columns=levels).fillna(0.0)
-    share = wide.div(wide.sum(axis=1), axis=0)
-    where = (
-        share.index.get_indexer(
-            pd.MultiIndex.from_frame(frame[shared]) if len(shared) > 1 else pd.Index(frame[shared[0]])
-        )
-        if shared
-        else np.zeros(len(frame), dtype=int)
-    )
-    if (where < 0).any() or not np.isfinite(share.to_numpy()[where]).all():
-        lost = frame[(where < 0) | ~np.isfinite(share.to_numpy()[where]).all(axis=1)]
-        raise DesignError(f"{len(lost)} cells have no residents in the census margin, the first {dict(lost.iloc[0])}")
-    code = np.asarray(pd.Index(levels).get_indexer(pd.Index(table[recorded])), dtype=np.int64)
-    stated = np.array([(delta or {}).get(e, 0.0) for e in levels])
+    code = np.asarray(pd.Index(levels).get_indexer(pd.Index(table[name.recorded])), dtype=np.int64)
+    stated = np.array([said.delta.get(e, 0.0) for e in levels])
+    by = said.missing_by
     return Recording(
-        latent=latent,
+        latent=name.latent,
         levels=np.asarray(levels),
-        keys=table[[*cells, recorded]].reset_index(drop=True),
+        keys=table[[*cells, name.recorded]].reset_index(drop=True),
         cell=cell,
         recorded=code,
-        people=table[people].to_numpy(dtype=np.int64),
-        margin=share.to_numpy()[where],
-        group=_numbered(frame, missing_by)[0] if missing_by else np.zeros(len(frame), dtype=np.int64),
-        confusion=confusion.to_numpy(dtype=np.float64) * concentration,
+        people=table[name.people].to_numpy(dtype=np.int64),
+        margin=_census_share(margin, frame, levels, name),
+        group=_numbered(frame, by)[0] if by else np.zeros(len(frame), dtype=np.int64),
+        confusion=confusion.to_numpy(dtype=np.float64) * said.concentration,
         delta=stated,
-        delta_sd=np.where(stated != 0, delta_sd, 0.0),
+        delta_sd=np.where(stated != 0, said.delta_sd, 0.0),
     )
+
+
+def _check(
+    table: pd.DataFrame,
+    margin: pd.DataFrame,
+    confusion: pd.DataFrame,
+    cells: Sequence[str],
+    said: RecordingOptions,
+    name: RecordingColumns,
+) -> None:
+    levels = list(confusion.index)
+    wrong = [f"the table lacks {n!r}" for n in (*cells, name.recorded, name.people) if n not in table.columns]
+    wrong += [f"the census margin lacks {n!r}" for n in (name.latent, name.residents) if n not in margin.columns]
+    wrong += [
+        f"missing_by names {n!r}, which is not among the cells {list(cells)}" for n in said.missing_by if n not in cells
+    ]
+    if list(confusion.columns) != levels or not np.allclose(confusion.sum(axis=1), 1.0, atol=1e-6):
+        wrong.append("confusion has the same groups as rows and columns, in one order, and rows that add up to 1")
+    if not wrong:
+        known = {*levels, *said.unknown}
+        wrong += [f"record {r!r} is neither a group nor unknown" for r in sorted(set(table[name.recorded]) - known)]
+        unheard = sorted(set(margin[name.latent]) - set(levels))
+        wrong += [f"census group {e!r} is not in the confusion" for e in unheard]
+        wrong += [f"delta names {e!r}, which is no group" for e in said.delta if e not in levels]
+    if wrong:
+        raise DesignError("the records cannot be modelled: " + "; ".join(wrong))
+
+
+def _census_share(margin: pd.DataFrame, frame: pd.DataFrame, levels: list[str], name: RecordingColumns) -> Float:
+    """Share of each group, shape (n_cell, n_level), by those columns of the cells that the census has."""
+    shared = [column for column in frame.columns if column in margin.columns]
+    people = margin.assign(everywhere=0) if not shared else margin
+    wide = people.pivot_table(
+        index=shared or "everywhere", columns=name.latent, values=name.residents, aggfunc="sum", observed=True
+    )
+    wide = wide.reindex(columns=levels).fillna(0.0)
+    share = wide.div(wide.sum(axis=1), axis=0)
+    if not shared:
+        where = np.zeros(len(frame), dtype=np.int64)
+    else:
+        wanted = pd.MultiIndex.from_frame(frame[shared]) if len(shared) > 1 else pd.Index(frame[shared[0]])
+        where = np.asarray(share.index.get_indexer(wanted), dtype=np.int64)
+    found = share.to_numpy()[where]
+    lost = (where < 0) | ~np.isfinite(found).all(axis=1)
+    if lost.any():
+        first = dict(frame[lost].iloc[0])
+        raise DesignError(f"{int(lost.sum())} cells have no residents in the census margin, the first {first}")
+    return np.asarray(found)
 
 
 def _numbered(table: pd.DataFrame, names: Sequence[str]) -> tuple[Integer, pd.DataFrame]:

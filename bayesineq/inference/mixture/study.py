@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 import xarray as xr
 
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import DesignError
-from bayesineq.inference.mixture.fit import fit_mixture
-from bayesineq.inference.mixture.recording import outcome_shift, recording, weights
+from bayesineq.inference.fit import fit
+from bayesineq.inference.mixture.recording import (
+    RecordingColumns,
+    RecordingOptions,
+    outcome_shift,
+    recording,
+    weights,
+)
 from bayesineq.model.card import ModelCard
 from bayesineq.space.adjacency import Adjacency
-
-RESIDENTS = "residents"
-"""Name of the census's count of residents."""
 
 
 def fit_recorded(
@@ -24,9 +27,7 @@ def fit_recorded(
     margin: pd.DataFrame,
     confusion: pd.DataFrame,
     *,
-    delta: Mapping[str, float] | None = None,
-    delta_sd: float = 0.0,
-    concentration: float = 500.0,
+    options: RecordingOptions | None = None,
     adjacency: Adjacency | None = None,
     imputations: int = 20,
     draws: int = 1000,
@@ -46,13 +47,8 @@ def fit_recorded(
         Census: `residents` by true group and by those columns of the card, such as area and age_band, that it has.
     confusion : DataFrame
         P(recorded | true), rows `true`, columns `recorded`, such as `ons_confusion()`, coarsened where groups are.
-    delta : Mapping of str to float, optional
-        Log odds of a missing record by true group, against a group of 0. The records cannot tell it: state it, and
-        move it.
-    delta_sd : float
-        Standard deviation of each delta that is not 0.
-    concentration : float
-        Prior weight of the confusion, in people of each true group.
+    options : RecordingOptions, optional
+        What is stated of missing records, such as `RecordingOptions(delta={"asian": 0.5})`: the records cannot tell it.
     adjacency : Adjacency, optional
         As of `design`.
     imputations : int
@@ -67,7 +63,7 @@ def fit_recorded(
     Returns
     -------
     DataTree
-        As of `fit_mixture`: a cut posterior, averaged over the people expected in each true group.
+        As of `fit`: a cut posterior, averaged over the people expected in each true group.
 
     Raises
     ------
@@ -87,18 +83,13 @@ def fit_recorded(
         margin,
         confusion,
         cells=list(dict.fromkeys([*cells, *(name for name in card.dims if name != latent)])),
-        recorded=recorded,
-        latent=latent,
-        people=at_risk,
-        residents=RESIDENTS,
-        concentration=concentration,
-        delta=delta,
-        delta_sd=delta_sd,
+        options=options,
+        columns=RecordingColumns(recorded, at_risk, latent),
     )
     drawn = weights(model, draws=imputations, seed=seed)
     shift = outcome_shift(model, drawn, table[card.outcome.columns["count"]].to_numpy())
     study = mixture(table, card, drawn, adjacency=adjacency, shift=shift)
-    return fit_mixture(study, draws=draws, seed=seed, threads=threads)
+    return fit(study, draws=draws, seed=seed, threads=threads, progress=False)
 
 
 def deltas_of(texts: Sequence[str]) -> dict[str, float]:

@@ -32,7 +32,7 @@ def tipping_point(
         With the stated delta, some of it not 0.
     fitted : callable
         Fits the model of the outcome given a model of recording, such as
-        `lambda r: fit_mixture(mixture(table, card, weights(r, seed=1)), seed=1)`; the same seed every time.
+        `lambda r: fit(mixture(table, card, weights(r, seed=1)), seed=1)`; the same seed every time.
     measure : callable
         From a posterior to draws of one number, such as the ratio between two groups; dims `chain`, `draw`.
     multiples : sequence of float

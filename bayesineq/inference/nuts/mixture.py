@@ -1,19 +1,17 @@
-"""A mixture and the model of recording, sampled together."""
+"""Rows whose mean is a weighted sum of means: with known weights, or with the model of recording, sampled together."""
 
 # pytensor publishes its types without annotating its functions.
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from bayesineq.design.mixture import Mixture
-from bayesineq.dims import POPULATION
+from bayesineq.design.matrix import Design
 from bayesineq.errors import DesignError
 from bayesineq.inference.inner import inner, outer_values
 from bayesineq.inference.mixture.recording import Recording, missingness
@@ -26,7 +24,7 @@ type Tensor = Any
 
 
 def sample_mixture(
-    mixture: Mixture,
+    design: Design,
     recording: Recording,
     *,
     draws: int = 1000,
@@ -40,7 +38,7 @@ def sample_mixture(
 
     Parameters
     ----------
-    mixture : Mixture
+    design : Design
         A table seen through a card with a latent column; its draws of weights are not used.
     recording : Recording
         How the same table was recorded, its rows in the same order; delta stated without spread.
@@ -59,7 +57,7 @@ def sample_mixture(
     Raises
     ------
     DesignError
-        Mixture and recording are not of one table, or delta has a spread.
+        Design and recording are not of one table, or delta has a spread.
 
     Notes
     -----
@@ -71,15 +69,17 @@ def sample_mixture(
 
     from bayesineq.inference.nuts.model import saved
 
-    trials = mixture.response.trials
-    if len(recording.people) != len(mixture) or (trials is not None and (recording.people != trials).any()):
-        raise DesignError("mixture and recording are of different tables, or of one in another order; build both anew")
+    trials = design.response.trials
+    if design.members is None or len(recording.people) != len(design):
+        raise DesignError(_DIFFERENT)
+    if trials is not None and (recording.people != trials).any():
+        raise DesignError(_DIFFERENT)
     if (recording.delta_sd > 0).any():
         raise DesignError("the joint model takes a stated delta without spread: set delta_sd=0 and move delta instead")
-    solved = inner(mixture.design)
-    model = joint_model(replace(mixture, design=solved.design), recording)
+    solved = inner(design)
+    model = joint_model(solved.design, recording)
     stream = np.random.default_rng(seed)
-    program = nutpie.compile_pymc_model(model, var_names=[*saved(mixture.design, model), CONFUSION])
+    program = nutpie.compile_pymc_model(model, var_names=[*saved(design, model), CONFUSION])
     trace = nutpie.sample(
         program,
         draws=draws,
@@ -92,8 +92,9 @@ def sample_mixture(
     )
     values = contributions(solved.design, trace["posterior"].dataset, stream)
     diverging = trace["sample_stats"]["diverging"].to_numpy()
+    said = design.members.unrecorded
     return posterior_tree(
-        mixture.design,
+        design,
         outer_values(solved, values),
         engine="nuts",
         seed=seed,
@@ -102,19 +103,22 @@ def sample_mixture(
             "sampler": "nutpie",
             "tune": tune,
             "weights": "joint: sampled with the outcome",
-            **(mixture.unrecorded.attributes() if mixture.unrecorded else {}),
+            **(said.attributes() if said else {}),
         },
     )
 
 
-def joint_model(mixture: Mixture, recording: Recording) -> Any:
+_DIFFERENT: Final = "design and recording are of different tables, or of one in another order; build both anew"
+
+
+def joint_model(design: Design, recording: Recording) -> Any:
     """
     Build the joint model.
 
     Parameters
     ----------
-    mixture : Mixture
-        A table seen through a card with a latent column, its design in units of its own.
+    design : Design
+        A table seen through a card with a latent column, in units of its own.
     recording : Recording
         How the same table was recorded.
 
@@ -126,33 +130,57 @@ def joint_model(mixture: Mixture, recording: Recording) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    from bayesineq.inference.nuts.data import model_data
-    from bayesineq.inference.nuts.model import build, observe_rows
+    from bayesineq.inference.nuts.model import build
 
-    design, row, n_row = mixture.design, mixture.row, len(mixture)
-    level = design.population[mixture.latent].cat.codes.to_numpy()
+    assert design.members is not None
+    row = design.members.row
+    level = design.population[recording.latent].cat.codes.to_numpy()
     record, cell = recording.recorded[row], recording.cell[row]
     lost = missingness(recording, recording.delta)[cell, level]
     fixed = recording.margin[cell, level] * np.where(record >= 0, 1 - lost, lost)
-    rows = replace(design, response=mixture.response, blocks=(), population=pd.DataFrame({POPULATION: np.ones(n_row)}))
-    observed = {name: pt.constant(value) for name, value in model_data(rows).items()}
 
-    def by_row(member: Tensor) -> Tensor:
-        return pt.inc_subtensor(pt.zeros(n_row)[row], member)
-
-    def observe(eta: Tensor) -> None:
+    def weigh() -> Tensor:
         confusion = pm.Dirichlet(CONFUSION, a=recording.confusion, shape=recording.confusion.shape)
         said = pt.where(record >= 0, confusion[level, np.maximum(record, 0)], 1.0)
         joint = pt.constant(fixed) * said
-        total = by_row(joint)
+        total = by_row(joint, row, len(design))
         # What the counts of records say about the confusion.
         pm.Potential("records", pt.dot(pt.constant(recording.people.astype(float)), pt.log(total)))
-        weight = joint / total[row]
-        if design.card.outcome.link == "log":
-            link = pt.log(by_row(weight * pt.exp(eta + mixture.shift)))
-        else:
-            mean = by_row(weight * pt.sigmoid(eta + mixture.shift))
-            link = pt.log(mean) - pt.log1p(-mean)
-        observe_rows(design, link, observed)
+        return joint / total[row]
 
-    return build(design, observe)
+    return build(design, weigh)
+
+
+def by_row(member: Tensor, row: NDArray[np.int32], n_row: int) -> Tensor:
+    """Sum what members have over each row."""
+    import pytensor.tensor as pt
+
+    return pt.inc_subtensor(pt.zeros(n_row)[row], member)
+
+
+def row_predictor(design: Design, weight: Tensor, eta: Tensor) -> Tensor:
+    """
+    Predictor of rows: the link of the weighted sum of their members' means.
+
+    Parameters
+    ----------
+    design : Design
+        With members.
+    weight, eta : tensor, shape (n_member,)
+        Weights, and predictors of members without their shifts.
+
+    Returns
+    -------
+    tensor, shape (n_row,)
+        The predictors.
+    """
+    import pytensor.tensor as pt
+
+    assert design.members is not None
+    row, moved, link = design.members.row, eta + design.members.shift, design.card.outcome.link
+    if link == "identity":
+        return by_row(weight * moved, row, len(design))
+    if link == "log":
+        return pt.log(by_row(weight * pt.exp(moved), row, len(design)))
+    mean = by_row(weight * pt.sigmoid(moved), row, len(design))
+    return pt.log(mean) - pt.log1p(-mean)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,13 +16,14 @@ import pytensor.tensor as pt
 from bayesineq.design.matrix import Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
+from bayesineq.inference.nuts.mixture import row_predictor
 from bayesineq.inference.nuts.priors import arguments, variable
 from bayesineq.inference.nuts.rough import Hint, rough, sequence
 from bayesineq.inference.nuts.spectral import Said
 from bayesineq.inference.nuts.terms import plan
 
 type Tensor = Any
-type Observe = Callable[[Tensor], None]
+type Weigh = Callable[[], Tensor]
 
 LEVEL: Final = "level"
 """The intercept and the means of the terms whose mean the data cannot tell from it, in sum."""
@@ -30,7 +32,7 @@ MEAN_VARIANCE: Final = ".mean_variance"
 """After a term's name: the prior variance of its mean."""
 
 
-def build(design: Design, observe: Observe | None = None) -> pm.Model:
+def build(design: Design, weigh: Weigh | None = None) -> pm.Model:
     r"""
     Build the model of a design.
 
@@ -43,9 +45,8 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
     ----------
     design : Design
         A table seen through a card, in units of its own as `inner` makes it.
-    observe : callable, optional
-        Adds the likelihood of what was observed: takes the linear predictor of the design's rows. By default that of
-        the card's outcome, row by row.
+    weigh : callable, optional
+        Adds what the weights of members depend on, and returns them. By default they are those of the design.
 
     Returns
     -------
@@ -53,6 +54,7 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
         With deterministic variables `level`, each term's deviations under its name, their
         `TERM.mean_variance`, and hyperparameters.
     """
+    rows, design = design, design.by_member()
     with pm.Model() as model:
         data = {name: pm.Data(name, value) for name, value in model_data(design).items()}
         prior = arguments("intercept", design.prior("intercept"))
@@ -78,10 +80,13 @@ def build(design: Design, observe: Observe | None = None) -> pm.Model:
             eta = eta + contribution - average
         centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(crude(design).level))
         pm.Deterministic(LEVEL, centre - (mean - prior["mean"]))
-        if observe is None:
+        if rows.members is None:
             observe_rows(design, eta + centre, data)
         else:
-            observe(eta + centre)
+            weight = pt.constant(rows.members.weight[0]) if weigh is None else weigh()
+            known = replace(rows, blocks=(), members=None)
+            seen = {name: pt.constant(value) for name, value in model_data(known).items()}
+            observe_rows(known, row_predictor(rows, weight, eta + centre), seen)
     return model
 
 

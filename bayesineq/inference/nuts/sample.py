@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError, DesignError
+from bayesineq.inference.imputations import attributes_of
 from bayesineq.inference.inner import inner, outer_values
 from bayesineq.inference.tree import posterior_tree
 
@@ -126,6 +127,12 @@ def compile_once(design: Design) -> Compiled:
         )
     from bayesineq.inference.nuts.model import build, saved
 
+    if design.members is not None and len(design.members.weight) > 1:
+        raise DesignError(
+            f"the weights of this design's rows have {len(design.members.weight)} draws, and engine 'nuts' takes one: "
+            "take one with `replace(design, members=design.members.only(0))`, sample them together with the outcome "
+            "(bayesineq.inference.sample_mixture), or use engine='laplace'"
+        )
     solved = inner(design).design
     model = build(solved)
     if find_spec("nutpie") is None:
@@ -183,7 +190,7 @@ def sample_compiled(
     stream = np.random.default_rng(seed)
     sampler_seed = int(stream.integers(2**31))
     solved = inner(design)
-    data = model_data(solved.design)
+    data = model_data(solved.design.by_member())
     if compiled.program is None:
         trace, sampler = _with_pymc(compiled, data, draws, tune, chains, sampler_seed, progress), "pymc"
     else:
@@ -192,6 +199,8 @@ def sample_compiled(
     record = trace["sample_stats"].dataset
     statistics = {ours: record[theirs].to_numpy() for theirs, ours in _STATISTICS.items() if theirs in record}
     attributes: dict[str, str | int | float] = {"sampler": sampler, "tune": tune}
+    if design.members is not None:
+        attributes |= attributes_of(design.members)
     values = outer_values(solved, drawn)
     return posterior_tree(design, values, engine="nuts", seed=seed, sample_stats=statistics, attributes=attributes)
 
@@ -261,7 +270,8 @@ def _check_same(before: Design, after: Design) -> None:
         same &= old.reference == new.reference
     if before.adjacency is not None and after.adjacency is not None:
         same &= np.array_equal(before.adjacency.edges, after.adjacency.edges)
-    if not same:
+    # What rows with members hold is part of the model.
+    if not same or (after.members is not None and before is not after):
         raise DesignError("the model was compiled for another card, other levels or another graph; compile it anew")
 
 

@@ -67,7 +67,7 @@ def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
     large, small = effect_variances(latent, found)
     large_prior, small_prior = _prior_variances(latent, found)
     total = 0.0
-    for block in range(len(latent.large.index)):
+    for block in np.unique(latent.large.block):
         total += _block_gap(rows, found, latent.large, block, large, large_prior)
     for block, of_random in enumerate(latent.random_blocks):
         if of_random:
@@ -92,8 +92,17 @@ def _block_gap(
     variance: Float,
     ceiling: Float,
 ) -> float:
-    level = side.index[block]
-    weight = None if side.weighted[block] < 0 else side.weight[side.weighted[block]]
+    slots = np.flatnonzero(side.block == block)
+    mean, spread, curvature = found.mean, found.variance, found.curvature
+    if len(slots) == 1:
+        (slot,) = slots
+        level, weighted = side.index[slot], side.weighted[slot]
+        weight = None if weighted < 0 else side.weight[weighted]
+    else:
+        # A row that reads several effects of the block is a row of each.
+        level, weight = side.index[slots].ravel(), side.weight[side.weighted[slots]].ravel()
+        third, mean, spread, curvature = (np.tile(v, len(slots)) for v in (rows.third, mean, spread, curvature))
+        rows = rows._replace(third=third, outcomes=Outcomes(*(np.tile(v, len(slots)) for v in rows.outcomes)))
     pull = rows.third if weight is None else rows.third * weight**3
     summed = np.bincount(level, weights=pull, minlength=side.size)
     leading = summed**2 * variance**3 / 12.0
@@ -101,17 +110,17 @@ def _block_gap(
         return float(leading.sum())
     # An effect known only together with the intercept varies more than its rows' predictors do, and more than it
     # would were all else known; what counts is the least of the three.
-    square = np.ones_like(found.mean) if weight is None else weight**2
+    square = np.ones_like(mean) if weight is None else weight**2
     least = np.full(side.size, np.inf)
-    np.minimum.at(least, level, found.variance / np.maximum(square, 1e-12))
-    known = np.bincount(level, weights=found.curvature * square, minlength=side.size)
+    np.minimum.at(least, level, spread / np.maximum(square, 1e-12))
+    known = np.bincount(level, weights=curvature * square, minlength=side.size)
     variance = np.minimum(np.minimum(variance, least), 1.0 / np.maximum(known + 1.0 / ceiling, 1e-300))
     leading = summed**2 * variance**3 / 12.0
     if float(leading.max(initial=0.0)) < _SMALL:
         return float(leading.sum())
     begin, end = int(level.min()), int(level.max()) + 1
     along = variance[level] if weight is None else variance[level] * weight**2
-    mean = found.mean + rows.raised * np.maximum(found.variance - along, 0.0)
+    mean = mean + rows.raised * np.maximum(spread - along, 0.0)
     at = np.zeros((end - begin, len(_GRID)))
     log_density_at_nodes(rows.own, rows.outcomes, Moments(mean, along), _GRID, level - np.int32(begin), at)
     hermite = np.stack([np.ones_like(_GRID), _GRID, (_GRID * _GRID - 1.0) / np.sqrt(2.0)])

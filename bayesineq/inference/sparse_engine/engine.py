@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bayesineq.design.matrix import Design
+from bayesineq.inference.imputations import IMPUTATION, attributes_of, shares_of
 from bayesineq.inference.inner import Inner, inner, outer_values
 from bayesineq.inference.sparse_engine.checks import pointwise_checks, row_checks
-from bayesineq.inference.sparse_engine.explore import Explored
+from bayesineq.inference.sparse_engine.explore import Explored, explore
 from bayesineq.inference.sparse_engine.field import constant_log_determinant
 from bayesineq.inference.sparse_engine.guards import refuse_constant, refuse_separation, refuse_unidentified
-from bayesineq.inference.sparse_engine.hyper import Model, slim
+from bayesineq.inference.sparse_engine.hyper import Model, find_mode, slim
 from bayesineq.inference.sparse_engine.modes import draws_of_modes, explore_modes, log_evidence
-from bayesineq.inference.sparse_engine.newton import Start
+from bayesineq.inference.sparse_engine.newton import Start, warm
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed, observed
 from bayesineq.inference.sparse_engine.progress import reporter
@@ -77,6 +78,8 @@ def sample(
     n_thread = threads if threads is not None else min(os.cpu_count() or 1, _MOST_THREADS)
     refuse_constant(design)
     refuse_separation(design)
+    if design.members is not None:
+        return _sample_members(design, draws, seed, progress, n_thread, correction)
     clock, solved = _Clock(), inner(design)
     with worker_threads(n_thread) as pool, reporter(progress) as report:
         model, start = build(solved, correction)
@@ -96,6 +99,44 @@ def sample(
         seed=seed,
         checks=over_modes(checks, log_evidence(parts)),
         attributes={"correction": correction, "moved_most": moved[0], **_attributes(parts), **clock.seconds},
+    )
+
+
+def _sample_members(
+    design: Design, draws: int, seed: int | None, progress: bool, n_thread: int, correction: str
+) -> xr.DataTree:
+    """A posterior for each draw of the weights of members, stacked: each begins where the one before was found."""
+    assert design.members is not None
+    shares = shares_of(draws, design.members)
+    solved, seeds = inner(design), np.random.SeedSequence(seed).generate_state(len(shares))
+    drawn: list[dict[str, NDArray[Any]]] = []
+    parts: tuple[Explored, ...] = ()
+    with worker_threads(n_thread) as pool, reporter(progress) as report:
+        model, start = build(solved, correction)
+        assert model.latent.mixed is not None
+        for k, share in enumerate(shares):
+            mixed = model.latent.mixed.weighted(design.members.weight[k])
+            model = replace(model, latent=replace(model.latent, mixed=mixed))
+            if len(parts) == 1:
+                mode = find_mode(model, start, pool, report, parts[0].nodes[0].x)
+                parts = (explore(model, start, pool, report, mode=mode, weigh=False),)
+            else:
+                parts = explore_modes(model, start, pool, report)
+            found = parts[0].nodes[0].found
+            if k == 0:
+                refuse_unidentified(design, model.latent, found)
+            start = warm(model.latent, found)
+            parts = tuple(replace(part, nodes=(slim(part.nodes[0]), *part.nodes[1:])) for part in parts)
+            values, large, small = draws_of_modes(model, parts, share, int(seeds[k]), pool, report)
+            drawn.append(named_draws(solved.design, model.latent, values, large, small))
+    stacked = {name: np.concatenate([part[name] for part in drawn], axis=1) for name in drawn[0]}
+    return posterior_tree(
+        design,
+        outer_values(solved, stacked),
+        engine="laplace",
+        seed=seed,
+        sample_stats={IMPUTATION: np.repeat(np.arange(len(shares)), shares)[None]},
+        attributes={"correction": correction, **attributes_of(design.members)},
     )
 
 

@@ -68,7 +68,8 @@ class Explored:
         Root mean square error of the interpolated log density, weighted by the density, where it was last checked; nan
         where it was not.
     error : float
-        Standard deviation of the importance weights of fresh draws of the hyperparameters, relative to their mean.
+        Standard deviation of the importance weights of fresh draws of the hyperparameters, relative to their mean; 0
+        where there are none, or they were not asked for.
     evaluations : int
         Latent fields solved.
     """
@@ -90,6 +91,7 @@ def explore(
     *,
     fine: bool = False,
     mode: Mode | None = None,
+    weigh: bool = True,
 ) -> Explored:
     """
     Find the mode and lay nodes around it.
@@ -112,6 +114,8 @@ def explore(
         what is averaged may lie far in a tail.
     mode : Mode, optional
         The mode, where it is known.
+    weigh : bool
+        Whether to measure `Explored.error` by a few more fields.
 
     Returns
     -------
@@ -146,7 +150,7 @@ def explore(
 
     def weighed(found: Explored) -> Explored:
         # No draw comes from these nodes, so that no field of theirs is kept.
-        error = _importance_error(found, lambda points: attempt(points, np.inf)) if d else 0.0
+        error = _importance_error(found, lambda points: attempt(points, np.inf)) if d and weigh else 0.0
         return replace(found, error=error, evaluations=count)
 
     centre = [node_of(model, mode.x, mode.found)]

@@ -59,6 +59,11 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
     DesignError
         If the groups are not one a row, are all one, or hold more than 2,000 rows.
     """
+    if design.members is not None:
+        raise DesignError(
+            f"card {design.card.name!r} has the latent column {', '.join(design.card.latent)}, and rows whose mean is "
+            "a weighted sum of means are not left out by group; leave them out of the table and fit it again"
+        )
     given = np.asarray(groups)
     if len(given) == len(design):
         given, design = given[design.response.observed], design.known()

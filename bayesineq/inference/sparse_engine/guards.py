@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -64,6 +65,9 @@ def refuse_separation(design: Design) -> None:
     if not design.card.outcome.family.counts:
         return
     wrong = []
+    if design.members is not None:
+        # A level whose rows have no events has none itself.
+        design = replace(design, response=design.response.rows(design.members.row), members=None)
     for block in design.blocks:
         vague = not block.term.of_kind.is_random and design.prior(block.term.name)["sd"] > _VAGUE
         if vague and block.dims and block.incidence.weight is None:

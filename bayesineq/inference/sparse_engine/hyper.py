@@ -168,7 +168,7 @@ def slim(whole: Node, drawn: bool = True) -> Node:
         leaf_weight=nothing,
     )
     found = replace(found, system=system, sums=sums, covariance=nothing, mean=nothing, variance=nothing)
-    return replace(whole, found=replace(found, slope=nothing, curvature=nothing))
+    return replace(whole, found=replace(found, slope=nothing, curvature=nothing, rows=None))
 
 
 def node_of(model: Model, x: Float, found: Posterior) -> Node:
@@ -189,7 +189,7 @@ def node_of(model: Model, x: Float, found: Posterior) -> Node:
     Node
         With the evidence beyond the bound.
     """
-    gap = evidence_gap(model.latent, model.data, found) if model.variational else 0.0
+    gap = evidence_gap(found.rows or model.latent, model.data, found) if model.variational else 0.0
     return Node(x, found.bound + gap + _log_prior(model, x), found)
 
 

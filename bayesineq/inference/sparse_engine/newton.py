@@ -27,7 +27,7 @@ from bayesineq.inference.sparse_engine.field import (
 )
 from bayesineq.inference.sparse_engine.likelihoods import Own
 from bayesineq.inference.sparse_engine.parts import Latent
-from bayesineq.inference.sparse_engine.passes import Observed, expected, predict, sums_over_rows, variance_of_rows
+from bayesineq.inference.sparse_engine.passes import Observed, expected, rows_at, sums_over_rows, variance_of_rows
 from bayesineq.inference.sparse_engine.rows import Sums
 
 Float = NDArray[np.float64]
@@ -68,6 +68,8 @@ class Posterior:
         Expected derivative of log p in the logarithm of each of the outcome's own parameters.
     sums : Sums
         What of the data H was made from.
+    rows : Latent or None
+        The latent field with what its rows read at m; None once rows are let go of.
     iterations : int
         Factorisations used.
     """
@@ -84,6 +86,7 @@ class Posterior:
     bound: float
     own_slope: Float
     sums: Sums
+    rows: Latent | None
     iterations: int
 
 
@@ -170,7 +173,7 @@ def posterior(
     variance = start.variance if variational else np.zeros_like(start.variance)
     # From a cold start the mode comes first: variances mean little far from it.
     cold = variational and not variance.any()
-    mean = predict(latent, data.offset, *effects(latent, prior, large, small), pool)
+    rows, mean = rows_at(latent, data.offset, *effects(latent, prior, large, small), pool)
     total, own_slope, slope, curvature = expected(data, own, mean, variance, pool)
     force, small_force, _ = prior_force(latent, prior, large, small)
     best, iterations, settled = -np.inf, 0, False
@@ -179,13 +182,13 @@ def posterior(
         if iterations > _ITERATIONS:
             raise ConvergenceError(_LOST)
         try:
-            sums = sums_over_rows(latent, slope, curvature, pool)
+            sums = sums_over_rows(rows, slope, curvature, pool)
             system, step, small_step = _newton_step(latent, prior, sums, force=(force, small_force), at=large)
         except np.linalg.LinAlgError as error:
             raise ConvergenceError(_LOST) from error
         used, covariance, calm = curvature, np.empty(0), True
         if variational and not cold:
-            covariance, fresh = _covariances(latent, prior, system, pool)
+            covariance, fresh = _covariances(rows, prior, system, pool)
             change = fresh - variance
             calm = bool((np.abs(change) <= _VARIANCE_MOVE * fresh + 1e-12).all())
             if data.family.density.noise is not None:
@@ -198,7 +201,7 @@ def posterior(
         length = 1.0
         while True:
             new_large, new_small = large + length * step, small + length * small_step
-            new_mean = predict(latent, data.offset, *effects(latent, prior, new_large, new_small), pool)
+            new_rows, new_mean = rows_at(latent, data.offset, *effects(latent, prior, new_large, new_small), pool)
             total, own_slope, slope, curvature = expected(data, own, new_mean, variance, pool)
             force, small_force, quadratic = prior_force(latent, prior, new_large, new_small)
             value = total - 0.5 * quadratic
@@ -210,7 +213,7 @@ def posterior(
             if length < _SHORTEST:
                 raise ConvergenceError(_LOST)
         moved = float(np.abs(new_mean - mean).max(initial=0.0))
-        large, small, mean, best = new_large, new_small, new_mean, value
+        large, small, rows, mean, best = new_large, new_small, new_rows, new_mean, value
         if cold:
             if moved < _COLD:
                 cold, best = False, -np.inf
@@ -220,7 +223,7 @@ def posterior(
         # S belongs to the curvature before the last step; what the bound loses by that is of second order.
         best += 0.25 * float((((curvature - used) * variance) ** 2).sum())
     else:
-        covariance, variance = _covariances(latent, prior, system, pool)
+        covariance, variance = _covariances(rows, prior, system, pool)
         best -= 0.5 * system.log_determinant
     return Posterior(
         prior=prior,
@@ -235,6 +238,7 @@ def posterior(
         bound=best + 0.5 * prior.log_determinant + data.constant,
         own_slope=own_slope,
         sums=sums,
+        rows=rows,
         iterations=iterations,
     )
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.inference.sparse_engine.arrow import Pattern
+from bayesineq.inference.sparse_engine.mixed import Mixed
 from bayesineq.inference.sparse_engine.parameters import Parameter
 from bayesineq.inference.sparse_engine.rows import Links, Side
 from bayesineq.model.kinds import Factor, Structure
@@ -178,6 +179,9 @@ class Latent:
         Pattern of the sparse system.
     constraint : ndarray, shape (n_large, n_constraint)
         Columns k with k'z = 0.
+    mixed : Mixed, optional
+        Members of rows whose mean is a weighted sum of means; the weights of `small` and `large` then hold at one place
+        only.
     """
 
     parameters: tuple[Parameter, ...]
@@ -193,3 +197,4 @@ class Latent:
     n_large: int
     pattern: Pattern
     constraint: Float
+    mixed: Mixed | None = None

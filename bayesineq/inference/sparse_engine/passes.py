@@ -20,6 +20,7 @@ from bayesineq.inference.sparse_engine.likelihoods import (
     expectations,
     fixed_total,
 )
+from bayesineq.inference.sparse_engine.mixed import straightened
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.rows import Covariances, Sums, accumulate, predictor, predictor_variance
 from bayesineq.model.families import Family
@@ -197,6 +198,32 @@ def predict(latent: Latent, offset: Float, large: Float, small: Float, pool: Exe
 
     chunked(work, len(offset), pool)
     return out
+
+
+def rows_at(latent: Latent, offset: Float, large: Float, small: Float, pool: Executor | None) -> tuple[Latent, Float]:
+    """
+    Rows at some effects: what they read, and their predictors.
+
+    Parameters
+    ----------
+    latent : Latent
+        The latent field.
+    offset : ndarray, shape (n_row,)
+        What is added.
+    large, small : ndarray
+        Effects.
+    pool : Executor, optional
+        Where to work.
+
+    Returns
+    -------
+    (Latent, ndarray of shape (n_row,))
+        The field itself; where rows bend, with their weights at these effects.
+    """
+    if latent.mixed is None:
+        return latent, predict(latent, offset, large, small, pool)
+    mean, small_rows, large_rows = straightened(latent.mixed, (latent.small, latent.large), offset, (small, large))
+    return replace(latent, small=small_rows, large=large_rows), mean
 
 
 def variance_of_rows(

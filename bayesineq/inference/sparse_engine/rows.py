@@ -37,12 +37,15 @@ class Side(NamedTuple):
         Row of `weight` of each block, -1 for a weight of one.
     size : int
         Number of effects of all blocks.
+    block : ndarray of int64, shape (n_block,)
+        Block that each of these slots is of: a block has several where rows read several of its effects.
     """
 
     index: Int32  # type: ignore[assignment]
     weight: Float
     weighted: NDArray[np.int64]
     size: int
+    block: NDArray[np.int64]
 
 
 class Links(NamedTuple):
@@ -136,7 +139,7 @@ def side(blocks: list[Incidence], n_row: int) -> Side:
             weighted[b] = len(weights)
             weights.append(block.weight)
         at += block.size
-    return Side(index, np.array(weights).reshape(len(weights), n_row), weighted, at)
+    return Side(index, np.array(weights).reshape(len(weights), n_row), weighted, at, np.arange(len(blocks)))
 
 
 def links(large: Side) -> Links:

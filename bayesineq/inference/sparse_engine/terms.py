@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Block, Design, Incidence
+from bayesineq.design.members import Members
 from bayesineq.errors import DesignError
 from bayesineq.inference.sparse_engine.arrow import pattern
+from bayesineq.inference.sparse_engine.mixed import mixed_rows
 from bayesineq.inference.sparse_engine.parameters import Parameter, parameter
 from bayesineq.inference.sparse_engine.parts import Coupling, LargePart, Latent, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Links, Side, links, side
@@ -53,7 +55,7 @@ def latent_field(design: Design) -> Latent:
     random = [False]
     drafts: list[_Draft] = []
     for block in design.blocks:
-        if _is_large(block):
+        if _is_large(block, design.members):
             large_blocks.append(block)
             continue
         parts = block.parts(design.adjacency)
@@ -69,7 +71,12 @@ def latent_field(design: Design) -> Latent:
         drafts += [_draft(block.term.name, number, effect, part, at) for part in parts if isinstance(part, Part)]
         effect += block.size
     n_row = len(design)
-    large = side([block.incidence for block in large_blocks], n_row)
+    n_read = n_row if design.members is None else len(design.members.row)
+    small = side(small_blocks, n_read)
+    large = side([block.incidence for block in large_blocks], n_read)
+    mixed = None
+    if design.members is not None:
+        mixed, small, large = mixed_rows(design.members, design.card.outcome.link, small, large, n_row)
     shared = links(large)
     large_parts, couplings, row, column = _pattern(drafts, shared, large)
     n_large = sum(draft.size for draft in drafts)
@@ -78,7 +85,7 @@ def latent_field(design: Design) -> Latent:
     return Latent(
         parameters=tuple(parameters),
         own=tuple(range(len(parameters) - len(own), len(parameters))),
-        small=side(small_blocks, n_row),
+        small=small,
         large=large,
         random_blocks=tuple(random),
         links=shared,
@@ -89,12 +96,19 @@ def latent_field(design: Design) -> Latent:
         n_large=n_large,
         pattern=pattern(n_large, row, column),
         constraint=_constraints(large_parts, n_large),
+        mixed=mixed,
     )
 
 
-def _is_large(block: Block) -> bool:
+def _is_large(block: Block, members: Members | None) -> bool:
     kind = block.term.of_kind
-    if kind.sparse or (kind.independent and block.size > _SMALL):
+    several = members is not None and members.differ(block.incidence.index)
+    if several and kind.sparse:
+        raise DesignError(
+            f"term {block.term.name!r} is {block.term.kind}, and rows read several of its levels, which the sparse "
+            'engine does not take of such terms; use engine="nuts"'
+        )
+    if kind.sparse or (kind.independent and block.size > _SMALL and not several):
         return True
     if block.size > _SMALL_AT_MOST:
         raise DesignError(

@@ -23,7 +23,7 @@ def has_imputations(post: xr.DataTree) -> bool:
     """
     Tell whether a posterior stands on several imputations.
 
-    `fit_mixture` and `stack_imputations` make such ones.
+    `fit` of a card with a latent column and `stack_imputations` make such ones.
     """
     return "sample_stats" in post.children and IMPUTATION in post["sample_stats"]
 
