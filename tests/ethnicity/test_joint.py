@@ -37,3 +37,26 @@ def test_the_cut_posterior_of_the_engine_agrees_with_sampling_all_together() -> 
         nuts.sample_mixture(study, dataclasses.replace(model, delta_sd=np.ones(5)), draws=1)
     with pytest.raises(DesignError, match="different tables"):
         nuts.sample_mixture(study, dataclasses.replace(model, people=model.people[::-1]), draws=1)
+
+
+@pytest.mark.slow
+def test_at_known_weights_the_engine_has_the_posterior_of_the_exact_mixture() -> None:
+    pytest.importorskip("bayesineq.inference.nuts.mixture")
+    here = world(12, n=60_000)
+    table = counts(here.people, "linked")
+    model = recording(table, here.margin, broad_confusion(), cells=CELLS, options=RecordingOptions(DELTA))
+    drawn = weights(model, draws=2, seed=3)
+    study = mixture(table, card(sigma=True), drawn, shift=outcome_shift(model, drawn, table["cases"].to_numpy()))
+    with pytest.raises(DesignError, match="have 2 draws, and engine 'nuts' takes one"):
+        fit(study, engine="nuts", draws=1, progress=False)
+    assert study.members is not None
+    study = dataclasses.replace(study, members=study.members.only(0))
+    exact = fit(study, engine="nuts", draws=1_500, tune=800, chains=2, seed=1, progress=False)["posterior"]
+    found = fit(study, draws=8_000, seed=1, threads=1, progress=False)["posterior"]
+    dims = ("chain", "draw")
+    for name in ("intercept", "deprivation", "age", "ethnicity.effect", "ethnicity.sigma"):
+        sd = exact[name].std(dims)
+        free = sd > 1e-6
+        away = (abs(found[name].mean(dims) - exact[name].mean(dims)) / sd).where(free, 0.0)
+        assert (away < 0.1).all(), (name, away)
+        assert (abs(found[name].std(dims) / sd - 1.0).where(free, 0.0) < 0.1).all(), name

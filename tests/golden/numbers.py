@@ -265,14 +265,17 @@ def recorded_world() -> tuple[pd.DataFrame, pd.DataFrame, Any, Any]:
 
 def recording_of(table: pd.DataFrame, census: pd.DataFrame, confusion: Any, multiple: float = 1.0) -> Any:
     delta = {group: multiple * size for group, size in DELTA.items()}
-    return bi.inference.recording(table, census, confusion, cells=["area", "age_band"], delta=delta)
+    return bi.inference.recording(
+        table, census, confusion, cells=["area", "age_band"], options=bi.inference.RecordingOptions(delta)
+    )
 
 
 @subject("latent_ethnicity.fit_recorded")
 def fit_recorded() -> Numbers:
     table, census, confusion, borders = recorded_world()
     card, found = bi.read_card("latent_ethnicity"), {}
-    given = {"delta": DELTA, "adjacency": borders, "imputations": 4, "draws": 200, "seed": 1, "threads": 1}
+    stated = bi.inference.RecordingOptions(DELTA)
+    given = {"options": stated, "adjacency": borders, "imputations": 4, "draws": 200, "seed": 1, "threads": 1}
     post = bi.fit_recorded(bi.check(table, "recorded_counts"), card, census, confusion, **given)
     put_posterior(found, "recorded", post)
     for by in ("ethnicity", "imd_decile"):
@@ -285,8 +288,8 @@ def fit_recorded() -> Numbers:
     return found
 
 
-@subject("latent_ethnicity.fit_mixture", slow=True)
-def fit_mixture() -> Numbers:
+@subject("latent_ethnicity.mixture", slow=True)
+def mixture_of_groups() -> Numbers:
     table, census, confusion, borders = recorded_world()
     model, found = recording_of(table, census, confusion), {}
     member = bi.inference.weights(model, draws=3, seed=1)
@@ -295,7 +298,7 @@ def fit_mixture() -> Numbers:
     put(found, "outcome_shift.size", np.abs(shift).mean())
     for name, moved in (("plain", None), ("shifted", shift)):
         made = mixture(table, bi.read_card("latent_ethnicity"), member, adjacency=borders, shift=moved)
-        post = bi.inference.fit_mixture(made, draws=150, seed=1, threads=1)
+        post = bi.fit(made, draws=150, seed=1, threads=1, progress=False)
         put_posterior(found, f"mixture.{name}", post)
         put_draws(found, f"mixture.{name}.expected.ethnicity", bi.expected(post, by="ethnicity"))
     return found
@@ -308,7 +311,7 @@ def tipping_point() -> Numbers:
 
     def fitted(model: Any) -> xr.DataTree:
         made = mixture(table, card, bi.inference.weights(model, draws=2, seed=1), adjacency=borders)
-        return bi.inference.fit_mixture(made, draws=100, seed=1, threads=1)
+        return bi.fit(made, draws=100, seed=1, threads=1, progress=False)
 
     def ratio(post: xr.DataTree) -> xr.DataArray:
         rate = bi.expected(post, by="ethnicity")
@@ -322,7 +325,6 @@ def tipping_point() -> Numbers:
 
 @subject("latent_ethnicity.nuts", slow=True)
 def latent_nuts() -> Numbers:
-    from dataclasses import replace
 
     from bayesineq.inference.nuts.mixture import joint_model
 
@@ -332,7 +334,7 @@ def latent_nuts() -> Numbers:
     made = mixture(table, card, bi.inference.weights(model, draws=2, seed=1), adjacency=borders)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return densities(joint_model(replace(made, design=inner(made.design).design), model))
+        return densities(joint_model(inner(made).design, model))
 
 
 # --- every likelihood with every kind of term ---
