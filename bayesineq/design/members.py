@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.design.unrecorded import Unrecorded
+
+CUT: Final = "cut: weights of the latent column are drawn from the model of recording, without the outcome"
 
 type Float = NDArray[np.float64]
 
@@ -69,3 +72,8 @@ class Members:
             False where a row's members are alike in it, as in all columns but the latent one.
         """
         return index is not None and bool((np.diff(index)[np.diff(self.row) == 0] != 0).any())
+
+    def attributes(self) -> dict[str, str | int | float]:
+        """Attributes of a posterior that say whence its weights came."""
+        said = self.unrecorded.attributes() if self.unrecorded else {}
+        return {"weights": CUT, "imputations": len(self.weight), **said}

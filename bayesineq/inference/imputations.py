@@ -15,8 +15,6 @@ from bayesineq.errors import BayesineqError
 IMPUTATION: Final = "imputation"
 """Name, among the sample statistics, of which draw of the weights a draw of the posterior stands on."""
 
-CUT: Final = "cut: weights of the latent column are drawn from the model of recording, without the outcome"
-
 
 def shares_of(draws: int, members: Members) -> list[int]:
     """
@@ -44,12 +42,6 @@ def shares_of(draws: int, members: Members) -> list[int]:
         raise BayesineqError(f"draws={draws} are fewer than the {n_weight} draws of the weights; ask for more")
     shares: list[int] = np.diff(np.linspace(0, draws, n_weight + 1).round().astype(int)).tolist()
     return shares
-
-
-def attributes_of(members: Members) -> dict[str, str | int | float]:
-    """Attributes of a posterior that say whence its weights came."""
-    said = members.unrecorded.attributes() if members.unrecorded else {}
-    return {"weights": CUT, "imputations": len(members.weight), **said}
 
 
 def stack_imputations(posts: Sequence[xr.DataTree]) -> xr.DataTree:

@@ -143,7 +143,7 @@ def joint_model(design: Design, recording: Recording) -> Any:
         confusion = pm.Dirichlet(CONFUSION, a=recording.confusion, shape=recording.confusion.shape)
         said = pt.where(record >= 0, confusion[level, np.maximum(record, 0)], 1.0)
         joint = pt.constant(fixed) * said
-        total = by_row(joint, row, len(design))
+        total = _by_row(joint, row, len(design))
         # What the counts of records say about the confusion.
         pm.Potential("records", pt.dot(pt.constant(recording.people.astype(float)), pt.log(total)))
         return joint / total[row]
@@ -151,7 +151,7 @@ def joint_model(design: Design, recording: Recording) -> Any:
     return build(design, weigh)
 
 
-def by_row(member: Tensor, row: NDArray[np.int32], n_row: int) -> Tensor:
+def _by_row(member: Tensor, row: NDArray[np.int32], n_row: int) -> Tensor:
     """Sum what members have over each row."""
     import pytensor.tensor as pt
 
@@ -179,8 +179,8 @@ def row_predictor(design: Design, weight: Tensor, eta: Tensor) -> Tensor:
     assert design.members is not None
     row, moved, link = design.members.row, eta + design.members.shift, design.card.outcome.link
     if link == "identity":
-        return by_row(weight * moved, row, len(design))
+        return _by_row(weight * moved, row, len(design))
     if link == "log":
-        return pt.log(by_row(weight * pt.exp(moved), row, len(design)))
-    mean = by_row(weight * pt.sigmoid(moved), row, len(design))
+        return pt.log(_by_row(weight * pt.exp(moved), row, len(design)))
+    mean = _by_row(weight * pt.sigmoid(moved), row, len(design))
     return pt.log(mean) - pt.log1p(-mean)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError, DesignError
-from bayesineq.inference.imputations import attributes_of
 from bayesineq.inference.inner import inner, outer_values
 from bayesineq.inference.tree import posterior_tree
 
@@ -200,7 +199,7 @@ def sample_compiled(
     statistics = {ours: record[theirs].to_numpy() for theirs, ours in _STATISTICS.items() if theirs in record}
     attributes: dict[str, str | int | float] = {"sampler": sampler, "tune": tune}
     if design.members is not None:
-        attributes |= attributes_of(design.members)
+        attributes |= design.members.attributes()
     values = outer_values(solved, drawn)
     return posterior_tree(design, values, engine="nuts", seed=seed, sample_stats=statistics, attributes=attributes)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from bayesineq.design.matrix import Design
-from bayesineq.inference.imputations import IMPUTATION, attributes_of, shares_of
+from bayesineq.inference.imputations import IMPUTATION, shares_of
 from bayesineq.inference.inner import Inner, inner, outer_values
 from bayesineq.inference.sparse_engine.checks import pointwise_checks, row_checks
 from bayesineq.inference.sparse_engine.explore import Explored, explore
@@ -136,7 +136,7 @@ def _sample_members(
         engine="laplace",
         seed=seed,
         sample_stats={IMPUTATION: np.repeat(np.arange(len(shares)), shares)[None]},
-        attributes={"correction": correction, **attributes_of(design.members)},
+        attributes={"correction": correction, **design.members.attributes()},
     )
 
 

@@ -93,7 +93,9 @@ def mixed_rows(members: Members, link: str, small: Side, large: Side, n_row: int
 def _folded(side: Side, row: Int32, n_row: int) -> tuple[Side, Int32]:
     """Rows against effects, without their weights, and the slot of each member's effect."""
     first = np.searchsorted(row, np.arange(n_row))
-    slots, index, blocks = np.zeros(side.index.shape, dtype=np.int32), [], []
+    slots = np.zeros(side.index.shape, dtype=np.int32)
+    index: list[Int32] = []
+    blocks: list[int] = []
     for b, effect in enumerate(side.index):
         order = np.lexsort((effect, row))
         fresh = np.ones(len(row), dtype=np.int64)
