@@ -103,25 +103,7 @@ def adjusted(
 
 
 def held_equal(card: ModelCard, frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """
-    Adjusters that are held equal between groups.
-
-    Parameters
-    ----------
-    card : ModelCard
-        The model.
-    frame : DataFrame
-        A population as `bayesineq.posterior.population.resolve` returns it.
-    names : sequence of str
-        Columns that make the groups.
-
-    Returns
-    -------
-    list of str
-        The card's adjusters without the groups themselves, and without one that the groups are made of: wide age bands
-        are not compared at the same age.
-
-    """
+    """Adjusters held equal: the card's, without the groups themselves and without what groups are made of."""
     held = [name for name in card.adjusters if name not in names]
     return [name for name in held if name not in card.dims or not any(_makes(frame, name, other) for other in names)]
 

@@ -29,40 +29,13 @@ def calibration_data(
     prob: float = CI_PROB,
 ) -> pd.DataFrame:
     """
-    Share of held-out rows by where they fell in their own prediction.
+    Share of held-out rows by where they fell in their own prediction, as `calibration` returns it.
 
-    Parameters
-    ----------
-    pit : ndarray, shape (row,)
-        Probability integral transform of each row under the prediction made without it, half of its own probability
-        included where the outcome is a count; NaN is left out.
-    mass : ndarray, shape (row,), optional
-        Probability of each row's own outcome where that is a count; by default none has any, as with continuous ones.
-    bins : int
-        Number of bins.
-    prob : float
-        Probability of the band in which each bar of a calibrated model lies.
-
-    Returns
-    -------
-    DataFrame
-        A row a bin: `start`, `end`, `share`, `lower`, `upper` (binomial band around 1 / bins; with counts it holds more
-        than `prob`, because a spread row varies less than a point).
-
-    Raises
-    ------
-    MeasureError
-        If no row has a finite value.
-
-    Notes
-    -----
-    A count leaves a range between P(Y < y) and P(Y <= y): the row is spread evenly over it, so that bars are flat
-    where the model is right however small the counts are.
-
-    References
-    ----------
-    Czado C, Gneiting T, Held L. Predictive model assessment for count data. Biometrics 2009; 65: 1254-1261.
-    doi:10.1111/j.1541-0420.2009.01191.x
+    `pit`, shape (row,), is the probability integral transform of each row under the prediction made without it, half of
+    its own probability included where the outcome is a count; NaN is left out. `mass`, shape (row,), is the probability
+    of each row's own outcome where that is a count: it leaves a range between P(Y < y) and P(Y <= y), over which the
+    row is spread evenly, so that bars are flat where the model is right however small the counts are (Czado, Gneiting
+    and Held, Biometrics 2009; 65: 1254-1261).
     """
     middle = np.asarray(pit, dtype=np.float64)
     own = np.zeros(len(middle)) if mass is None else np.asarray(mass, dtype=np.float64)
@@ -123,43 +96,12 @@ def _is_sorted(check: NDArray[np.float64]) -> bool:
 
 
 def outside_band(data: pd.DataFrame) -> int:
-    """
-    Count the bars that lie outside their band.
-
-    Parameters
-    ----------
-    data : DataFrame
-        As of `calibration_data`.
-
-    Returns
-    -------
-    int
-        From 0 to the number of bins.
-    """
+    """Number of bars of `calibration_data` that lie outside their band."""
     return int(((data["share"] < data["lower"]) | (data["share"] > data["upper"])).sum())
 
 
 def most_by_chance(bins: int = BINS, prob: float = CI_PROB) -> int:
-    """
-    Most bars that lie outside their band by chance.
-
-    Parameters
-    ----------
-    bins : int
-        Number of bars.
-    prob : float
-        Probability that a bar of a calibrated model lies in the band.
-
-    Returns
-    -------
-    int
-        More than these are outside in 1% of calibrated models or fewer, by the binomial distribution.
-
-    Examples
-    --------
-    >>> most_by_chance(20, 0.95)
-    4
-    """
+    """Most bars outside their band by chance: more are in 1% of calibrated models or fewer (binomial)."""
     return int(stats.binom(bins, 1.0 - prob).isf(_BY_CHANCE))
 
 

@@ -158,20 +158,7 @@ def pulls(post: xr.DataTree) -> list[Pull]:
 
 
 def log_priors(post: xr.DataTree) -> dict[str, Float]:
-    """
-    Log density of each prior at each draw.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n_draw,)
-        By the prior's parameter, levels added up; priors without a closed form are left out. As ArviZ's group
-        `log_prior` has them.
-    """
+    """Log density of each prior at each draw, shape (n_draw,), levels added up; ArviZ's `log_prior`."""
     out = {}
     for name, prior, values, _ in _parameters(post):
         if prior.law is not None:

@@ -80,24 +80,7 @@ def expected(
 
 
 def names_of(by: str | Sequence[str] | None) -> list[str]:
-    """
-    Columns that make the groups.
-
-    Parameters
-    ----------
-    by : str or sequence of str, optional
-        As it was given to `expected`.
-
-    Returns
-    -------
-    list of str
-        Their names; none for everyone.
-
-    Raises
-    ------
-    PosteriorError
-        If one is named twice, or has a name that draws or weights bear.
-    """
+    """Columns that make the groups, as `by` of `expected` gives them; none for everyone."""
     names = [by] if isinstance(by, str) else list(by or ())
     if len(set(names)) != len(names) or {*SAMPLE_DIMS, POPULATION} & set(names):
         raise PosteriorError(f"by={by!r}: name different columns of the population, none of them {POPULATION!r}")
@@ -112,29 +95,7 @@ def as_values(
     weight: NDArray[np.float64],
     total: NDArray[np.float64],
 ) -> xr.DataArray:
-    """
-    Name what was summed by group.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    population : DataFrame or None
-        Population that was given.
-    frame : DataFrame
-        The same once it was resolved.
-    names : list of str
-        Columns that make the groups.
-    weight : ndarray, shape (n_group,)
-        People of each group.
-    total : ndarray, shape (n_draw, n_group)
-        Weight times mean outcome, summed over each group.
-
-    Returns
-    -------
-    DataArray, dims (chain, draw, *by)
-        Means, as `expected` describes them.
-    """
+    """Name what was summed by group: people, shape (n_group,), and weight times mean, shape (n_draw, n_group)."""
     card, draws = card_of(post), post["posterior"].to_dataset()
     levels, _ = groups_of(frame, names)
     shape = tuple(len(level) for level in levels)
@@ -186,19 +147,7 @@ def contribution(post: xr.DataTree, term: str) -> xr.DataArray:
 
 
 def scale_of(outcome: Outcome) -> dict[str, str]:
-    """
-    Scale and unit of a mean outcome.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        What was explained.
-
-    Returns
-    -------
-    dict of str to str
-        `scale` ("proportion", "rate ratio", "rate" or "mean") and `units`, in words.
-    """
+    """Scale and unit of a mean outcome: attributes `scale` and `units`."""
     if outcome.link == "logit":
         return {"scale": "proportion", "units": f"share of {outcome.columns.get('at_risk', 'all')}"}
     if "expected" in outcome.columns:
@@ -212,23 +161,7 @@ def scale_of(outcome: Outcome) -> dict[str, str]:
 
 
 def groups_of(frame: pd.DataFrame, names: list[str]) -> tuple[list[NDArray[np.generic]], NDArray[np.int32]]:
-    """
-    Groups of rows.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        A population.
-    names : list of str
-        Columns that make the groups.
-
-    Returns
-    -------
-    levels : list of ndarray
-        Levels of each column: a categorical's own order, else sorted.
-    group : ndarray of int32, shape (n_row,)
-        Position of each row's group in the product of the levels, last column fastest.
-    """
+    """Levels of each column (a categorical's own order, else sorted), and each row's place in their product."""
     levels, codes = [], []
     for name in names:
         column = frame[name]

@@ -64,41 +64,13 @@ def interval(draws: ArrayLike, prob: float = CI_PROB) -> tuple[Floats, Floats]:
 
 
 def mean_interval(draws: ArrayLike, prob: float = CI_PROB) -> tuple[float, float, float]:
-    """
-    Mean of one number, and the ends of its interval.
-
-    Parameters
-    ----------
-    draws : array_like
-        Draws, of any shape.
-    prob : float
-        Probability that the interval holds.
-
-    Returns
-    -------
-    (float, float, float)
-        Mean, lower and upper end; as for `interval`, missing where more than 1% of the draws are.
-    """
+    """Mean of one number and the ends of its interval, of draws of any shape; missing as `interval` has it."""
     mean, _, ends = _moments(np.asarray(draws, dtype=np.float64).reshape(-1, 1), _tails(prob))
     return float(mean[0]), float(ends[0, 0]), float(ends[1, 0])
 
 
 def described(values: xr.DataArray, prob: float = CI_PROB) -> xr.Dataset:
-    """
-    Mean and interval of every group.
-
-    Parameters
-    ----------
-    values : DataArray, dims (chain, draw, ...)
-        Draws.
-    prob : float
-        Probability that the interval holds.
-
-    Returns
-    -------
-    Dataset, dims (...)
-        `mean`, `lower` and `upper`, with the coordinates of the groups.
-    """
+    """`mean`, `lower` and `upper` of draws of dims (chain, draw, ...), with the coordinates of the groups."""
     one = values.isel(dict.fromkeys(SAMPLE_DIMS, 0), drop=True)
     mean, _, ends = _moments(draws_of(values).reshape(-1, one.size), _tails(prob))
     columns = dict(zip(("mean", "lower", "upper"), (mean, *ends), strict=True))
@@ -106,21 +78,7 @@ def described(values: xr.DataArray, prob: float = CI_PROB) -> xr.Dataset:
 
 
 def pooled(values: xr.DataArray, by: str | Sequence[str] = ()) -> NDArray[np.floating]:
-    """
-    Draws as a plain array, chains one after the other.
-
-    Parameters
-    ----------
-    values : DataArray, dims (chain, draw, *by)
-        Draws.
-    by : str or sequence of str
-        The other dimensions, in the order wanted.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, *by)
-        The draws.
-    """
+    """Draws as a plain array, chains one after the other, shape (n_draw, *by)."""
     found = values.transpose(*SAMPLE_DIMS, *([by] if isinstance(by, str) else by)).to_numpy()
     return found.reshape(-1, *found.shape[2:])
 
@@ -273,21 +231,7 @@ def by_level(values: xr.DataArray, prob: float = CI_PROB) -> pd.DataFrame:
 
 
 def labels(array: xr.DataArray, name: str) -> list[str]:
-    """
-    Names of the numbers of a variable.
-
-    Parameters
-    ----------
-    array : DataArray
-        Draws.
-    name : str
-        Name of the variable.
-
-    Returns
-    -------
-    list of str
-        `NAME`, `NAME[level]` or `NAME[level, level]`, last dimension fastest.
-    """
+    """Names of the numbers of a variable: `NAME`, `NAME[level]` or `NAME[level, level]`, last dimension fastest."""
     dims = _own_dims(array)
     if not dims:
         return [name]
@@ -296,19 +240,7 @@ def labels(array: xr.DataArray, name: str) -> list[str]:
 
 
 def convergence(draws: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """
-    Rank-normalised split R-hat and bulk effective sample size.
-
-    Parameters
-    ----------
-    draws : ndarray, shape (n_chain, n_draw, n)
-        Draws of n numbers.
-
-    Returns
-    -------
-    rhat, ess_bulk : ndarray, shape (n,)
-        Missing for numbers that do not vary, or that are missing themselves.
-    """
+    """Rank-normalised split R-hat and bulk effective sample size of draws (n_chain, n_draw, n), each of shape (n,)."""
     from arviz_stats.base.array import BaseArray
 
     array_stats: Any = BaseArray()
@@ -325,26 +257,7 @@ def convergence(draws: NDArray[np.floating]) -> tuple[Floats, Floats]:
 
 
 def variables(x: xr.DataArray | xr.Dataset | xr.DataTree) -> Iterator[tuple[str, xr.DataArray]]:
-    """
-    Variables with draws, and their names in tables.
-
-    Parameters
-    ----------
-    x : DataArray, Dataset or DataTree
-        Draws; of a tree, its group `posterior`.
-
-    Yields
-    ------
-    name : str
-        A term's own name, even where the variable has another one.
-    array : DataArray
-        The variable.
-
-    Raises
-    ------
-    PosteriorError
-        If there are none.
-    """
+    """Variables with draws (of a tree, its group `posterior`) under their names in tables: a term's own."""
     if isinstance(x, xr.DataArray):
         yield str(x.name or x.attrs.get("term") or "value"), x
         return
@@ -360,24 +273,7 @@ def variables(x: xr.DataArray | xr.Dataset | xr.DataTree) -> Iterator[tuple[str,
 
 
 def draws_of(array: xr.DataArray) -> NDArray[np.floating]:
-    """
-    Draws of a variable as plain numbers.
-
-    Parameters
-    ----------
-    array : DataArray
-        With dimensions `chain` and `draw`.
-
-    Returns
-    -------
-    ndarray, shape (n_chain, n_draw, n)
-        Its numbers, last dimension fastest.
-
-    Raises
-    ------
-    PosteriorError
-        If it has no draws.
-    """
+    """Draws of a variable as plain numbers, shape (n_chain, n_draw, n), last dimension fastest."""
     if missing := [dim for dim in SAMPLE_DIMS if dim not in array.dims]:
         raise PosteriorError(
             f"{array.name or 'the array'} lacks the dimensions {missing}, so it holds no draws; "
@@ -391,21 +287,7 @@ def draws_of(array: xr.DataArray) -> NDArray[np.floating]:
 
 
 def share_of_draws(chosen: xr.DataArray, values: xr.DataArray) -> xr.DataArray:
-    """
-    Share of the draws for which something holds, of those that are numbers.
-
-    Parameters
-    ----------
-    chosen : DataArray of bool, dims (chain, draw, ...)
-        Where it holds; False where the draw is no number.
-    values : DataArray, dims (chain, draw, ...)
-        The draws.
-
-    Returns
-    -------
-    DataArray, dims (...)
-        The share; missing where more than 1% of the draws are.
-    """
+    """Share of the draws, of those that are numbers, for which something holds; missing with 1% of them."""
     known = values.notnull()  # noqa: PD004 - xarray's name
     share = chosen.sum(SAMPLE_DIMS) / known.sum(SAMPLE_DIMS).where(known.any(SAMPLE_DIMS))
     return share.where(known.mean(SAMPLE_DIMS) >= 1 - UNDEFINED_SHARE)

@@ -107,30 +107,7 @@ def inequality(
 def inequality_of(
     values: xr.DataArray, by: str, prob: float = CI_PROB, *, crude: xr.DataArray | None = None
 ) -> pd.DataFrame:
-    """
-    Outcome by group, and inequality between groups, of draws that are at hand.
-
-    Parameters
-    ----------
-    values : DataArray, dims (chain, draw, by)
-        Outcome of each group with coordinate `population`, as `adjusted` or `expected` gives it.
-    by : str
-        Dimension of the groups.
-    prob : float
-        Probability of the intervals.
-    crude : DataArray, optional
-        Outcome of the groups as they are, to stand beside; by default the values themselves.
-
-    Returns
-    -------
-    DataFrame
-        As of `inequality`.
-
-    Raises
-    ------
-    MeasureError
-        If there is one group only.
-    """
+    """The table of `inequality`, of draws (chain, draw, by) at hand; `crude`, the groups as they are, stands beside."""
     table = _measured(values, by, prob)
     beside = table if crude is None else _measured(crude, by, prob)
     own = beside.set_index("parameter")[list(_CRUDE)].rename(columns=_CRUDE).reindex(table["parameter"])
@@ -181,21 +158,7 @@ def _end(by: str, level: object) -> str:
 
 
 def without_slope(values: xr.DataArray, by: str) -> str:
-    """
-    Why groups have no slope index.
-
-    Parameters
-    ----------
-    values : DataArray
-        Outcome of each group, as `expected` gives it.
-    by : str
-        Dimension of the groups.
-
-    Returns
-    -------
-    str
-        A sentence; empty where they have one.
-    """
+    """Why groups have no slope index, a sentence; empty where they have one."""
     attrs = declared_order(values, by)
     if attrs.get(ORDERED, int(values[by].dtype.kind in "iuf")) != 1:
         return (

@@ -90,15 +90,15 @@ def each_row(base: Floats, effect: Floats, columns: Columns, link: int, value: F
 @njit(nogil=True, cache=True)
 def _linear_predictor(base: float, effect: Floats, columns: Columns, start: int, size: int, eta: Floats) -> None:
     """Linear predictor of `size` rows from `start` on, one draw."""
-    index, slope_index, slope_weight = columns
+    plain, slope, slope_weight = columns
     for i in range(size):
         eta[i] = base
-    for term in range(index.shape[0]):
-        column = index[term]
+    for term in range(plain.shape[0]):
+        column = plain[term]
         for i in range(size):
             eta[i] += effect[column[start + i]]
-    for term in range(slope_index.shape[0]):
-        column = slope_index[term]
+    for term in range(slope.shape[0]):
+        column = slope[term]
         times = slope_weight[term]
         for i in range(size):
             eta[i] += times[start + i] * effect[column[start + i]]

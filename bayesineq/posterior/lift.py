@@ -130,46 +130,12 @@ def over_draws(
 
 
 def in_rank_order(values: xr.DataArray, dim: str) -> xr.DataArray:
-    """
-    Groups from the first rank to the last, whatever order they were left in.
-
-    Parameters
-    ----------
-    values : DataArray
-        Values of groups, such as `expected` returns.
-    dim : str
-        Dimension of the groups.
-
-    Returns
-    -------
-    DataArray
-        The same values; as the declared order says, else rising numbers or dates, else as they are.
-
-    Examples
-    --------
-    >>> groups = xr.DataArray([3.0, 1.0, 2.0], dims="imd_decile", coords={"imd_decile": [3, 1, 2]})
-    >>> in_rank_order(groups, "imd_decile").to_numpy().tolist()
-    [1.0, 2.0, 3.0]
-    """
+    """Groups from the first rank to the last: as the order is declared, else rising numbers or dates, else as is."""
     return values.isel({dim: ranked(values[dim].to_numpy(), declared_order(values, dim))})
 
 
 def declared_order(values: xr.DataArray, dim: str) -> Mapping[str, Any]:
-    """
-    What is declared of the order of groups: by the values themselves, else by the convention of the package.
-
-    Parameters
-    ----------
-    values : DataArray
-        Values of groups.
-    dim : str
-        Dimension of the groups.
-
-    Returns
-    -------
-    mapping
-        As `order_attributes` gives it; empty where neither says anything.
-    """
+    """What is declared of the order of groups (`order_attributes`): by the values, else by convention, if at all."""
     attrs, levels = values[dim].attrs, values[dim].to_numpy()
     known = by_convention(dim)
     if ORDERED in attrs or known is None:
@@ -180,27 +146,10 @@ def declared_order(values: xr.DataArray, dim: str) -> Mapping[str, Any]:
 
 def in_social_order(values: xr.DataArray, dim: str, name: str) -> xr.DataArray:
     """
-    Groups from the most disadvantaged on, by rank, whatever order they were left in.
+    Groups from the most disadvantaged on, by rank, whatever order they were left in; an error where there is none.
 
-    Parameters
-    ----------
-    values : DataArray
-        Values of groups, such as `expected` returns.
-    dim : str
-        Dimension of the groups.
-    name : str
-        The measure that asks; `difference` and `ratio` of the ends need an order and no social ranking.
-
-    Returns
-    -------
-    DataArray
-        The same values, by rank.
-
-    Raises
-    ------
-    MeasureError
-        If the dimension was not declared ordered, or is time or age. Values that carry no declaration, such as arrays
-        of your own, are taken as the package knows a dimension of that name, else by their numbers.
+    Values that carry no declaration, such as arrays of your own, are taken as the package knows a dimension of that
+    name, else by their numbers. `difference` and `ratio` of the ends need an order and no social ranking.
     """
     codes = values[dim].to_numpy() if dim in values.coords else None
     attrs = {} if codes is None else declared_order(values, dim)

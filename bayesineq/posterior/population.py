@@ -26,24 +26,7 @@ _parse = lru_cache(maxsize=8)(parse_card)
 
 
 def card_of(post: xr.DataTree) -> ModelCard:
-    """
-    Card with which a posterior was fitted.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-
-    Returns
-    -------
-    ModelCard
-        Parsed from the text that the posterior carries.
-
-    Raises
-    ------
-    PosteriorError
-        If the tree carries none, or lacks a group of draws.
-    """
+    """Card with which a posterior was fitted, parsed from the text that it carries; an error if it carries none."""
     source = post.attrs.get("card")
     if not isinstance(source, str) or "posterior" not in post.children:
         raise PosteriorError(
@@ -55,24 +38,7 @@ def card_of(post: xr.DataTree) -> ModelCard:
 
 
 def priors_of(post: xr.DataTree) -> Priors:
-    """
-    Priors with which a posterior was fitted: those of the card, and defaults for its table.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-
-    Returns
-    -------
-    Priors
-        Every prior in force; of a posterior of an earlier version, which has no record of defaults, the card's.
-
-    Raises
-    ------
-    PosteriorError
-        If the tree is no posterior, or its record cannot be read.
-    """
+    """Priors of a posterior, defaults included; of an earlier version, which has no record of them, the card's."""
     stated = card_of(post).priors
     if "priors" not in post.attrs:
         return Priors(stated, frozenset(stated), 0.0, 1.0, {}, {})
@@ -80,39 +46,12 @@ def priors_of(post: xr.DataTree) -> Priors:
 
 
 def provenance(post: xr.DataTree) -> dict[str, str | int | float]:
-    """
-    Where a posterior came from, to be carried on by what is made of it.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-
-    Returns
-    -------
-    dict
-        Its `card_name`, `engine`, `seed`, `data_sha256`, `fit_id`, `created`, `bayesineq_version` and
-        `rows_predicted`, the number of its rows without an outcome, as far as it has them.
-    """
+    """Where a posterior came from, to be carried on by what is made of it; as far as it says."""
     return {key: post.attrs[key] for key in _PROVENANCE if key in post.attrs}
 
 
 def levels_of(post: xr.DataTree, dim: str) -> pd.Index:
-    """
-    Levels of one of the card's dimensions, in the posterior's order.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    dim : str
-        A dimension.
-
-    Returns
-    -------
-    Index
-        Its codes.
-    """
+    """Levels of one of the card's dimensions, in the posterior's order."""
     levels: pd.Index = pd.Index(post["posterior"].to_dataset()[dim].to_numpy())
     return levels
 
@@ -152,26 +91,10 @@ def population(post: xr.DataTree) -> pd.DataFrame:
 
 def resolve(post: xr.DataTree, given: pd.DataFrame | None, by: Sequence[str] = ()) -> pd.DataFrame:
     """
-    Population to average over: the posterior's own, or the given one once it is known to fit.
+    Population to average over: the posterior's own, or the given one, with columns `by`, once it is known to fit.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    given : DataFrame, optional
-        Another population; None means the posterior's own.
-    by : sequence of str
-        More columns that it must have.
-
-    Returns
-    -------
-    DataFrame
-        The population; the card's dimensions are categorical with the posterior's levels, in its order.
-
-    Raises
-    ------
-    DesignError
-        With every reason why the given population cannot be used.
+    The card's dimensions are categorical with the posterior's levels, in its order. Raises a `DesignError` with every
+    reason why the given population cannot be used.
     """
     card = card_of(post)
     frame = population(post) if given is None else given

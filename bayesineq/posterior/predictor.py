@@ -36,18 +36,14 @@ type Codes = NDArray[np.int32]
 
 class Columns(NamedTuple):
     """
-    Which effects each row reads.
+    Which effects each row reads, as columns of all effects side by side.
 
-    Parameters
-    ----------
-    index : ndarray of int32, shape (n_plain, n_row)
-        Columns of the effects that a row adds as they are.
-    slope_index, slope_weight : ndarray, shape (n_slope, n_row)
-        Columns that a row adds after multiplication, and what they are multiplied with.
+    `plain`, shape (n_plain, n_row), are added as they are; `slope`, shape (n_slope, n_row), after multiplication
+    with `slope_weight`.
     """
 
-    index: Codes
-    slope_index: Codes
+    plain: Codes
+    slope: Codes
     slope_weight: Floats
 
 
@@ -55,12 +51,8 @@ class Strata(NamedTuple):
     """
     What every row is averaged over, beside being summed.
 
-    Parameters
-    ----------
-    shift : ndarray, shape (n_draw, n_stratum)
-        What a stratum adds to the linear predictor of every row.
-    share : ndarray, shape (n_stratum,)
-        Weight of each stratum; no stratum at all leaves rows as they are.
+    A stratum adds `shift`, shape (n_draw, n_stratum), to the linear predictor of every row and weighs `share`, shape
+    (n_stratum,); no stratum at all leaves rows as they are.
     """
 
     shift: Floats
@@ -72,12 +64,8 @@ class Source:
     """
     Columns of effects that rows point at: one term's, or sums over terms for every combination of levels that occurs.
 
-    Parameters
-    ----------
-    draws : tuple of ndarray, shape (n_draw, n_level)
-        Effects of each term that is summed.
-    pick : tuple of ndarray of int32, shape (n_combination,), or None
-        Level of each term in each combination; None where the one term is taken as it is.
+    `draws`, each of shape (n_draw, n_level), are summed at levels `pick`, each of shape (n_combination,); without it
+    the one term is taken as it is.
     """
 
     draws: tuple[NDArray[np.floating], ...]
@@ -94,18 +82,8 @@ class Predictor:
     """
     A population seen through a posterior.
 
-    Parameters
-    ----------
-    base : ndarray, shape (n_draw,)
-        Intercept, with half the residual variance where the outcome is log-normal.
-    sources : tuple of Source
-        Draws of effects, side by side.
-    columns : Columns
-        Which of them each row reads.
-    weight : ndarray, shape (n_row,)
-        People of each row.
-    link : str
-        "identity", "log" or "logit".
+    `base`, shape (n_draw,), is the intercept with what the likelihood adds to it; `sources` are draws of effects side
+    by side and `columns` which of them each row reads; `weight`, shape (n_row,), are the people of each row.
     """
 
     base: Floats
@@ -121,23 +99,7 @@ class Predictor:
 
 
 def predictor_of(post: xr.DataTree, frame: pd.DataFrame, terms: Sequence[Term] | None = None) -> Predictor:
-    """
-    See a population through a posterior.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    frame : DataFrame
-        A population as `bayesineq.posterior.population.resolve` returns it.
-    terms : sequence of Term, optional
-        Terms that are added up; by default all of the card's.
-
-    Returns
-    -------
-    Predictor
-        Arrays that the compiled loops read.
-    """
+    """See a population, as `resolve` returns it, through a posterior; by default all terms of the card are added up."""
     card = card_of(post)
     draws = post["posterior"].to_dataset()
     plain: list[tuple[NDArray[np.floating], Codes]] = []
@@ -163,38 +125,12 @@ def predictor_of(post: xr.DataTree, frame: pd.DataFrame, terms: Sequence[Term] |
 
 
 def row_effects(predictor: Predictor) -> Floats:
-    """
-    Sum of the terms of every row, without the intercept.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        A population, few rows, seen through a posterior.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, n_row)
-        On the scale of the linear predictor.
-    """
+    """Sum of the terms of every row, without the intercept, shape (n_draw, n_row): for few rows."""
     return row_means(replace(predictor, base=np.zeros(predictor.n_draw), link="identity"))
 
 
 def row_means(predictor: Predictor, draws: slice = slice(None)) -> Floats:
-    """
-    Mean outcome of every row.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        A population, few rows or few draws, seen through a posterior.
-    draws : slice
-        Which draws.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, n_row)
-        Means.
-    """
+    """Mean outcome of every row, shape (n_draw, n_row): for few rows or few draws."""
     from bayesineq.posterior.kernel import each_row
 
     wanted = range(*draws.indices(predictor.n_draw))
@@ -214,25 +150,10 @@ def group_totals(
     threads: int | None = None,
 ) -> Floats:
     """
-    Weight times mean outcome, summed over the rows of each group, for every draw.
+    Weight times mean outcome, summed over the rows of each group, for every draw: shape (n_draw, n_group).
 
-    Parameters
-    ----------
-    predictor : Predictor
-        A population seen through a posterior.
-    group : ndarray of int32, shape (n_row,)
-        Group of each row.
-    n_group : int
-        Number of groups.
-    strata : Strata, optional
-        What the mean of each row is an average over; by default each row is as it is.
-    threads : int, optional
-        How many; by default as many as there are cores, at most 4.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, n_group)
-        Sums in double precision.
+    `group`, shape (n_row,), is the group of each row; with `strata` the mean of each row is its average over them.
+    Threads are by default as many as there are cores, at most 4.
     """
     from bayesineq.posterior.kernel import sum_by_group
 
@@ -240,7 +161,10 @@ def group_totals(
     if (np.diff(group) < 0).any():
         # Where rows of a group stand together, their sum is kept at hand.
         order = np.argsort(group, kind="stable")
-        columns = Columns(*(np.ascontiguousarray(column[:, order]) for column in columns))
+        plain, slope, slope_weight = columns
+        columns = Columns(
+            np.take(plain, order, axis=1), np.take(slope, order, axis=1), np.take(slope_weight, order, axis=1)
+        )
         weight, group = weight[order], group[order]
     shift, share = strata or Strata(np.zeros((predictor.n_draw, 0)), np.zeros(0))
 
@@ -268,28 +192,7 @@ def group_totals(
 
 
 def flat_draws(draws: xr.Dataset, name: str, dims: tuple[str, ...]) -> NDArray[np.floating]:
-    """
-    Draws of one variable, chains one after the other.
-
-    Parameters
-    ----------
-    draws : Dataset
-        Group `posterior`.
-    name : str
-        Variable.
-    dims : tuple of str
-        Its own dimensions, in the order wanted.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, n_level)
-        Draws by level, last dimension fastest, in the precision in which they are kept.
-
-    Raises
-    ------
-    PosteriorError
-        If the posterior has no such variable or dimension.
-    """
+    """Draws of one variable, shape (n_draw, n_level), in the precision in which they are kept."""
     if name not in draws or set(draws[name].dims) != {*SAMPLE_DIMS, *dims}:
         found = f"has dimensions {list(draws[name].dims)}" if name in draws else "is not there"
         raise PosteriorError(

@@ -212,24 +212,7 @@ def european_standard(bands: Iterable[str], dim: str = "age_band") -> pd.Series:
 
 
 def first_and_next_age(label: str) -> tuple[int, int]:
-    """
-    Ends of an age band.
-
-    Parameters
-    ----------
-    label : str
-        Such as "0-4", "16-24", "7", "85+" or "85 and over".
-
-    Returns
-    -------
-    first, after : int
-        Its first year, and the year after its last; an open band ends at 100.
-
-    Raises
-    ------
-    PosteriorError
-        If the label is no age band.
-    """
+    """First year of an age band, such as "0-4", "7" or "85+", and the year after its last; an open band ends at 100."""
     found = _BAND.match(label)
     if found:
         start, end = int(found[1]), _LAST_AGE if found[3] else int(found[2] or found[1]) + 1
