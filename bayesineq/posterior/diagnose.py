@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Final
 
 import numpy as np
@@ -58,6 +59,15 @@ class Diagnosis:
         """Whether every check was passed."""
         return bool(self.table["passed"].all())
 
+    def __repr__(self) -> str:
+        failed = self.table.loc[~self.table["passed"], "check"]
+        said = f"{len(failed)} of {len(self.table)} checks failed: {', '.join(failed)}" if len(failed) else ""
+        return f"Diagnosis({self.engine}: {said or f'{len(self.table)} checks passed'})"
+
+    def _repr_html_(self) -> str:
+        table = self.table.to_html(index=False, float_format="{:.4g}".format)
+        return f"<p><code>{escape(repr(self))}</code></p>{table}"
+
     def raise_if_failed(self) -> None:
         """
         Stop unless every check was passed.
@@ -102,73 +112,53 @@ def diagnose(post: xr.DataTree) -> Diagnosis:
         If `post` is no posterior.
     """
     card = card_of(post)
-    engine = str(post.attrs.get("engine", "unknown"))
+    engine, sizes = str(post.attrs.get("engine", "unknown")), post["posterior"].sizes
     checks = [_finite(post)]
-    if post["posterior"].sizes[CHAIN] > 1:
+    if sizes[CHAIN] > 1:
         checks += _chains(post, card.limits["rhat"], card.limits["ess_bulk"])
     elif engine == "nuts":
-        checks.append(
-            _check(
-                "chains", "", 1, 2, passed=False, advice="one chain cannot be compared with another; fit with chains=4"
-            )
-        )
-    if "sample_stats" in post.children and "diverging" in post["sample_stats"].data_vars:
-        checks.append(_divergences(post))
+        advice = "one chain cannot be compared with another; fit with chains=4"
+        checks.append(_check("chains", "", 1, 2, advice, passed=False))
     checks += _engine_checks(post)
-    checks += _prior_checks(post)
-    graph = str(post.attrs.get("graph", ""))
-    return Diagnosis(table=pd.DataFrame(checks, columns=list(_COLUMNS)), engine=engine, graph=graph)
+    if sizes[CHAIN] * sizes[DRAW] >= _FEWEST_DRAWS and checks[0]["passed"]:
+        checks += _prior_checks(post)
+    table = pd.DataFrame(checks, columns=list(_COLUMNS))
+    return Diagnosis(table=table, engine=engine, graph=str(post.attrs.get("graph", "")))
 
 
-def _check(check: str, parameter: str, value: float, limit: float, *, passed: bool, advice: str) -> dict[str, object]:
-    return {
-        "check": check,
-        "parameter": parameter,
-        "value": float(value),
-        "limit": float(limit),
-        "passed": bool(passed),
-        "advice": "" if passed else advice,
-    }
+def _check(
+    check: str, parameter: str, value: float, limit: float, advice: str, *, passed: bool | None = None
+) -> dict[str, object]:
+    """A row of the table; a check is passed by a value up to its limit, unless it says otherwise."""
+    good = bool(value <= limit if passed is None else passed)
+    row = (check, parameter, float(value), float(limit), good, "" if good else advice)
+    return dict(zip(_COLUMNS, row, strict=True))
 
 
 def _finite(post: xr.DataTree) -> dict[str, object]:
     bad = {name: int((~np.isfinite(draws_of(array))).sum()) for name, array in variables(post)}
-    worst = [name for name, count in bad.items() if count]
+    worst = ", ".join(name for name, count in bad.items() if count)
     advice = "the fit broke down: standardise covariates, tighten priors, and look for columns of wrong scale"
-    return _check("draws that are not numbers", ", ".join(worst), sum(bad.values()), 0, passed=not worst, advice=advice)
+    return _check("draws that are not numbers", worst, sum(bad.values()), 0, advice)
 
 
 def _chains(post: xr.DataTree, most: float, least: float) -> list[dict[str, object]]:
-    names: list[str] = []
-    rhats, sizes = [], []
-    for name, array in variables(post):
-        rhat, ess = convergence(draws_of(array))
-        names += labels(array, name)
-        rhats.append(rhat)
-        sizes.append(ess)
-    rhat, ess = np.concatenate(rhats), np.concatenate(sizes)
+    names = [name for key, array in variables(post) for name in labels(array, key)]
+    found = [convergence(draws_of(array)) for _, array in variables(post)]
+    rhat, ess = (np.concatenate(each) for each in zip(*found, strict=True))
     # Numbers that do not vary (a reference level) have neither; a fit in which nothing varies has not moved at all.
     if np.isnan(rhat).all():
         advice = "no parameter varies between draws, or there are fewer than four draws; sample again with more"
-        return [_check("rhat", "", np.nan, most, passed=False, advice=advice)]
+        return [_check("rhat", "", np.nan, most, advice)]
+    apart, few = int(np.nansum(rhat > most)), int(np.nansum(ess < least))
+    disagree = (
+        f"chains disagree on {apart} parameters; sample longer (tune, draws), tighten priors of the parameters named, "
+        "or remove terms that say the same"
+    )
+    too_few = f"{few} parameters have too few effective draws; ask for more draws"
     return [
-        _check(
-            "rhat",
-            _named(names, -rhat, int(np.nansum(rhat > most))),
-            np.nanmax(rhat),
-            most,
-            passed=bool(np.nanmax(rhat) <= most),
-            advice=f"chains disagree on {int(np.nansum(rhat > most))} parameters; sample longer (tune, draws), tighten "
-            "priors of the parameters named, or remove terms that say the same",
-        ),
-        _check(
-            "ess_bulk",
-            _named(names, ess, int(np.nansum(ess < least))),
-            np.nanmin(ess),
-            least,
-            passed=bool(np.nanmin(ess) >= least),
-            advice=f"{int(np.nansum(ess < least))} parameters have too few effective draws; ask for more draws",
-        ),
+        _check("rhat", _named(names, -rhat, apart), np.nanmax(rhat), most, disagree),
+        _check("ess_bulk", _named(names, ess, few), np.nanmin(ess), least, too_few, passed=np.nanmin(ess) >= least),
     ]
 
 
@@ -178,54 +168,36 @@ def _named(names: list[str], badness: np.ndarray, failed: int) -> str:
     return ", ".join(names[i] for i in order[: min(max(failed, 1), _WORST)])
 
 
-def _divergences(post: xr.DataTree) -> dict[str, object]:
-    count = int(post["sample_stats"]["diverging"].to_numpy().sum())
-    advice = (
-        "the sampler met curvature that it could not follow, so part of the posterior may be missing; sample again "
-        "with a longer tune, tighten the priors on sigmas, or use engine='laplace'"
-    )
-    return _check("divergences", "", count, 0, passed=count == 0, advice=advice)
-
-
 def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
-    checks = []
-    if "checks" in post.children and "failure" in post["checks"].data_vars:
-        failed = post["checks"]["failure"].to_numpy()
-        # Rows without an outcome have no check.
-        share = float((failed[~np.isnan(failed)] > 0).mean())
+    """What the engine itself recorded, as far as it did."""
+    made = []
+    stats = post["sample_stats"].data_vars if "sample_stats" in post.children else {}
+    rows = post["checks"].data_vars if "checks" in post.children else {}
+    if "diverging" in stats:
+        advice = (
+            "the sampler met curvature that it could not follow, so part of the posterior may be missing; sample again "
+            "with a longer tune, tighten the priors on sigmas, or use engine='laplace'"
+        )
+        made.append(_check("divergences", "", int(stats["diverging"].to_numpy().sum()), 0, advice))
+    if "failure" in rows:
+        failed = rows["failure"].to_numpy()
         advice = (
             "without these rows the posterior would be another one, so what is said of them by cross-validation means "
             "little; look at them for wrong counts, or compare with engine='nuts'"
         )
-        checks.append(
-            _check(
-                "share of rows whose cross-validation failed",
-                "",
-                share,
-                _FAILED_SHARE,
-                passed=share <= _FAILED_SHARE,
-                advice=advice,
-            )
-        )
-    if "checks" in post.children and "moves" in post["checks"].data_vars:
-        checks.append(_moving_rows(post))
+        # Rows without an outcome have no check.
+        share = float((failed[~np.isnan(failed)] > 0).mean())
+        made.append(_check("share of rows whose cross-validation failed", "", share, _FAILED_SHARE, advice))
+    if "moves" in rows:
+        made.append(_moving_rows(post))
     if "hyperparameter_error" in post.attrs:
         error = float(post.attrs["hyperparameter_error"])
         advice = (
             "the density between the points at which hyperparameters were tried is not the one found at fresh points; "
             "compare with engine='nuts', or tighten the priors on sigmas"
         )
-        checks.append(
-            _check(
-                "spread of importance weights of hyperparameters",
-                "",
-                error,
-                _IMPORTANCE_SPREAD,
-                passed=error <= _IMPORTANCE_SPREAD,
-                advice=advice,
-            )
-        )
-    return checks
+        made.append(_check("spread of importance weights of hyperparameters", "", error, _IMPORTANCE_SPREAD, advice))
+    return made
 
 
 def _moving_rows(post: xr.DataTree) -> dict[str, object]:
@@ -242,48 +214,42 @@ def _moving_rows(post: xr.DataTree) -> dict[str, object]:
         "its standard deviations elsewhere, so that it says how odd the row is rather than how the others vary; look "
         "at the rows for errors, and report what the fit says with and without them"
     )
-    return _check("rows that move a hyperparameter", name, most, _MOVED, passed=not len(far), advice=advice)
+    return _check("rows that move a hyperparameter", name, most, _MOVED, advice)
 
 
 def _prior_checks(post: xr.DataTree) -> list[dict[str, object]]:
     """Which prior the data contradict, and which one moves a number, by how much."""
-    draws = post["posterior"].sizes
-    if draws[CHAIN] * draws[DRAW] < _FEWEST_DRAWS or not _finite(post)["passed"]:
-        return []
     found, limit = conflicts(post)
     if not found:
         return []
     priors = priors_of(post)
+    remedy = "state priors that hold what is plausible in the units of the table, or leave them to the defaults"
     failed = [c for c in found if c.z > limit][:_WORST]
     said = "; ".join(
         f"the prior {priors.said(c.prior)} of {c.prior} and the data disagree (the data alone put {c.parameter} "
         f"{c.data}, {c.z:.1f} sd of both from the prior{_sensitivity(post, c.prior)})"
         for c in failed
     )
-    remedy = "state priors that hold what is plausible in the units of the table, or leave them to the defaults"
+    named = ", ".join(c.parameter for c in failed) or found[0].parameter
     checks = [
         _check(
             "distance of the data from a prior",
-            ", ".join(c.parameter for c in failed) or found[0].parameter,
+            named,
             found[0].z,
             round(limit, 2),
+            f"{said}; {remedy}",
             passed=not failed,
-            advice=f"{said}; {remedy}",
         )
     ]
     if moved := pulls(post):
         worst = moved[0]
-        checks.append(
-            _check(
-                "move of a number by one prior, in widths of its interval",
-                f"{worst.number} by the prior of {worst.prior}",
-                worst.widths,
-                _PULLED,
-                passed=worst.widths <= _PULLED,
-                advice=f"the prior {priors.said(worst.prior)} of {worst.prior} moves {worst.number} by "
-                f"{worst.widths:.1f} widths of its 95% interval{_sensitivity(post, worst.prior)}; {remedy}",
-            )
+        advice = (
+            f"the prior {priors.said(worst.prior)} of {worst.prior} moves {worst.number} by {worst.widths:.1f} widths "
+            f"of its 95% interval{_sensitivity(post, worst.prior)}; {remedy}"
         )
+        by = f"{worst.number} by the prior of {worst.prior}"
+        made = _check("move of a number by one prior, in widths of its interval", by, worst.widths, _PULLED, advice)
+        checks.append(made)
     return checks
 
 

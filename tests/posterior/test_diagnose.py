@@ -38,6 +38,17 @@ def test_a_good_fit_passes(good):
     assert check(diagnosis, "rhat")["limit"] == 1.01
 
 
+def test_a_diagnosis_is_shown_in_a_line_and_in_a_notebook_as_a_table(good):
+    assert repr(diagnose(good)) == "Diagnosis(nuts: 6 checks passed)"
+    tree = good.copy(deep=True)
+    tree["sample_stats"]["diverging"][0, :3] = True
+    assert repr(diagnose(tree)) == "Diagnosis(nuts: 1 of 6 checks failed: divergences)"
+    page = diagnose(tree)._repr_html_()
+    assert "1 of 6 checks failed" in page
+    assert "<td>divergences</td>" in page
+    assert "<td>3</td>" in page
+
+
 def test_chains_that_disagree_are_named(good):
     tree = good.copy(deep=True)
     tree["posterior"]["ethnicity.effect"][0, :, 1] += 3
