@@ -37,7 +37,7 @@ from bayesineq.inference.sparse_engine.hyper import find_mode
 from bayesineq.inference.sparse_engine.newton import warm
 from bayesineq.inference.sparse_engine.terms import latent_field
 
-sys.path += [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "laplace")]
+sys.path += [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "sparse_engine")]
 from engine_cases import cells, england, reference, simulated
 from restricted import restricted_effects
 
