@@ -57,6 +57,18 @@ def test_who_convention_takes_groups_at_the_bound_and_phe_refuses_them():
         sii(value, PEOPLE, scale="logit")
 
 
+def test_who_convention_on_the_log_scale_takes_rates_above_one():
+    value = np.exp(1 + 0.5 * RANK)
+    np.testing.assert_allclose(sii(value, PEOPLE, convention="who", scale="log"), np.exp(1.5) - np.exp(1.0), rtol=1e-10)
+
+
+def test_a_line_that_ends_at_zero_has_a_ratio_at_the_top_and_none_at_the_bottom():
+    np.testing.assert_array_equal(slope_ends([3.0, 3.0, 2.0, 0.0], [1, 1, 1, 1]), [4.0, 0.0])
+    assert float(rii([3.0, 3.0, 2.0, 0.0], [1, 1, 1, 1])) == 0.0
+    with pytest.raises(MeasureError, match="above zero at the bottom; 1 are not, the first 0"):
+        rii([0.0, 0.0, 0.0], [1, 1, 1])
+
+
 def test_draws_and_blocks_do_not_change_the_number(monkeypatch):
     value = np.random.default_rng(1).uniform(0.1, 0.9, (3, 7, 5))
     whole = sii(value, PEOPLE, scale="logit")
@@ -88,6 +100,17 @@ def test_a_group_without_people_does_not_count():
         (lambda: sii([0.3, 0.1], [1, 1]), "Of two groups report the difference and the ratio"),
         (lambda: rii([0.3, 0.1, 0.2], [1, 1, 1], order=[1, 2, 2]), "three different ranks .* given 2"),
         (lambda: slope_ends([0.3, 0.1], [[1, 1], [1, 2]]), "three different ranks .* given 2"),
+        (lambda: sii([0.3, 0.1, 0.2], [[1, 1, 1], [1, 0, 2]]), "three different ranks .* given 2"),
+        (
+            lambda: sii([0.5, 0.7, 1.2], [1, 1, 1], scale="logit", convention="who"),
+            "proportions from 0 to 1; 1 are not",
+        ),
+        (
+            lambda: sii([-0.1, 0.7, 0.2], [1, 1, 1], scale="logit", convention="who"),
+            "proportions from 0 to 1; 1 are not",
+        ),
+        (lambda: sii([-0.1, 0.7, 0.2], [1, 1, 1], scale="log", convention="who"), "that are not negative; 1 are not"),
+        (lambda: sii([1.0, 1.0, 1.0], [1, 1, 1], scale="logit", convention="who"), "off the bound"),
         (lambda: rii([10.0, 1.0, 0.5], [1, 1, 1]), "not negative at the top; 1 are not, the first -3.29167"),
         (lambda: rii([0.5, 1.0, 10.0], [1, 1, 1]), "above zero at the bottom; 1 are not, the first -3.29167"),
         (lambda: sii([1.0, 2.0], [1, -1]), r"1 weights are negative, missing or infinite, the first -1.0 at group 1"),
