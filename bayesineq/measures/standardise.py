@@ -190,7 +190,7 @@ def dsr(
     prob : float
         Probability of the limits.
     fewest : int
-        With fewer events in all, the published rule gives no rate: NaN.
+        With fewer events in all, the published rule gives no rate: NaN. Without any event there are no limits either.
 
     Returns
     -------
@@ -220,7 +220,7 @@ def dsr(
     variance = np.sum((share / n) ** 2 * x, axis=-1)
     total = x.sum(axis=-1)
     limits = byar_limits(total, prob=prob)
-    scale = np.sqrt(np.divide(variance, total, out=np.zeros_like(variance), where=total > 0))
+    scale = np.sqrt(np.divide(variance, total, out=np.full_like(variance, np.nan), where=total > 0))
     lower, upper = rate + scale * (limits[..., 0] - total), rate + scale * (limits[..., 1] - total)
     found = per * np.stack([rate, lower, upper], axis=-1)
     found[total < fewest] = np.nan

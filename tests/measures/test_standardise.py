@@ -62,6 +62,42 @@ def test_fewer_than_ten_events_have_no_rate_by_the_published_rule(areas):
     assert np.isfinite(dsr(count, people, esp2013().weight, fewest=0)).all()
 
 
+def test_ten_events_are_enough_for_a_rate_and_for_byars_limits():
+    assert np.isnan(dsr([4, 5], [1000, 500], [1, 1])).all()
+    assert np.isfinite(dsr([4, 6], [1000, 500], [1, 1])).all()
+    # Twenty events are expected of these people.
+    reference = [20, 300], [10_000, 10_000]
+    np.testing.assert_allclose(isr([4, 5], [2500, 500], *reference)[1:], poisson_limits(9) / 20, rtol=1e-12)
+    np.testing.assert_allclose(isr([4, 6], [2500, 500], *reference)[1:], byar_limits(10) / 20, rtol=1e-12)
+
+
+def test_a_rate_without_any_event_is_zero_and_has_no_limits():
+    rate, lower, upper = dsr([0, 0], [1000, 500], [1, 1], fewest=0)
+    assert rate == 0.0
+    assert np.isnan([lower, upper]).all()
+
+
+def test_rates_and_ratios_by_hand():
+    # 0.25 * 30/1000 + 0.75 * 10/500 a person; the spread of the sum is that of the weighted counts.
+    rate, lower, upper = dsr([30, 10], [1000, 500], [1, 3], per=1.0, prob=0.9)
+    np.testing.assert_allclose(rate, 0.0225, rtol=1e-12)
+    spread = np.sqrt(30 * (0.25 / 1000) ** 2 + 10 * (0.75 / 500) ** 2)
+    np.testing.assert_allclose(
+        [lower, upper], rate + spread / np.sqrt(40) * (byar_limits(40, prob=0.9) - 40), rtol=1e-12
+    )
+    np.testing.assert_allclose(indirect_ratio([0.03, 0.02], [1000, 500], [0.02, 0.02]), 40 / 30, rtol=1e-12)
+    np.testing.assert_allclose(direct_rate([0.03, 0.02], [1, 3]), 0.0225, rtol=1e-12)
+    exact = isr([3, 2], [1000, 500], [20, 10], [1000, 500], prob=0.9)
+    np.testing.assert_allclose(exact, [5 / 30, *(poisson_limits(5, prob=0.9) / 30)], rtol=1e-12)
+
+
+def test_bands_of_the_standard_may_be_pooled_up_to_all_ages():
+    assert esp2013(["00-89", "90+"]).age_band == ("00-89", "90+")
+    np.testing.assert_allclose(esp2013(["00-89", "90+"]).weight, [99_000.0, 1000.0])
+    assert esp2013(["00+"]).weight.tolist() == [100_000.0]
+    assert esp2013(["05-09"]).weight.tolist() == [5500.0]
+
+
 def test_many_areas_at_once_are_each_area_by_itself(areas):
     two = [areas[areas["area"] == area] for area in ("testdata_big", "testdata_small")]
     count, people = (np.array([rows[key] for rows in two]) for key in ("count", "pop"))
