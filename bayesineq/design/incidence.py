@@ -45,6 +45,11 @@ class Incidence:
             return int(self.shares.shape[0])
         return next((len(found) for found in (self.index, self.weight) if found is not None), 0)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row reads one effect as it is, so that what all effects share is one with the intercept."""
+        return self.weight is None and self.shares is None
+
     def rows(self, at: NDArray[np.bool_] | NDArray[np.integer]) -> Incidence:
         """
         The same effects read by some of the rows.

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from bayesineq.design.incidence import Incidence
 from bayesineq.design.levels import find_levels, positions
@@ -172,6 +173,37 @@ class Design:
             The card's, or the default for this table; that of an intercept holds at covariates' means, `priors.centre`.
         """
         return self.priors[parameter]
+
+    def reading(self, term: str, shares: csr_array) -> Design:
+        """
+        The design with rows that read several levels of a term: a register's areas, by the share of its people.
+
+        Parameters
+        ----------
+        term : str
+            Name of the term.
+        shares : csr_array, shape (n_row, n_effect)
+            What each row takes of each effect, levels crossed with the last dimension fastest.
+
+        Returns
+        -------
+        Design
+            With these in place of the one level that the table names in each row; a covariate still multiplies them.
+
+        Raises
+        ------
+        DesignError
+            If there is no such term, or shares are not of its shape or not finite.
+        """
+        known = {block.term.name: block for block in self.blocks}
+        if term not in known:
+            raise DesignError(f"card {self.card.name!r} has no term {term!r}; it has {list(known)}")
+        block, wanted = known[term], (len(self), known[term].size)
+        if shares.shape != wanted or not np.isfinite(shares.data).all():
+            raise DesignError(f"shares of term {term!r} are of shape {shares.shape}, or not finite; give {wanted}")
+        incidence = Incidence(block.size, None, block.incidence.weight, csr_array(shares))
+        blocks = tuple(replace(b, incidence=incidence) if b is block else b for b in self.blocks)
+        return replace(self, blocks=blocks)
 
     def by_member(self) -> Design:
         """

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 
 from bayesineq.design.incidence import Incidence
+from bayesineq.design.matrix import design
+from bayesineq.errors import DesignError
+from bayesineq.model.read_card import parse_card
 
 INDEX = np.array([0, 2, 2, 1, 0], dtype=np.int32)
 WEIGHT = np.array([0.5, -1.0, 2.0, 3.0, 0.0])
@@ -48,3 +52,22 @@ def test_matrix_predictor_and_totals_are_the_definition(name: str) -> None:
 @pytest.mark.parametrize("at", [np.array([True, False, True, True, False]), np.array([4, 1, 1])])
 def test_some_rows_are_rows_of_the_matrix(name: str, at: np.ndarray) -> None:
     assert_allclose(CASES[name].rows(at).matrix().toarray(), dense(CASES[name])[at])
+
+
+def test_rows_of_a_design_may_read_shares() -> None:
+    table = pd.DataFrame({"g": ["a", "b", "c", "a"], "y": [1.0, 2.0, 0.5, 3.0]})
+    card = parse_card(
+        'name = "c"\nquestion = "?"\ntable = "t"\n[outcome]\nvalue = "y"\nlikelihood = "gaussian"\n'
+        '[terms]\nt = {kind = "exchangeable", by = "g"}\n'
+    )
+    made = design(table, card)
+    shares = csr_array(np.full((4, 3), 1 / 3))
+    several = made.reading("t", shares)
+    assert_allclose(several.blocks[0].incidence.matrix().toarray(), 1 / 3)
+    assert made.blocks[0].incidence.shares is None
+    with pytest.raises(DesignError, match=r"has no term 'x'; it has \['t'\]"):
+        made.reading("x", shares)
+    with pytest.raises(DesignError, match=r"of shape \(4, 2\), or not finite; give \(4, 3\)"):
+        made.reading("t", csr_array(np.ones((4, 2))))
+    with pytest.raises(DesignError, match="or not finite"):
+        made.reading("t", csr_array(np.full((4, 3), np.nan)))

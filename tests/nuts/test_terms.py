@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pytensor.compile.mode import Mode
 from scipy import stats
 from scipy.linalg import block_diag
+from scipy.sparse import csr_array
 from scipy.special import logit
 
 from bayesineq.design.matrix import Design
@@ -193,6 +194,48 @@ def test_slopes_by_level_keep_their_mean(silent: Callable[..., Design]) -> None:
     """What a covariate multiplies is not confounded with the intercept, so nothing is split off."""
     term = "t = { kind = 'exchangeable', by = 'group', times = 'x' }"
     check(*gaussians(silent(term, SIGMA), "t", {"t.sigma_log__": 0.0}), np.eye(3))
+
+
+def shared(study: Design, term: str) -> Design:
+    """The design with rows that read shares of several levels of a term, and one that reads none."""
+    size = next(block.size for block in study.blocks if block.term.name == term)
+    shares = np.random.default_rng(5).dirichlet(np.ones(size), len(study))
+    shares[shares < 1 / size] = 0.0
+    shares[0] = 0.0
+    return study.reading(term, csr_array(shares))
+
+
+def test_levels_that_rows_share_keep_their_mean(silent: Callable[..., Design]) -> None:
+    """A row that reads shares of levels need not hold their mean as the others do, so nothing is split off."""
+    made = shared(silent("t = { kind = 'exchangeable', by = 'group' }", SIGMA), "t")
+    check(*gaussians(made, "t", {"t.sigma_log__": 0.0}), np.eye(3))
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        "t = { kind = 'exchangeable', by = 'group' }",
+        "t = { kind = 'leroux', by = 'area' }\ng = { kind = 'exchangeable', by = 'group' }",
+        "t = { kind = 'bym2', by = 'area', times = 'x' }\nx = { kind = 'linear', by = 'x' }",
+        "t = { kind = 'fixed', by = 'group', reference = 'a' }",
+    ],
+)
+def test_a_row_that_reads_several_levels_has_their_sum_by_share(study: Callable[..., Design], terms: str) -> None:
+    """The likelihood of the model at a random point is that of the weighted sum of its own effects."""
+    made = shared(study(OUTCOME, terms, INTERCEPT), "t")
+    built, stream = build(made), np.random.default_rng(8)
+    names = ["likelihood", LEVEL, *(block.term.name for block in made.blocks)]
+    evaluate = built.compile_fn(
+        built.replace_rvs_by_values([built[n] for n in names]), mode=Mode("py", None), on_unused_input="ignore"
+    )
+    assert f"t{MEAN_VARIANCE}" not in built.named_vars
+    point = {k: v + stream.normal(0, 0.3, v.shape) for k, v in built.initial_point().items()}
+    found, level, *effects = evaluate(point)
+    eta = made.response.offset + level
+    for block, effect in zip(made.blocks, effects, strict=True):
+        eta = eta + block.incidence.matrix() @ effect
+    trials, value = made.response.trials, made.response.value
+    np.testing.assert_allclose(found, stats.binom.logpmf(value, trials, 1 / (1 + np.exp(-eta))).sum(), rtol=1e-10)
 
 
 def test_terms_sampled_given_each_other_are_independent(silent: Callable[..., Design], graph: Adjacency) -> None:

@@ -13,15 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal
 
 from bayesineq.design.matrix import Block, Design
 from bayesineq.inference.sparse_engine.centred import centred_draws
+from bayesineq.inference.sparse_engine.correct import effect_variances
 from bayesineq.inference.sparse_engine.engine import build
 from bayesineq.inference.sparse_engine.field import effects
 from bayesineq.inference.sparse_engine.groups import without_group
-from bayesineq.inference.sparse_engine.hyper import prior_at
-from bayesineq.inference.sparse_engine.newton import posterior
+from bayesineq.inference.sparse_engine.hyper import Model, prior_at
+from bayesineq.inference.sparse_engine.newton import Posterior, posterior
 from bayesineq.inference.sparse_engine.passes import predict
 from bayesineq.inference.sparse_engine.slopes import bound_slope
 from bayesineq.space.adjacency import Adjacency
@@ -127,6 +129,54 @@ def study(terms: str) -> Design:
     return make(table(3), 'value = "y"\nlikelihood = "gaussian"', terms, priors, GRAPH)
 
 
+def shared(design: Design, *terms: str) -> Design:
+    """The design with rows that read one to four levels of some terms, in any order, and one row that reads none."""
+    rng = np.random.default_rng(11)
+    for term in terms:
+        (block,) = (b for b in design.blocks if b.term.name == term)
+        shares = np.zeros((len(design), block.size))
+        for row in shares[1:]:
+            several = rng.choice(block.size, min(int(rng.integers(1, 5)), block.size), replace=False)
+            row[several] = rng.dirichlet(np.ones(len(several)))
+        design = design.reading(term, csr_array(shares))
+    return design
+
+
+MEMBERSHIPS = {
+    "fixed": ("t",), "exchangeable": ("t",), "rw2": ("t",), "ar1": ("t",), "icar": ("t",), "bym2": ("t",),
+    "leroux": ("t",), "slope by area": ("t", "s"), "two on areas": ("s",), "everything": ("t", "g"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(MEMBERSHIPS))
+@pytest.mark.parametrize("large", [False, True])
+def test_rows_that_read_several_levels_are_exact(name: str, large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bayesineq.inference.sparse_engine.terms._SMALL", 0 if large else 400)
+    check_exact(shared(study(CASES[name]), *MEMBERSHIPS[name]))
+
+
+@pytest.mark.parametrize("name", ["bym2", "slope by area", "everything"])
+def test_slopes_are_exact_where_rows_read_several_levels(name: str) -> None:
+    check_slopes(shared(study(CASES[name]), *MEMBERSHIPS[name]))
+
+
+@pytest.mark.parametrize("name", ["icar", "bym2", "everything"])
+def test_effects_have_their_variance_where_rows_read_several_levels(name: str) -> None:
+    design = shared(study(CASES[name]), *MEMBERSHIPS[name])
+    model, found = solve(design)
+    large, small = effect_variances(model.latent, found)
+    n, noise = len(design), 0.25
+    parts = {b.term.name: (dense_rows(b, n), covariance(b, GRAPH)) for b in design.blocks}
+    total = 4.0 * np.ones((n, n)) + sum(m @ k @ m.T for m, k in parts.values()) + noise * np.eye(n)
+    for side, of in ((large, model.latent.large_parts), (small, model.latent.small_parts)):
+        for part in of:
+            if part.term in parts:
+                matrix, prior = parts[part.term]
+                after = np.diag(prior - prior @ matrix.T @ np.linalg.solve(total, matrix @ prior))
+                seen = (matrix != 0).any(axis=0)
+                assert_allclose(side[part.effect][seen], after[seen], rtol=1e-4, atol=1e-6, err_msg=part.term)
+
+
 def dense_rows(block: Block, n: int) -> np.ndarray:
     """Rows against effects, from the definition of an incidence."""
     matrix, reads = np.zeros((n, block.size)), block.incidence
@@ -178,11 +228,19 @@ def position(design: Design) -> Callable[[str], float]:
 def test_posterior_and_evidence_are_exact(name: str, large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     # Once with exchangeable terms in the dense border, once in the sparse block.
     monkeypatch.setattr("bayesineq.inference.sparse_engine.terms._SMALL", 0 if large else 400)
-    design = study(CASES[name])
+    check_exact(study(CASES[name]))
+
+
+def solve(design: Design) -> tuple[Model, Posterior]:
+    """The engine at the hyperparameters of the oracle."""
     model, start = build(as_given(design), "variational")
     of = position(design)
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
-    found = posterior(model.latent, model.data, prior_at(model, x), start)
+    return model, posterior(model.latent, model.data, prior_at(model, x), start)
+
+
+def check_exact(design: Design) -> None:
+    model, found = solve(design)
     evidence, mean, variance, effect = dense_answer(design)
     # The ridge of 1e-8 on intrinsic structures is the largest error.
     assert_allclose(found.bound, evidence, rtol=1e-6, atol=1e-5)
@@ -202,7 +260,10 @@ def test_slopes_of_the_evidence_are_those_of_differences(
     name: str, large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bayesineq.inference.sparse_engine.terms._SMALL", 0 if large else 400)
-    design = study(CASES[name])
+    check_slopes(study(CASES[name]))
+
+
+def check_slopes(design: Design) -> None:
     model, start = build(as_given(design), "variational")
     of = position(design)
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])
@@ -236,8 +297,9 @@ def test_draws_have_the_covariance_of_the_field() -> None:
 
 
 @pytest.mark.parametrize("name", ["bym2", "leroux", "everything"])
-def test_leaving_a_group_out_is_conditioning_on_the_others(name: str) -> None:
-    design = study(CASES[name])
+@pytest.mark.parametrize("several", [False, True])
+def test_leaving_a_group_out_is_conditioning_on_the_others(name: str, several: bool) -> None:
+    design = shared(study(CASES[name]), *MEMBERSHIPS[name]) if several else study(CASES[name])
     model, start = build(as_given(design), "variational")
     of = position(design)
     x = np.array([p.position(of(p.name)) for p in model.latent.parameters])

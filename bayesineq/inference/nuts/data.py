@@ -32,7 +32,8 @@ def model_data(design: Design) -> dict[str, NDArray[Any]]:
     dict of str to ndarray
         `offset` (row); `value`, `trials`, `constant` (row, or known row where some counts are intervals); for
         intervals `known`, `censored` (row numbers) and `interval.value`, `interval.trials`,
-        `interval.constant` (censored row, count); for each term `TERM.index`, `TERM.weight` (row) and
+        `interval.constant` (censored row, count); for each term `TERM.index`, `TERM.weight` (row), where rows read
+        several levels `TERM.index`, `TERM.row` and `TERM.share` (membership), and
         `TERM.centre` (level): the average of its contribution as a weighting of its effects; for each parameter
         `prior.PARAMETER`: the arguments of its prior.
 
@@ -116,6 +117,10 @@ def _block_data(block: Block, share: NDArray[np.float64]) -> dict[str, NDArray[A
     index, weight = block.incidence.index, block.incidence.weight
     share = share if weight is None else share * weight
     data: dict[str, NDArray[Any]] = {f"{name}.centre": block.incidence.totals(share)}
+    if block.incidence.shares is not None:
+        shares = block.incidence.shares.tocoo()
+        data |= {f"{name}.row": shares.row.astype(np.int64), f"{name}.share": shares.data}
+        index = shares.col
     if index is not None:
         data[f"{name}.index"] = index.astype(np.int64)
     if weight is not None:

@@ -13,7 +13,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesineq.design.matrix import Design
+from bayesineq.design.matrix import Block, Design
 from bayesineq.inference.nuts.data import crude, model_data
 from bayesineq.inference.nuts.likelihoods import log_density, log_interval
 from bayesineq.inference.nuts.mixture import row_predictor
@@ -73,11 +73,7 @@ def build(design: Design, weigh: Weigh | None = None) -> pm.Model:
             mean = mean + average
             if term.mean_variance is not None:
                 variance = variance + pm.Deterministic(name + MEAN_VARIANCE, term.mean_variance)
-            one = block.incidence.index is None
-            contribution = term.deviation[0] if one else term.deviation[data[f"{name}.index"]]
-            if block.incidence.weight is not None:
-                contribution = contribution * data[f"{name}.weight"]
-            eta = eta + contribution - average
+            eta = eta + _contribution(block, term.deviation, data) - average
         centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(crude(design).level))
         pm.Deterministic(LEVEL, centre - (mean - prior["mean"]))
         if rows.members is None:
@@ -88,6 +84,17 @@ def build(design: Design, weigh: Weigh | None = None) -> pm.Model:
             seen = {name: pt.constant(value) for name, value in model_data(known).items()}
             observe_rows(known, row_predictor(rows, weight, eta + centre), seen)
     return model
+
+
+def _contribution(block: Block, effect: Tensor, data: Mapping[str, Tensor]) -> Tensor:
+    """What a term adds to each row."""
+    name, reads = block.term.name, block.incidence
+    if reads.shares is not None:
+        each = data[f"{name}.share"] * effect[data[f"{name}.index"]]
+        part = pt.inc_subtensor(pt.zeros(len(reads))[data[f"{name}.row"]], each)
+    else:
+        part = effect[0] if reads.index is None else effect[data[f"{name}.index"]]
+    return part if reads.weight is None else part * data[f"{name}.weight"]
 
 
 def _said(hint: Hint, sampled: Mapping[int, Tensor]) -> Said:

@@ -123,7 +123,7 @@ def _linear(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
 def _exchangeable(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     sigma, name = variable(priors, f"{block.term.name}.sigma"), f"{block.term.name}.free"
     one = np.ones(block.size)
-    if block.incidence.weight is not None or block.size == 1:
+    if not block.incidence.is_whole or block.size == 1:
 
         def by_level(said: Said) -> Effect:
             free = matched(name, sigma * one, said)
@@ -224,7 +224,7 @@ def _leroux(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
 
         def by_edges() -> Effect:
             unit, mean_variance = unit_leroux(name, graph, rho)
-            if block.incidence.weight is None:
+            if block.incidence.is_whole:
                 return Effect(sigma * unit, sigma**2 * mean_variance)
             return Effect(sigma * (unit + pt.sqrt(mean_variance) * pm.Normal(f"{name}.mean")))
 

@@ -152,14 +152,17 @@ def effect_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
         Of large effects that have rows (others are zero), and of small effects.
     """
     large = np.zeros(latent.large.size)
-    for c in latent.couplings:
-        left, right = latent.large_parts[c.left], latent.large_parts[c.right]
-        if left.block == right.block:
-            times = (2.0 if c.twice else 1.0) * found.prior.scale[c.left] * found.prior.scale[c.right]
-            large[latent.links.left[c.link]] += times * found.covariance[c.entry]
+    for slot in range(len(latent.large.block)):
+        own = np.zeros(latent.large.size)
+        for c in latent.couplings:
+            if c.slot == slot:
+                times = (2.0 if c.twice else 1.0) * found.prior.scale[c.left] * found.prior.scale[c.right]
+                own[latent.links.left[c.link]] += times * found.covariance[c.entry]
+        # An effect that rows read in several slots has the same variance in each.
+        np.maximum(large, own, out=large)
     inner = found.system.inner[: latent.n_small, : latent.n_small]
     basis = found.prior.basis
-    return np.maximum(large, 0.0), np.maximum(((basis @ inner) * basis).sum(axis=1), 0.0)
+    return large, np.maximum(((basis @ inner) * basis).sum(axis=1), 0.0)
 
 
 def _prior_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:

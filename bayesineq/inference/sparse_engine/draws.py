@@ -246,7 +246,7 @@ def finish_draws(
     border = border + node.border[:, : len(first)] @ first
     parts, block = latent.large_parts, np.array([part.block for part in latent.large_parts], dtype=np.int64)
     where = _Where(
-        np.searchsorted(block, np.arange(len(latent.large.index) + 1)),
+        np.searchsorted(block, np.arange(int(block.max(initial=-1)) + 2)),
         np.array([part.latent.start for part in parts], dtype=np.int64),
         np.array([(part.effect.start, part.effect.stop) for part in parts], dtype=np.int64).reshape(-1, 2),
         found.prior.scale,

@@ -143,6 +143,8 @@ class Coupling:
         Entry of each link.
     twice : bool
         Whether the two parts are different parts of one block, which a variance counts twice.
+    slot : int
+        Slot of which each effect is linked with itself; -1 for links between slots.
     """
 
     left: int
@@ -150,6 +152,7 @@ class Coupling:
     link: slice
     entry: Int
     twice: bool
+    slot: int
 
 
 @dataclass(frozen=True, slots=True)

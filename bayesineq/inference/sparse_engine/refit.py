@@ -125,10 +125,11 @@ def joint_covariance(latent: Latent, found: Posterior, rows: Int) -> Float:
         small_effect[index[rows], place] += 1.0 if at < 0 else latent.small.weight[at, rows]
     right = np.zeros((latent.n_large, n))
     for k, part in enumerate(latent.large_parts):
-        at = latent.large.weighted[part.block]
-        weight = 1.0 if at < 0 else latent.large.weight[at, rows]
-        position = latent.large.index[part.block, rows] - part.effect.start + part.latent.start
-        right[position, place] += prior.scale[k] * weight
+        for slot in np.flatnonzero(latent.large.block == part.block):
+            at = latent.large.weighted[slot]
+            weight = 1.0 if at < 0 else latent.large.weight[at, rows]
+            position = latent.large.index[slot, rows] - part.effect.start + part.latent.start
+            right[position, place] += prior.scale[k] * weight
     border = np.zeros((latent.n_small + latent.constraint.shape[1], n))
     border[: latent.n_small] = prior.basis.T @ small_effect
     solution, solution_border = arrow_solve(found.system, right, border)

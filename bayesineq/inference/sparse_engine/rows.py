@@ -55,7 +55,7 @@ class Links(NamedTuple):
     Parameters
     ----------
     first, second : ndarray of int64, shape (n_pair,)
-        Large blocks of each pair, first at most second.
+        Slots of the large blocks, first at most second.
     index : ndarray of int32, shape (n_pair, n_row)
         Link of each row in each pair, numbered through the pairs.
     start : ndarray of int64, shape (n_pair + 1,)
@@ -130,16 +130,36 @@ def side(blocks: list[Incidence], n_row: int) -> Side:
     Side
         The same, as arrays.
     """
-    index = np.zeros((len(blocks), n_row), dtype=np.int32)
-    weights: list[Float] = []
-    weighted, at = np.full(len(blocks), -1, dtype=np.int64), 0
-    for b, block in enumerate(blocks):
-        index[b] = at if block.index is None else block.index + np.int32(at)
-        if block.weight is not None:
-            weighted[b] = len(weights)
-            weights.append(block.weight)
-        at += block.size
-    return Side(index, np.array(weights).reshape(len(weights), n_row), weighted, at, np.arange(len(blocks)))
+    slots = [_slots(block, n_row) for block in blocks]
+    own = np.repeat(np.arange(len(blocks)), [len(index) for index, _ in slots])
+    begin = np.concatenate([[0], np.cumsum([block.size for block in blocks])]).astype(np.int32)
+    index = np.concatenate([np.zeros((0, n_row), dtype=np.int32), *(index for index, _ in slots)])
+    index += begin[own][:, None]
+    weights = [weight for _, several in slots for weight in several]
+    is_weighted = np.array([weight is not None for weight in weights], dtype=bool)
+    weighted = np.where(is_weighted, np.cumsum(is_weighted) - 1, -1)
+    kept = [weight for weight in weights if weight is not None]
+    return Side(index, np.array(kept).reshape(len(kept), n_row), weighted, int(begin[-1]), own)
+
+
+def _slots(block: Incidence, n_row: int) -> tuple[Int32, list[Float | None]]:
+    """Effects that each row reads of a block, and their weights: as many slots as a row reads effects at most."""
+    if block.shares is None:
+        one = np.zeros(n_row, dtype=np.int32) if block.index is None else block.index
+        return one[None], [block.weight]
+    matrix = block.matrix()
+    matrix.sum_duplicates()
+    count = np.diff(matrix.indptr)
+    row = np.repeat(np.arange(n_row), count)
+    rank = np.arange(matrix.nnz) - matrix.indptr[:-1][row]
+    n_slot = max(int(count.max(initial=0)), 1)
+    # Effects rise from slot to slot, so that a pair of effects meets in one order only: a slot that a row does not
+    # use reads its last effect, with a weight of zero.
+    last = np.zeros(n_row, dtype=np.int32)
+    last[count > 0] = matrix.indices[matrix.indptr[1:][count > 0] - 1]
+    index, weight = np.broadcast_to(last, (n_slot, n_row)).copy(), np.zeros((n_slot, n_row))
+    index[rank, row], weight[rank, row] = matrix.indices, matrix.data
+    return index, list(weight)
 
 
 def links(large: Side) -> Links:

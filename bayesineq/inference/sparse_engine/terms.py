@@ -76,6 +76,10 @@ def latent_field(design: Design) -> Latent:
     large = side([block.incidence for block in large_blocks], n_read)
     mixed = None
     if design.members is not None:
+        if any(block.incidence.shares is not None for block in design.blocks):
+            raise DesignError(
+                f"card {design.card.name!r}: its rows have members and read shares of many levels; one of the two may"
+            )
         mixed, small, large = mixed_rows(design.members, design.card.outcome.link, small, large, n_row)
     shared = links(large)
     large_parts, couplings, row, column = _pattern(drafts, shared, large)
@@ -219,7 +223,7 @@ def _pattern(
     for p, (a, b) in enumerate(zip(shared.first, shared.second, strict=True)):
         for i, left in enumerate(drafts):
             for j, right in enumerate(drafts):
-                if left.block == a and right.block == b and (a != b or j <= i):
+                if left.block == large.block[a] and right.block == large.block[b] and (a != b or j <= i):
                     pairs.append((p, i, j))
     for p, i, j in pairs:
         at = slice(shared.start[p], shared.start[p + 1])
@@ -251,7 +255,8 @@ def _pattern(
             right=j,
             link=slice(int(shared.start[p]), int(shared.start[p + 1])),
             entry=piece[2 * len(drafts) + c],
-            twice=drafts[i].block == drafts[j].block and i != j,
+            twice=shared.first[p] == shared.second[p] and i != j,
+            slot=int(shared.first[p]) if shared.first[p] == shared.second[p] else -1,
         )
         for c, (p, i, j) in enumerate(pairs)
     )
