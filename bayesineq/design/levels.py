@@ -50,7 +50,7 @@ def find_levels(column: pd.Series, dim: str, card: ModelCard, wrong: list[str]) 
         Whether the order was declared, and could be told.
     """
     users = [term for term in card.terms if dim in term.dims]
-    walk = next((term for term in users if term.of_kind.stepped), None)
+    walk = next((term for term in users if dim in term.steps), None)
     declared = is_declared(card, dim, column)
     if listed := next((term.levels for term in users if term.levels is not None), None):
         stated = as_levels(pd.Series(listed))

@@ -370,8 +370,8 @@ def _block(
         elif term.standardise:
             centre, spread = float(seen.mean()), float(seen.std())
         weight = (weight - centre) / spread
-    if term.of_kind.stepped and shape[0] <= term.order:
-        wrong.append(f"term {term.name!r}: {term.dims[0]!r} has {shape[0]} levels, too few for a {term.kind}")
+    if term.steps and shape[-1] <= term.order:
+        wrong.append(f"term {term.name!r}: {term.dims[-1]!r} has {shape[-1]} levels, too few for a {term.kind}")
     return Block(
         term=term,
         dims=term.dims,

@@ -63,7 +63,7 @@ def is_declared(card: ModelCard, dim: str, column: pd.Series | None = None) -> b
     for term in terms:
         if term.ordered is not None:
             return term.ordered
-    if any(term.of_kind.stepped for term in terms):
+    if any(dim in term.steps for term in terms):
         return True
     stated = _stated(card.table).get(dim, by_convention(dim))
     if stated is not None:

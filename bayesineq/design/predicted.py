@@ -38,7 +38,7 @@ def what_is_predicted(response: Response, blocks: tuple[Block, ...]) -> tuple[st
             f"{lacking:,} {'row without an outcome is' if lacking == 1 else 'rows without an outcome are'} predicted "
             "from the other rows"
         )
-    areas = next((block for block in blocks if block.term.is_spatial), None)
+    areas = next((block for block in blocks if block.term.is_spatial and len(block.dims) == 1), None)
     if areas is not None:
         empty = _empty(areas, response)
         if empty.size:

@@ -135,7 +135,7 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
         name, by = block.term.name, spread.get(block.term.name, 1.0)
         for coefficient in block.term.coefficients:
             force[coefficient] = normal(0.0, COEFFICIENT_SD * unit / by)
-        for of in block.term.of_kind.parameters:
+        for of in block.term.hyperparameters:
             force[f"{name}.{of.name}"] = of.prior or complexity(sigma / by)
     for own in card.outcome.family.parameters:
         if not own.dispersed or f"outcome.{own.name}" not in card.priors:

@@ -22,7 +22,6 @@ from bayesineq.model.priors import POWERS
 Float = NDArray[np.float64]
 
 _OF_OUTCOME: Final = ("outcome.sigma", "outcome.precision")
-_FREE: Final = (".phi", ".rho")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +61,12 @@ def inner(design: Design) -> Inner:
     """
     priors = design.priors
     response, log_jacobian = _response(design.response, priors)
+    unitless = {f"{b.term.name}.{of.name}" for b in design.blocks for of in b.term.hyperparameters if not of.has_unit}
     force = {}
     for name, prior in priors.force.items():
         if name == "intercept":
             force[name] = prior.shifted(-priors.level).scaled(1.0 / priors.unit)
-        elif name.endswith(_FREE) or (name.startswith("outcome.") and name not in _OF_OUTCOME):
+        elif name in unitless or (name.startswith("outcome.") and name not in _OF_OUTCOME):
             force[name] = prior
         else:
             by = 1.0 / (priors.unit if name in _OF_OUTCOME else priors.scale(_owner(name, design)))

@@ -61,7 +61,7 @@ def _term(block: Block, design: Design, draws: int, stream: np.random.Generator)
     """Draws of a term's effect, shape (draws, n_effect), and of its hyperparameters."""
     name, parts = block.term.name, block.parts(design.adjacency)
     structured = [part for part in parts if isinstance(part, Part)]
-    values = {of.name: np.empty(0) for of in block.term.of_kind.parameters}
+    values = {of.name: np.empty(0) for of in block.term.hyperparameters}
     for of in values:
         if of != "sigma":
             values[of] = _shape(design, f"{name}.{of}", structured, draws, stream)

@@ -11,7 +11,7 @@ from bayesineq.errors import CardError
 from bayesineq.model.adjusters import adjusters_by_name
 from bayesineq.model.families import FAMILIES, Family
 from bayesineq.model.families.family import Link
-from bayesineq.model.kinds import KINDS, Kind
+from bayesineq.model.kinds import KINDS, Hyperparameter, Kind
 from bayesineq.model.priors import Prior
 
 
@@ -95,6 +95,8 @@ class Term:
     ordered : bool, optional
         Whether the levels of its columns have an order, first the most disadvantaged; None leaves it to the kind
         (walks step in order), the schema, `levels` and the table.
+    chosen : tuple of (str, str)
+        Key and word of what it holds under the keys that its kind alone takes.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Term:
     times: str | None = None
     levels: tuple[object, ...] | None = None
     ordered: bool | None = None
+    chosen: tuple[tuple[str, str], ...] = ()
 
     @property
     def of_kind(self) -> Kind:
@@ -114,9 +117,19 @@ class Term:
         return KINDS[self.kind]
 
     @property
+    def hyperparameters(self) -> tuple[Hyperparameter, ...]:
+        """Its hyperparameters: those of its kind, and those of what it chooses."""
+        return (*self.of_kind.parameters, *self.of_kind.shaped(self))
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Columns over which it steps from each level to the next."""
+        return self.by[-1:] if self.of_kind.stepped else ()
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """Names of its hyperparameters, such as `place.sigma`."""
-        return tuple(f"{self.name}.{parameter.name}" for parameter in self.of_kind.parameters)
+        return tuple(f"{self.name}.{of.name}" for of in self.hyperparameters)
 
     @property
     def coefficients(self) -> tuple[str, ...]:

@@ -212,7 +212,7 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
         spec = {}
     if name in _RESERVED or not name.isidentifier():
         wrong.append(f"{at}: not a name for a term; use letters, digits and _, and none of {sorted(_RESERVED)}")
-    _unknown(spec, _TERM, f"{at}.", wrong)
+    _unknown(spec, {*_TERM, *(key for of in KINDS.values() for key in of.choices)}, f"{at}.", wrong)
     kind, by = KINDS.get(str(spec.get("kind"))), spec.get("by", [])
     if kind is None:
         wrong.append(f"{at}.kind: is {spec.get('kind')!r}; allowed are {list(KINDS)}")
@@ -221,8 +221,9 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
     by = tuple([by] if isinstance(by, str) else by)
     if not by or not all(isinstance(b, str) for b in by):
         wrong.append(f"{at}.by: is {spec.get('by')!r}; name the column, or a list of columns, that it stands on")
-    if len(by) > 1 and not kind.crossed:
-        wrong.append(f"{at}.by: a {kind.name} term stands on one column, given are {list(by)}")
+    if kind.columns and len(by) not in {0, kind.columns}:
+        number = {1: "one column", 2: "two columns"}[kind.columns]
+        wrong.append(f"{at}.by: a {kind.name} term stands on {number}, given are {list(by)}")
     if len(set(by)) != len(by):
         wrong.append(f"{at}.by: names a column twice: {list(by)}")
     reference = _reference(at, kind, by, spec.get("reference"), wrong)
@@ -232,7 +233,7 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
     if "order" in spec and "order" not in kind.options:
         wrong.append(f"{at}.order: belongs to a {_taking('order')}, not to {kind.name}")
     if spec.get("times") is not None and kind.slope:
-        crossed = " or ".join(other.name for other in KINDS.values() if other.crossed)
+        crossed = " or ".join(other.name for other in KINDS.values() if not other.columns)
         wrong.append(f"{at}.times: a {kind.name} term multiplies its own covariate; use {crossed} with times")
     if spec.get("standardise") and not kind.slope and spec.get("times") is None:
         wrong.append(f"{at}.standardise: there is no covariate to standardise; it goes with linear or times")
@@ -255,7 +256,22 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
         times=spec.get("times"),
         levels=tuple(levels) if levels is not None else None,
         ordered=spec.get("ordered"),
+        chosen=_chosen(at, kind, spec, wrong),
     )
+
+
+def _chosen(at: str, kind: Kind, spec: Mapping[str, Any], wrong: list[str]) -> tuple[tuple[str, str], ...]:
+    """What a term holds under the keys that its kind alone takes."""
+    for of in KINDS.values():
+        wrong += [f"{at}.{key}: belongs to a {of.name}, not to {kind.name}"
+                  for key in of.choices if key in spec and key not in kind.choices]  # fmt: skip
+    chosen = {key: spec.get(key, words[0]) for key, words in kind.choices.items()}
+    wrong += [
+        f"{at}.{key}: is {word!r}; allowed are {list(kind.choices[key])}"
+        for key, word in chosen.items()
+        if word not in kind.choices[key]
+    ]
+    return tuple((key, word if word in kind.choices[key] else kind.choices[key][0]) for key, word in chosen.items())
 
 
 def _ordered(at: str, kind: Kind, spec: Mapping[str, Any], wrong: list[str]) -> None:
@@ -314,8 +330,8 @@ def _parameters(outcome: Outcome, terms: tuple[Term, ...]) -> dict[str, tuple[st
     coefficients = ("intercept", *(name for term in terms for name in term.coefficients))
     known = dict.fromkeys(coefficients, ("coefficient", PARAMETER_KINDS["coefficient"]))
     for term in terms:
-        names = [of.name for of in term.of_kind.parameters]
-        known |= {f"{term.name}.{of.name}": (of.name, PARAMETER_KINDS[of.like]) for of in term.of_kind.parameters}
+        names = [of.name for of in term.hyperparameters]
+        known |= {f"{term.name}.{of.name}": (of.name, PARAMETER_KINDS[of.like]) for of in term.hyperparameters}
         if "sigma" in names:
             known[f"{term.name}.precision"] = ("precision", PARAMETER_KINDS["precision"])
     for own in _own(outcome):

@@ -108,10 +108,10 @@ def conflicts(post: xr.DataTree) -> tuple[list[Conflict], float]:
     """
     draws, card = post["posterior"].to_dataset(), card_of(post)
     found, count = [], 0
+    shares = {f"{t.name}.{of.name}" for t in card.terms for of in t.hyperparameters if not of.has_unit}
     for name, prior, values, names in _parameters(post):
         count += values.shape[1]
-        bounded = name.endswith((".phi", ".rho"))
-        each = [_conflict(prior, values[:, k], bounded=bounded) for k in range(values.shape[1])]
+        each = [_conflict(prior, values[:, k], bounded=name in shares) for k in range(values.shape[1])]
         worst = int(np.argmax([z for z, _ in each]))
         found.append(Conflict(names[worst], name, *each[worst]))
     for term in card.terms:

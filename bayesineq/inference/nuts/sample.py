@@ -20,7 +20,6 @@ from bayesineq.inference.tree import posterior_tree
 TARGET_ACCEPT: Final = 0.9
 """Smaller steps than the samplers' default: no divergence where phi or sigma comes near the end of its range."""
 
-_OF_TERMS: Final = (".sigma", ".phi", ".rho")
 _STATISTICS: Final = {
     "diverging": "diverging",
     "n_steps": "n_steps",
@@ -298,11 +297,12 @@ def contributions(design: Design, posterior: xr.Dataset, stream: np.random.Gener
     from bayesineq.inference.nuts.model import LEVEL, MEAN_VARIANCE
 
     own = (f"outcome.{name}" for name in design.card.outcome.family.own)
-    wanted = {LEVEL, *(b.term.name for b in design.blocks), *own}
+    terms = [block.term for block in design.blocks]
+    wanted = {LEVEL, *(term.name for term in terms), *(name for term in terms for name in term.parameters), *own}
     values = {
         str(name): np.array(posterior[name].to_numpy())
         for name in posterior.data_vars
-        if name in wanted or str(name).endswith((MEAN_VARIANCE, *_OF_TERMS))
+        if name in wanted or str(name).endswith(MEAN_VARIANCE)
     }
     level = values.pop(LEVEL)
     prior = design.prior("intercept")

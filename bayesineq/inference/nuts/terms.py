@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bayesineq.design.matrix import Block
 from bayesineq.design.priors import Priors
 from bayesineq.errors import DesignError
-from bayesineq.inference.nuts.icar import unit_icar, unit_leroux, zero_sum
+from bayesineq.inference.nuts.icar import MAX_DENSE, unit_icar, unit_leroux, zero_sum
 from bayesineq.inference.nuts.priors import mixing, variable
 from bayesineq.inference.nuts.rough import Coordinates
 from bayesineq.inference.nuts.spectral import (
@@ -29,6 +29,8 @@ from bayesineq.inference.nuts.spectral import (
     zero_sum_basis,
 )
 from bayesineq.inference.pc_phi import phi_prior
+from bayesineq.model.kinds import Coefficients, Structure
+from bayesineq.model.kinds.structures import root
 from bayesineq.model.kinds.walks import linear_trend, walk_basis
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
@@ -95,7 +97,7 @@ def plan(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     Plan
         How to add its effect: one value a level, in flat order.
     """
-    return _KINDS[block.term.kind](block, priors, adjacency)
+    return _KINDS.get(block.term.kind, _by_structure)(block, priors, adjacency)
 
 
 def _fixed(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
@@ -235,6 +237,58 @@ def _leroux(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
         Coordinates(modes, 1 / np.sqrt(0.5 * precision + 0.5), has_sigma=True),
         lambda said: _spectral(modal(f"{name}.free", modes, spread, said)),
     )
+
+
+def _by_structure(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
+    """A kind that has no form of its own here: white noise times dense roots of its structures."""
+    name = block.term.name
+    parts = block.parts(adjacency)
+    if block.size > MAX_DENSE:
+        raise DesignError(
+            f"term {name!r} is {block.term.kind} with {block.size:,} effects; engine 'nuts' takes up to {MAX_DENSE:,} "
+            "of that kind; use engine='laplace'"
+        )
+    values = {of.name: variable(priors, f"{name}.{of.name}") for of in block.term.hyperparameters}
+
+    def add(said: Said) -> Effect:
+        effect = pt.zeros(block.size)
+        for number, part in enumerate(parts):
+            if isinstance(part, Coefficients):
+                parameter = f"{name}.{part.prior}" if part.prior else name
+                free = variable(priors, parameter, f"{name}.free.{number}", part.basis.shape[1])
+                effect = effect + pt.dot(part.basis, free)
+                continue
+            white = pm.Normal(f"{name}.free.{number}", shape=len(part.structure))
+            scale = 1.0
+            for factor in part.scale:
+                scale = scale * _FACTOR[factor.share](values[factor.parameter])
+            effect = effect + scale * _coloured(part.structure, values, white)
+        return Effect(effect)
+
+    return Plan(Coordinates(None, np.ones(block.size), has_sigma=True, is_sampled=False), add)
+
+
+_FACTOR: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
+    "value": lambda v: v,
+    "root": pt.sqrt,
+    "rest": lambda v: pt.sqrt(1 - v),
+}
+
+
+def _coloured(structure: Structure, values: Mapping[str, Tensor], white: Tensor) -> Tensor:
+    """White noise with the covariance of a structure."""
+    if structure.factors:
+        first, second = structure.factors
+        square = white.reshape((len(first), len(second)))
+        return _coloured(second, values, _coloured(first, values, square).T).T.ravel()
+    if structure.is_white:
+        return white
+    if not structure.correlations:
+        return pt.dot(root(structure, {}), white)
+    weights = structure.weights(values)
+    precision = sum(w * pt.constant(m.toarray()) for w, m in zip(weights, structure.matrices, strict=True))
+    lower = pt.linalg.cholesky(precision)
+    return pt.linalg.solve_triangular(lower.T, white, lower=False, b_ndim=white.ndim)
 
 
 def _spectral(effect_and_coordinates: tuple[Tensor, Tensor]) -> Effect:

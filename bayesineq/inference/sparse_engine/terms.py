@@ -137,7 +137,7 @@ def _plain(term: str, effect: int, latent: int, basis: Float, prior: Prior) -> S
 def _hyperparameters(design: Design, block: Block, parameters: list[Parameter]) -> dict[str, int]:
     """Add those of a term, and give their positions."""
     at = {}
-    for of in block.term.of_kind.parameters:
+    for of in block.term.hyperparameters:
         at[of.name] = len(parameters)
         parameters.append(parameter(design.priors, f"{block.term.name}.{of.name}", of.start, design.adjacency))
     return at

@@ -16,4 +16,4 @@ def parts(term: Term, seen: Seen) -> tuple[Part]:
     return (Part(identity(seen.size)),)
 
 
-KIND = Kind("exchangeable", 2, parts, (SIGMA,), crossed=True, independent=True, typical=True)
+KIND = Kind("exchangeable", 2, parts, (SIGMA,), columns=0, independent=True, typical=True)

@@ -18,4 +18,4 @@ def parts(term: Term, seen: Seen) -> tuple[Coefficients]:
     return (Coefficients(basis if seen.reference is None else np.delete(basis, seen.reference, axis=1)),)
 
 
-KIND = Kind("fixed", 0, parts, coefficients=lambda term: ("",), crossed=True, options=frozenset({"reference"}))
+KIND = Kind("fixed", 0, parts, coefficients=lambda term: ("",), columns=0, options=frozenset({"reference"}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
@@ -48,6 +49,11 @@ class Hyperparameter:
     prior: Prior | None = None
     start: float = 0.4
     like: Literal["sigma", "phi", "rho"] = "sigma"
+
+    @property
+    def has_unit(self) -> bool:
+        """Whether it is measured as the linear predictor is; a share or a correlation has no unit."""
+        return self.like == "sigma"
 
 
 SIGMA: Final = Hyperparameter("sigma")
@@ -133,10 +139,6 @@ class Seen(NamedTuple):
         return self.graph
 
 
-def _none(term: Term) -> tuple[str, ...]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """
@@ -152,14 +154,18 @@ class Kind:
         What an effect is the sum of, given the card's term and what a table says of it.
     parameters : tuple of Hyperparameter
         Those that scale and shape the parts.
+    shaped : callable
+        Further ones that depend on what the card chooses, given the term.
     coefficients : callable
         Priors of the coefficients, as `Coefficients.prior` has them, given the term.
+    choices : mapping of str to tuple of str
+        Keys of a card that this kind alone takes, and the words that each may hold, its default first.
+    columns : int
+        How many columns it stands on; 0 for any number.
     spatial : bool
         Whether its first column holds areas, and a graph says who borders whom.
     stepped : bool
-        Whether it steps from each level to the next, so that levels need an order.
-    crossed : bool
-        Whether it may stand on several columns.
+        Whether it steps over its last column from each level to the next, so that levels need an order.
     independent : bool
         Whether its effects are independent given sigma, which is the standard deviation of each.
     typical : bool
@@ -176,10 +182,12 @@ class Kind:
     rank: int
     parts: Callable[[Term, Seen], tuple[Part | Coefficients, ...]]
     parameters: tuple[Hyperparameter, ...] = ()
-    coefficients: Callable[[Term], tuple[str, ...]] = _none
+    shaped: Callable[[Term], tuple[Hyperparameter, ...]] = lambda term: ()
+    coefficients: Callable[[Term], tuple[str, ...]] = lambda term: ()
+    choices: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    columns: int = 1
     spatial: bool = False
     stepped: bool = False
-    crossed: bool = False
     independent: bool = False
     typical: bool = False
     slope: bool = False

@@ -23,4 +23,4 @@ def coefficients(term: Term) -> tuple[str, ...]:
     return ("trend",) if term.order == 2 else ()
 
 
-KIND = Kind("random_walk", 3, parts, (SIGMA,), coefficients, stepped=True, options=frozenset({"order"}))
+KIND = Kind("random_walk", 3, parts, (SIGMA,), coefficients=coefficients, stepped=True, options=frozenset({"order"}))

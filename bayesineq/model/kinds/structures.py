@@ -56,6 +56,8 @@ class Structure:
         Whether it is white noise.
     basis : ndarray, shape (n, n_free), optional
         z in terms of white noise, for what is solved as dense and has no correlation.
+    factors : tuple of Structure
+        The two structures whose product it is.
     graph : Adjacency, optional
         The graph behind it.
     scale : ndarray, shape (n_component,), optional
@@ -70,6 +72,7 @@ class Structure:
     null: Float | None = None
     is_white: bool = False
     basis: Float | None = None
+    factors: tuple[Structure, ...] = ()
     graph: Adjacency | None = None
     scale: Float | None = None
 
@@ -296,7 +299,7 @@ def kronecker(first: Structure, second: Structure) -> Structure:
         white, out = stream.standard_normal((draws, len(first), len(second))), []
         for d in range(draws):
             at = {name: np.broadcast_to(values[name], draws)[d] for name in (*first.correlations, *second.correlations)}
-            out.append((_root(first, at) @ white[d] @ _root(second, at).T).ravel())
+            out.append((root(first, at) @ white[d] @ root(second, at).T).ravel())
         return np.array(out).reshape(draws, len(first) * len(second))
 
     return Structure(
@@ -306,6 +309,7 @@ def kronecker(first: Structure, second: Structure) -> Structure:
         slopes,
         (*first.correlations, *second.correlations),
         null=_null_of_product(first, second),
+        factors=(first, second),
     )
 
 
@@ -324,8 +328,22 @@ def _null_of_product(first: Structure, second: Structure) -> Float | None:
     return np.hstack(columns) if columns else None
 
 
-def _root(structure: Structure, values: Values) -> Float:
-    """Symmetric root of the covariance, zero on the null space."""
+def root(structure: Structure, values: Values) -> Float:
+    """
+    Symmetric root of a structure's covariance, dense.
+
+    Parameters
+    ----------
+    structure : Structure
+        The structure.
+    values : mapping of str to float
+        Its correlations.
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        R, such that R R' is the generalised inverse of the precision: zero on the null space.
+    """
     value, vector = np.linalg.eigh(structure.precision(values).toarray())
     seen = value > _SINGULAR * value[-1]
     return np.asarray((vector[:, seen] / np.sqrt(value[seen])) @ vector[:, seen].T)

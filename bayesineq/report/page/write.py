@@ -257,7 +257,8 @@ def _terms(card: ModelCard, priors: Priors | None) -> Table:
     rows = [("intercept", "overall level", "", known.get("intercept", ""))]
     for term in card.terms:
         by = ", ".join(term.by).replace("_", " ")
-        names = [term.name, *(f"{term.name}.{of}" for of in ("sigma", "precision", "phi", "rho", "trend"))]
+        scale, *shape = term.parameters or ("",)
+        names = dict.fromkeys([term.name, scale, f"{term.name}.precision", *shape, *term.coefficients])
         said = "; ".join(f"{n.removeprefix(f'{term.name}.')}: {known[n]}" for n in names if n in known)
         rows.append((term.name, term.kind.replace("_", " "), by, said))
     return Table("Parts of the model and their priors", ("Term", "Kind", "By", "Prior"), tuple(rows))
