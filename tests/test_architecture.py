@@ -139,7 +139,6 @@ def test_every_likelihood_has_a_file_of_its_name() -> None:
 SPELL_KINDS = {
     "model/kinds": "a file each",
     "inference/nuts/terms.py": "a line each",
-    "inference/mixture": "until rows of a latent column are linearised inside the engine",
     "measures": "a scale of measures is linear too",
     "uplift/nuisance.py": "a learner is linear too",
 }
