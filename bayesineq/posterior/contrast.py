@@ -6,8 +6,8 @@ from typing import Literal
 
 import xarray as xr
 
-from bayesineq.dims import SAMPLE_DIMS
 from bayesineq.errors import MeasureError
+from bayesineq.posterior.groups import require_groups
 
 type Contrast = Literal["difference", "ratio"]
 
@@ -49,9 +49,7 @@ def contrast(values: xr.DataArray, dim: str, reference: object, kind: Contrast =
     """
     if kind not in ("difference", "ratio"):
         raise MeasureError(f'kind must be "difference" or "ratio"; given {kind!r}')
-    if dim not in values.dims or dim in SAMPLE_DIMS:
-        groups = [d for d in values.dims if d not in SAMPLE_DIMS]
-        raise MeasureError(f"dim={dim!r} is not a dimension of groups; the values have {groups}")
+    require_groups(values, dim)
     if isinstance(reference, xr.DataArray):
         if dim in reference.dims or not set(reference.dims) <= set(values.dims):
             raise MeasureError(

@@ -222,8 +222,7 @@ def by_level(values: xr.DataArray, prob: float = CI_PROB) -> pd.DataFrame:
     """
     table = summarise(values, prob).drop(columns="parameter")
     dims = _own_dims(values)
-    grid = np.meshgrid(*(_codes(values, dim) for dim in dims), indexing="ij")
-    columns: dict[str, object] = {dim: codes.ravel() for dim, codes in zip(dims, grid, strict=True)}
+    columns: dict[str, object] = dict(zip(dims, _levels(values), strict=True))
     if POPULATION in values.coords:
         own = values[POPULATION]
         columns[POPULATION] = own.transpose(*dims).to_numpy().ravel() if set(own.dims) == set(dims) else own.to_numpy()
@@ -232,11 +231,8 @@ def by_level(values: xr.DataArray, prob: float = CI_PROB) -> pd.DataFrame:
 
 def labels(array: xr.DataArray, name: str) -> list[str]:
     """Names of the numbers of a variable: `NAME`, `NAME[level]` or `NAME[level, level]`, last dimension fastest."""
-    dims = _own_dims(array)
-    if not dims:
-        return [name]
-    grid = np.meshgrid(*(_codes(array, dim).astype(str) for dim in dims), indexing="ij")
-    return [f"{name}[{', '.join(level)}]" for level in zip(*(g.ravel() for g in grid), strict=True)]
+    levels = [level.astype(str) for level in _levels(array)]
+    return [f"{name}[{', '.join(each)}]" for each in zip(*levels, strict=True)] if levels else [name]
 
 
 def convergence(draws: NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -286,6 +282,25 @@ def draws_of(array: xr.DataArray) -> NDArray[np.floating]:
     return values.reshape(*values.shape[:2], -1)
 
 
+def require_groups(values: xr.DataArray, dim: str) -> None:
+    """Refuse a dimension that is not one of groups."""
+    if dim not in _own_dims(values):
+        raise MeasureError(f"dim={dim!r} is not a dimension of groups; the values have {_own_dims(values)}")
+
+
+def aligned(given: xr.DataArray, values: xr.DataArray, what: str) -> xr.DataArray:
+    """The same numbers with the levels of the values, in their order; an error names levels that they lack."""
+    found = given.reset_coords(drop=True)
+    for dim in given.dims:
+        if dim not in values.indexes or dim not in given.indexes:
+            continue
+        have, want = given.get_index(dim), values.get_index(dim)
+        if len(lacking := want.difference(have)):
+            raise MeasureError(f"{what} lacks {len(lacking)} of the {len(want)} levels of {dim!r}: {list(lacking[:5])}")
+        found = found if have.equals(want) else found.sel({dim: want.to_numpy()})
+    return found
+
+
 def share_of_draws(chosen: xr.DataArray, values: xr.DataArray) -> xr.DataArray:
     """Share of the draws, of those that are numbers, for which something holds; missing with 1% of them."""
     known = values.notnull()  # noqa: PD004 - xarray's name
@@ -322,9 +337,7 @@ def ranks(values: xr.DataArray, dim: str, *, highest_first: bool = True) -> xr.D
     >>> ranks(rate, "area").to_numpy().tolist()
     [[[1.0, 3.0, 2.0], [1.5, 3.0, 1.5]]]
     """
-    if dim not in values.dims or dim in SAMPLE_DIMS:
-        groups = [d for d in values.dims if d not in SAMPLE_DIMS]
-        raise MeasureError(f"dim={dim!r} is not a dimension of groups; the values have {groups}")
+    require_groups(values, dim)
     lead = [d for d in values.dims if d != dim]
     plain = values.transpose(*lead, dim).to_numpy()
     if np.isnan(plain).any():
@@ -553,8 +566,12 @@ def _own_dims(array: xr.DataArray) -> list[str]:
     return [str(dim) for dim in array.dims if dim not in SAMPLE_DIMS]
 
 
-def _codes(array: xr.DataArray, dim: str) -> NDArray[np.generic]:
-    return np.asarray(array[dim].to_numpy() if dim in array.coords else np.arange(array.sizes[dim]))
+def _levels(array: xr.DataArray) -> list[NDArray[np.generic]]:
+    """Level of each number along each of its own dimensions, last dimension fastest."""
+    own = [
+        np.asarray(array[d].to_numpy() if d in array.coords else np.arange(array.sizes[d])) for d in _own_dims(array)
+    ]
+    return [grid.ravel() for grid in np.meshgrid(*own, indexing="ij")]
 
 
 def _tails(prob: float) -> tuple[float, float]:
@@ -589,15 +606,7 @@ def _limit(values: xr.DataArray, threshold: float | str | xr.DataArray) -> tuple
     if isinstance(threshold, xr.DataArray):
         if not set(threshold.dims) <= set(values.dims):
             raise MeasureError(f"threshold has the dimensions {list(threshold.dims)}; allowed are {list(values.dims)}")
-        lacking = [
-            d for d in threshold.dims if d in values.indexes and not values.get_index(d).equals(threshold.get_index(d))
-        ]
-        aligned = threshold.reset_coords(drop=True)
-        for dim in lacking:
-            if len(absent := values.get_index(dim).difference(threshold.get_index(dim))):
-                raise MeasureError(f"threshold lacks {len(absent)} levels of {dim!r}: {list(absent[:5])}")
-            aligned = aligned.sel({dim: values[dim].to_numpy()})
-        return aligned, str(threshold.name or "given values")
+        return aligned(threshold, values, "threshold"), str(threshold.name or "given values")
     if threshold == "mean":
         return average(values), "mean"
     if isinstance(threshold, str) or not np.isfinite(threshold):

@@ -17,6 +17,7 @@ from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
 from bayesineq.measures.definitions import MEASURES
 from bayesineq.measures.specification import Measure
+from bayesineq.posterior.groups import aligned
 
 _SHOWN: Final = 5
 _PART: Final = "part"
@@ -208,16 +209,7 @@ def _weight(
         raise MeasureError(
             f"weight has the dimensions {list(weight.dims)}; {name} needs {dim!r} and no other than {list(values.dims)}"
         )
-    aligned = weight.reset_coords(drop=True)
-    for d in weight.dims:
-        if d not in values.coords or d not in weight.coords:
-            continue
-        if len(lacking := values.get_index(d).difference(weight.get_index(d))):
-            raise MeasureError(
-                f"weight lacks {len(lacking)} of the {values.sizes[d]} levels of {d!r}: {list(lacking[:_SHOWN])}"
-            )
-        aligned = aligned.sel({d: values[d].to_numpy()})
-    return aligned.astype(np.float64)
+    return aligned(weight, values, "weight").astype(np.float64)
 
 
 def _shaped(sizes: xr.DataArray | None, lead: list[Hashable], dim: str) -> NDArray[np.float64] | None:

@@ -40,7 +40,7 @@ def test_above_the_mean_of_every_draw(post):
 def test_thresholds_by_label():
     limit = xr.DataArray([2.0, 0.5, 5.0], dims="area", coords={"area": ["c", "b", "a"]})
     assert exceedance(HAND, limit).to_numpy().tolist() == [0.0, 0.75, 0.5]
-    with pytest.raises(MeasureError, match=r"threshold lacks 1 levels of 'area': \['b'\]"):
+    with pytest.raises(MeasureError, match=r"threshold lacks 1 of the 3 levels of 'area': \['b'\]"):
         exceedance(HAND, limit.sel(area=["a", "c"]))
 
 
