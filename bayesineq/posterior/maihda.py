@@ -35,7 +35,14 @@ from bayesineq.model.card import ModelCard, Term
 from bayesineq.model.families import FAMILIES
 from bayesineq.posterior.expected import expected, scale_of
 from bayesineq.posterior.population import card_of, provenance, resolve
-from bayesineq.posterior.predictor import flat_draws, predictor_of, row_effects
+from bayesineq.posterior.predictor import (
+    flat_draws,
+    group_totals,
+    one_number,
+    own_parameters,
+    predictor_of,
+    row_effects,
+)
 
 STRATUM: Final = "stratum"
 
@@ -109,8 +116,9 @@ def intersectional(
             f"MAIHDA takes {sorted(name for name, family in FAMILIES.items() if family.between_people)}"
         )
     frame = resolve(post, population, dims)
-    table = frame.groupby(dims, observed=True)[POPULATION].sum().reset_index()
-    table = table[table[POPULATION] > 0]
+    frame = frame[frame[POPULATION] > 0]
+    strata_of = frame.groupby(dims, observed=True)
+    table = strata_of[POPULATION].sum().reset_index()
     people = table[POPULATION].to_numpy(dtype=np.float64)
     levels = [pd.Index(table[dim].to_numpy()) for dim in dims]
     draws = post["posterior"].to_dataset()
@@ -121,7 +129,7 @@ def intersectional(
     between, crossed = _variance(effect, people), _variance(interaction, people)
     inner = _individual(post, card, frame, draws, threads)
     place = _elsewhere(draws, card, frame, dims)
-    level = flat_draws(draws, "intercept", ())[:, 0].astype(np.float64)
+    level = one_number(draws, "intercept")
     whole: dict[str, Floats] = {
         **_partition(draws, card, frame, dims, inner),
         "between_share": variance_partition(between, inner, place=place),
@@ -132,13 +140,13 @@ def intersectional(
         whole["median_odds_ratio"] = median_odds_ratio(between)
     labels = np.asarray(["/".join(map(str, key)) for key in zip(*levels, strict=True)], dtype=object)
     if card.outcome.link == "logit":
-        risk = _risk(post, frame, dims, labels, levels, threads)
-        whole["discriminatory_accuracy"] = discriminatory_accuracy(risk, people)
-    link = card.outcome.link
+        stratum = strata_of.ngroup().to_numpy(dtype=np.int32)
+        cases = group_totals(predictor_of(post, frame), stratum, len(people), threads=threads)
+        whole["discriminatory_accuracy"] = discriminatory_accuracy(cases / people, people)
     each = {
         "additive": additive,
         "interaction": interaction,
-        "interaction_response": interaction_on_response(level, additive, interaction, link=link),
+        "interaction_response": interaction_on_response(level, additive, interaction, link=card.outcome.link),
     }
     shape = (draws.sizes[CHAIN], draws.sizes[DRAW])
     variables = {name: (SAMPLE_DIMS, np.asarray(value).reshape(shape)) for name, value in whole.items()}
@@ -177,7 +185,7 @@ def change_in_variance(null: xr.DataTree, main: xr.DataTree, term: str) -> xr.Da
         draws = post["posterior"].to_dataset()
         if name not in draws:
             raise PosteriorError(f"term {term!r} of card {card_of(post).name!r} has no {name}; strata are exchangeable")
-        sigma.append(flat_draws(draws, name, ())[:, 0].astype(np.float64))
+        sigma.append(one_number(draws, name))
     if (codes := [post["constant_data"].sizes for post in (null, main)])[0] != codes[1]:
         raise PosteriorError("the two fits have different rows; fit both cards to the same table")
     count = min(len(s) for s in sigma)
@@ -231,7 +239,7 @@ def _partition(
         name = f"{term.name}.sigma"
         if not term.of_kind.typical or name not in draws:
             return None
-        return flat_draws(draws, name, ())[:, 0].astype(np.float64) ** 2
+        return one_number(draws, name) ** 2
 
     within, others = _parts(card, dims)
     own = [term for term in within if term.of_kind.independent and set(term.dims) == set(dims)]
@@ -252,21 +260,5 @@ def _individual(
     family = card.outcome.family
     likelihood = cast("Likelihood", family.between_people)
     mean = expected(post, frame, threads=threads).to_numpy().ravel() if family.link == "log" else None
-    own = {name: flat_draws(draws, f"outcome.{name}", ())[:, 0] for name in family.own}
+    own = own_parameters(draws, card)
     return individual_variance(likelihood, mean=mean, size=own.get("size"), sigma=own.get("sigma"))
-
-
-def _risk(
-    post: xr.DataTree,
-    frame: pd.DataFrame,
-    dims: list[str],
-    labels: NDArray[np.object_],
-    levels: list[pd.Index],
-    threads: int | None,
-) -> NDArray[np.floating]:
-    """Mean outcome of each stratum's own people, shape (n_draw, n_stratum), in the order of the labels."""
-    known = pd.MultiIndex.from_arrays(levels)
-    place = known.get_indexer(pd.MultiIndex.from_frame(frame[dims].astype(object)))
-    held = frame[place >= 0].assign(**{STRATUM: place[place >= 0]})
-    risk = expected(post, held, STRATUM, threads=threads).sel({STRATUM: np.arange(len(labels))})
-    return risk.to_numpy().reshape(-1, len(labels))

@@ -13,7 +13,7 @@ from bayesineq.errors import PosteriorError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import groups_of
 from bayesineq.posterior.population import card_of, provenance, resolve
-from bayesineq.posterior.predictor import Floats, Predictor, flat_draws, predictor_of, row_means
+from bayesineq.posterior.predictor import Floats, Predictor, own_parameters, predictor_of, row_means
 
 
 def predictive(
@@ -62,7 +62,7 @@ def predictive(
     names = [by] if isinstance(by, str) else list(by or ())
     frame = resolve(post, None, names)
     levels, group = groups_of(frame, names)
-    rows, parameters = predictor_of(post, frame), _parameters(post, card)
+    rows, parameters = predictor_of(post, frame), own_parameters(post["posterior"].to_dataset(), card)
     kept = post["constant_data"].to_dataset()
     at_risk = kept[GIVEN].to_numpy() if GIVEN in kept else _trials(card, rows, trials)
     counted = _counted_rows(post, len(frame), known_only=known_only)
@@ -84,17 +84,13 @@ def predictive(
         else:
             with np.errstate(invalid="ignore", divide="ignore"):
                 out[place] = np.bincount(group, weights=replicate * weight, minlength=out.shape[1]) / people
-    coords: dict[str, object] = {
-        DRAW: chosen % post["posterior"].sizes[DRAW],
-        CHAIN: (DRAW, chosen // post["posterior"].sizes[DRAW]),
-    }
-    coords |= dict(zip(names, levels, strict=True))
-    coords[POPULATION] = (names or [ROW], people.reshape(shape))
+    chain, draw = np.divmod(chosen, post["posterior"].sizes[DRAW])
+    coords = {DRAW: draw, CHAIN: (DRAW, chain), **dict(zip(names, levels, strict=True))}
     kind = "count" if family.counts else "value"
     value = xr.DataArray(
         out.reshape(len(chosen), *shape),
         dims=(DRAW, *(names or [ROW])),
-        coords=coords,
+        coords={**coords, POPULATION: (names or [ROW], people.reshape(shape))},
         name=card.outcome.name,
         attrs={"outcome": card.outcome.name, "replicated": kind, **provenance(post)},
     )
@@ -121,12 +117,6 @@ def _without_unknown(
         return value.isel({ROW: counted})
     place = np.unravel_index(group[counted], tuple(len(level) for level in levels))
     return value.isel({name: np.unique(at) for name, at in zip(names, place, strict=True)})
-
-
-def _parameters(post: xr.DataTree, card: ModelCard) -> dict[str, NDArray[np.floating]]:
-    data = post["posterior"].to_dataset()
-    names = [str(name) for name in data.data_vars if str(name).startswith("outcome.")]
-    return {name.removeprefix("outcome."): flat_draws(data, name, ())[:, 0] for name in names}
 
 
 def _trials(card: ModelCard, rows: Predictor, given: ArrayLike | None) -> Floats:

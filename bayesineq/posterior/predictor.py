@@ -203,6 +203,16 @@ def flat_draws(draws: xr.Dataset, name: str, dims: tuple[str, ...]) -> NDArray[n
     return values.reshape(values.shape[0] * values.shape[1], -1)
 
 
+def one_number(draws: xr.Dataset, name: str) -> Floats:
+    """Draws of a variable without levels, shape (n_draw,), in double precision."""
+    return flat_draws(draws, name, ())[:, 0].astype(np.float64)
+
+
+def own_parameters(draws: xr.Dataset, card: ModelCard) -> dict[str, Floats]:
+    """Draws of the parameters of the likelihood itself, by name."""
+    return {name: one_number(draws, f"outcome.{name}") for name in card.outcome.family.own}
+
+
 def _blocks(predictor: Predictor, wanted: range) -> Iterator[slice]:
     """Slices of draws whose effects are held at once."""
     width = max(1, sum(source.size for source in predictor.sources))
@@ -226,12 +236,9 @@ def _effects(predictor: Predictor, draws: slice) -> Floats:
 
 
 def _base(draws: xr.Dataset, card: ModelCard) -> Floats:
-    base = flat_draws(draws, "intercept", ())[:, 0].astype(np.float64)
-    family = card.outcome.family
-    if family.mean_shift is None:
-        return base
-    own = {name: flat_draws(draws, f"outcome.{name}", ())[:, 0].astype(np.float64) for name in family.own}
-    return base + family.mean_shift(own)
+    shift = card.outcome.family.mean_shift
+    base = one_number(draws, "intercept")
+    return base if shift is None else base + shift(own_parameters(draws, card))
 
 
 def _index(term: Term, frame: pd.DataFrame) -> Codes:

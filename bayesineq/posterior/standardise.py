@@ -84,19 +84,10 @@ def standardised(
             )
         return _computed(post, names, population, threads)
     strata = [over] if isinstance(over, str) else list(over)
-    if not names or not strata or set(names) & set(strata):
-        raise PosteriorError(f"by={names} and over={strata}: name groups and, apart from them, what to hold equal")
-    rates = expected(post, population, [*names, *strata], threads=threads)
+    rates = _rates(post, names, strata, population, threads)
     standard = _standard(rates, strata, weights)
     _refuse_empty(rates, names, strata)
-    mean = (rates * standard).sum(strata) / standard.sum()
-    people = rates[POPULATION].sum(strata)
-    value = mean.transpose(*SAMPLE_DIMS, *names).assign_coords(
-        {POPULATION: (names, people.transpose(*names).to_numpy())}
-    )
-    for dim in names:
-        value[dim].attrs |= rates[dim].attrs
-    return value.rename(rates.name).assign_attrs(rates.attrs | {"standardised_over": ", ".join(strata)})
+    return _of_groups((rates * standard).sum(strata) / standard.sum(), rates, names, strata)
 
 
 def standardised_ratio(
@@ -140,9 +131,7 @@ def standardised_ratio(
     """
     names = [by] if isinstance(by, str) else list(by)
     strata = [over] if isinstance(over, str) else list(over)
-    if not names or not strata or set(names) & set(strata):
-        raise PosteriorError(f"by={names} and over={strata}: name groups and, apart from them, what to hold equal")
-    rates = expected(post, population, [*names, *strata], threads=threads)
+    rates = _rates(post, names, strata, population, threads)
     people = rates[POPULATION].reset_coords(drop=True)
     events = rates * people
     observed = events.sum(strata)
@@ -152,16 +141,8 @@ def standardised_ratio(
         raise PosteriorError(
             f"{bad} expectations are not above zero, so no ratio can be taken; use standardised instead"
         )
-    value = (observed / due).transpose(*SAMPLE_DIMS, *names)
-    value = value.assign_coords({POPULATION: (names, people.sum(strata).transpose(*names).to_numpy())})
-    for dim in names:
-        value[dim].attrs |= rates[dim].attrs
-    said = {
-        "scale": "ratio",
-        "units": "events per event expected at everyone's rates",
-        "standardised_over": ", ".join(strata),
-    }
-    return value.rename(rates.name).assign_attrs(rates.attrs | said)
+    said = {"scale": "ratio", "units": "events per event expected at everyone's rates"}
+    return _of_groups(observed / due, rates, names, strata).assign_attrs(said)
 
 
 def european_standard(bands: Iterable[str], dim: str = "age_band") -> pd.Series:
@@ -253,6 +234,24 @@ def _computed(
     shape = (draws.sizes[CHAIN], draws.sizes[DRAW], *(len(level) for level in levels))
     value = people.copy(data=np.stack(means, axis=1).reshape(shape))
     return value.assign_attrs(standardised_over=", ".join(used) or "nothing")
+
+
+def _rates(
+    post: xr.DataTree, names: list[str], strata: list[str], population: pd.DataFrame | None, threads: int | None
+) -> xr.DataArray:
+    """Mean outcome by group and stratum."""
+    if not names or not strata or set(names) & set(strata):
+        raise PosteriorError(f"by={names} and over={strata}: name groups and, apart from them, what to hold equal")
+    return expected(post, population, [*names, *strata], threads=threads)
+
+
+def _of_groups(value: xr.DataArray, rates: xr.DataArray, names: list[str], strata: list[str]) -> xr.DataArray:
+    """What was summed over strata, with people, order and provenance of the groups."""
+    people = rates[POPULATION].sum(strata).transpose(*names).to_numpy()
+    value = value.transpose(*SAMPLE_DIMS, *names).assign_coords({POPULATION: (names, people)})
+    for dim in names:
+        value[dim].attrs |= rates[dim].attrs
+    return value.rename(rates.name).assign_attrs(rates.attrs | {"standardised_over": ", ".join(strata)})
 
 
 def _standard(rates: xr.DataArray, strata: list[str], weights: xr.DataArray | pd.Series | None) -> xr.DataArray:
