@@ -25,7 +25,7 @@ from scipy import special, stats
 from bayesineq.dims import CI_PROB, SAMPLE_DIMS
 from bayesineq.model.card import ModelCard
 from bayesineq.model.priors import Prior
-from bayesineq.posterior.groups import labels
+from bayesineq.posterior.groups import draws_of, interval, labels
 from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.posterior.predictor import flat_draws
 
@@ -69,18 +69,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """
-    How far one prior moves one number.
-
-    Parameters
-    ----------
-    prior : str
-        Whose prior.
-    number : str
-        The number.
-    widths : float
-        By how much it moves, in widths of its 95% interval.
-    """
+    """How far, in widths of its 95% interval, one prior moves one number."""
 
     prior: str
     number: str
@@ -124,22 +113,9 @@ def conflicts(post: xr.DataTree) -> tuple[list[Conflict], float]:
 
 def pulls(post: xr.DataTree) -> list[Pull]:
     """
-    How far each prior moves the number that it moves most.
+    How far each prior moves the number that it moves most, the farthest first; numbers are parameters of few levels.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-
-    Returns
-    -------
-    list of Pull
-        A prior each, the farthest first. Numbers are parameters of up to 200 levels.
-
-    References
-    ----------
-    Kallioinen N, Paananen T, Buerkner PC, Vehtari A. Detecting and diagnosing prior and likelihood sensitivity with
-    power-scaling. Stat Comput 2024;34:57.
+    By power-scaling: Kallioinen N, Paananen T, Buerkner PC, Vehtari A. Stat Comput 2024;34:57.
     """
     names, numbers = _numbers(post)
     if not names:
@@ -237,9 +213,8 @@ def _intercept(post: xr.DataTree) -> Float:
 
 
 def _flat(array: xr.DataArray) -> Float:
-    rest = [d for d in array.dims if d not in SAMPLE_DIMS]
-    value = array.transpose(*SAMPLE_DIMS, *rest).to_numpy().astype(np.float64)
-    return value.reshape(value.shape[0] * value.shape[1], -1)
+    value = draws_of(array)
+    return value.reshape(-1, value.shape[2]).astype(np.float64)
 
 
 def _numbers(post: xr.DataTree) -> tuple[list[str], Float]:
@@ -285,7 +260,8 @@ def _against(prior: Prior, law: Any, value: Float, noise: float) -> tuple[float,
     share = math.isfinite(law.support()[1])
     back = special.expit if share else np.exp
     x = special.logit(np.clip(value, 1e-12, 1 - 1e-12)) if share else np.log(np.maximum(value, 1e-300))
-    low, middle, high = np.quantile(x, [0.16, 0.5, 0.84])
+    low, high = interval(x, 0.68)
+    middle = np.median(x)
     spread = max(0.5 * float(high - low), 1e-9)
 
     def log_prior(at: float) -> float:
@@ -319,12 +295,8 @@ def _on_one_side(draws: xr.Dataset, card: ModelCard, term: str, dims: tuple[str,
     mean = effect.mean(axis=1, dtype=np.float64)
     away = max(abs(float(mean.mean())) - 2.0 * float(mean.std()) / np.sqrt(len(mean)), 0.0)
     z = float(min(away / float((sigma / np.sqrt(effect.shape[1])).mean()), _FAR))
-    return Conflict(
-        "intercept",
-        "intercept",
-        z,
-        f"{float(mean.mean()):.3g} away on average of the {effect.shape[1]} levels of {term}",
-    )
+    said = f"{float(mean.mean()):.3g} away on average of the {effect.shape[1]} levels of {term}"
+    return Conflict("intercept", "intercept", z, said)
 
 
 def _words(value: float, sd: float) -> str:
