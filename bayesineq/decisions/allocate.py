@@ -164,6 +164,18 @@ def allocate(
     ----------
     Sverdrup E, Wu H, Athey S, Wager S (2025). Qini curves for multi-armed treatment rules. Journal of Computational
     and Graphical Statistics. doi:10.1080/10618600.2024.2418820
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> gains = [[[0.1, 0.3], [0.2, 0.1]]] * 2
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls", "visits"], units=["a", "b"], unit="area")
+    >>> allocation = allocate(benefit, {"calls": 10.0, "visits": 20.0}, budget=30.0)
+    >>> allocation.share.to_pandas().abs()
+    intervention  calls  visits
+    area
+    a               0.0     1.0
+    b               1.0     0.0
     """
     checked = check_benefit(benefit)
     units, names = unit_dims(checked), [str(name) for name in checked[INTERVENTION].values]
@@ -225,6 +237,14 @@ def budgeted_information(
     float
         Mean over draws of the best allocation made knowing the draw, less the benefit of the allocation made on the
         mean of those draws; in units of benefit.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> gains = [[[0.1], [0.2]], [[0.3], [0.2]]]
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls"], units=["east", "west"], unit="area")
+    >>> round(budgeted_information(benefit, {"calls": 10.0}, budget=10.0), 3)
+    0.05
     """
     checked = check_benefit(benefit)
     stacked = checked.stack(sample=SAMPLE_DIMS)  # noqa: PD013 - an xarray method

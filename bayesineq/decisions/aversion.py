@@ -50,6 +50,11 @@ def equally_distributed_equivalent(
     ----------
     Atkinson AB (1970). On the measurement of inequality. Journal of Economic Theory 2: 244-263.
     Kolm SC (1976). Unequal inequalities. Journal of Economic Theory 12: 416-442.
+
+    Examples
+    --------
+    >>> float(equally_distributed_equivalent([60.0, 80.0], [100, 100], aversion=2.0).round(2))
+    68.57
     """
     h, share = np.asarray(health, np.float64), np.asarray(people, np.float64)
     share = share / share.sum()
@@ -100,6 +105,11 @@ def equity_weights(
     ------
     DecisionError
         As `equally_distributed_equivalent`.
+
+    Examples
+    --------
+    >>> equity_weights([60.0, 80.0], [100, 100], aversion=2.0).round(2)
+    array([1.36, 0.77])
     """
     equally_distributed_equivalent(health, people, aversion=aversion, family=family)
     h, share = np.asarray(health, np.float64), np.asarray(people, np.float64)

@@ -107,6 +107,16 @@ def from_effects(
     ------
     DecisionError
         If shapes, codes or the correlation do not fit.
+
+    Examples
+    --------
+    >>> draws = [[[0.10, 0.30], [0.20, 0.10]], [[0.12, 0.26], [0.22, 0.14]]]
+    >>> benefit = from_effects(draws, scale="QALY", interventions=["calls", "visits"], units=["a", "b"], unit="area")
+    >>> benefit.mean(("chain", "draw")).to_pandas()
+    intervention  calls  visits
+    area
+    a              0.11    0.28
+    b              0.21    0.12
     """
     names = [str(name) for name in interventions]
     shape = (len(units), len(names))
@@ -193,6 +203,13 @@ def combine(benefits: Sequence[xr.DataArray]) -> xr.DataArray:
     ------
     DecisionError
         If scales are mixed, units or draws differ, or an intervention occurs twice.
+
+    Examples
+    --------
+    >>> calls = from_effects([[[0.1]], [[0.3]]], scale="QALY", interventions=["calls"], units=["east"], unit="area")
+    >>> visits = from_effects([[[0.4]], [[0.4]]], scale="QALY", interventions=["visits"], units=["east"], unit="area")
+    >>> combine([calls, visits]).mean("draw").to_series().tolist()
+    [0.2, 0.4]
     """
     checked = [check_benefit(one) for one in benefits]
     scales = {name: one.attrs["scale"] for one in checked for name in one[INTERVENTION].values}
@@ -232,6 +249,12 @@ def rescale(benefit: xr.DataArray, factor: float | Mapping[str, float] | xr.Data
     ------
     DecisionError
         If an intervention has no factor, or one below 0, which would turn benefit into harm.
+
+    Examples
+    --------
+    >>> averted = from_effects([[[0.1]], [[0.3]]], scale="events averted", interventions=["calls"], units=["ann"])
+    >>> float(rescale(averted, 0.5, scale="QALY").mean())
+    0.1
     """
     old = check_benefit(benefit)
     if isinstance(factor, Mapping):

@@ -105,6 +105,18 @@ def compare(
     ----------
     Fenwick E, Claxton K, Sculpher M (2001). Representing uncertainty: the role of cost-effectiveness acceptability
     curves. Health Economics 10: 779-787. doi:10.1002/hec.635
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> gains = [[[0.1, 0.3]], [[0.3, 0.1]], [[0.2, 0.5]]]
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls", "visits"], units=["all"], unit="group")
+    >>> found = compare(benefit, {"calls": 2000.0, "visits": 5000.0}, threshold=20_000.0)
+    >>> found.options[["intervention", "net_benefit", "p_best"]].round(2)
+          intervention  net_benefit  p_best
+    0  no intervention          0.0    0.00
+    1            calls       2000.0    0.33
+    2           visits       1000.0    0.67
     """
     checked = check_benefit(benefit)
     worth = with_comparator(total(net_benefit(checked, cost, threshold=threshold), population), comparator)
@@ -229,6 +241,15 @@ def switch_thresholds(curve: pd.DataFrame) -> pd.DataFrame:
     ------
     DecisionError
         If the curve has fewer than two thresholds.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> benefit = from_effects([[[0.1]], [[0.1]]], scale="QALY", interventions=["calls"], units=["all"], unit="group")
+    >>> found = compare(benefit, {"calls": 2000.0}, threshold=20_000.0, thresholds=[10_000.0, 20_000.0, 30_000.0])
+    >>> switch_thresholds(found.curve)
+       threshold           before  after
+    0    30000.0  no intervention  calls
     """
     best = curve[curve["optimal"]].sort_values("threshold")
     if len(best) < 2:

@@ -96,6 +96,19 @@ def net_health_by(
     ------
     DecisionError
         If the scale is not QALY, or the shares do not cover the levels and add to 1.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> gains = [[[0.3], [0.1]]] * 2
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls"], units=["most", "least"], unit="deprived")
+    >>> even = {"most": 0.5, "least": 0.5}
+    >>> net = net_health_by(benefit, {"calls": 2000.0}, by="deprived", threshold=20_000.0, opportunity_cost=even)
+    >>> net["net_health_benefit"].mean(("chain", "draw")).to_series().round(2)
+    deprived  intervention
+    most      calls           0.2
+    least     calls           0.0
+    Name: net_health_benefit, dtype: float64
     """
     checked = check_benefit(benefit)
     if checked.attrs["scale"] != "QALY":
@@ -191,6 +204,21 @@ def impact_plane(
     ----------
     Cookson R et al. (2017). Using cost-effectiveness analysis to address health equity concerns. Value in Health 20:
     206-212. doi:10.1016/j.jval.2016.11.027
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> gains = [[[0.3], [0.1]], [[0.4], [0.2]]]
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls"], units=["most", "least"], unit="deprived")
+    >>> even = {"most": 0.5, "least": 0.5}
+    >>> net = net_health_by(benefit, {"calls": 2000.0}, by="deprived", threshold=20_000.0, opportunity_cost=even)
+    >>> plane = impact_plane(
+    ...     net, by="deprived", health={"most": 60.0, "least": 75.0}, people={"most": 1, "least": 1}, aversion=3.5
+    ... )
+    >>> plane.points.round(2)
+      intervention  net_health  equity
+    0        calls         0.2    0.08
+    1        calls         0.4    0.08
     """
     levels = [str(code) for code in net_health[by].values]
     start, size = _by_level(health, levels, "health"), _by_level(people, levels, "people")

@@ -69,6 +69,19 @@ def shares_by(
     ------
     DecisionError
         If the need given is an outcome of which more is better.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> gains = [[[0.3], [0.1]]] * 2
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls"], units=[1, 5], unit="imd_quintile")
+    >>> half = xr.DataArray([[1.0], [0.5]], coords={"imd_quintile": [1, 5], "intervention": ["calls"]})
+    >>> need = xr.DataArray([0.3, 0.1], coords={"imd_quintile": [1, 5]})
+    >>> table = shares_by(half, benefit, {"calls": 10.0}, by="imd_quintile", need=need)
+    >>> table[["imd_quintile", "treated_share", "need_share", "treated_to_need"]].round(2)
+       imd_quintile  treated_share  need_share  treated_to_need
+    0             1           0.67        0.75             0.89
+    1             5           0.33        0.25             1.33
     """
     checked = check_benefit(benefit)
     if polarity(need) == "better":
@@ -141,6 +154,17 @@ def slope_change(
     DecisionError
         If the benefit is not counted in events of the outcome, or in the other direction than the outcome's polarity,
         or the groups have no order from disadvantage to advantage.
+
+    Examples
+    --------
+    >>> dims, quintiles = ("chain", "draw", "imd_quintile"), {"imd_quintile": [1, 2, 3, 4, 5]}
+    >>> risk = xr.DataArray([[[0.30, 0.25, 0.20, 0.15, 0.10]] * 2], dims=dims, coords=quintiles)
+    >>> averted = risk.copy(data=[[[0.08, 0.06, 0.04, 0.02, 0.0]] * 2])
+    >>> slope_change(risk, averted, by="imd_quintile").round(2)
+         when  mean  lower  upper  p_narrower
+    0  before -0.25  -0.25  -0.25         1.0
+    1   after -0.15  -0.15  -0.15         1.0
+    2  change  0.10   0.10   0.10         1.0
     """
     counted = benefit.attrs.get("scale", EVENTS["worse"])
     own = EVENTS[polarity(baseline)] if "more_is" in baseline.attrs else counted

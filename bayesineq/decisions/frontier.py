@@ -53,6 +53,17 @@ def frontier(
         benefit lost against no floor), `objective, spend, treated, given_up` (objective lost against no floor) and
         `price` (objective for one place less asked for). `unit` says what benefit is counted in, `objective_unit`
         what objective, `given_up` and `price` are: pounds of net benefit where a threshold is given.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> gains = [[[0.1], [0.3]]] * 2
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls"], units=[1, 5], unit="imd_quintile")
+    >>> table = frontier(benefit, {"calls": 10.0}, budget=10.0, by="imd_quintile", level=1, shares=(0.0, 0.5))
+    >>> table[["floor", "share", "benefit", "benefit_given_up"]].round(2)
+       floor  share  benefit  benefit_given_up
+    0    0.0    0.0      0.3               0.0
+    1    0.5    0.5      0.2               0.1
     """
     rows = []
     free: tuple[float, float] | None = None

@@ -30,6 +30,13 @@ def evpi(worth: xr.DataArray) -> float:
     -------
     float
         Mean over draws of the highest net benefit, less the highest mean; in the unit of the net benefit.
+
+    Examples
+    --------
+    >>> options = {"intervention": ["nothing", "calls"]}
+    >>> worth = xr.DataArray([[[0.0, -100.0], [0.0, 300.0]]], dims=("chain", "draw", "intervention"), coords=options)
+    >>> evpi(worth)
+    50.0
     """
     values = _flat(worth)
     return float(values.max(axis=1).mean() - values.mean(axis=0).max())
@@ -70,6 +77,17 @@ def evppi(worth: xr.DataArray, parameters: Mapping[str, xr.DataArray], *, knots:
     Strong M, Oakley JE, Brennan A (2014). Estimating multiparameter partial expected value of perfect information
     from a probabilistic sensitivity analysis sample. Medical Decision Making 34: 311-326.
     doi:10.1177/0272989X13505910
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> effect = xr.DataArray(rng.normal(0.1, 0.1, (1, 500)), dims=("chain", "draw"))
+    >>> cost = xr.DataArray(rng.normal(1000, 50, (1, 500)), dims=("chain", "draw"))
+    >>> worth = xr.concat([0 * effect, 10_000 * effect - cost], pd.Index(["nothing", "calls"], name="intervention"))
+    >>> evppi(worth, {"effect": effect, "cost": cost}).round(2)
+      parameter   evppi  share
+    0    effect  340.71   1.00
+    1      cost   24.31   0.07
     """
     bound = evpi(worth)
     rows = []
@@ -125,6 +143,17 @@ def evsi(
     ----------
     Jalal H, Alarid-Escudero F (2018). A Gaussian approximation approach for value of information analysis. Medical
     Decision Making 38: 174-188. doi:10.1177/0272989X17715627
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> effect = xr.DataArray(rng.normal(0.1, 0.1, (1, 500)), dims=("chain", "draw"))
+    >>> worth = xr.concat([0 * effect, 10_000 * effect - 1000], pd.Index(["nothing", "calls"], name="intervention"))
+    >>> evsi(worth, effect, prior_size=100, sample_sizes=[10, 100, 1000]).round(0)
+       sample_size   evsi
+    0           10   90.0
+    1          100  234.0
+    2         1000  322.0
     """
     if prior_size <= 0 or any(size < 0 for size in sample_sizes):
         raise DecisionError(f"Sizes must be positive: prior_size {prior_size}, sample_sizes {list(sample_sizes)}.")
@@ -161,6 +190,18 @@ def value_of_stratification(worth: xr.DataArray, by: str, *, population: xr.Data
     ----------
     Espinoza MA, Manca A, Claxton K, Sculpher MJ (2014). The value of heterogeneity for cost-effectiveness subgroup
     analysis. Medical Decision Making 34: 951-964. doi:10.1177/0272989X14538705
+
+    Examples
+    --------
+    >>> worth = xr.DataArray(
+    ...     [[[[0.0, 300.0], [0.0, -100.0]]] * 2],
+    ...     dims=("chain", "draw", "imd_quintile", "intervention"),
+    ...     coords={"imd_quintile": [1, 5], "intervention": ["nothing", "calls"]},
+    ... )
+    >>> value_of_stratification(worth, "imd_quintile")
+       imd_quintile     best  net_benefit  net_benefit_same_for_all   gain
+    0             1    calls        300.0                     300.0    0.0
+    1             5  nothing          0.0                    -100.0  100.0
     """
     mean = sum_by(worth.mean(SAMPLE_DIMS), by, population=population)
     values = np.asarray(mean.transpose(by, INTERVENTION).values)
@@ -196,6 +237,11 @@ def population_value(per_decision: float, *, people_a_year: float, years: int, d
     -------
     float
         Discounted sum, pounds; the first year is not discounted.
+
+    Examples
+    --------
+    >>> round(population_value(100.0, people_a_year=1000, years=2))
+    196618
     """
     return float(per_decision * people_a_year * (1.0 / (1.0 + discount) ** np.arange(years)).sum())
 

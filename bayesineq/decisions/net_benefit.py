@@ -47,6 +47,13 @@ def net_benefit(
     ------
     DecisionError
         If the threshold does not fit the scale, or costs are missing, negative or not finite.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> benefit = from_effects([[[0.1]], [[0.3]]], scale="QALY", interventions=["calls"], units=["ann"])
+    >>> net_benefit(benefit, {"calls": 3000.0}, threshold=20_000.0).values.ravel()
+    array([-1000.,  3000.])
     """
     checked = check_benefit(benefit)
     scale = checked.attrs["scale"]

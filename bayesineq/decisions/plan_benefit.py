@@ -99,6 +99,18 @@ def plan_benefit(
     them is worse, or gains e = s ((r p)' - r p) where more is better. Either way its benefit is e events or q e + s q0
     QALYs, where q are QALYs for an event averted (or gained) and q0 those of the treatment itself, and its net cost is
     s c - e v at a cost c a person and savings v an event. A plan that does harm has e below 0.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import Intervention, PublishedEffect, Quantity
+    >>> calls = Intervention("calls", PublishedEffect("risk ratio", Quantity(0.75)), cost=Quantity(50.0))
+    >>> risk = xr.DataArray([[[0.2, 0.1]] * 2], dims=("chain", "draw", "area"), coords={"area": ["east", "west"]})
+    >>> found = plan_benefit([calls], risk.assign_coords(population=("area", [100, 100])), more_is="worse")
+    >>> found.benefit.mean(("chain", "draw")).to_pandas()
+    intervention  calls
+    area
+    east          0.050
+    west          0.025
     """
     _check_scales(plans)
     good = dict(zip([plan.name for plan in plans], polarities(plans, baseline, more_is), strict=True))

@@ -165,6 +165,18 @@ def compare_plans(
     ------
     DecisionError
         If plans, baseline, budget or threshold do not fit.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import Intervention, PublishedEffect, Quantity
+    >>> calls = Intervention("calls", PublishedEffect("risk ratio", Quantity(0.75)), cost=Quantity(50.0))
+    >>> risk = xr.DataArray([[[0.2, 0.1]] * 2], dims=("chain", "draw", "area"), coords={"area": ["east", "west"]})
+    >>> risk = risk.assign_coords(population=("area", [100, 100]))
+    >>> options = PlanOptions(equity_by=(), top=1, more_is="worse")
+    >>> found = compare_plans([calls], risk, budget=5_000.0, threshold=2_000.0, options=options)
+    >>> found.tables["allocation"]
+       area intervention  share  treated   spend  benefit
+    0  east        calls    1.0    100.0  5000.0      5.0
     """
     prob, decide_by = options.prob, options.decide_by
     fine = plan_benefit(plans, baseline, more_is=options.more_is, correlation=options.correlation, seed=seed)

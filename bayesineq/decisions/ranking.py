@@ -50,6 +50,15 @@ def rank_areas(
     ----------
     Lin R, Louis TA, Paddock SM, Ridgeway G (2006). Loss function based ranking in two-stage, hierarchical models.
     Bayesian Analysis 1: 915-946. doi:10.1214/06-BA130
+
+    Examples
+    --------
+    >>> gain = xr.DataArray([[[3.0, 1.0, 2.0]] * 20], dims=("chain", "draw", "area"), coords={"area": ["a", "b", "c"]})
+    >>> rank_areas(gain, top=1)[["area", "mean", "expected_rank", "p_top", "tier"]]
+      area  mean  expected_rank  p_top      tier
+    0    a   3.0            1.0    1.0   sure in
+    1    c   2.0            2.0    0.0  sure out
+    2    b   1.0            3.0    0.0  sure out
     """
     if set(values.dims) != {*SAMPLE_DIMS, dim}:
         raise DecisionError(

@@ -82,6 +82,22 @@ def read_plans(path: str | Path) -> tuple[Intervention, ...]:
     the posterior's, `event` names it, `event_ratio` says how many there are for one event of the posterior, and
     `more_is` its polarity ("worse" where neither it nor the card says otherwise); `qaly_per_treated` is what the
     treatment itself is worth.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> text = """
+    ... [[intervention]]
+    ... name = "calls"
+    ... effect = { measure = "risk ratio", value = 0.8, lower = 0.7, upper = 0.9 }
+    ... cost = { value = 50 }
+    ... reach = 0.5
+    ... """
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "plans.toml"
+    ...     _ = path.write_text(text)
+    ...     read_plans(path)[0].effect.size
+    Quantity(value=0.8, lower=0.7, upper=0.9)
     """
     file = Path(path)
     try:

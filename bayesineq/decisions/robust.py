@@ -42,6 +42,17 @@ def under_bias(
     -------
     DataFrame
         `sd, intervention, net_benefit, p_best, expected_loss, best`.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> gains = [[[0.2]]] * 1000
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls"], units=["all"], unit="group")
+    >>> table = under_bias(benefit, {"calls": 3000.0}, threshold=20_000.0, sds=[0.0, 0.05], seed=1)
+    >>> table.loc[table["intervention"] == "calls", ["sd", "net_benefit", "p_best"]].round(2)
+         sd  net_benefit  p_best
+    1  0.00      1000.00    1.00
+    3  0.05      1054.25    0.87
     """
     rows = []
     for sd in sds:
@@ -86,6 +97,14 @@ def tipping_points(
         `best, instead, overstated_by`: the share of the best option's expected benefit that must be bias for the
         other to overtake it, other benefits as they are; above 1, it would have to harm. Missing where the best
         option gains nothing by its benefit, such as no intervention.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects
+    >>> benefit = from_effects([[[0.2]], [[0.2]]], scale="QALY", interventions=["calls"], units=["all"], unit="group")
+    >>> tipping_points(benefit, {"calls": 3000.0}, threshold=20_000.0)
+        best          instead  overstated_by
+    0  calls  no intervention           0.25
     """
     checked = check_benefit(benefit)
     found = compare(checked, cost, threshold=threshold, comparator=comparator)

@@ -74,6 +74,17 @@ def transport(
     ----------
     Kent DM et al. (2020). The Predictive Approaches to Treatment effect Heterogeneity (PATH) statement. Annals of
     Internal Medicine 172(1): 35-45. doi:10.7326/M18-3667
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import PublishedEffect, Quantity
+    >>> risk = xr.DataArray([[[0.2, 0.1]] * 2], dims=("chain", "draw", "area"), coords={"area": ["east", "west"]})
+    >>> averted = transport(risk, {"calls": PublishedEffect("risk ratio", Quantity(0.75))}, more_is="worse")
+    >>> averted.mean(("chain", "draw")).to_series()
+    area  intervention
+    east  calls           0.050
+    west  calls           0.025
+    Name: benefit, dtype: float64
     """
     drawn = published_draws(effects, like=baseline, correlation=correlation, seed=seed)
     return apply_published(baseline, effects, drawn, treated=treated, more_is=more_is)
@@ -112,6 +123,13 @@ def coverage(
     ------
     DecisionError
         If a grouping or level has no share.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import Quantity, Share
+    >>> risk = xr.DataArray([[[0.2, 0.1]] * 2], dims=("chain", "draw", "imd_quintile"), coords={"imd_quintile": [1, 5]})
+    >>> coverage(risk, ["calls"], reach={"calls": Share(Quantity(0.5))}, uptake={"calls": Share(Quantity(0.8))}).values
+    array([0.4])
     """
     rng = np.random.default_rng(seed)
     columns = []

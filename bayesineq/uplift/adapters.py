@@ -66,6 +66,21 @@ def from_econml(
     DecisionError
         If the estimator gives no inference, or it is not said whether the
         events that are counted are bad.
+
+    Examples
+    --------
+    >>> import types
+    >>> known = types.SimpleNamespace(point_estimate=np.array([-0.2, 0.1]), stderr=np.array([0.01, 0.01]))
+    >>> fitted = types.SimpleNamespace(effect_inference=lambda X, T0, T1: known)
+    >>> ages, people = [[50.0], [70.0]], ["ann", "bob"]
+    >>> benefit = from_econml(
+    ...     fitted, ages, scale="events averted", adverse=True, units=people, interventions={"calls": 1}, seed=1
+    ... )
+    >>> benefit.mean(("chain", "draw")).round(2).to_series()
+    person  intervention
+    ann     calls           0.2
+    bob     calls          -0.1
+    Name: benefit, dtype: float64
     """
     sign = _sign(adverse, scale)
     if not hasattr(estimator, "effect_inference"):
@@ -124,6 +139,16 @@ def from_stochtree(
     ------
     DecisionError
         If the array has another shape, or it is not said whether the events that are counted are bad.
+
+    Examples
+    --------
+    >>> draws = [[0.1, 0.3], [0.0, -0.2]]
+    >>> benefit = from_stochtree(draws, scale="QALY", units=["ann", "bob"], interventions=["calls"])
+    >>> benefit.mean(("chain", "draw")).to_series()
+    person  intervention
+    ann     calls           0.2
+    bob     calls          -0.1
+    Name: benefit, dtype: float64
     """
     sign = _sign(adverse, scale)
     values = np.asarray(effect_draws, dtype=np.float64)

@@ -40,6 +40,15 @@ def decile_calibration(
     -------
     DataFrame
         `bin` (1 has the lowest predictions), `people, predicted, observed, lower, upper`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> predicted = rng.normal(0.1, 0.1, 2000)
+    >>> decile_calibration(predicted + rng.normal(0, 0.2, 2000), predicted, bins=2).round(2)
+       bin  people  predicted  observed  lower  upper
+    0    1    1000       0.02      0.02   0.01   0.04
+    1    2    1000       0.18      0.17   0.16   0.18
     """
     psi, tau = _paired(effect_score, predicted)
     edges = np.unique(np.quantile(tau, np.linspace(0, 1, bins + 1)[1:-1]))
@@ -94,6 +103,15 @@ def best_linear_predictor(
     ----------
     Chernozhukov V, Demirer M, Duflo E, Fernandez-Val I (2025). Generic machine learning inference on heterogeneous
     treatment effects in randomized experiments. Econometrica 93: 1121-1164.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> predicted = rng.normal(0.1, 0.1, 2000)
+    >>> best_linear_predictor(predicted + rng.normal(0, 0.2, 2000), predicted).round(2)
+         term  estimate  standard_error      t  p_one_sided
+    0    mean      0.99            0.05  21.78          0.0
+    1  spread      0.94            0.04  21.53          0.0
     """
     psi, tau = _paired(effect_score, predicted)
     centre = float(tau.mean())

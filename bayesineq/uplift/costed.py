@@ -58,6 +58,15 @@ def costed_qini(
     ----------
     Sverdrup E, Wu H, Athey S, Wager S (2025). Qini curves for multi-armed treatment rules. Journal of Computational
     and Graphical Statistics. doi:10.1080/10618600.2024.2418820
+
+    Examples
+    --------
+    >>> score = np.array([[0.3, 0.5], [0.1, 0.1], [0.0, 0.4], [0.2, 0.2]] * 5)
+    >>> costed_qini(score, score, [10.0, 30.0], spends=[0.0, 5.0, 20.0], seed=1)[["spend", "gain"]].round(3)
+       spend   gain
+    0    0.0  0.000
+    1    5.0  0.125
+    2   20.0  0.300
     """
     psi, tau = np.atleast_2d(np.asarray(effect_score, float)), np.atleast_2d(np.asarray(predicted, float))
     price = np.broadcast_to(np.asarray(cost, np.float64), tau.shape)

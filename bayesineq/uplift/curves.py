@@ -103,6 +103,12 @@ def uplift_curve(
     References
     ----------
     Radcliffe NJ (2007). Using control groups to target on predicted lift. Direct Marketing Analytics Journal 1: 14-21.
+
+    Examples
+    --------
+    >>> curve = uplift_curve([1, 0, 1, 1], [0.9, 0.8, 0.2, 0.1], [1, 0, 1, 0], kind="uplift")
+    >>> curve.gain
+    array([0., 1., 2., 3., 2.])
     """
     y, s, t = _checked(outcome, score, treated)
     w = np.ones(y.size) if weight is None else np.asarray(weight, np.float64)
@@ -138,6 +144,12 @@ def best_curve(outcome: ArrayLike, treated: ArrayLike, *, kind: Curve, weight: A
     -------
     UpliftCurve
         Curve of an oracle: treated with the outcome first, untreated with it last.
+
+    Examples
+    --------
+    >>> curve = best_curve([1, 0, 1, 0], [1, 1, 0, 0], kind="uplift")
+    >>> curve.gain
+    array([0. , 1. , 2. , 1.5, 0. ])
     """
     y, t = np.asarray(outcome, np.float64), np.asarray(treated, np.float64)
     if not np.isin(y, (0, 1)).all():
@@ -185,6 +197,15 @@ def curve_area(
     -------
     CurveArea
         0 for random targeting, 1 for the best possible; below 0 is worse than random.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> score, treated = rng.uniform(size=2000), rng.integers(0, 2, 2000)
+    >>> outcome = rng.uniform(size=2000) < 0.3 + 0.4 * treated * score
+    >>> found = curve_area(outcome.astype(int), score, treated, kind="qini", resamples=50, seed=1)
+    >>> round(found.value, 2)
+    0.11
     """
     y, s, t = _checked(outcome, score, treated)
 
@@ -218,6 +239,11 @@ def uplift_at(outcome: ArrayLike, score: ArrayLike, treated: ArrayLike, *, top: 
     -------
     float
         Mean of the treated less mean of the untreated.
+
+    Examples
+    --------
+    >>> float(uplift_at([1, 0, 1, 1], [0.9, 0.8, 0.2, 0.1], [1, 0, 1, 0], top=0.5))
+    1.0
     """
     y, s, t = _checked(outcome, score, treated)
     if not 0 < top <= 1:

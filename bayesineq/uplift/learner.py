@@ -291,6 +291,18 @@ def predict(
     ------
     DecisionError
         If columns of the fit are absent, values missing, or areas not among those of the fit.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> people = pd.DataFrame({"age": rng.normal(60, 10, 400), "advice": rng.integers(0, 2, 400)})
+    >>> people["admitted"] = rng.binomial(1, 0.4 - 0.2 * people["advice"])
+    >>> quick = LearnerOptions(propensity={0: 0.5, 1: 0.5}, folds=2, draws=50, resamples=10)
+    >>> found = learn_uplift(
+    ...     people, treated="advice", outcome="admitted", adverse=True, covariates=["age"], options=quick, seed=1
+    ... )
+    >>> float(predict(found, pd.DataFrame({"age": [50.0, 70.0]})).mean().round(1))
+    0.2
     """
     from bayesineq.uplift.nuisance import predict_outcome
 
@@ -331,6 +343,22 @@ def person_benefit(
     ------
     DecisionError
         If the draws would not fit into about 1 GB (decide by area then, or in parts), or as in `predict`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> people = pd.DataFrame({"age": rng.normal(60, 10, 400), "advice": rng.integers(0, 2, 400)})
+    >>> people["admitted"] = rng.binomial(1, 0.4 - 0.2 * people["advice"])
+    >>> quick = LearnerOptions(propensity={0: 0.5, 1: 0.5}, folds=2, draws=50, resamples=10)
+    >>> found = learn_uplift(
+    ...     people, treated="advice", outcome="admitted", adverse=True, covariates=["age"], options=quick, seed=1
+    ... )
+    >>> benefit = person_benefit(found, people[["age"]].head(2), units=["ann", "bob"])
+    >>> benefit.mean(("chain", "draw")).round(2).to_series()
+    person  intervention
+    ann     1               0.19
+    bob     1               0.18
+    Name: benefit, dtype: float64
     """
     from bayesineq.uplift.nuisance import predict_outcome
 

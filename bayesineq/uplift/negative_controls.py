@@ -56,6 +56,12 @@ def systematic_error(estimate: ArrayLike, standard_error: ArrayLike, *, prob: fl
     ----------
     Schuemie MJ, Ryan PB, DuMouchel W, Suchard MA, Madigan D (2014). Interpreting observational studies: why empirical
     calibration is needed to correct p-values. Statistics in Medicine 33: 209-218. doi:10.1002/sim.5925
+
+    Examples
+    --------
+    >>> error = systematic_error([0.12, 0.08, 0.10, 0.11], [0.02, 0.02, 0.02, 0.02])
+    >>> round(error.mean, 3)
+    0.102
     """
     b, se = np.asarray(estimate, np.float64).ravel(), np.asarray(standard_error, np.float64).ravel()
     if b.size == 0 or b.size != se.size or not (se > 0).all():
@@ -97,6 +103,12 @@ def calibrated(
     -------
     tuple of float
         Estimate less the mean bias, and its interval, widened by the spread of the bias.
+
+    Examples
+    --------
+    >>> error = systematic_error([0.12, 0.08, 0.10, 0.11], [0.02, 0.02, 0.02, 0.02])
+    >>> [round(value, 2) for value in calibrated(0.30, 0.05, error)]
+    [0.2, 0.1, 0.3]
     """
     centre = estimate - error.mean
     half = float(norm.ppf(0.5 + prob / 2)) * float(np.hypot(standard_error, error.sd))

@@ -34,6 +34,11 @@ def check_overlap(arm: NDArray[np.int64], labels: Sequence[object], area: ArrayL
     ------
     DecisionError
         If there is one arm only, or areas lack an arm by more than chance.
+
+    Examples
+    --------
+    >>> check_overlap(np.array([0, 1, 0, 1]), ["usual care", "calls"], ["east", "east", "west", "west"])
+    >>> check_overlap(np.array([0, 0, 1, 1]), ["usual care", "calls"], ["east", "east", "west", "west"])
     """
     count = np.bincount(arm, minlength=len(labels))
     if (count > 0).sum() < 2:
@@ -79,6 +84,15 @@ def weight_report(propensity: Array, arm: NDArray[np.int64], labels: Sequence[ob
     -------
     DataFrame
         `arm, people, effective_sample_size, largest_weight_share, lowest_propensity, clipped, clipped_share`.
+
+    Examples
+    --------
+    >>> chance = np.array([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1], [0.8, 0.2]])
+    >>> table = weight_report(chance, np.array([0, 1, 0, 1]), ["usual care", "calls"], clip=0.01)
+    >>> table[["arm", "people", "effective_sample_size", "clipped"]].round(2)
+              arm  people  effective_sample_size  clipped
+    0  usual care       2                   1.85        0
+    1       calls       2                   1.69        0
     """
     rows = []
     for k, label in enumerate(labels):
@@ -135,6 +149,15 @@ def balance(
     ----------
     Austin PC (2009). Balance diagnostics for comparing the distribution of baseline covariates. Statistics in
     Medicine 28: 3083-3107. doi:10.1002/sim.3697
+
+    Examples
+    --------
+    >>> features = pd.DataFrame({"age": [70, 72, 50, 71, 52, 48]})
+    >>> chance = np.array([[0.3, 0.7]] * 2 + [[0.7, 0.3]] + [[0.3, 0.7]] + [[0.7, 0.3]] * 2)
+    >>> table = balance(features, np.array([1, 1, 1, 0, 0, 0]), chance)
+    >>> table[["feature", "difference", "difference_weighted"]].round(2)
+      feature  difference  difference_weighted
+    0     age        0.57                -0.13
     """
     values = features.to_numpy(np.float64)
     weight = 1 / np.maximum(propensity[np.arange(arm.size), arm], clip)
@@ -189,6 +212,17 @@ def overlap_by(
     -------
     DataFrame
         `stratum, arm, people, in_arm, propensity_lower, propensity_median, propensity_upper, share_low`.
+
+    Examples
+    --------
+    >>> chance = np.array([[0.5, 0.5], [0.5, 0.5], [0.97, 0.03], [0.9, 0.1]])
+    >>> arm, labels = np.array([0, 1, 0, 1]), ["usual care", "calls"]
+    >>> overlap_by(chance, arm, labels, ["a", "a", "b", "b"])[["stratum", "arm", "people", "in_arm", "share_low"]]
+      stratum         arm  people  in_arm  share_low
+    0       a  usual care       2       1        0.0
+    1       a       calls       2       1        0.0
+    2       b  usual care       2       1        0.0
+    3       b       calls       2       1        0.5
     """
     codes = np.asarray(stratum)
     rows = []

@@ -56,6 +56,12 @@ def policy_value(
     -------
     PolicyValue
         Mean outcome of everyone following the rule.
+
+    Examples
+    --------
+    >>> potential = np.array([[0.0, 0.4], [0.0, 0.2], [0.0, 0.0], [0.0, -0.2]])
+    >>> round(policy_value(potential, [1, 1, 0, 0]).value, 3)
+    0.15
     """
     given = np.asarray(chosen)
     rows = (
@@ -85,6 +91,12 @@ def policy_gain(
     -------
     PolicyValue
         First less second.
+
+    Examples
+    --------
+    >>> potential = np.array([[0.0, 0.4], [0.0, 0.2], [0.0, 0.0], [0.0, -0.2]])
+    >>> round(policy_gain(potential, [1, 1, 0, 0], instead=[1, 1, 1, 1]).value, 3)
+    0.05
     """
     rows = np.arange(len(potential))
     first, second = np.asarray(chosen).astype(int), np.asarray(instead).astype(int)
@@ -135,6 +147,12 @@ def policy_value_weighted(
     ----------
     Swaminathan A, Joachims T (2015). The self-normalized estimator for counterfactual learning. Advances in Neural
     Information Processing Systems 28.
+
+    Examples
+    --------
+    >>> even = np.full((4, 2), 0.5)
+    >>> round(policy_value_weighted([1.0, 0.0, 1.0, 0.0], np.array([1, 1, 0, 0]), even, [1, 0, 0, 0]).value, 2)
+    0.67
     """
     y, given = np.asarray(outcome, np.float64), np.asarray(chosen).astype(int)
     rows = np.arange(y.size)
@@ -168,6 +186,14 @@ def capacity_curve(
     -------
     DataFrame
         `share, gain, lower, upper` (per 1,000 people, of whom the share is served).
+
+    Examples
+    --------
+    >>> potential = np.array([[0.0, 0.4], [0.0, 0.2], [0.0, 0.0], [0.0, -0.2]])
+    >>> capacity_curve(potential, [4, 3, 2, 1], shares=[0.5, 1.0]).round(1)
+       share   gain  lower  upper
+    0    0.5  150.0  -37.7  337.7
+    1    1.0  100.0 -153.0  353.0
     """
     psi, rule = potential[:, 1] - potential[:, 0], np.asarray(priority, np.float64)
     place = np.empty(rule.size)

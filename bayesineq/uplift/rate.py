@@ -66,6 +66,13 @@ def toc(
     -------
     DataFrame
         `share, toc, gain`: mean effect of those served less the mean effect of all, and share times that.
+
+    Examples
+    --------
+    >>> toc([0.4, 0.2, 0.0, -0.2], [4, 3, 2, 1], shares=[0.5, 1.0]).round(2)
+       share  toc  gain
+    0    0.5  0.2   0.1
+    1    1.0  0.0   0.0
     """
     psi, w = _ordered(effect_score, priority, weight)
     q = np.linspace(0.01, 1, 100) if shares is None else np.asarray(shares, np.float64)
@@ -125,6 +132,13 @@ def rate(
     ----------
     Yadlowsky S, Fleming S, Shah N, Brunskill E, Wager S (2025). Evaluating treatment prioritization rules via
     rank-weighted average treatment effects. Journal of the American Statistical Association 120: 38-51.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> effect = rng.normal(0, 1, 1000)
+    >>> round(rate(effect + rng.normal(0, 1, 1000), effect, seed=1).value, 2)
+    0.92
     """
     psi = np.asarray(effect_score, np.float64).ravel()
     rules = [np.asarray(rule, np.float64).ravel() for rule in (priority, against) if rule is not None]

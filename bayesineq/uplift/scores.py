@@ -129,6 +129,15 @@ def doubly_robust_scores(
     ----------
     Chernozhukov V et al. (2018). Double/debiased machine learning for treatment and structural parameters.
     Econometrics Journal 21: C1-C68. doi:10.1111/ectj.12097
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> age, arm = rng.normal(size=(400, 1)), rng.integers(0, 2, 400)
+    >>> scores = doubly_robust_scores(age, 0.5 * arm + age[:, 0] + rng.normal(size=400), arm, seed=1)
+    >>> average_effect(scores).round(2)
+      intervention  estimate  standard_error  lower  upper
+    0            1      0.56             0.1   0.35   0.76
     """
     groups, clip, repeats = options.groups, options.clip, options.repeats
     x = np.ascontiguousarray(np.asarray(features), dtype=np.float32)
@@ -176,6 +185,15 @@ def average_effect(scores: Scores, *, groups: ArrayLike | None = None, prob: flo
     -------
     DataFrame
         `intervention, estimate, standard_error, lower, upper`; the spread between repeats is in the standard error.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> age, arm = rng.normal(size=(400, 1)), rng.integers(0, 2, 400)
+    >>> scores = doubly_robust_scores(age, 0.5 * arm + age[:, 0] + rng.normal(size=400), arm, seed=1)
+    >>> average_effect(scores, prob=0.8).round(2)
+      intervention  estimate  standard_error  lower  upper
+    0            1      0.56             0.1   0.42   0.69
     """
     cluster = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
     return average_table(scores, mean_covariance(scores.effect, cluster) + np.diag(scores.repeat_sd**2), prob=prob)

@@ -45,6 +45,11 @@ def e_value(risk_ratio: float, lower: float | None = None, upper: float | None =
     ----------
     VanderWeele TJ, Ding P (2017). Sensitivity analysis in observational research: introducing the E-value. Annals of
     Internal Medicine 167: 268-274. doi:10.7326/M16-2607
+
+    Examples
+    --------
+    >>> [round(value, 2) for value in e_value(2.0, 1.5, 2.7)]
+    [3.41, 2.37]
     """
     if min(x for x in (risk_ratio, lower, upper) if x is not None) <= 0:
         raise DecisionError("A risk ratio must be above 0.")
@@ -85,6 +90,13 @@ def rosenbaum_bounds(difference: ArrayLike, *, gammas: Sequence[float]) -> pd.Da
     References
     ----------
     Rosenbaum PR (2002). Observational Studies, 2nd edition, section 4.3. Springer.
+
+    Examples
+    --------
+    >>> rosenbaum_bounds([1, 1, 1, 1, 1, 1, 1, -1], gammas=[1.0, 2.0]).round(3)
+       gamma  p_lower  p_upper
+    0    1.0    0.035    0.035
+    1    2.0    0.003    0.195
     """
     d = np.asarray(difference, np.float64).ravel()
     d = d[d != 0]
@@ -161,6 +173,12 @@ def omitted_variable(
     ----------
     Cinelli C, Hazlett C (2020). Making sense of sensitivity: extending omitted variable bias. Journal of the Royal
     Statistical Society B 82: 39-67. doi:10.1111/rssb.12348
+
+    Examples
+    --------
+    >>> found = omitted_variable(0.5, 0.1, 100)
+    >>> round(found.robustness_value, 2)
+    0.39
     """
     t = abs(estimate) / standard_error
     f = share * t / np.sqrt(degrees_of_freedom)
@@ -205,6 +223,15 @@ def omitted_variable_bounds(
     ------
     DecisionError
         If such a variable would explain more than everything.
+
+    Examples
+    --------
+    >>> found = omitted_variable(0.5, 0.1, 100)
+    >>> omitted_variable_bounds(found, r2_treatment=0.05, r2_outcome=0.1).round(3)
+       times  r2_treatment  r2_outcome  estimate  standard_error      t
+    0    1.0         0.053       0.123     0.417           0.097  4.315
+    1    2.0         0.105       0.248     0.329           0.092  3.572
+    2    3.0         0.158       0.375     0.235           0.087  2.712
     """
     rows = []
     dof = found.degrees_of_freedom
