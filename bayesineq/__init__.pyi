@@ -21,6 +21,7 @@ from .decisions.plans import compare_plans as compare_plans
 from .decisions.read_plans import read_plans as read_plans
 from .design.matrix import design as design
 from .disclosure.rule import Rule as Rule
+from .examples import example as example
 from .inference.fit import fit as fit
 from .inference.mixture.study import fit_recorded as fit_recorded
 from .measures.registry import manual as manual

@@ -49,7 +49,7 @@ OWNS = {
     "matplotlib": {"report"},
     "ibis": {"records", "tables"},
 }
-ENTRANCES = {"__init__", "cli", "demo", "plots"}
+ENTRANCES = {"__init__", "cli", "demo", "examples", "plots"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -85,19 +85,10 @@ def read_plans(path: str | Path) -> tuple[Intervention, ...]:
 
     Examples
     --------
-    >>> import tempfile
-    >>> text = """
-    ... [[intervention]]
-    ... name = "calls"
-    ... effect = { measure = "risk ratio", value = 0.8, lower = 0.7, upper = 0.9 }
-    ... cost = { value = 50 }
-    ... reach = 0.5
-    ... """
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "plans.toml"
-    ...     _ = path.write_text(text)
-    ...     read_plans(path)[0].effect.size
-    Quantity(value=0.8, lower=0.7, upper=0.9)
+    >>> from bayesineq.shipped import folder
+    >>> plans = read_plans(folder("models") / "plans" / "diabetes.toml")
+    >>> [(plan.name, plan.effect.size.value) for plan in plans]
+    [('structured education', 0.74), ('retinal-screening outreach', 0.266), ('continuous glucose monitoring', 0.89)]
     """
     file = Path(path)
     try:
