@@ -1,36 +1,23 @@
 """
 Likelihoods as objects: laws of SciPy for their distribution functions, means, replicates; defaults in their units.
 
-A new likelihood needs its line in `LAWS` and its own numbers in `OWN`; everything else finds it.
+A new likelihood needs its line in `tests.laws`; everything here finds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy import stats
-from scipy.special import expit
 
 from bayesineq.errors import CardError
 from bayesineq.model.families import FAMILIES, Family
 from bayesineq.model.families.density import fixed_part, point
 from bayesineq.model.read_card import parse_card
+from tests.laws import LAWS, log_density, own_of
 
-OWN = {"size": 2.5, "concentration": 12.0, "sigma": 0.6, "shape": 3.0}
-LAWS: dict[str, Callable[..., Any]] = {
-    "bernoulli": lambda eta, given: stats.bernoulli(expit(eta)),
-    "beta_binomial": lambda eta, given, c: stats.betabinom(given, c * expit(eta), c * expit(-eta)),
-    "binomial": lambda eta, given: stats.binom(given, expit(eta)),
-    "gamma": lambda eta, given, shape: stats.gamma(shape, scale=np.exp(eta) / shape),
-    "gaussian": lambda eta, given, sigma: stats.norm(eta, sigma),
-    "log_normal": lambda eta, given, sigma: stats.lognorm(sigma, scale=np.exp(eta)),
-    "negative_binomial": lambda eta, given, size: stats.nbinom(size, size / (size + np.exp(eta))),
-    "poisson": lambda eta, given: stats.poisson(np.exp(eta)),
-}
 ETA = 0.4
 
 
@@ -39,12 +26,8 @@ def given_of(family: Family) -> float:
     return {"at_risk": 30.0, "standard_error": 0.7}.get(family.given or "", 1.0)
 
 
-def own_of(family: Family) -> dict[str, float]:
-    return {name: OWN[name] for name in family.own}
-
-
 def law_of(family: Family) -> Any:
-    return LAWS[family.name](ETA, given_of(family), *own_of(family).values())
+    return LAWS[family.name](ETA, given_of(family), *own_of(family, 2.5))
 
 
 every = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -59,13 +42,13 @@ def test_its_formulas_take_its_parameters(family: Family) -> None:
 @every
 def test_density_and_distribution_function_are_those_of_the_law(family: Family) -> None:
     """To 1e-9; a likelihood of logarithms is one of the logarithm, whose Jacobian is no business of its."""
-    law, given, own = law_of(family), given_of(family), family.density.own(**own_of(family))
+    law, given, own = law_of(family), given_of(family), own_of(family, 2.5)
     y = np.array([0.0, 1.0]) if family.name == "bernoulli" else np.array([0.0, 1.0, 4.0, 9.0])
     y = y if family.counts else y + 0.3
     inside = np.log(y) if family.logged else y
     found = [fixed_part(own, v, given)[0] + point(own, v, given, ETA)[0] for v in inside]
     jacobian = np.log(y) if family.logged else 0.0
-    assert_allclose(found, (law.logpmf(y) if family.counts else law.logpdf(y) + jacobian), rtol=1e-9, atol=1e-9)
+    assert_allclose(found, log_density(family, law, y) + jacobian, rtol=1e-9, atol=1e-9)
     one = np.full((len(y), 1), 1.0)
     assert_allclose(family.density.cdf(own, inside[:, None], given * one, ETA * one)[:, 0], law.cdf(y), rtol=1e-9)
 
@@ -73,7 +56,7 @@ def test_density_and_distribution_function_are_those_of_the_law(family: Family) 
 @every
 def test_replicates_have_the_law_and_the_mean(family: Family) -> None:
     """200,000 replicates: mean within five standard errors, distribution function within 0.005."""
-    law, given, own, n = law_of(family), given_of(family), own_of(family), 200_000
+    law, given, own, n = law_of(family), given_of(family), own_of(family, 2.5)._asdict(), 200_000
     mean = family.mean(np.full(1, ETA), {name: np.full(1, value) for name, value in own.items()})
     many = np.full(n, given)
     drawn = family.replicate(np.random.default_rng(4), np.repeat(mean, n), np.ones(n), many, own)
@@ -88,7 +71,7 @@ def test_replicates_have_the_law_and_the_mean(family: Family) -> None:
 def test_exposure_multiplies_the_mean_of_a_count(family: Family) -> None:
     if not {"exposure"} <= set(family.takes):
         return
-    n, own = 200_000, own_of(family)
+    n, own = 200_000, own_of(family, 2.5)._asdict()
     drawn = family.replicate(np.random.default_rng(4), np.full(n, 0.5), np.full(n, 6.0), np.ones(n), own)
     assert abs(drawn.mean() - 3.0) < 5 * drawn.std() / np.sqrt(n)
 

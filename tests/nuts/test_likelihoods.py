@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
@@ -9,57 +11,58 @@ import pytest
 from numpy.typing import NDArray
 from pytensor.compile.mode import Mode
 from scipy import stats
-from scipy.special import expit
 
 from bayesineq.inference.nuts.likelihoods import LINES, log_density, log_interval
 from bayesineq.model.families import FAMILIES
+from tests.laws import LAWS, own_of
+from tests.laws import log_density as law_density
 
 PYTHON = Mode("py", None)
 ETA = np.array([-9.0, -2.0, -0.5, 0.0, 0.7, 1.9, 3.0])
 COUNT = np.array([0.0, 1.0, 4.0, 9.0, 0.0, 12.0, 12.0])
 TRIALS = np.array([40.0, 12.0, 12.0, 30.0, 9.0, 12.0, 25.0])
 POSITIVE = np.array([0.01, 0.4, 1.0, 2.5, 7.0, 9.0, 40.0])
-PARAMETERS = {k: np.float64(v) for k, v in {"size": 2.7, "concentration": 15.0, "sigma": 0.8, "shape": 3.4}.items()}
+VALUE = 2.7
 
 
-def oracle(likelihood: str, eta: NDArray[np.float64], trials: NDArray[np.float64]) -> object:
-    mean, chance, p = np.exp(eta), expit(eta), PARAMETERS
-    return {
-        "binomial": lambda: stats.binom(trials.astype(int), chance),
-        "bernoulli": lambda: stats.bernoulli(chance),
-        "poisson": lambda: stats.poisson(mean),
-        "negative_binomial": lambda: stats.nbinom(p["size"], p["size"] / (p["size"] + mean)),
-        "beta_binomial": lambda: stats.betabinom(
-            trials.astype(int), chance * p["concentration"], (1 - chance) * p["concentration"]
-        ),
-        "gaussian": lambda: stats.norm(eta, p["sigma"]),
-        "log_normal": lambda: stats.lognorm(p["sigma"], scale=mean),
-        "gamma": lambda: stats.gamma(p["shape"], scale=mean / p["shape"]),
-    }[likelihood]()
+def parameters_of(likelihood: str) -> dict[str, np.float64]:
+    return {name: np.float64(value) for name, value in own_of(FAMILIES[likelihood], VALUE)._asdict().items()}
+
+
+def oracle(likelihood: str, eta: NDArray[np.float64], given: NDArray[np.float64]) -> Any:
+    return LAWS[likelihood](eta, given, *parameters_of(likelihood).values())
 
 
 def data(likelihood: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if likelihood == "bernoulli":
         return np.array([0.0, 1, 1, 0, 1, 0, 1]), np.ones(7)
-    return (POSITIVE if likelihood in {"gaussian", "log_normal", "gamma"} else COUNT), TRIALS
+    return (COUNT if FAMILIES[likelihood].counts else POSITIVE), TRIALS
 
 
 @pytest.mark.parametrize("likelihood", LINES)
 def test_density_is_that_of_scipy(likelihood: str) -> None:
     value, trials = data(likelihood)
     ours = log_density(
-        likelihood, pt.constant(ETA), value, trials, LINES[likelihood].constant(value, trials), PARAMETERS
+        likelihood,
+        pt.constant(ETA),
+        value,
+        trials,
+        LINES[likelihood].constant(value, trials),
+        parameters_of(likelihood),
     ).eval(mode=PYTHON)
     theirs = oracle(likelihood, ETA, trials)
-    expected = theirs.logpmf(value.astype(int)) if hasattr(theirs.dist, "logpmf") else theirs.logpdf(value)
-    np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(ours, law_density(FAMILIES[likelihood], theirs, value), rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("likelihood", LINES)
 def test_gradient_is_finite_far_from_the_data(likelihood: str) -> None:
     value, trials = data(likelihood)
     eta = pt.dvector()
-    total = pt.sum(log_density(likelihood, eta, value, trials, LINES[likelihood].constant(value, trials), PARAMETERS))
+    total = pt.sum(
+        log_density(
+            likelihood, eta, value, trials, LINES[likelihood].constant(value, trials), parameters_of(likelihood)
+        )
+    )
     slope = pytensor.function([eta], pt.grad(total, eta), mode=PYTHON)
     for far in (-30.0, 30.0):
         assert np.isfinite(slope(np.full(7, far))).all()
@@ -72,7 +75,7 @@ def test_negative_binomial_tends_to_poisson() -> None:
     np.testing.assert_allclose(near.eval(mode=PYTHON), stats.poisson(np.exp(ETA)).logpmf(COUNT), atol=1e-5)
 
 
-@pytest.mark.parametrize("likelihood", ["binomial", "poisson", "negative_binomial", "beta_binomial"])
+@pytest.mark.parametrize("likelihood", [n for n, f in FAMILIES.items() if f.counts and f.observed is None])
 def test_interval_is_a_difference_of_distribution_functions(likelihood: str) -> None:
     """log(F(b) - F(a - 1)) from scipy.stats, where that difference keeps its digits."""
     eta = np.array([-1.5, 0.2, 1.1])
@@ -82,7 +85,9 @@ def test_interval_is_a_difference_of_distribution_functions(likelihood: str) -> 
     value = np.where(outside, lower[:, None], value)
     many = np.broadcast_to(trials[:, None], value.shape)
     constant = np.where(outside, -np.inf, LINES[likelihood].constant(value, many))
-    ours = log_interval(likelihood, pt.constant(eta), value, many, constant, PARAMETERS).eval(mode=PYTHON)
+    ours = log_interval(likelihood, pt.constant(eta), value, many, constant, parameters_of(likelihood)).eval(
+        mode=PYTHON
+    )
     theirs = oracle(likelihood, eta, trials)
     np.testing.assert_allclose(ours, np.log(theirs.cdf(upper) - theirs.cdf(lower - 1)), rtol=1e-9)
 
