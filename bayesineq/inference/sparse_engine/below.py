@@ -167,7 +167,8 @@ def _counted_below(own: Own, data: Outcomes, at: Moments, out: Float) -> None:
                 mass *= _next_count(own, given, count, odds)
                 count += 1.0
             total += RULE_WEIGHTS[k] * min(below, 1.0)
-        out[r] = 1.0 - total if turned else total
+        _, _, _, _, floor = _tail(own, y, given)
+        out[r] = floor + (1.0 - floor) * (1.0 - total if turned else total)
 
 
 @njit(cache=True, nogil=True)

@@ -86,7 +86,7 @@ def _rules() -> tuple[Float, Float]:
 
 NODES, WEIGHTS = _rules()
 
-_HELPERS: set[Callable[..., Any]] = {*density.HELPERS}.union(*(f.density.helpers for f in FAMILIES.values()))
+_HELPERS: set[Callable[..., Any]] = set(density.HELPERS).union(*(f.density.helpers for f in FAMILIES.values()))
 for _helper in _HELPERS:
     register_jitable(_helper)
 

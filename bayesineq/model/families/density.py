@@ -46,7 +46,8 @@ class Density:
         shift + log Gamma(a), or shift + logit Beta(a, b) where b is finite; `turned`: P(X < eta), X = shift - log
         Gamma(a).
     none : callable, optional
-        (own, given, eta): (probability of a count of zero, odds), from which `next_count` counts.
+        (own, given, eta): (probability of a count of zero, odds), from which `next_count` counts, less the floor of
+        `tail`, which must be there too.
     next_count : callable, optional
         (own, given, count, odds): probability of one more than a count, relative to that of the count.
     helpers : tuple of callable
@@ -133,5 +134,5 @@ def log_choose(y: float, trials: float) -> float:
     return math.lgamma(trials + 1.0) - math.lgamma(y + 1.0) - math.lgamma(trials - y + 1.0)
 
 
-HELPERS = (digamma, trigamma, softplus, log_choose)
+HELPERS: tuple[Callable[..., Any], ...] = (digamma, trigamma, softplus, log_choose)
 """What formulas call: compiled where they are."""
