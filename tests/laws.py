@@ -11,6 +11,34 @@ from scipy.special import expit
 
 from bayesineq.model.families import Family
 
+
+class ZeroInflated:
+    """A law of SciPy of which a share is none: probabilities by the law of total probability."""
+
+    def __init__(self, of: Any, zero: float) -> None:
+        self.of, self.zero = of, zero
+
+    def pmf(self, y: Any) -> Any:
+        return self.zero * (np.asarray(y) == 0) + (1 - self.zero) * self.of.pmf(y)
+
+    def logpmf(self, y: Any) -> Any:
+        return np.where(np.asarray(y) == 0, np.log(self.pmf(y)), np.log1p(-self.zero) + self.of.logpmf(y))
+
+    def cdf(self, y: Any) -> Any:
+        return np.where(np.asarray(y) < 0, 0.0, self.zero + (1 - self.zero) * self.of.cdf(y))
+
+    def mean(self) -> Any:
+        return (1 - self.zero) * self.of.mean()
+
+    def std(self) -> Any:
+        second = (1 - self.zero) * (self.of.var() + self.of.mean() ** 2)
+        return np.sqrt(second - self.mean() ** 2)
+
+    def rvs(self, random_state: np.random.Generator) -> Any:
+        drawn = np.asarray(self.of.rvs(random_state=random_state))
+        return np.where(random_state.random(drawn.shape) < self.zero, 0, drawn)
+
+
 LAWS: dict[str, Callable[..., Any]] = {
     "bernoulli": lambda eta, given: stats.bernoulli(expit(eta)),
     "beta_binomial": lambda eta, given, c: stats.betabinom(given, c * expit(eta), c * expit(-eta)),
@@ -20,6 +48,7 @@ LAWS: dict[str, Callable[..., Any]] = {
     "log_normal": lambda eta, given, sigma: stats.lognorm(sigma, scale=np.exp(eta)),
     "negative_binomial": lambda eta, given, size: stats.nbinom(size, size / (size + np.exp(eta))),
     "poisson": lambda eta, given: stats.poisson(np.exp(eta)),
+    "zero_inflated_poisson": lambda eta, given, zero: ZeroInflated(stats.poisson(np.exp(eta)), zero),
 }
 """Linear predictor, what is given beside the outcome, and own parameters, to the law of a row."""
 

@@ -69,6 +69,18 @@ def gamma(eta: Tensor, value: Tensor, trials: Tensor, parameters: Mapping[str, T
     return shape * (pt.log(shape) + log_ratio - pt.exp(log_ratio)) - pt.gammaln(shape)
 
 
+def zero_inflated(base: Line) -> Line:
+    """A likelihood of counts of which a share `zero` is none whatever the rate."""
+
+    def kernel(eta: Tensor, value: Tensor, given: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        can = pt.log1p(-parameters["zero"]) + base.kernel(eta, value, given, parameters)
+        cannot = pt.log(parameters["zero"])
+        # The rest of the log density of a count of zero is zero.
+        return pt.switch(pt.eq(value, 0), cannot + pt.softplus(can - cannot), can)
+
+    return Line(kernel, base.constant)
+
+
 def log_choose(value: NDArray[np.float64], trials: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logarithm of the binomial coefficient."""
     return np.asarray(gammaln(trials + 1) - gammaln(value + 1) - gammaln(trials - value + 1))
@@ -119,6 +131,7 @@ LINES: Final[Mapping[str, Line]] = {
     "log_normal": Line(log_normal, minus_log_root_value),
     "negative_binomial": Line(negative_binomial, minus_log_factorial),
     "poisson": Line(poisson, minus_log_factorial),
+    "zero_inflated_poisson": zero_inflated(Line(poisson, minus_log_factorial)),
 }
 """By the name of the likelihood; all else of it stands in `bayesineq.model.families`."""
 
