@@ -48,6 +48,9 @@ LAWS: dict[str, Callable[..., Any]] = {
     "log_normal": lambda eta, given, sigma: stats.lognorm(sigma, scale=np.exp(eta)),
     "negative_binomial": lambda eta, given, size: stats.nbinom(size, size / (size + np.exp(eta))),
     "poisson": lambda eta, given: stats.poisson(np.exp(eta)),
+    "zero_inflated_negative_binomial": lambda eta, given, size, zero: ZeroInflated(
+        stats.nbinom(size, size / (size + np.exp(eta))), zero
+    ),
     "zero_inflated_poisson": lambda eta, given, zero: ZeroInflated(stats.poisson(np.exp(eta)), zero),
 }
 """Linear predictor, what is given beside the outcome, and own parameters, to the law of a row."""

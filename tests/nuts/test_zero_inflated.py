@@ -43,7 +43,7 @@ def draws(post: xr.DataTree, name: str) -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("likelihood", ["zero_inflated_poisson"])
+@pytest.mark.parametrize("likelihood", ["zero_inflated_poisson", "zero_inflated_negative_binomial"])
 def test_engines_agree_and_find_what_was_planted(likelihood: str) -> None:
     """Means within 0.2 posterior standard deviations of each other, some three Monte Carlo errors; truth within 3."""
     table = world(likelihood)
@@ -66,7 +66,7 @@ def test_engines_agree_and_find_what_was_planted(likelihood: str) -> None:
     assert float((abs(a.mean(("chain", "draw")) - b.mean(("chain", "draw"))) / sd).max()) < 0.2
 
 
-@pytest.mark.parametrize("likelihood", ["zero_inflated_poisson"])
+@pytest.mark.parametrize("likelihood", ["zero_inflated_poisson", "zero_inflated_negative_binomial"])
 def test_rows_left_out_fall_where_they_are_expected_and_replicates_hold_the_zeros(likelihood: str) -> None:
     """Held-out rows are uniform where the likelihood is right, and are not under the one without its zeros."""
     table = world(likelihood, 1500)

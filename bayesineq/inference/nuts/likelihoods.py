@@ -131,6 +131,7 @@ LINES: Final[Mapping[str, Line]] = {
     "log_normal": Line(log_normal, minus_log_root_value),
     "negative_binomial": Line(negative_binomial, minus_log_factorial),
     "poisson": Line(poisson, minus_log_factorial),
+    "zero_inflated_negative_binomial": zero_inflated(Line(negative_binomial, minus_log_factorial)),
     "zero_inflated_poisson": zero_inflated(Line(poisson, minus_log_factorial)),
 }
 """By the name of the likelihood; all else of it stands in `bayesineq.model.families`."""
