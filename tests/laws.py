@@ -43,6 +43,7 @@ LAWS: dict[str, Callable[..., Any]] = {
     "bernoulli": lambda eta, given: stats.bernoulli(expit(eta)),
     "beta_binomial": lambda eta, given, c: stats.betabinom(given, c * expit(eta), c * expit(-eta)),
     "binomial": lambda eta, given: stats.binom(given, expit(eta)),
+    "estimate_with_error": lambda eta, given: stats.norm(eta, given),
     "gamma": lambda eta, given, shape: stats.gamma(shape, scale=np.exp(eta) / shape),
     "gaussian": lambda eta, given, sigma: stats.norm(eta, sigma),
     "log_normal": lambda eta, given, sigma: stats.lognorm(sigma, scale=np.exp(eta)),

@@ -126,6 +126,7 @@ LINES: Final[Mapping[str, Line]] = {
     "bernoulli": Line(binomial, log_choose),
     "beta_binomial": Line(beta_binomial, log_choose),
     "binomial": Line(binomial, log_choose),
+    "estimate_with_error": Line(lambda eta, y, error, own: gaussian(eta, y, error, {"sigma": error}), minus_log_root),
     "gamma": Line(gamma, minus_log_value),
     "gaussian": Line(gaussian, minus_log_root),
     "log_normal": Line(log_normal, minus_log_root_value),
