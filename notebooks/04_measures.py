@@ -22,12 +22,6 @@ import pandas as pd
 
 import bayesineq as bi
 from bayesineq.errors import MeasureError
-from bayesineq.measures.concentration import erreygers_index
-from bayesineq.measures.dispersion import between_group_standard_deviation
-from bayesineq.measures.gradient import linear_gradient
-from bayesineq.measures.impact import excess_events, population_attributable_fraction
-from bayesineq.measures.registry import MEASURES, describe
-from bayesineq.measures.simple import core20_gap
 
 system = bi.simulate_system(n_areas=120, n_people=120_000, seed=4)
 posterior = bi.fit(
@@ -61,12 +55,12 @@ questions = [
     ("... and as a ratio?", bi.ratio, {}),
     ("How steep is the whole gradient, absolute?", bi.sii, {}),
     ("... and relative?", bi.rii, {}),
-    ("How far is the most deprived fifth from the rest?", core20_gap, {}),
-    ("On whom is the burden concentrated?", erreygers_index, {}),
-    ("How spread out are groups, order aside?", between_group_standard_deviation, {}),
+    ("How far is the most deprived fifth from the rest?", bi.measures.core20_gap, {}),
+    ("On whom is the burden concentrated?", bi.measures.erreygers_index, {}),
+    ("How spread out are groups, order aside?", bi.measures.between_group_standard_deviation, {}),
     ("How unequal are the groups, relative, order aside?", bi.measures.theil, {}),
-    ("By which share would the average change at the rate of the least deprived?", population_attributable_fraction,
-     {"favourable": False, "reference": "most_advantaged"}),
+    ("By which share would the average change at the rate of the least deprived?",
+     bi.measures.population_attributable_fraction, {"favourable": False, "reference": "most_advantaged"}),
 ]  # fmt: skip
 rows = []
 for question, measure, options in questions:
@@ -75,7 +69,7 @@ for question, measure, options in questions:
     rows.append((question, measure.__name__, summary["median"], summary["lower"], summary["upper"]))
 answers = pd.DataFrame(rows, columns=["question", "measure", "median", "lower", "upper"])
 for name in answers["measure"]:
-    print(f"{name}: {MEASURES[name].sign}")
+    print(f"{name}: {bi.measures.MEASURES[name].sign}")
 print(answers.round(4).to_string(index=False))
 
 # %%
@@ -124,7 +118,7 @@ print("Sign:", draws.attrs["sign"])
 # a twentieth of the average of it. A low share says: report the groups beside the index.
 
 # %%
-straight = bi.over_draws(linear_gradient, by_decile, "imd_decile")
+straight = bi.over_draws(bi.measures.linear_gradient, by_decile, "imd_decile")
 print(f"probability that a straight line will do: {float(straight.mean()):.2f}")
 
 # %% [markdown]
@@ -153,7 +147,7 @@ print(bi.inequality(posterior, by="ethnicity").tail(3).round(3).to_string(index=
 # if everyone had the rate of the least deprived decile?
 
 # %%
-extra = bi.over_draws(excess_events, by_decile, "imd_decile", options={"reference": "most_advantaged"})
+extra = bi.over_draws(bi.measures.excess_events, by_decile, "imd_decile", options={"reference": "most_advantaged"})
 summary = bi.summarise(extra).iloc[0]
 print(f"{summary['median']:,.0f} adults (95% interval {summary['lower']:,.0f} to {summary['upper']:,.0f})")
 
@@ -163,8 +157,8 @@ print(f"{summary['median']:,.0f} adults (95% interval {summary['lower']:,.0f} to
 # Every measure states its formula, sign, bounds and source.
 
 # %%
-print(f"{len(MEASURES)} measures: {', '.join(MEASURES)}")
-print(describe("SII"))
+print(f"{len(bi.measures.MEASURES)} measures: {', '.join(bi.measures.MEASURES)}")
+print(bi.measures.describe("SII"))
 
 # %% [markdown]
 # ## What may be concluded, and what not
