@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
+from shapely.geometry import box
 
 from bayesineq.disclosure.covered import Covered, covered
 from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import DisclosureError
 from bayesineq.report.figures.areas import area_table
+from bayesineq.report.figures.caterpillar import plot_caterpillar
+from bayesineq.report.figures.curves import plot_concentration, plot_equiplot, plot_trend
 from bayesineq.report.figures.draws import to_draw
 from bayesineq.report.figures.forest import plot_forest
 from bayesineq.report.figures.gradient import gradient_data, plot_gradient
 from bayesineq.report.figures.heat import heat_data
+from bayesineq.report.figures.maps import map_posterior
+from bayesineq.report.figures.pareto import plot_pareto
+from bayesineq.report.figures.tartan import Indicator, plot_tartan
+from bayesineq.report.figures.tiers import map_bivariate, map_certainty, map_tiers
 from bayesineq.report.tables.groups import group_table
 
 
@@ -81,3 +91,50 @@ def test_how_many_are_withheld_is_said() -> None:
     )
     assert Covered((), ("A",), 1, Rule(), "x").words("counties").startswith("None of the 1 counties is shown; 1 is")
     assert Covered((), (), 5, Rule(), "").words("counties") == ""
+
+
+def as_deciles(values: xr.DataArray) -> xr.DataArray:
+    return values.rename(area="imd_decile").assign_coords(imd_decile=range(1, 6))
+
+
+FIGURES = {
+    "forest": lambda values: plot_forest(values, "area"),
+    "gradient": lambda values: plot_gradient(as_deciles(values), "imd_decile"),
+    "caterpillar": lambda values: plot_caterpillar(values, "area"),
+    "concentration": lambda values: plot_concentration(as_deciles(values), "imd_decile"),
+    "tiers": lambda values: map_tiers(values, SQUARES, tiers=2),
+    "certainty": lambda values: map_certainty(values, SQUARES),
+    "bivariate": lambda values: map_bivariate(values, SQUARES, pd.Series(range(5), CODES), other_name="rain"),
+    "map": lambda values: map_posterior(values, SQUARES),
+    "tartan": lambda values: plot_tartan({"one": Indicator(values)}),
+    "pareto": lambda values: plot_pareto(values * 1000, "area", reference="everyone"),
+}
+CODES = [f"A{k}" for k in range(5)]
+SQUARES = gpd.GeoDataFrame(
+    {"area": CODES}, geometry=[box(k * 1e3, 0, k * 1e3 + 1e3, 1e3) for k in range(5)], crs="EPSG:27700"
+)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_figure_shows_a_group_of_few_people(name: str) -> None:
+    """Nor does anything that it shows or says depend on that group's rate."""
+    told = []
+    for rate in (0.5, 0.9):
+        values = draws_of([0.2, 0.3, rate, 0.25, 0.35], [500.0, 600.0, 5.0, 700.0, 800.0], "area")
+        chart = FIGURES[name](values.assign_coords(area=CODES))
+        told.append((chart.alt, chart.caption, chart.table.to_csv()))
+        plt.close(chart.figure)
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("plot", [plot_trend, plot_equiplot])
+def test_cells_of_few_people_are_gaps_in_lines(plot) -> None:
+    told = []
+    for rate in (0.5, 0.9):
+        years = [draws_of([0.2, rate, 0.3], [500.0, 5.0, 700.0], "sex"), draws_of([0.3, 0.4, 0.2], [500.0] * 3, "sex")]
+        both = xr.concat(years, dim="year").assign_coords(year=[2020, 2021])
+        chart = plot(both, "sex", **({"rows": "year"} if plot is plot_equiplot else {}))
+        assert "1 values with small counts are not shown" in chart.caption
+        told.append((chart.alt, chart.caption, chart.table.to_csv()))
+        plt.close(chart.figure)
+    assert told[0] == told[1]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from bayesineq.disclosure.covered import covered
 from bayesineq.errors import MeasureError
 from bayesineq.measures.concentration import absolute_concentration_index
 from bayesineq.measures.impact import excess_events
@@ -92,7 +93,7 @@ def test_numbers_without_a_declared_order_have_no_gradient(make, measure):
     with pytest.raises(MeasureError, match="is not ordered"):
         over_draws(excess_events, values, "ethnicity", options={"reference": "most_advantaged"})
     with pytest.raises(MeasureError, match="is not ordered"):
-        concentration_data(values, "ethnicity")
+        concentration_data(covered(values), "ethnicity")
     bare = values.rename(ethnicity="income")
     bare["income"].attrs.clear()
     assert over_draws(measure, bare, "income").dims == ("chain", "draw")

@@ -10,6 +10,7 @@ import shapely
 import xarray as xr
 from matplotlib.colors import to_hex
 
+from bayesineq.disclosure.covered import covered
 from bayesineq.errors import MeasureError
 from bayesineq.report.figures.caterpillar import caterpillar_data, plot_caterpillar
 from bayesineq.report.figures.hexagons import hexagons
@@ -62,29 +63,29 @@ def test_any_map_can_be_drawn_on_hexagons_and_says_so(squares: gpd.GeoDataFrame)
 
 
 def test_tiers_are_settled_only_where_ranks_are(squares: gpd.GeoDataFrame) -> None:
-    sure = tier_data(area_draws(list(np.linspace(1.0, 0.0, 10)), 0.001))
+    sure = tier_data(covered(area_draws(list(np.linspace(1.0, 0.0, 10)), 0.001), counts=False))
     assert sure["tier"].tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert sure["settled"].all()
-    blind = tier_data(area_draws([0.5] * 10, 1.0))
+    blind = tier_data(covered(area_draws([0.5] * 10, 1.0), counts=False))
     assert not blind["settled"].any()
     assert blind["probability"].mean() == pytest.approx(0.2, abs=0.08)
     chart = map_tiers(area_draws([0.5] * 30, 1.0), squares, outcome="smoking")
     assert "30 of 30 have none" in chart.caption
     with pytest.raises(MeasureError, match="3 areas cannot be cut into 5 tiers"):
-        tier_data(area_draws([0.1, 0.2, 0.3], 0.1))
+        tier_data(covered(area_draws([0.1, 0.2, 0.3], 0.1), counts=False))
 
 
 def test_thirds_of_two_variables_are_paired_by_code(squares: gpd.GeoDataFrame) -> None:
     means = list(np.arange(30.0))
     values = area_draws(means, 1e-6)
     other = pd.Series(means, index=values["area"].to_numpy()).sample(frac=1, random_state=1)
-    table = bivariate_data(values, other)
+    table = bivariate_data(covered(values, counts=False), other)
     assert (table["outcome_third"] == table["other_third"]).all()
     assert table["outcome_third"].value_counts().tolist() == [10, 10, 10]
     chart = map_bivariate(values, squares, -other, other_name="advantage", outcome="smoking")
     assert "0 areas are in the highest third of both; 10 are high in smoking but low in advantage" in chart.caption
     with pytest.raises(MeasureError, match="1 areas have no second number \\(A29\\)"):
-        bivariate_data(values, other.drop("A29"))
+        bivariate_data(covered(values, counts=False), other.drop("A29"))
 
 
 def test_colour_fades_with_uncertainty(squares: gpd.GeoDataFrame) -> None:
@@ -115,7 +116,7 @@ def test_missing_areas_stay_hatched_on_every_map(squares: gpd.GeoDataFrame) -> N
 
 def test_a_caterpillar_puts_values_and_ranks_side_by_side() -> None:
     values = area_draws([0.1, 0.4, 0.2], 0.001)
-    table = caterpillar_data(values, "area")
+    table = caterpillar_data(covered(values), "area")
     assert table["level"].tolist() == ["A01", "A02", "A00"]
     assert table["rank"].tolist() == [1.0, 2.0, 3.0]
     assert table["above"].tolist() == [1.0, 0.0, 0.0]

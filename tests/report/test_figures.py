@@ -87,15 +87,15 @@ def test_small_cells_of_a_heat_table_are_hatched_and_not_told(prevalence: xr.Dat
 def test_the_area_over_the_concentration_curve_is_the_index() -> None:
     means = [0.3, 0.25, 0.2, 0.12, 0.1]
     values = grouped(means)
-    curve = concentration_data(values, "imd_decile")
+    curve = concentration_data(covered(values), "imd_decile")
     under = float(np.trapezoid(curve["mean"], curve["people"]))
     index = float(relative_concentration_index(means, values["population"].to_numpy()))
     assert 1.0 - 2.0 * under == pytest.approx(index, abs=1e-12)
-    equal = concentration_data(grouped([0.2] * 4), "imd_decile")
+    equal = concentration_data(covered(grouped([0.2] * 4)), "imd_decile")
     assert equal["mean"].to_numpy() == pytest.approx(equal["people"].to_numpy())
     assert "% of all cases" in plot_concentration(values, "imd_decile", outcome="cases").caption
     with pytest.raises(MeasureError, match="never negative"):
-        concentration_data(grouped([0.1, -0.1]), "imd_decile")
+        concentration_data(covered(grouped([0.1, -0.1])), "imd_decile")
 
 
 def test_a_trend_draws_every_group_at_every_time() -> None:

@@ -163,4 +163,4 @@ def test_a_figure_takes_name_unit_and_polarity_from_the_draws(prevalence: xr.Dat
 )
 def test_the_unit_follows_the_scale_of_the_draws(attrs: dict[str, str], shown: str) -> None:
     draws = xr.DataArray(np.full((1, 4), 0.16), dims=("chain", "draw"), attrs=attrs)
-    assert described(draws, None, None, None)[1].label == shown
+    assert described(covered(draws), None, None, None)[1].label == shown

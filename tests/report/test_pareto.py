@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayesineq.disclosure.covered import covered
 from bayesineq.errors import MeasureError
 from bayesineq.report.figures.pareto import pareto_table, plot_pareto
 from bayesineq.report.figures.style import to_png
@@ -19,7 +20,7 @@ EXCESS = xr.DataArray(
 
 
 def test_causes_are_in_order_and_their_shares_add_up_draw_by_draw() -> None:
-    table = pareto_table(EXCESS, "cause")
+    table = pareto_table(covered(EXCESS), "cause")
     assert table["cause"].tolist() == ["heart <b>", "lung", "cancer"]
     assert table["mean"].tolist() == [90.0, 35.0, 25.0]
     # By hand: 60/100 and 120/200; then 90/100 and 160/200; then all.
@@ -37,6 +38,6 @@ def test_the_figure_names_its_reference_and_can_be_written() -> None:
 
 def test_without_an_excess_there_is_nothing_to_share_out() -> None:
     with pytest.raises(MeasureError, match="1 of 2 draws"):
-        pareto_table(EXCESS - [[[0.0] * 3, [100.0] * 3]], "cause")
+        pareto_table(covered(EXCESS - [[[0.0] * 3, [100.0] * 3]]), "cause")
     with pytest.raises(MeasureError, match="no dimension 'group'"):
-        pareto_table(EXCESS, "group")
+        pareto_table(covered(EXCESS), "group")

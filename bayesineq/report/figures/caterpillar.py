@@ -9,8 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION
+from bayesineq.disclosure.covered import Draws, covered
 from bayesineq.posterior.groups import by_level, exceedance, rank_intervals
 from bayesineq.report.figures.areas import exceedance_classes
+from bayesineq.report.figures.draws import left_out, to_draw
 from bayesineq.report.figures.style import (
     CONTRAST,
     EXCEEDANCE_EDGES,
@@ -31,16 +33,14 @@ from bayesineq.report.words.sentences import SURE, sentence
 _NAMED: Final = 60
 
 
-def caterpillar_data(
-    values: xr.DataArray, dim: str, *, labels: Labels | None = None, prob: float = CI_PROB
-) -> pd.DataFrame:
+def caterpillar_data(values: Draws, dim: str, *, labels: Labels | None = None, prob: float = CI_PROB) -> pd.DataFrame:
     """
     Put groups in order of their means, with intervals of value and rank.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group; coordinate `population` weighs the average.
+    values : Covered
+        Outcome of each group: draws with dims (chain, draw, dim); coordinate `population` weighs the average.
     dim : str
         The dimension: areas, strata, practices.
     labels : mapping of str to mapping, optional
@@ -54,10 +54,11 @@ def caterpillar_data(
         A row a group, the highest first: `level`, `label`, `mean`, `lower`, `upper`, `rank`, `rank_lower`,
         `rank_upper` (1 is the highest) and `above`: the probability of being above the average.
     """
-    table = by_level(values, prob)[[dim, "mean", "lower", "upper"]]
-    places = rank_intervals(values, dim, prob=prob)[[dim, "mean", "lower", "upper"]]
+    draws = to_draw(values, dim)
+    table = by_level(draws, prob)[[dim, "mean", "lower", "upper"]]
+    places = rank_intervals(draws, dim, prob=prob)[[dim, "mean", "lower", "upper"]]
     places.columns = pd.Index([dim, "rank", "rank_lower", "rank_upper"])
-    above = exceedance(values, "mean").to_series().rename("above")
+    above = exceedance(draws, "mean").to_series().rename("above")
     table = table.merge(places, on=dim, validate="one_to_one").merge(above, left_on=dim, right_index=True)
     table.insert(1, "label", level_labels(dim, list(table[dim]), labels))
     ordered = table.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
@@ -65,7 +66,7 @@ def caterpillar_data(
 
 
 def plot_caterpillar(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     dim: str,
     *,
     labels: Labels | None = None,
@@ -80,7 +81,9 @@ def plot_caterpillar(
 
     Parameters
     ----------
-    values, dim, labels, prob
+    values : DataArray, dims (chain, draw, dim), or Covered
+        Outcome of each group. Groups of few people or events are left out first.
+    dim, labels, prob
         As in `caterpillar_data`.
     outcome : str, optional
         Name of the outcome in words; by default as the values have it in their attributes.
@@ -96,8 +99,10 @@ def plot_caterpillar(
     Chart
         The figure; names are written where there are at most 60 groups.
     """
-    outcome, unit, more_is = described(values, outcome, unit, more_is)
-    table = caterpillar_data(values, dim, labels=labels, prob=prob)
+    safe = covered(values)
+    draws = safe.shown
+    outcome, unit, more_is = described(safe, outcome, unit, more_is)
+    table = caterpillar_data(safe, dim, labels=labels, prob=prob)
     count = len(table)
     named = count <= _NAMED
     figure = new_figure(7.2, float(np.clip(1.2 + 0.2 * count, 2.6, 9.0)) if named else 6.0)
@@ -113,8 +118,8 @@ def plot_caterpillar(
         middle, low, high = (table[c].to_numpy() * factor for c in columns)
         axes.hlines(place, low, high, colors=colours, linewidth=line)
         axes.scatter(middle, place, s=size**2, c=colours, zorder=3, linewidths=0)
-    weight = values[POPULATION] if POPULATION in values.coords else xr.ones_like(values[dim], dtype=float)
-    average = float((values * weight).sum(dim).mean() / weight.sum())
+    weight = draws[POPULATION] if POPULATION in draws.coords else xr.ones_like(draws[dim], dtype=float)
+    average = float((draws * weight).sum(dim).mean() / weight.sum())
     left.axvline(average * unit.factor, color=CONTRAST, linewidth=1.2, linestyle=(0, (5, 2)))
     dress(left, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
     dress(right, x="Rank (1 is the highest)", grid="x")
@@ -124,12 +129,13 @@ def plot_caterpillar(
     figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11, color=INK)
     wide = table["rank_upper"] - table["rank_lower"]
     misled = ", so a league table would mislead" if wide.median() >= 0.1 * count else ""
-    n_draw = values.sizes["chain"] * values.sizes["draw"]
+    n_draw = draws.sizes["chain"] * draws.sizes["draw"]
     caption = (
         f"Dots and lines: posterior means with {100 * prob:.0f}% credible intervals of value (left) and rank (right). "
         f"Dark orange is above the average (dashed line) with a probability of 95% or more, dark blue below it; paler "
         f"ones with 80% or more; grey is not settled. Half of the "
-        f"ranks are uncertain by {wide.median():.0f} places or more{misled}. Direction: {direction(more_is)}."
+        f"ranks are uncertain by {wide.median():.0f} places or more{misled}. "
+        f"Direction: {direction(more_is)}.{left_out(safe)}"
     )
     top = table.iloc[0]
     alt = (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bayesineq.dims import CI_PROB
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
+from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded
 from bayesineq.errors import MeasureError
 from bayesineq.model.priors import Prior
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
@@ -265,7 +265,7 @@ def plot_predictive(
     """
     table = predictive_data(replicated, observed, dim, prob=prob, rule=rule)
     table.insert(1, "label", level_labels(dim, list(table["level"]), labels))
-    table["observed"] = (table["observed"] / rule.base).round() * rule.base
+    table["observed"] = rounded(table["observed"], rule)
     figure = new_figure(7.2, 1.4 + 0.3 * max(len(table), 2))
     axes = figure.add_subplot()
     place = np.arange(len(table))[::-1]

@@ -9,9 +9,11 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import CI_PROB, POPULATION, SAMPLE_DIMS
+from bayesineq.disclosure.covered import Draws, covered
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.groups import by_level, interval, pooled
 from bayesineq.posterior.lift import in_social_order
+from bayesineq.report.figures.draws import left_out, to_draw
 from bayesineq.report.figures.style import (
     ACCENT,
     CONTRAST,
@@ -33,14 +35,15 @@ from bayesineq.report.words.sentences import sentence
 _LINES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 1)))
 
 
-def concentration_data(values: xr.DataArray, dim: str, *, prob: float = CI_PROB) -> pd.DataFrame:
+def concentration_data(values: Draws, dim: str, *, prob: float = CI_PROB) -> pd.DataFrame:
     """
     Compute the concentration curve: the share of all cases held by the most deprived share of people.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, dim)
-        Rate of each group, never negative, with coordinate `population`; `dim` ordered, the most deprived first.
+    values : Covered
+        Rate of each group, never negative: draws with dims (chain, draw, dim) and the coordinate `population`; `dim`
+        ordered, the most deprived first.
     dim : str
         Ordered dimension.
     prob : float
@@ -56,7 +59,7 @@ def concentration_data(values: xr.DataArray, dim: str, *, prob: float = CI_PROB)
     MeasureError
         If a rate is negative, nobody has the outcome, or `dim` was not declared ordered or is time or age.
     """
-    ordered = in_social_order(values, dim, "a concentration curve")
+    ordered = in_social_order(to_draw(values, dim), dim, "a concentration curve")
     draws = pooled(ordered, dim).astype(np.float64)
     cases = draws * ordered[POPULATION].to_numpy().astype(np.float64)
     if (draws < 0).any() or not (cases.sum(axis=1) > 0).all():
@@ -69,7 +72,7 @@ def concentration_data(values: xr.DataArray, dim: str, *, prob: float = CI_PROB)
 
 
 def plot_concentration(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     dim: str,
     *,
     prob: float = CI_PROB,
@@ -82,7 +85,9 @@ def plot_concentration(
 
     Parameters
     ----------
-    values, dim, prob
+    values : DataArray, dims (chain, draw, dim), or Covered
+        Rate of each group, with the coordinate `population`. Groups of few people or events are left out first.
+    dim, prob
         As in `concentration_data`.
     outcome : str, optional
         Name of the outcome in words; by default as the values have it in their attributes.
@@ -96,8 +101,9 @@ def plot_concentration(
     Chart
         The figure; its table has a row a corner of the curve.
     """
-    outcome, _, more_is = described(values, outcome, None, more_is)
-    table = concentration_data(values, dim, prob=prob)
+    safe = covered(values)
+    outcome, _, more_is = described(safe, outcome, None, more_is)
+    table = concentration_data(safe, dim, prob=prob)
     figure = new_figure(5.4, 5.0)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1.2, linestyle=(0, (5, 2)))
@@ -112,13 +118,13 @@ def plot_concentration(
     fifth = float(np.interp(0.2, table["people"], table["mean"]))
     caption = (
         f"The most deprived fifth of people have {100 * fifth:.0f}% of all {outcome}; on the dashed line it would be "
-        f"20%. Band: {100 * prob:.0f}% credible interval. Direction: {direction(more_is)}."
+        f"20%. Band: {100 * prob:.0f}% credible interval. Direction: {direction(more_is)}.{left_out(safe)}"
     )
     return Chart(figure, title, caption, f"Curve. {title}. {caption}", table)
 
 
 def plot_trend(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     dim: str,
     *,
     time: str = "year",
@@ -135,8 +141,8 @@ def plot_trend(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, time, dim)
-        Outcome of each group at each time.
+    values : DataArray, dims (chain, draw, time, dim), or Covered
+        Outcome of each group at each time. Lines have a gap where people or events are few.
     dim : str
         The groups, at most ten.
     time : str
@@ -166,7 +172,9 @@ def plot_trend(
     MeasureError
         If there are more than ten groups, or a dimension is missing.
     """
-    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    safe = covered(values)
+    values = safe.shown
+    outcome, unit, more_is = described(safe, outcome, unit, more_is)
     from matplotlib.ticker import MaxNLocator
 
     if {dim, time} - {str(d) for d in values.dims} or values.sizes[dim] > len(DEPRIVED):
@@ -203,6 +211,7 @@ def plot_trend(
     title = title or (f"{sentence(outcome)} over time by {dimension_label(dim)}")
     axes.set_title(plain(f"{title} ({direction(more_is)})"), loc="left", fontsize=11, color=INK)
     caption = f"Lines: posterior means; ribbons: {100 * prob:.0f}% credible intervals. Direction: {direction(more_is)}."
+    caption += left_out(safe, "values")
     if breaks:
         caption += f" Values before and after {', '.join(breaks.values())} are not like for like."
     ends = table[table[time].isin([table[time].min(), table[time].max()])].sort_values([dim, time])
@@ -215,7 +224,7 @@ def plot_trend(
 
 
 def plot_equiplot(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     dim: str,
     *,
     rows: str,
@@ -230,8 +239,8 @@ def plot_equiplot(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, rows, dim)
-        Outcome of each group in each setting.
+    values : DataArray, dims (chain, draw, rows, dim), or Covered
+        Outcome of each group in each setting. Dots of few people or events are left out.
     dim : str
         The groups, at most ten, in order.
     rows : str
@@ -257,7 +266,9 @@ def plot_equiplot(
     MeasureError
         If there are more than ten groups, or a dimension is missing.
     """
-    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    safe = covered(values)
+    values = safe.shown
+    outcome, unit, more_is = described(safe, outcome, unit, more_is)
     if {dim, rows} - {str(d) for d in values.dims} or values.sizes[dim] > len(DEPRIVED):
         raise MeasureError(f"an equiplot needs the dimensions {rows!r} and {dim!r}, the latter of at most 10 groups")
     means = values.mean(SAMPLE_DIMS).transpose(rows, dim)
@@ -267,7 +278,7 @@ def plot_equiplot(
     axes = figure.add_subplot()
     place = np.arange(len(settings))[::-1]
     shown = means.to_numpy() * unit.factor
-    axes.hlines(place, shown.min(axis=1), shown.max(axis=1), colors=QUIET, linewidth=2)
+    axes.hlines(place, means.min(dim) * unit.factor, means.max(dim) * unit.factor, colors=QUIET, linewidth=2)
     for k, name in enumerate(names):
         colour = DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(len(names) - 1, 1))]
         axes.scatter(
@@ -285,4 +296,5 @@ def plot_equiplot(
         for name, low, high in zip(settings, means.min(dim), means.max(dim), strict=True)
     )
     caption = f"Dots: posterior means; the line joins the lowest and the highest. Direction: {direction(more_is)}."
+    caption += left_out(safe, "values")
     return Chart(figure, title, caption, f"Dot plot. {title}. {gaps}.", table)

@@ -39,6 +39,11 @@ def to_draw(values: Draws, dim: str) -> xr.DataArray:
     return values.shown
 
 
+def left_out(values: Draws, named: str = "groups") -> str:
+    """How many groups a caption says are not shown, after a space; empty where all are."""
+    return f" {len(values.withheld)} {named} with small counts are not shown." if values.withheld else ""
+
+
 def flat(draws: xr.DataArray | NDArray[np.floating]) -> NDArray[np.float64]:
     """
     Draws of one number as a vector.

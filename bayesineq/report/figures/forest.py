@@ -15,7 +15,7 @@ from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import contribution
 from bayesineq.posterior.groups import mean_interval
 from bayesineq.posterior.population import card_of
-from bayesineq.report.figures.draws import flat, to_draw
+from bayesineq.report.figures.draws import flat, left_out, to_draw
 from bayesineq.report.figures.style import (
     ACCENT,
     CONTRAST,
@@ -105,7 +105,6 @@ def plot_forest(
     dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
     headline(figure, title)
     unknown = float(groups.loc[groups["unknown"], "share"].sum())
-    unseen = len(safe.withheld)
     held = f"{100 * unknown:.1f}% have an unknown {dimension_label(dim)}."
     if (lost := draws[dim].attrs.get("unrecorded")) is not None:
         held = f"{100 * lost:.1f}% were recorded as unknown; their {dimension_label(dim)} is estimated."
@@ -117,7 +116,7 @@ def plot_forest(
     caption = (
         f"Posterior means with {100 * prob:.0f}% credible intervals; the dashed line is the average of these "
         f"groups by their size, {with_unit(average, unit)}. {held} "
-        f"Direction: {direction(more_is)}." + (f" {unseen} groups with small counts are not shown." if unseen else "")
+        f"Direction: {direction(more_is)}.{left_out(safe)}"
     )
     parts = groups_in_words(shown, unit)
     alt = f"Dot plot of {title[:1].lower()}{title[1:]}, the average is {with_unit(average, unit)}. {parts}."

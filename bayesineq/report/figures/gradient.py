@@ -15,7 +15,7 @@ from bayesineq.errors import MeasureError
 from bayesineq.measures.slope import rii, sii
 from bayesineq.posterior.groups import average, mean_interval
 from bayesineq.posterior.lift import in_rank_order, over_draws
-from bayesineq.report.figures.draws import defined, flat, to_draw
+from bayesineq.report.figures.draws import defined, flat, left_out, to_draw
 from bayesineq.report.figures.style import (
     CONTRAST,
     DEPRIVED,
@@ -161,12 +161,11 @@ def plot_gradient(
     title = title or (f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}")
     headline(figure, f"{title} ({direction(more_is)})")
     parts = groups_in_words(shown, unit)
-    unseen = len(safe.withheld)
     caption = (
         f"Dots: posterior means with {100 * prob:.0f}% credible intervals. Line: slope index of inequality (SII, "
         "linear) and relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived "
-        f"(right); the SII is positive where the outcome rises with advantage. Direction: {direction(more_is)}."
-        + (f" {unseen} groups with small counts are not shown." if unseen else "")
+        "(right); the SII is positive where the outcome rises with advantage. "
+        f"Direction: {direction(more_is)}.{left_out(safe)}"
     )
     alt = f"Bar chart of {title.lower()}. {parts}. {note.replace(chr(10), '; ')}."
     return Chart(figure, title, caption, alt, shown)

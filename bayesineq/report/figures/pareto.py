@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.dims import CI_PROB
+from bayesineq.dims import CI_PROB, POPULATION
+from bayesineq.disclosure.covered import Covered, Draws, covered, require_covered
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.groups import mean_interval, pooled
+from bayesineq.report.figures.draws import left_out, to_draw
 from bayesineq.report.figures.style import ACCENT, CONTRAST, INK, Chart, MoreIs, direction, dress, new_figure, plain
 from bayesineq.report.tables.numbers import PLAIN
 from bayesineq.report.words.described import described
@@ -16,14 +18,15 @@ from bayesineq.report.words.labels import Labels, dimension_label, level_labels
 from bayesineq.report.words.sentences import sentence
 
 
-def pareto_table(excess: xr.DataArray, dim: str, *, prob: float = CI_PROB) -> pd.DataFrame:
+def pareto_table(excess: Draws, dim: str, *, prob: float = CI_PROB) -> pd.DataFrame:
     """
     Order causes or groups by their excess events and add the shares up.
 
     Parameters
     ----------
-    excess : DataArray, dims (chain, draw, dim)
-        Events beyond those at the rate of a named reference (`excess_events`), for each cause or group.
+    excess : Covered
+        Draws with dims (chain, draw, dim): events of each cause or group beyond those at the rate of a named reference
+        (`excess_events`).
     dim : str
         The causes or groups.
     prob : float
@@ -41,9 +44,10 @@ def pareto_table(excess: xr.DataArray, dim: str, *, prob: float = CI_PROB) -> pd
     MeasureError
         If the dimension is absent, or the total excess is not above zero in every draw: shares of it mean nothing then.
     """
-    if dim not in excess.dims:
-        raise MeasureError(f"the excess has no dimension {dim!r}; it has {list(map(str, excess.dims))}")
-    draws = pooled(excess, dim).astype(np.float64)
+    require_covered(excess)
+    if dim not in excess.shown.dims:
+        raise MeasureError(f"the excess has no dimension {dim!r}; it has {list(map(str, excess.shown.dims))}")
+    draws = pooled(to_draw(excess, dim), dim).astype(np.float64)
     total = draws.sum(axis=1)
     if not np.isfinite(draws).all() or (total <= 0).any():
         raise MeasureError(
@@ -55,14 +59,14 @@ def pareto_table(excess: xr.DataArray, dim: str, *, prob: float = CI_PROB) -> pd
     cumulative = np.cumsum(ranked, axis=1) / total[:, None]
     rows = [
         (level, *mean_interval(ranked[:, k], prob), *mean_interval(cumulative[:, k], prob))
-        for k, level in enumerate(excess[dim].to_numpy()[order])
+        for k, level in enumerate(excess.shown[dim].to_numpy()[order])
     ]
     columns = [dim, "mean", "lower", "upper", "cumulative", "cumulative_lower", "cumulative_upper"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def plot_pareto(
-    excess: xr.DataArray,
+    excess: xr.DataArray | Draws,
     dim: str,
     *,
     reference: str,
@@ -77,9 +81,9 @@ def plot_pareto(
 
     Parameters
     ----------
-    excess : DataArray, dims (chain, draw, dim)
+    excess : DataArray, dims (chain, draw, dim), or Covered
         Excess events of each cause or group; of an outcome of which more is better, the events that are missing (those
-        at the rate of the reference less its own).
+        at the rate of the reference less its own). Groups of few people are left out first.
     dim : str
         The causes or groups.
     reference : str
@@ -105,8 +109,10 @@ def plot_pareto(
     MeasureError
         As `pareto_table`.
     """
-    table = pareto_table(excess, dim, prob=prob)
-    _, _, polarity = described(excess, outcome, PLAIN, more_is)
+    # An excess is itself a number of events: only people are judged.
+    safe = covered(excess if isinstance(excess, Covered) else excess.assign_attrs(scale="mean", weights=POPULATION))
+    table = pareto_table(safe, dim, prob=prob)
+    _, _, polarity = described(safe, outcome, PLAIN, more_is)
     what, joined, one = ("excess", " ", "An excess") if polarity == "worse" else ("shortfall", " of ", "A shortfall")
     names = [plain(name) for name in level_labels(dim, list(table[dim]), labels)]
     figure = new_figure(7.2, max(2.4, 1.2 + 0.36 * len(table)))
@@ -131,6 +137,6 @@ def plot_pareto(
         f"{sentence(names[0])} alone holds {100 * first['cumulative']:.0f}% of the {what} "
         f"({100 * first['cumulative_lower']:.0f} to {100 * first['cumulative_upper']:.0f}%). {sentence(what)} against "
         f"the rate of {reference}. Lines and band: {100 * prob:.0f}% credible intervals. Direction: "
-        f"{direction(polarity)}. {one} describes a difference; it does not say what would remove it."
+        f"{direction(polarity)}. {one} describes a difference; it does not say what would remove it.{left_out(safe)}"
     )
     return Chart(figure, title, caption, f"Bars with a cumulative line. {title}. {caption}", table)

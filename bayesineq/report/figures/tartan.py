@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesineq.dims import AREA
-from bayesineq.disclosure.covered import covered
+from bayesineq.disclosure.covered import Draws, covered
 from bayesineq.errors import MeasureError
 from bayesineq.report.figures.areas import area_table
 from bayesineq.report.figures.style import (
@@ -40,7 +40,7 @@ class Indicator:
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area)
+    values : DataArray, dims (chain, draw, area), or Covered
         Outcome of each area.
     unit : Unit
         How values are written.
@@ -48,7 +48,7 @@ class Indicator:
         Polarity.
     """
 
-    values: xr.DataArray
+    values: xr.DataArray | Draws
     unit: Unit = PLAIN
     more_is: MoreIs = "worse"
 

@@ -10,10 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import AREA, CI_PROB
-from bayesineq.disclosure.covered import covered
+from bayesineq.disclosure.covered import Draws, covered
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.groups import ranks
 from bayesineq.report.figures.areas import area_table, quantile_classes
+from bayesineq.report.figures.draws import to_draw
 from bayesineq.report.figures.maps import by_code, legend, map_size, paint
 from bayesineq.report.figures.outline import Outline, outline
 from bayesineq.report.figures.style import INK, MISSING, QUIET, SEQUENTIAL, Chart, MoreIs, direction, new_figure, plain
@@ -37,14 +38,14 @@ _OPACITY: Final = (1.0, 0.6, 0.25)
 _WORDS: Final = ("low", "middle", "high")
 
 
-def tier_data(values: xr.DataArray, *, tiers: int = TIERS, certain: float = 0.8) -> pd.DataFrame:
+def tier_data(values: Draws, *, tiers: int = TIERS, certain: float = 0.8) -> pd.DataFrame:
     """
     Find the tier of every area's rank, where it is certain enough.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area)
-        Outcome of each area.
+    values : Covered
+        Outcome of each area: draws with dims (chain, draw, area).
     tiers : int
         Into how many equal parts the ranks are cut; tier 1 holds the highest values.
     certain : float
@@ -60,12 +61,13 @@ def tier_data(values: xr.DataArray, *, tiers: int = TIERS, certain: float = 0.8)
     MeasureError
         If there are fewer areas than tiers, or `certain` is no probability above one half.
     """
-    count = values.sizes[AREA]
+    draws = to_draw(values, AREA)
+    count = draws.sizes[AREA]
     if count < tiers:
         raise MeasureError(f"{count} areas cannot be cut into {tiers} tiers; ask for at most {count}")
     if not 0.5 < certain < 1.0:
         raise MeasureError(f"certain={certain!r}: a settled tier has a probability above 0.5 and below 1")
-    placed = ranks(values, AREA).transpose("chain", "draw", AREA).to_numpy().reshape(-1, count)
+    placed = ranks(draws, AREA).transpose("chain", "draw", AREA).to_numpy().reshape(-1, count)
     share = np.stack(
         [
             ((placed > k * count / tiers) & (placed <= (k + 1) * count / tiers)).mean(axis=0, dtype=np.float64)
@@ -74,12 +76,12 @@ def tier_data(values: xr.DataArray, *, tiers: int = TIERS, certain: float = 0.8)
     )
     best = share.argmax(axis=0)
     chance = share.max(axis=0)
-    index = pd.Index(values[AREA].to_numpy().astype(str), name=AREA)
+    index = pd.Index(draws[AREA].to_numpy().astype(str), name=AREA)
     return pd.DataFrame({"tier": best + 1, "probability": chance, "settled": chance >= certain}, index=index)
 
 
 def map_tiers(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     areas: gpd.GeoDataFrame | Outline,
     *,
     tiers: int = TIERS,
@@ -93,8 +95,8 @@ def map_tiers(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area)
-        Outcome of each area.
+    values : DataArray, dims (chain, draw, area), or Covered
+        Outcome of each area. Areas of few people or events are drawn as missing.
     areas : GeoDataFrame or Outline
         Boundaries keyed by code.
     tiers : int
@@ -118,11 +120,12 @@ def map_tiers(
     GraphError
         If an area of the values has no boundary.
     """
-    outcome, _, more_is = described(values, outcome, None, more_is)
+    safe = covered(values, counts=False)
+    outcome, _, more_is = described(safe, outcome, None, more_is)
     shapes = areas if isinstance(areas, Outline) else outline(areas)
     if not 2 <= tiers <= TIERS:
         raise MeasureError(f"tiers={tiers}: a map tells 2 to {TIERS} tiers apart")
-    rows = by_code(tier_data(values, tiers=tiers, certain=certain), shapes)
+    rows = by_code(tier_data(safe, tiers=tiers, certain=certain), shapes)
     missing = rows["tier"].isna().to_numpy()
     settled = rows["settled"].eq(True).to_numpy()
     tier = rows["tier"].fillna(0).astype(int).to_numpy()
@@ -149,14 +152,14 @@ def map_tiers(
     return Chart(figure, title, caption, alt, rows.reset_index())
 
 
-def bivariate_data(values: xr.DataArray, other: pd.Series) -> pd.DataFrame:
+def bivariate_data(values: Draws, other: pd.Series) -> pd.DataFrame:
     """
     Put every area into thirds of its estimate and of another variable.
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area)
-        Outcome of each area.
+    values : Covered
+        Outcome of each area: draws with dims (chain, draw, area).
     other : Series
         Another number of each area, indexed by code: a deprivation score.
 
@@ -170,7 +173,7 @@ def bivariate_data(values: xr.DataArray, other: pd.Series) -> pd.DataFrame:
     MeasureError
         If `other` repeats a code, or lacks an area of the values.
     """
-    table = area_table(covered(values, counts=False))[["mean"]]
+    table = area_table(values)[["mean"]]
     if other.index.has_duplicates:
         raise MeasureError(f"codes are there more than once: {list(other.index[other.index.duplicated()][:5])}")
     lacking = table.index.difference(other.dropna().index.astype(str))
@@ -183,7 +186,7 @@ def bivariate_data(values: xr.DataArray, other: pd.Series) -> pd.DataFrame:
 
 
 def map_bivariate(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     areas: gpd.GeoDataFrame | Outline,
     other: pd.Series,
     *,
@@ -197,8 +200,8 @@ def map_bivariate(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area)
-        Outcome of each area.
+    values : DataArray, dims (chain, draw, area), or Covered
+        Outcome of each area. Areas of few people or events are drawn as missing.
     areas : GeoDataFrame or Outline
         Boundaries keyed by code.
     other : Series
@@ -217,9 +220,10 @@ def map_bivariate(
     Chart
         The map; its table has a row an area.
     """
-    outcome, _, more_is = described(values, outcome, None, more_is)
+    safe = covered(values, counts=False)
+    outcome, _, more_is = described(safe, outcome, None, more_is)
     shapes = areas if isinstance(areas, Outline) else outline(areas)
-    rows = by_code(bivariate_data(values, other), shapes)
+    rows = by_code(bivariate_data(safe, other), shapes)
     missing = rows["outcome_third"].isna().to_numpy() | rows["outcome_third"].lt(0).to_numpy()
     pair = rows[["outcome_third", "other_third"]].fillna(0).astype(int).to_numpy()
     colours = [MISSING if gone else _BIVARIATE[a][b] for (a, b), gone in zip(pair, missing, strict=True)]
@@ -242,7 +246,7 @@ def map_bivariate(
 
 
 def map_certainty(
-    values: xr.DataArray,
+    values: xr.DataArray | Draws,
     areas: gpd.GeoDataFrame | Outline,
     *,
     prob: float = CI_PROB,
@@ -256,8 +260,8 @@ def map_certainty(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, area)
-        Outcome of each area.
+    values : DataArray, dims (chain, draw, area), or Covered
+        Outcome of each area. Areas of few people or events are drawn as missing.
     areas : GeoDataFrame or Outline
         Boundaries keyed by code.
     prob : float
@@ -276,11 +280,12 @@ def map_certainty(
     Chart
         The map; its table has a row an area with `opacity`: 1 for the most certain third, then 0.6 and 0.25.
     """
-    outcome, unit, more_is = described(values, outcome, unit, more_is)
+    safe = covered(values, counts=False)
+    outcome, unit, more_is = described(safe, outcome, unit, more_is)
     from matplotlib.colors import to_hex, to_rgb
 
     shapes = areas if isinstance(areas, Outline) else outline(areas)
-    table = area_table(covered(values, counts=False), prob=prob)
+    table = area_table(safe, prob=prob)
     classes = quantile_classes(table["mean"].to_numpy(), 3)
     positive = bool(table["mean"].dropna().gt(0).all())
     relative = " relative to the mean" if positive else ""

@@ -6,7 +6,7 @@ import math
 
 import xarray as xr
 
-from bayesineq.disclosure.covered import Covered, Draws
+from bayesineq.disclosure.covered import Draws, require_covered
 from bayesineq.posterior.adjusted import ADJUSTED_FOR
 from bayesineq.report.figures.style import MoreIs, direction
 from bayesineq.report.tables.numbers import PERCENT, PLAIN, RELATIVE, Unit, rate_unit
@@ -17,14 +17,14 @@ _RATE: str = "events per unit of "
 
 
 def described(
-    values: xr.DataArray | Draws, outcome: str | None, unit: Unit | None, more_is: MoreIs | None
+    values: Draws, outcome: str | None, unit: Unit | None, more_is: MoreIs | None
 ) -> tuple[str, Unit, MoreIs]:
     """
     Name, unit and polarity of an outcome: as they were given, else as the draws have them in their attributes.
 
     Parameters
     ----------
-    values : DataArray
+    values : Covered
         Draws, as `expected` or `adjusted` gives them: with the attributes `outcome`, `scale`, `units`, `more_is` and,
         where something was held equal, `adjusted_for`.
     outcome : str or None
@@ -46,12 +46,14 @@ def described(
 
     Examples
     --------
+    >>> from bayesineq.disclosure.covered import covered
     >>> draws = xr.DataArray([0.1], dims="draw", attrs={"outcome": "smoking", "scale": "proportion"})
-    >>> name, unit, polarity = described(draws, None, None, "better")
+    >>> name, unit, polarity = described(covered(draws), None, None, "better")
     >>> name, unit.label, polarity
     ('smoking', '%', 'better')
     """
-    draws = values.shown if isinstance(values, Covered) else values
+    require_covered(values)
+    draws = values.shown
     attrs = draws.attrs
     polarity: MoreIs = more_is or attrs.get("more_is", "worse")
     direction(polarity)
