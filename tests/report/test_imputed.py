@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
+import xarray as xr
 
 from bayesineq.design.unrecorded import Unrecorded, unrecorded_of
 from bayesineq.disclosure.rule import Rule
-from bayesineq.report.page.imputed import unrecorded_words
+from bayesineq.report.words.unrecorded import unrecorded_words
+
+LABELS = {"ethnicity": {"a": "Asian", "w": "White"}}
 
 
-def frame(found: Unrecorded | None) -> SimpleNamespace:
-    return SimpleNamespace(
-        card=SimpleNamespace(latent={"ethnicity": "recorded"}),
-        post=SimpleNamespace(attrs={} if found is None else found.attributes()),
-        rule=Rule(),
-        labels={"ethnicity": {"a": "Asian", "w": "White"}},
-    )
+def post_of(found: Unrecorded | None) -> xr.DataTree:
+    post = xr.DataTree()
+    post.attrs |= {} if found is None else found.attributes()
+    return post
 
 
 def test_it_is_kept_with_a_posterior_as_it_was() -> None:
@@ -41,6 +39,6 @@ def test_it_is_kept_with_a_posterior_as_it_was() -> None:
     ],
 )  # fmt: skip
 def test_the_share_and_every_delta_are_said(found: Unrecorded | None, words: list[str]) -> None:
-    said = " ".join(unrecorded_words(frame(found)))
+    said = " ".join(unrecorded_words(post_of(found), "ethnicity", LABELS, Rule()))
     for part in words:
         assert part in said

@@ -10,12 +10,13 @@ import pytest
 import xarray as xr
 
 from bayesineq.design.matrix import design
+from bayesineq.disclosure.covered import covered
 from bayesineq.inference.fit import fit
 from bayesineq.model.read_card import parse_card
 from bayesineq.report.page.content import gather
-from bayesineq.report.page.over_time import is_time, over_time
 from bayesineq.report.page.write import render
 from bayesineq.report.tables.numbers import PERCENT
+from bayesineq.report.words.over_time import is_time, over_time
 
 
 def years(values: list[float], sd: float = 0.001) -> xr.DataArray:
@@ -26,7 +27,7 @@ def years(values: list[float], sd: float = 0.001) -> xr.DataArray:
 def said(values: list[float], more_is: str = "worse", sd: float = 0.001) -> str:
     labels = [str(2020 + k) for k in range(len(values))]
     return over_time(
-        years(values, sd), "year", labels, outcome="smoking", unit=PERCENT, more_is=more_is, prob=0.95
+        covered(years(values, sd)), "year", labels, outcome="smoking", unit=PERCENT, more_is=more_is, prob=0.95
     ).text
 
 

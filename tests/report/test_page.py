@@ -21,8 +21,8 @@ from bayesineq.posterior.lift import over_draws
 from bayesineq.report.page.alike import alike
 from bayesineq.report.page.content import Content, gather
 from bayesineq.report.page.heading import ReportOptions
-from bayesineq.report.page.kinds import report_kind
 from bayesineq.report.page.write import render, write_report
+from bayesineq.report.words.kinds import report_kind
 
 
 class Page(HTMLParser):

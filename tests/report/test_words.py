@@ -11,6 +11,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bayesineq.disclosure.covered import covered
 from bayesineq.errors import MeasureError
 from bayesineq.report.tables.numbers import PERCENT
 from bayesineq.report.words.chance import CHANCES, chance, chance_and_number, each_at_least
@@ -146,7 +147,8 @@ def group_values(means: list[float], sd: float = 0.002) -> xr.DataArray:
 
 
 def texts(values: xr.DataArray, names: list[str], more_is: str = "worse") -> list[str]:
-    return [s.text for s in groups(values, "ethnicity", names, outcome="smoking", unit=PERCENT, more_is=more_is)]
+    safe = covered(values, counts=False)
+    return [s.text for s in groups(safe, "ethnicity", names, outcome="smoking", unit=PERCENT, more_is=more_is)]
 
 
 def test_groups_are_named_where_they_differ_from_the_average() -> None:
@@ -173,13 +175,15 @@ def test_groups_are_named_where_they_differ_from_the_average() -> None:
 
 
 def test_equal_groups_yield_no_claim() -> None:
-    statements = groups(group_values([0.1, 0.1, 0.1]), "ethnicity", ["a", "b", "c"], outcome="smoking", unit=PERCENT)
+    statements = groups(
+        covered(group_values([0.1, 0.1, 0.1])), "ethnicity", ["a", "b", "c"], outcome="smoking", unit=PERCENT
+    )
     assert [s.is_claim for s in statements] == [False]
     assert statements[0].text == (
         "By ethnic group, the data show no group to differ from the average of these groups (9.99%, weighted by "
         "population) in smoking."
     )
-    assert not groups(group_values([0.1]), "ethnicity", ["a"], outcome="smoking", unit=PERCENT)[0].is_claim
+    assert not groups(covered(group_values([0.1])), "ethnicity", ["a"], outcome="smoking", unit=PERCENT)[0].is_claim
 
 
 def test_places_are_counted_at_95_percent() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,9 @@ from bayesineq.report.tables.numbers import Unit, with_unit
 from bayesineq.report.words.described import described
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
 from bayesineq.report.words.sentences import sentence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LINES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2)), (0, (1, 1)))
 
@@ -193,14 +197,7 @@ def plot_trend(
     names = level_labels(dim, levels, labels)
     figure = new_figure(7.2, 4.2)
     axes = figure.add_subplot()
-    for k, (level, name) in enumerate(zip(levels, names, strict=True)):
-        part = table[table[dim] == level].sort_values(time)
-        colour = DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(len(levels) - 1, 1))]
-        scaled = part[["mean", "lower", "upper"]] * unit.factor
-        axes.fill_between(part[time], scaled["lower"], scaled["upper"], color=colour, alpha=0.18, linewidth=0)
-        axes.plot(
-            part[time], scaled["mean"], color=colour, linewidth=2, linestyle=_LINES[k % len(_LINES)], label=plain(name)
-        )
+    _lines(axes, table, (time, dim), dict(zip(levels, names, strict=True)), unit.factor)
     top = axes.get_ylim()[1]
     for when, what in (breaks or {}).items():
         axes.axvline(when, color=CONTRAST, linewidth=1.2, linestyle=(0, (2, 2)))
@@ -221,6 +218,17 @@ def plot_trend(
         for level, when, mean in zip(ends[dim], ends[time], ends["mean"], strict=True)
     )
     return Chart(figure, title, caption, f"{alt}.", table)
+
+
+def _lines(axes: Axes, table: pd.DataFrame, by: tuple[str, str], names: Mapping[object, str], factor: float) -> None:
+    """A line with its ribbon a group over time."""
+    time, dim = by
+    for k, (level, name) in enumerate(names.items()):
+        part = table[table[dim] == level].sort_values(time)
+        colour = DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(len(names) - 1, 1))]
+        scaled, style = part[["mean", "lower", "upper"]] * factor, _LINES[k % len(_LINES)]
+        axes.fill_between(part[time], scaled["lower"], scaled["upper"], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(part[time], scaled["mean"], color=colour, linewidth=2, linestyle=style, label=plain(name))
 
 
 def plot_equiplot(

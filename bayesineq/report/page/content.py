@@ -30,7 +30,7 @@ from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.alike import Alike, alike
 from bayesineq.report.page.explorer import Explorer, explorer
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
-from bayesineq.report.page.imputed import has_imputations, imputed_section, unrecorded_words
+from bayesineq.report.page.imputed import has_imputations, imputed_section
 from bayesineq.report.page.parts import Frame, Row, Section, Table
 from bayesineq.report.page.section_areas import map_section
 from bayesineq.report.page.sections import (
@@ -190,7 +190,7 @@ def gather(post: xr.DataTree, areas: gpd.GeoDataFrame | None, options: ReportOpt
         overall_is=_which_average(frame, tuple(likes.values())),
         rule=options.rule,
         heading=heading,
-        assumed=unrecorded_words(frame) if card.latent else (),
+        assumed=frame.assumed,
         withheld=tuple(said.text for dim in card.dims if (said := withheld_said(cover.values(dim), dim)) is not None),
         explorer=drawn,
         audit=cover.audit,

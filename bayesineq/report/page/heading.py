@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesineq.dims import CI_PROB
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
-from bayesineq.report.page.kinds import Kind, report_kind
+from bayesineq.report.words.kinds import Kind, report_kind
 from bayesineq.report.words.labels import Labels
 
 PLACE, PERIOD = "place", "period"

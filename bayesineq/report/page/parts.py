@@ -18,6 +18,7 @@ from bayesineq.report.page.alike import Alike
 from bayesineq.report.tables.numbers import Unit, write
 from bayesineq.report.words.labels import Labels
 from bayesineq.report.words.sentences import Statement
+from bayesineq.report.words.unrecorded import unrecorded_words
 
 Row = tuple[str, ...]
 type Record = Mapping[str, Any]
@@ -115,6 +116,12 @@ class Frame:
         outcome = self.card.outcome
         named = f"{outcome.name}{like.given}"
         return {"outcome": named, "unit": self.unit, "more_is": outcome.more_is, "prob": self.prob}
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What was assumed of people without a record of a latent column, in words; nothing without such a column."""
+        latent = next(iter(self.card.latent), None)
+        return () if latent is None else unrecorded_words(self.post, latent, self.labels, self.rule)
 
     @property
     def counts(self) -> bool:

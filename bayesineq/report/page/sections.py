@@ -26,13 +26,13 @@ from bayesineq.report.figures.forest import (
 from bayesineq.report.figures.gradient import plot_gradient
 from bayesineq.report.figures.heat import plot_heat
 from bayesineq.report.page.alike import Alike
-from bayesineq.report.page.over_time import is_time, over_time
 from bayesineq.report.page.parts import Columns, Frame, Row, Section, Table, table_of
 from bayesineq.report.tables.groups import group_table
 from bayesineq.report.tables.measured import estimate_columns, estimate_headers
 from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, estimate, percent, with_unit, write
 from bayesineq.report.words.contrasts import ends_compared
 from bayesineq.report.words.labels import dimension_label, ends_in_words
+from bayesineq.report.words.over_time import is_time, over_time
 from bayesineq.report.words.sentences import Statement, association, groups, sentence
 
 type Draws = NDArray[np.floating]
@@ -83,7 +83,7 @@ def group_section(frame: Frame, like: Alike, dim: str) -> Section:
     said: tuple[Statement, ...] = ()
     if comparable.any():
         labels = table.loc[comparable, "label"].tolist()
-        compared = like.values.shown.isel({dim: place[comparable]})
+        compared = like.values.map(lambda draws: draws.isel({dim: place[comparable]}))
         if in_time:
             said = (over_time(compared, dim, labels, **shown_as),)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,10 +23,10 @@ from bayesineq.replacing import replacing
 from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
 from bayesineq.report.page.content import NONE_CODED, Content, gather
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
-from bayesineq.report.page.kinds import ReportKind, coverage, report_kind
-from bayesineq.report.page.parts import Section, Table
+from bayesineq.report.page.parts import Row, Section, Table
 from bayesineq.report.tables.numbers import unit_of
 from bayesineq.report.words.chance import CHANCES
+from bayesineq.report.words.kinds import ReportKind, report_kind
 from bayesineq.report.words.labels import dimension_label
 from bayesineq.report.words.sentences import listed, sentence
 
@@ -142,7 +142,7 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         **_explorer(content),
         "purpose": chosen.purpose,
         "actions": chosen.actions,
-        "coverage": coverage(chosen, content.unknown),
+        "coverage": _coverage(chosen, content.unknown),
         "trust": [_picture(chart, heading) for chart in content.trust],
         "css": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "unknown": _unknown(content),
@@ -178,6 +178,20 @@ def _contents(content: Content, order: Sequence[str]) -> list[tuple[str, str]]:
         elif key != "inequality" or content.inequality:
             found.append((key, _HEADINGS[key]))
     return [*found, ("provenance", "Provenance")]
+
+
+def _coverage(kind: ReportKind, unknown: Mapping[str, str]) -> Table | None:
+    """Say which of the breakdowns that a kind of report needs the data hold."""
+    if not kind.needs:
+        return None
+    rows: list[Row] = []
+    for name, dims in kind.needs:
+        held = next((dim for dim in dims if dim in unknown), None)
+        if held is None:
+            rows.append((name.capitalize(), "missing: this report is incomplete without it", ""))
+        else:
+            rows.append((name.capitalize(), f"shown, by {dimension_label(held)}", unknown[held]))
+    return Table("What this report must break down", ("Breakdown", "In this report", "Unknown"), tuple(rows))
 
 
 def _title(chosen: ReportKind, content: Content) -> str:

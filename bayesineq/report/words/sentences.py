@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.disclosure.covered import Draws
 from bayesineq.posterior.groups import interval, mean_interval, pooled
-from bayesineq.report.figures.draws import flat
+from bayesineq.report.figures.draws import flat, to_draw
 from bayesineq.report.figures.style import MoreIs
 from bayesineq.report.tables.numbers import Unit, decimals, with_unit, write
 from bayesineq.report.words.chance import chance_and_number, each_at_least
@@ -53,7 +53,7 @@ LIKELY_BEST: Final = 0.66
 
 
 def groups(
-    values: xr.DataArray,
+    values: Draws,
     dim: str,
     labels: list[str],
     *,
@@ -68,8 +68,8 @@ def groups(
 
     Parameters
     ----------
-    values : DataArray, dims (chain, draw, dim)
-        Outcome of each group, with coordinate `population`.
+    values : Covered
+        Outcome of each group: draws with dims (chain, draw, dim) and the coordinate `population`.
     dim : str
         The dimension.
     labels : list of str
@@ -90,12 +90,11 @@ def groups(
     list of Statement
         A group is named only where the interval of its difference from the average excludes zero.
     """
-    draws = pooled(values, dim).astype(np.float64)
+    shown = to_draw(values, dim)
+    draws = pooled(shown, dim).astype(np.float64)
     if draws.shape[1] < 2:
-        return [
-            Statement(f"By {dimension_label(dim)}, there is one group only, so nothing can be compared.", False, 0.5)
-        ]
-    weight = values[POPULATION].to_numpy().astype(np.float64)
+        return [Statement(f"By {dimension_label(dim)}, there is one group only, so nothing can be compared.")]
+    weight = shown[POPULATION].to_numpy().astype(np.float64)
     average = draws @ (weight / weight.sum())
     gap, mean = draws - average[:, None], draws.mean(axis=0)
     digits = decimals([float(v) * unit.factor for v in mean])

@@ -8,8 +8,6 @@ from typing import Final, Literal
 
 from bayesineq.dims import AGE, DECILE, ETHNICITY, QUINTILE, SEX
 from bayesineq.errors import BayesineqError
-from bayesineq.report.page.parts import Row, Table
-from bayesineq.report.words.labels import dimension_label
 
 Kind = Literal["standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"]
 
@@ -107,17 +105,3 @@ def report_kind(name: str) -> ReportKind:
     if name not in KINDS:
         raise BayesineqError(f"kind={name!r} is no kind of report; choose one of {list(KINDS)}")
     return KINDS[name]
-
-
-def coverage(kind: ReportKind, unknown: Mapping[str, str]) -> Table | None:
-    """Say which of the breakdowns that a kind of report needs the data hold."""
-    if not kind.needs:
-        return None
-    rows: list[Row] = []
-    for name, dims in kind.needs:
-        held = next((dim for dim in dims if dim in unknown), None)
-        if held is None:
-            rows.append((name.capitalize(), "missing: this report is incomplete without it", ""))
-        else:
-            rows.append((name.capitalize(), f"shown, by {dimension_label(held)}", unknown[held]))
-    return Table("What this report must break down", ("Breakdown", "In this report", "Unknown"), tuple(rows))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.order import why_no_gradient
+from bayesineq.disclosure.covered import Draws
 from bayesineq.posterior.groups import mean_interval, pooled
+from bayesineq.report.figures.draws import to_draw
 from bayesineq.report.figures.style import MoreIs, direction
 from bayesineq.report.tables.numbers import Unit, decimals, interval, with_unit, write
 from bayesineq.report.words.chance import chance_and_number
@@ -27,7 +28,7 @@ def is_time(dim: str, levels: NDArray[np.generic]) -> bool:
 
 
 def over_time(
-    values: xr.DataArray,
+    values: Draws,
     dim: str,
     labels: Sequence[str],
     *,
@@ -43,9 +44,9 @@ def over_time(
     order.
     """
     level = f"{100 * prob:.0f}%"
-    if values.sizes[dim] < 2:
-        return Statement(f"There is one {dimension_label(dim)} only, so nothing can be compared.", False, 0.5)
-    draws = pooled(values, dim).astype(np.float64)
+    draws = pooled(to_draw(values, dim), dim).astype(np.float64)
+    if draws.shape[1] < 2:
+        return Statement(f"There is one {dimension_label(dim)} only, so nothing can be compared.")
     gap = draws[:, -1] - draws[:, 0]
     mean, lower, upper = mean_interval(gap, prob)
     share = float((gap > 0).mean())
