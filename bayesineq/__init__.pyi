@@ -22,7 +22,7 @@ from .decisions.read_plans import read_plans as read_plans
 from .design.matrix import design as design
 from .disclosure.rule import Rule as Rule
 from .examples import example as example
-from .inference.fit import fit as fit
+from .inference.fit import LaplaceOptions as LaplaceOptions, NutsOptions as NutsOptions, fit as fit
 from .inference.mixture.study import fit_recorded as fit_recorded
 from .measures.registry import manual as manual
 from .measures.simple import difference as difference, ratio as ratio

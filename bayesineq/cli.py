@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -14,8 +18,12 @@ from bayesineq.replacing import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from bayesineq.disclosure.rule import Rule
+    from bayesineq.inference.fit import Engine
+    from bayesineq.model.card import ModelCard
+    from bayesineq.space.adjacency import Adjacency
 
 app = typer.Typer(
     name="bayesineq",
@@ -32,12 +40,143 @@ TableOption = Annotated[Path, typer.Option("--table", help="Table of the card's 
 PosteriorArgument = Annotated[Path, typer.Argument(metavar="POSTERIOR.nc", help="A file that `fit` wrote.")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the table here too.")]
 TitleOption = Annotated[str | None, typer.Option(help="Heading in place of the one that is made.")]
-PlaceOption = Annotated[str | None, typer.Option(help="Where the table is from, in words, such as 'Suffolk'.")]
-PeriodOption = Annotated[str | None, typer.Option(help="When it is from, in words, such as '2024 to 2025'.")]
-SmallOption = Annotated[
-    int, typer.Option("--small-count", min=0, help="Counts from 1 to this are withheld; with 0 nothing is.")
-]
-RoundOption = Annotated[int, typer.Option("--round-to", min=1, help="Other counts are rounded to a multiple of this.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which counts are withheld, and how others are rounded."""
+
+    small_count: Annotated[
+        int, typer.Option("--small-count", min=0, help="Counts from 1 to this are withheld; with 0 nothing is.")
+    ] = 7
+    round_to: Annotated[
+        int, typer.Option("--round-to", min=1, help="Other counts are rounded to a multiple of this.")
+    ] = 5
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of disclosure."""
+        from bayesineq.disclosure.rule import Rule
+
+        return Rule(self.small_count, self.round_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where and when a table is from."""
+
+    place: Annotated[str | None, typer.Option(help="Where the table is from, in words, such as 'Suffolk'.")] = None
+    period: Annotated[str | None, typer.Option(help="When it is from, in words, such as '2024 to 2025'.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Borders:
+    """Which areas border on which."""
+
+    adjacency: Annotated[Path | None, typer.Option(help="Edge list: two columns of area codes.")] = None
+    areas: Annotated[Path | None, typer.Option(help="Boundaries: any file of polygons, or GeoParquet.")] = None
+    only_table_areas: Annotated[
+        bool, typer.Option("--only-table-areas", help="Keep only the table's areas of a larger map or edge list.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a posterior is computed."""
+
+    engine: Annotated[Literal["laplace", "nuts"], typer.Option(help="How to compute the posterior.")] = "laplace"
+    draws: Annotated[
+        int | None, typer.Option(min=1, help="Draws in all; by default 1000 with laplace, 4000 with nuts.")
+    ] = None
+    tune: Annotated[int | None, typer.Option(min=0, help="Draws of adaptation (nuts), by default 1000.")] = None
+    chains: Annotated[int | None, typer.Option(min=1, help="Chains (nuts), by default 4.")] = None
+    seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True
+
+    @property
+    def options(self) -> Engine:
+        """Options of the engine, those that are given."""
+        from bayesineq.inference.fit import LaplaceOptions, NutsOptions
+
+        given = {name: value for name in ("tune", "chains") if (value := getattr(self, name)) is not None}
+        if self.engine == "nuts":
+            return NutsOptions(**given)
+        _refuse(given, "with --engine nuts only")
+        return LaplaceOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """What is said of a card's latent column."""
+
+    margin: Annotated[
+        Path | None,
+        typer.Option(help="For a card with a latent column: census residents by true group, and by area, age or both."),
+    ] = None
+    delta: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GROUP=LOGODDS", help="How much likelier a group is to have no record (latent)."),
+    ] = None
+    imputations: Annotated[
+        int | None, typer.Option(min=2, help="Draws of who is of which group (latent), by default 20.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What plans are compared by."""
+
+    threshold: Annotated[
+        float, typer.Option(help="Pounds for a QALY; for an event averted (or gained) where the plans state no QALYs.")
+    ] = 20_000.0
+    by: Annotated[
+        list[str] | None, typer.Option(help="Units that are decided for: area (the default), or other dimensions.")
+    ] = None
+    top: Annotated[float, typer.Option(help="Areas served first: a share below 1, or how many.")] = 0.1
+    prob: Annotated[float, typer.Option(help="Probability that the intervals hold.")] = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Exploring:
+    """What of a report can be explored."""
+
+    explorer: Annotated[
+        bool, typer.Option("--explorer", help="Add the linked map, groups and table (extra bayesineq[explorer]).")
+    ] = False
+    parts: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Explore by part of the map: a column of the boundaries or the look-up."),
+    ] = None
+    lookup: Annotated[
+        Path | None, typer.Option(help="ONS look-up of areas with the column of --parts, such as icb24_name.")
+    ] = None
+
+
+def _refuse(given: dict[str, object], when: str) -> None:
+    """Say that options mean nothing here."""
+    if given:
+        raise DesignError(f"{', '.join(f'--{name}' for name in given)}: such options go {when}; leave them out")
+
+
+def _grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take dataclasses, each of whose fields is an option of its own."""
+    groups, options = {}, []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if is_dataclass(of := parameter.annotation):
+            groups[parameter.name] = of
+            kinds = inspect.signature(of, eval_str=True).parameters
+            options += [kinds[field.name].replace(kind=parameter.KEYWORD_ONLY) for field in fields(of)]
+        else:
+            options.append(parameter.replace(kind=parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def flat(**given: Any) -> None:
+        made = {name: of(**{field.name: given.pop(field.name) for field in fields(of)}) for name, of in groups.items()}
+        command(**given, **made)
+
+    flat.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    flat.__annotations__ = {option.name: option.annotation for option in options}
+    return flat
 
 
 def main() -> None:
@@ -105,32 +244,16 @@ def area_health(
 
 
 @app.command()
+@_grouped
 def fit(
     card: CardArgument,
     table: TableOption,
     out_file: Annotated[Path, typer.Option("--out", help="Posterior file to write (.nc).")],
-    adjacency: Annotated[Path | None, typer.Option(help="Edge list: two columns of area codes.")] = None,
-    areas: Annotated[Path | None, typer.Option(help="Boundaries: any file of polygons, or GeoParquet.")] = None,
-    only_table_areas: Annotated[
-        bool, typer.Option("--only-table-areas", help="Keep only the table's areas of a larger map or edge list.")
-    ] = False,
-    engine: Annotated[Literal["laplace", "nuts"], typer.Option(help="How to compute the posterior.")] = "laplace",
-    draws: Annotated[int, typer.Option(min=1, help="Draws kept (of each chain with nuts).")] = 1000,
-    tune: Annotated[int, typer.Option(min=0, help="Draws of adaptation (nuts).")] = 1000,
-    chains: Annotated[int, typer.Option(min=1, help="Chains (nuts).")] = 4,
-    seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
-    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
-    margin: Annotated[
-        Path | None,
-        typer.Option(help="For a card with a latent column: census residents by true group, and by area, age or both."),
-    ] = None,
-    delta: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GROUP=LOGODDS", help="How much likelier a group is to have no record (latent)."),
-    ] = None,
-    imputations: Annotated[int, typer.Option(min=2, help="Draws of who is of which group (latent).")] = 20,
-    place: PlaceOption = None,
-    period: PeriodOption = None,
+    *,
+    borders: Borders,
+    sampling: Sampling,
+    unrecorded: Unrecorded,
+    setting: Setting,
 ) -> None:
     """Fit a card to a table and write its posterior."""
     from bayesineq.design.matrix import design
@@ -147,31 +270,18 @@ def fit(
     model = read_card(card)
     lacking = () if model.latent else outcome_columns(model.outcome)
     rows = check_table(table, model.table, may_lack=lacking)
-    graph = neighbours(model, rows, adjacency, areas, only_table_areas)
+    graph = neighbours(model, rows, borders.adjacency, borders.areas, borders.only_table_areas)
     if model.latent:
-        from bayesineq.inference.mixture.recording import RecordingOptions
-        from bayesineq.inference.mixture.study import deltas_of, fit_recorded
-        from bayesineq.records.ethnicity.agreement import confusion_of
-        from bayesineq.tables.files import read_table
-
-        if margin is None or engine != "laplace":
-            raise DesignError(
-                f"card {model.name!r} has the latent column {next(iter(model.latent))!r}: give the census with "
-                "--margin, and leave --engine at laplace"
-            )
-        census = read_table(margin)
-        confusion = confusion_of(census[next(iter(model.latent))].unique())
-        stated, most = RecordingOptions(delta=deltas_of(delta or [])), min(imputations, draws // 2)
-        posterior = fit_recorded(
-            rows, model, census, confusion, options=stated, adjacency=graph, imputations=most, draws=draws, seed=seed
-        )
+        posterior = _fit_latent(model, rows, graph, sampling, unrecorded)
     else:
+        latent = {name: value for name, value in asdict(unrecorded).items() if value}
+        _refuse(latent, "with a card that has a latent column")
         study = design(rows, model, adjacency=graph)
         posterior = fit_design(
-            study, engine=engine, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress
+            study, engine=sampling.options, draws=sampling.draws, seed=sampling.seed, progress=sampling.progress
         )
-    save(set_in(posterior, place, period), out_file)
-    out.print(f"{out_file}: {len(rows):,} rows, engine {engine}", highlight=False, soft_wrap=True)
+    save(set_in(posterior, setting.place, setting.period), out_file)
+    out.print(f"{out_file}: {len(rows):,} rows, engine {sampling.engine}", highlight=False, soft_wrap=True)
     if "notes" in posterior.attrs:
         out.print(posterior.attrs["notes"], markup=False, highlight=False, soft_wrap=True)
     if "graph" in posterior.attrs:
@@ -184,32 +294,61 @@ def fit(
         out.print(str(verdict(posterior)), markup=False, highlight=False, soft_wrap=True)
 
 
+def _fit_latent(
+    card: ModelCard, rows: pd.DataFrame, graph: Adjacency | None, sampling: Sampling, unrecorded: Unrecorded
+) -> xr.DataTree:
+    from bayesineq.inference.fit import LaplaceOptions
+    from bayesineq.inference.mixture.recording import RecordingOptions
+    from bayesineq.inference.mixture.study import deltas_of, fit_recorded
+    from bayesineq.records.ethnicity.agreement import confusion_of
+    from bayesineq.tables.files import read_table
+
+    (latent,) = card.latent
+    if unrecorded.margin is None or sampling.options != LaplaceOptions():
+        raise DesignError(
+            f"card {card.name!r} has the latent column {latent!r}: give the census with --margin, and leave --engine "
+            "at laplace"
+        )
+    census, draws = read_table(unrecorded.margin), sampling.draws or 1000
+    return fit_recorded(
+        rows,
+        card,
+        census,
+        confusion_of(census[latent].unique()),
+        options=RecordingOptions(delta=deltas_of(unrecorded.delta or [])),
+        adjacency=graph,
+        imputations=min(unrecorded.imputations or 20, draws // 2),
+        draws=draws,
+        seed=sampling.seed,
+    )
+
+
 @app.command()
-def summary(
-    posterior: PosteriorArgument, csv: CsvOption = None, small_count: SmallOption = 7, round_to: RoundOption = 5
-) -> None:
+@_grouped
+def summary(posterior: PosteriorArgument, csv: CsvOption = None, *, shown: Shown) -> None:
     """Mean, sd, median and 95% interval of every parameter."""
     from bayesineq.disclosure.released import released_summary
     from bayesineq.posterior.files import load
 
-    rule = _rule(small_count, round_to)
+    rule = shown.rule
     table, audit = released_summary(load(posterior), rule)
     _show(table, csv, audit, rule)
 
 
 @app.command()
+@_grouped
 def measure(
     posterior: PosteriorArgument,
     by: Annotated[str, typer.Option(help="Dimension to compare, for example imd_decile.")],
     csv: CsvOption = None,
-    small_count: SmallOption = 7,
-    round_to: RoundOption = 5,
+    *,
+    shown: Shown,
 ) -> None:
     """Outcome by group and the inequality between groups, absolute and relative, adjusted and crude, with intervals."""
     from bayesineq.posterior.files import load
     from bayesineq.report.tables.released import released_measures
 
-    rule = _rule(small_count, round_to)
+    rule = shown.rule
     table, audit = released_measures(load(posterior), by, rule)
     _show(table, csv, audit, rule)
     for line in table.attrs["words"]:
@@ -219,11 +358,12 @@ def measure(
 
 
 @app.command()
+@_grouped
 def release(
     posterior: PosteriorArgument,
     out_file: Annotated[Path, typer.Option("--out", help="File to write (.nc).")],
-    small_count: SmallOption = 7,
-    round_to: RoundOption = 5,
+    *,
+    shown: Shown,
 ) -> None:
     """Write draws of groups that may be passed on; a posterior itself may not."""
     from bayesineq.disclosure.audit import audit_beside, write_audit
@@ -231,7 +371,7 @@ def release(
     from bayesineq.disclosure.released import released
     from bayesineq.posterior.files import load
 
-    rule, post = _rule(small_count, round_to), load(posterior)
+    rule, post = shown.rule, load(posterior)
     with replacing(out_file) as beside:
         released(post, rule).to_netcdf(beside, engine="h5netcdf")
     write_audit([cover(post, rule).audit], audit_beside(out_file), rule)
@@ -247,23 +387,17 @@ def measures() -> None:
 
 
 @app.command()
+@_grouped
 def compare(
     plans: Annotated[Path, typer.Argument(metavar="PLANS.toml", help="Interventions: effect, cost, reach, uptake.")],
     posterior: Annotated[Path, typer.Option(help="Posterior of the risk that the plans act on.")],
     budget: Annotated[float, typer.Option(help="Pounds.")],
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if it is not there.")],
-    threshold: Annotated[
-        float, typer.Option(help="Pounds for a QALY; for an event averted (or gained) where the plans state no QALYs.")
-    ] = 20_000.0,
-    by: Annotated[
-        list[str] | None, typer.Option(help="Units that are decided for: area (the default), or other dimensions.")
-    ] = None,
-    top: Annotated[float, typer.Option(help="Areas served first: a share below 1, or how many.")] = 0.1,
-    prob: Annotated[float, typer.Option(help="Probability that the intervals hold.")] = 0.95,
     seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
     title: TitleOption = None,
-    small_count: SmallOption = 7,
-    round_to: RoundOption = 5,
+    *,
+    deciding: Deciding,
+    shown: Shown,
 ) -> None:
     """Compare interventions by expected net benefit, and allocate a budget among them."""
     from bayesineq.decisions.plans import PlanOptions, compare_plans
@@ -273,7 +407,7 @@ def compare(
     from bayesineq.report.page.heading import Heading
     from bayesineq.report.page.plans import write_comparison
 
-    rule, units = _rule(small_count, round_to), by or ["area"]
+    rule, units = shown.rule, deciding.by or ["area"]
     stated = read_plans(plans)
     within = ["ethnicity"] if "area" in units else ["imd_decile", "ethnicity"]
     post = load(posterior)
@@ -283,9 +417,9 @@ def compare(
         stated,
         risk,
         budget=budget,
-        threshold=threshold,
+        threshold=deciding.threshold,
         seed=seed,
-        options=PlanOptions(decide_by=units, top=top, prob=prob),
+        options=PlanOptions(decide_by=units, top=deciding.top, prob=deciding.prob),
     )
     written = write_comparison(compared, out_folder, audit, rule, title=heading)
     out.print("\n".join(filter(None, (heading, *compared.words))), markup=False, highlight=False, soft_wrap=True)
@@ -293,6 +427,7 @@ def compare(
 
 
 @app.command()
+@_grouped
 def report(
     posterior: PosteriorArgument,
     areas: Annotated[Path, typer.Option(help="Boundaries of the areas.")],
@@ -304,22 +439,12 @@ def report(
         Literal["standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"],
         typer.Option(help="For whom the report is laid out."),
     ] = "standard",
-    explorer: Annotated[
-        bool, typer.Option("--explorer", help="Add the linked map, groups and table (extra bayesineq[explorer]).")
-    ] = False,
-    parts: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Explore by part of the map: a column of the boundaries or the look-up."),
-    ] = None,
-    lookup: Annotated[
-        Path | None, typer.Option(help="ONS look-up of areas with the column of --parts, such as icb24_name.")
-    ] = None,
     title: TitleOption = None,
     outcome: Annotated[str | None, typer.Option(help="The outcome in words; by default as the card names it.")] = None,
-    place: PlaceOption = None,
-    period: PeriodOption = None,
-    small_count: SmallOption = 7,
-    round_to: RoundOption = 5,
+    *,
+    exploring: Exploring,
+    setting: Setting,
+    shown: Shown,
 ) -> None:
     """Write a self-contained report with maps, gradients and limits."""
     from bayesineq.dims import AREA
@@ -332,6 +457,7 @@ def report(
     fitted, polygons = load(posterior), read_areas(areas)
     if only_fitted_areas:
         polygons = polygons[polygons[AREA].isin(levels_of(fitted, AREA))]
+    parts, lookup = exploring.parts, exploring.lookup
     if lookup is not None:
         from bayesineq.tables.lookups import area_parts
 
@@ -342,20 +468,14 @@ def report(
         kind=kind,
         title=title,
         outcome=outcome,
-        place=place,
-        period=period,
-        rule=_rule(small_count, round_to),
-        explorer=explorer or parts is not None,
+        place=setting.place,
+        period=setting.period,
+        rule=shown.rule,
+        explorer=exploring.explorer or parts is not None,
         parts=parts,
     )
     write_report(fitted, polygons, out_file, options)
     out.print(str(out_file), soft_wrap=True, highlight=False)
-
-
-def _rule(small_count: int, round_to: int) -> Rule:
-    from bayesineq.disclosure.rule import Rule
-
-    return Rule(small_count, round_to)
 
 
 def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:

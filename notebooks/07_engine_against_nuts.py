@@ -71,7 +71,7 @@ print(f"{len(study):,} rows, {world.table['population'].sum():,} people")
 
 # %%
 fast = bi.fit(study, draws=2000, seed=7, progress=False)
-reference = bi.fit(study, engine="nuts", draws=2000, tune=1000, chains=2, seed=7, progress=False)
+reference = bi.fit(study, engine=bi.NutsOptions(chains=2), draws=4000, seed=7, progress=False)
 for name, posterior in (("fast engine", fast), ("NUTS", reference)):
     print(name)
     print(bi.diagnose(posterior).table[["check", "value", "limit", "passed"]].round(3).to_string(index=False))

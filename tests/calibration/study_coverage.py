@@ -24,7 +24,7 @@ from scipy.stats import norm
 
 from bayesineq.design.matrix import design
 from bayesineq.dims import AREA, DECILE
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import LaplaceOptions, fit
 from bayesineq.measures.registry import MEASURES
 from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.expected import expected
@@ -140,7 +140,7 @@ def measure_world(seed: int, likelihood: Likelihood, *, equal: bool) -> tuple[li
     size = world.table[next(c for role, c in card.outcome.columns.items() if role != "count")].to_numpy(dtype=float)
     truth = truth_of(world.effects, world.table, size)
     study = design(world.table, card, adjacency=world.adjacency)
-    post = fit(study, draws=N_DRAW, seed=seed, progress=False, threads=1)
+    post = fit(study, engine=LaplaceOptions(threads=1), draws=N_DRAW, seed=seed, progress=False)
 
     areas = expected(post, by=AREA, threads=1)
     mean = expected(post, threads=1)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, gammaln
 
 from bayesineq.design.matrix import Design, design
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import Correction, LaplaceOptions, fit
 from bayesineq.inference.prior import prior_draws
 from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import parse_card
@@ -131,7 +131,9 @@ def quantities(made: Design, draws: xr.Dataset) -> dict[str, NDArray[np.float64]
     return values | {"log_likelihood": log_likelihood(made, draws)}
 
 
-def ranks(likelihood: str, *, n_set: int = N_SET, seed: int = 1, correction: str = "variational") -> pd.DataFrame:
+def ranks(
+    likelihood: str, *, n_set: int = N_SET, seed: int = 1, correction: Correction = "variational"
+) -> pd.DataFrame:
     """
     Rank of the truth among `N_DRAW` draws, over data sets from the prior.
 
@@ -146,7 +148,7 @@ def ranks(likelihood: str, *, n_set: int = N_SET, seed: int = 1, correction: str
     for i in range(n_set):
         truth = truths.isel(draw=[i])
         made = design(counted(table, card, truth, graph, rng), card, adjacency=graph)
-        post = fit(made, draws=N_DRAW, seed=i, progress=False, threads=1, correction=correction)
+        post = fit(made, engine=LaplaceOptions(1, correction), draws=N_DRAW, seed=i, progress=False)
         true = quantities(made, truth)
         for name, draws in quantities(made, post["posterior"].dataset).items():
             centre = draws.mean()

@@ -61,7 +61,7 @@ def test_card_recovers_a_simulated_truth_with_both_engines(name: str, keys: Keys
     Engines: means within 0.1 posterior sd and three Monte Carlo errors of both.
     """
     _, study, truth = planted(name, keys, graph)
-    posts = {e: fit(study, engine=e, draws=n, seed=1, progress=False) for e, n in (("nuts", 6000), ("laplace", 8000))}
+    posts = {e: fit(study, engine=e, draws=n, seed=1, progress=False) for e, n in (("nuts", 24_000), ("laplace", 8000))}
     tables = {}
     for engine, post in posts.items():
         for prob, least in ((0.9, 0.75), (0.998, 0.98)):

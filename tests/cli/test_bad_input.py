@@ -128,3 +128,23 @@ def test_a_spatial_card_without_neighbours_says_how_to_give_them(tmp_path: Path,
     message = capsys.readouterr().err
     assert "--adjacency" in message
     assert "--areas" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--chains", 2, "--tune", 5], ["--tune, --chains", "--engine nuts"]),
+        (["--delta", "asian=0.5", "--imputations", 5], ["--delta, --imputations", "latent column"]),
+    ],
+)
+def test_an_option_that_a_fit_does_not_use_is_refused(
+    options: list[object], says: list[str], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    table, edges, out = tmp_path / "table.csv", tmp_path / "edges.csv", tmp_path / "fit.nc"
+    area_health().to_csv(table, index=False)
+    edges.write_text(EDGES, encoding="utf-8")
+    given = ["--table", table, "--adjacency", edges, "--out", out, *options]
+    assert run(monkeypatch, "fit", "area_health", *given) == 2
+    message = capsys.readouterr().err
+    assert all(part in message for part in says)
+    assert not out.exists()

@@ -17,7 +17,7 @@ from bayesineq.cli import main
 from bayesineq.design.matrix import Design, design
 from bayesineq.design.mixture import Membership, mixture
 from bayesineq.errors import DesignError, MeasureError
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import NutsOptions, fit
 from bayesineq.inference.prior import prior_draws
 from bayesineq.inference.sparse_engine.groups import leave_group_out
 from bayesineq.model.read_card import parse_card
@@ -253,7 +253,7 @@ def test_a_reference_that_nobody_is_in_is_refused(table):
 @pytest.mark.slow
 def test_the_sampler_predicts_as_the_sparse_engine_does(table):
     study = build(lacking(table), card(OUTCOMES["poisson"], "poisson"))
-    sampled = fit(study, engine="nuts", seed=1, draws=500, tune=500, chains=2, progress=False)
+    sampled = fit(study, engine=NutsOptions(chains=2, tune=500), seed=1, draws=1000, progress=False)
     solved = fit(study, seed=1, draws=2000, progress=False)
     assert sampled["constant_data"].sizes["row"] == 48
     assert sampled.attrs["rows_predicted"] == 4

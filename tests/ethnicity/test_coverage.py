@@ -31,7 +31,7 @@ from worlds import CELLS, DELTA, GROUPS, UNKNOWN, World, broad_confusion, card, 
 
 from bayesineq.design.matrix import design
 from bayesineq.design.mixture import mixture
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import LaplaceOptions, fit
 from bayesineq.inference.mixture.recording import RecordingOptions, outcome_shift, recording, weights
 from bayesineq.posterior.expected import expected
 from bayesineq.records.ethnicity.resolution import most_frequent
@@ -46,13 +46,13 @@ def latent(here: World, confusion: pd.DataFrame, seed: int) -> xr.DataTree:
     model = recording(table, here.margin, confusion, cells=CELLS, options=RecordingOptions(DELTA))
     drawn = weights(model, draws=10, seed=seed)
     study = mixture(table, card(), drawn, shift=outcome_shift(model, drawn, table["cases"].to_numpy()))
-    return fit(study, draws=1_000, seed=seed, threads=1)
+    return fit(study, draws=1_000, seed=seed, engine=LaplaceOptions(threads=1))
 
 
 def recorded_as(here: World, column: str, seed: int) -> xr.DataTree:
     known = here.people[here.people[column] != UNKNOWN]
     study = design(counts(known, column, "ethnicity"), card(latent=False))
-    return fit(study, draws=1_000, seed=seed, threads=1, progress=False)
+    return fit(study, engine=LaplaceOptions(threads=1), draws=1_000, seed=seed, progress=False)
 
 
 def held(post: xr.DataTree, here: World) -> list[bool]:

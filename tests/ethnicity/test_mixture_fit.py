@@ -11,12 +11,14 @@ from worlds import CELLS, DELTA, GROUPS, UNKNOWN, broad_confusion, card, counts,
 from bayesineq.design.matrix import Design, design
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import BayesineqError, PosteriorError
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import LaplaceOptions, fit
 from bayesineq.inference.imputations import stack_imputations
 from bayesineq.inference.mixture.recording import RecordingOptions, outcome_shift, recording, weights
 from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.imputation import due_to_imputation
+
+ONE = LaplaceOptions(threads=1)
 
 
 def seen(people: pd.DataFrame, margin: pd.DataFrame, *, draws: int = 6, sigma: bool = False) -> Design:
@@ -36,8 +38,8 @@ def test_where_nothing_is_latent_it_is_the_plain_fit(here) -> None:
     table = counts(here.people, "true")
     perfect = pd.DataFrame(np.eye(5), GROUPS, GROUPS) * (1 - 5e-12) + 1e-12
     model = recording(table, here.margin, perfect, cells=CELLS, options=RecordingOptions(concentration=1e9))
-    mixed = fit(mixture(table, card(), weights(model, draws=2, seed=1)), draws=2_000, seed=5, threads=1)
-    plain = fit(design(table.rename(columns={"recorded": "ethnicity"}), card(False)), draws=2_000, seed=6, threads=1)
+    mixed = fit(mixture(table, card(), weights(model, draws=2, seed=1)), draws=2_000, seed=5, engine=ONE)
+    plain = fit(design(table.rename(columns={"recorded": "ethnicity"}), card(False)), draws=2_000, seed=6, engine=ONE)
     for name in ("intercept", "deprivation", "age", "ethnicity.effect"):
         a, b = mixed["posterior"][name], plain["posterior"][name]
         spread = b.std(("chain", "draw")).clip(1e-9)
@@ -53,10 +55,10 @@ def test_where_nothing_is_latent_it_is_the_plain_fit(here) -> None:
 
 @pytest.mark.parametrize("sigma", [False, True], ids=["fixed", "exchangeable"])
 def test_it_comes_nearer_to_everybodys_true_group_than_complete_cases(here, sigma: bool) -> None:
-    post = fit(seen(here.people, here.margin, sigma=sigma), draws=600, seed=7, threads=1)
+    post = fit(seen(here.people, here.margin, sigma=sigma), draws=600, seed=7, engine=ONE)
     latent = expected(post, by="ethnicity").sel(ethnicity=GROUPS)
     known = here.people[here.people["linked"] != UNKNOWN]
-    complete = fit(design(counts(known, "linked", "ethnicity"), card(False)), draws=600, seed=8, threads=1)
+    complete = fit(design(counts(known, "linked", "ethnicity"), card(False)), engine=ONE, draws=600, seed=8)
     contrast = expected(complete, by="ethnicity").sel(ethnicity=GROUPS)
     truth = here.prevalence[GROUPS].to_numpy()
     mean, sd = latent.mean(("chain", "draw")).to_numpy(), latent.std(("chain", "draw")).to_numpy()
@@ -96,7 +98,7 @@ def test_imputations_from_outside_are_stacked(here) -> None:
     for k in range(3):
         drawn = people["linked"].where(people["linked"] != UNKNOWN, rng.choice(GROUPS, len(people)))
         table = counts(people.assign(imputed=drawn), "imputed", "ethnicity")
-        posts.append(fit(design(table, card(False)), draws=200, seed=k, threads=1))
+        posts.append(fit(design(table, card(False)), engine=ONE, draws=200, seed=k))
     stacked = stack_imputations(posts)
     assert stacked["posterior"].sizes["draw"] == 600
     means = [p["posterior"]["intercept"].mean().item() for p in posts]

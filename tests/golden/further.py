@@ -32,7 +32,7 @@ def made(
 
 
 def fitted(design: Any, **options: Any) -> xr.DataTree:
-    given = {"draws": 100, "seed": 1, "progress": False, "threads": 1, **options}
+    given = {"draws": 100, "seed": 1, "progress": False, "engine": bi.LaplaceOptions(threads=1), **options}
     return bi.fit(design, **given)
 
 
@@ -130,7 +130,7 @@ def rows() -> Numbers:
         put_draws(found, f"{name}.sigma", post["posterior"]["effect.sigma"])
         put_draws(found, f"{name}.expected", bi.expected(post))
         put(found, f"{name}.log_marginal_likelihood", post.attrs["log_marginal_likelihood"])
-    plain = fitted(study("impactability"), correction="none")
+    plain = fitted(study("impactability"), engine=bi.LaplaceOptions(1, "none"))
     for name in ("intercept", "effect", "place.sigma", "effect_place.sigma"):
         put_draws(found, f"plain.{name}", plain["posterior"][name])
     binomial = f'{LIKELIHOODS["binomial"]}\nlikelihood = "binomial"'

@@ -188,7 +188,7 @@ def put_groups(into: Numbers, name: str, post: xr.DataTree, dims: Sequence[str])
 
 
 def of_card(name: str) -> Numbers:
-    post = bi.fit(study(name), engine="laplace", draws=300, seed=1, progress=False, threads=1)
+    post = bi.fit(study(name), engine=bi.LaplaceOptions(threads=1), draws=300, seed=1, progress=False)
     found: Numbers = {}
     put_posterior(found, "laplace", post)
     dims = ["imd_decile", *(["ethnicity"] if "ethnicity" in post["posterior"].dims else [])]
@@ -369,7 +369,7 @@ def of_likelihood(likelihood: str) -> Numbers:
         outcome = f'[outcome]\nname = "y"\n{LIKELIHOODS[likelihood]}\nlikelihood = "{likelihood}"'
         head = 'name = "case"\nquestion = "?"\ntable = "case"'
         made = bi.design(table, card_of(f"{head}\n{outcome}\n[terms]\n{term}\n"), adjacency=borders)
-        post = bi.fit(made, engine="laplace", draws=100, seed=1, progress=False, threads=1)
+        post = bi.fit(made, engine=bi.LaplaceOptions(threads=1), draws=100, seed=1, progress=False)
         for name, values in post["posterior"].dataset.data_vars.items():
             put_draws(found, f"{kind}.{name}", values, most=1)
         put(found, f"{kind}.log_marginal_likelihood", post.attrs["log_marginal_likelihood"])
@@ -760,7 +760,7 @@ def small_demonstration() -> Numbers:
         for column in table.select_dtypes("number"):
             put(found, f"{name}.{column}.sum", table[column].sum())
     made = bi.design(system.outcome_counts, bi.read_card("outcomes"), adjacency=system.adjacency)
-    post = bi.fit(made, draws=200, seed=1, progress=False, threads=1)
+    post = bi.fit(made, engine=bi.LaplaceOptions(threads=1), draws=200, seed=1, progress=False)
     # Draws of this fit follow the last bits of linear algebra, so that they differ between processors.
     put(found, "outcomes.log_marginal_likelihood", post.attrs["log_marginal_likelihood"])
     return found

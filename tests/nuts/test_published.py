@@ -47,7 +47,7 @@ LONDON = {"intercept": (0.059, 0.016), "deprivation": (0.0954, 0.024), "fragment
 @pytest.mark.slow
 def test_scotland_is_as_published(cases: ModuleType, shared: Path) -> None:
     """Within 0.1 sd, the rounding of the published figures included."""
-    post = fit(cases.case("scotland", shared), engine="nuts", draws=12_000, seed=1, progress=False)
+    post = fit(cases.case("scotland", shared), engine="nuts", draws=48_000, seed=1, progress=False)
     found = summarise(post).set_index("parameter")
     for name, (mean, sd) in STAN.items():
         assert abs(found.loc[name, "mean"] - mean) < 0.1 * sd, f"{name}: {found.loc[name].to_dict()}"
@@ -69,7 +69,7 @@ def test_long_runs_kept_here_are_as_published(
 @pytest.mark.slow
 def test_glasgow_rho_is_as_published(cases: ModuleType, shared: Path) -> None:
     """Draws weighted by sqrt(1 - rho) / sigma against rho, tau2, nu2 and centred intercept: within 0.1 sd."""
-    post = fit(cases.case("glasgow_price", shared), engine="nuts", draws=6000, seed=1, progress=False)
+    post = fit(cases.case("glasgow_price", shared), engine="nuts", draws=24_000, seed=1, progress=False)
     draws = post["posterior"].dataset
     rho, sigma, noise = (draws[n].to_numpy().ravel() for n in ("place.rho", "place.sigma", "outcome.sigma"))
     weight = np.sqrt(1 - rho) / sigma
@@ -119,7 +119,7 @@ def test_london_suicides_are_as_published(shared: Path) -> None:
         rough.precision = { dist = "Gamma", shape = 1, rate = 0.0005 }
         """
     )
-    post = fit(design(table, card, adjacency=graph), engine="nuts", draws=4000, seed=1, progress=False)
+    post = fit(design(table, card, adjacency=graph), engine="nuts", draws=16_000, seed=1, progress=False)
     found = summarise(post).set_index("parameter")
     for name, (mean, sd) in LONDON.items():
         assert abs(found.loc[name, "mean"] - mean) < 0.2 * sd, f"{name}: {found.loc[name].to_dict()}"
@@ -156,7 +156,7 @@ def test_disconnected_graph_gives_the_exact_posterior(cases: ModuleType, shared:
         outcome.sigma = { dist = "HalfNormal", sd = 0.5 }
         """
     )
-    post = fit(design(table, card, adjacency=graph), engine="nuts", draws=5000, seed=1, progress=False)
+    post = fit(design(table, card, adjacency=graph), engine="nuts", draws=20_000, seed=1, progress=False)
     found = summarise(post).set_index("parameter")
     assert found["rhat"].max() < 1.01
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import LaplaceOptions, fit
 from bayesineq.posterior.diagnose import diagnose
 from bayesineq.posterior.groups import draws_of, labels, variables
 from tests.cards.planted import KNOWN
@@ -28,7 +28,7 @@ RANDOM = {"place", "group"}
 
 def moments(name: str, shared: Path) -> pd.DataFrame:
     """Reference and fitted mean and sd of every number that varies, and the relative Monte Carlo error of their sds."""
-    post = fit(case(name, shared), draws=DRAWS, seed=1, progress=False, threads=2)
+    post = fit(case(name, shared), engine=LaplaceOptions(threads=2), draws=DRAWS, seed=1, progress=False)
     assert diagnose(post).passed, diagnose(post).table.to_string()
     rows = {}
     for variable, array in variables(post):

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import DesignError
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import Engine, fit
 from bayesineq.inference.mixture.recording import (
     RecordingColumns,
     RecordingOptions,
@@ -32,7 +32,7 @@ def fit_recorded(
     imputations: int = 20,
     draws: int = 1000,
     seed: int | None = None,
-    threads: int | None = None,
+    engine: Engine = "laplace",
 ) -> xr.DataTree:
     """
     Fit a card with a latent column: outcome by true group, from counts by recorded group.
@@ -57,7 +57,7 @@ def fit_recorded(
         Draws in all.
     seed : int, optional
         Makes the draws reproducible.
-    threads : int, optional
+    engine : {"laplace", "nuts"}, LaplaceOptions or NutsOptions
         As of `fit`.
 
     Returns
@@ -89,7 +89,7 @@ def fit_recorded(
     drawn = weights(model, draws=imputations, seed=seed)
     shift = outcome_shift(model, drawn, table[card.outcome.columns["count"]].to_numpy())
     study = mixture(table, card, drawn, adjacency=adjacency, shift=shift)
-    return fit(study, draws=draws, seed=seed, threads=threads, progress=False)
+    return fit(study, engine=engine, draws=draws, seed=seed, progress=False)
 
 
 def deltas_of(texts: Sequence[str]) -> dict[str, float]:
