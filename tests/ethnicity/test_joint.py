@@ -10,9 +10,11 @@ from worlds import CELLS, DELTA, GROUPS, broad_confusion, card, counts, world
 
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import DesignError
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import LaplaceOptions, NutsOptions, fit
 from bayesineq.inference.mixture.recording import RecordingOptions, outcome_shift, recording, weights
 from bayesineq.posterior.expected import expected
+
+ONE = LaplaceOptions(threads=1)
 
 
 @pytest.mark.slow
@@ -23,7 +25,7 @@ def test_the_cut_posterior_of_the_engine_agrees_with_sampling_all_together() -> 
     model = recording(table, here.margin, broad_confusion(), cells=CELLS, options=RecordingOptions(DELTA))
     drawn = weights(model, draws=20, seed=1)
     study = mixture(table, card(), drawn, shift=outcome_shift(model, drawn, table["cases"].to_numpy()))
-    cut = expected(fit(study, draws=2_000, seed=1, threads=1), by="ethnicity").sel(ethnicity=GROUPS)
+    cut = expected(fit(study, draws=2_000, seed=1, engine=ONE), by="ethnicity").sel(ethnicity=GROUPS)
     joint = nuts.sample_mixture(study, model, draws=400, tune=400, chains=2, seed=1, progress=False)
     assert int(joint["sample_stats"]["diverging"].sum()) == 0
     reference = expected(joint, by="ethnicity").sel(ethnicity=GROUPS)
@@ -51,8 +53,8 @@ def test_at_known_weights_the_engine_has_the_posterior_of_the_exact_mixture() ->
         fit(study, engine="nuts", draws=1, progress=False)
     assert study.members is not None
     study = dataclasses.replace(study, members=study.members.only(0))
-    exact = fit(study, engine="nuts", draws=1_500, tune=800, chains=2, seed=1, progress=False)["posterior"]
-    found = fit(study, draws=8_000, seed=1, threads=1, progress=False)["posterior"]
+    exact = fit(study, engine=NutsOptions(chains=2, tune=800), draws=3_000, seed=1, progress=False)["posterior"]
+    found = fit(study, draws=8_000, seed=1, engine=ONE, progress=False)["posterior"]
     dims = ("chain", "draw")
     for name in ("intercept", "deprivation", "age", "ethnicity.effect", "ethnicity.sigma"):
         sd = exact[name].std(dims)

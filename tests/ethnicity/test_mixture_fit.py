@@ -122,7 +122,7 @@ def test_terms_of_every_small_kind_may_stand_on_the_latent_column(here) -> None:
     drawn = weights(model, draws=2, seed=3)
     truth = here.prevalence[GROUPS].to_numpy()
     for text in (walk, crossed):
-        post = fit(mixture(table, parse_card(text), drawn), draws=400, seed=1, threads=1, progress=False)
+        post = fit(mixture(table, parse_card(text), drawn), draws=400, seed=1, engine=ONE, progress=False)
         rate = expected(post, by="ethnicity").sel(ethnicity=GROUPS)
         dims = ("chain", "draw")
         assert (np.abs(rate.mean(dims).to_numpy() - truth) < 4 * rate.std(dims).to_numpy()).all()

@@ -8,10 +8,12 @@ from worlds import CELLS, DELTA, broad_confusion, card, counts, world
 
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import BayesineqError
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import LaplaceOptions, fit
 from bayesineq.inference.mixture.recording import Recording, RecordingOptions, recording, weights
 from bayesineq.inference.mixture.tipping import tipping_point
 from bayesineq.posterior.expected import expected
+
+ONE = LaplaceOptions(threads=1)
 
 
 def test_a_tipping_point_moves_with_delta_and_needs_one() -> None:
@@ -21,7 +23,7 @@ def test_a_tipping_point_moves_with_delta_and_needs_one() -> None:
     table = counts(people, "gp")
 
     def fitted(model: Recording) -> xr.DataTree:
-        return fit(mixture(table, card(), weights(model, draws=2, seed=1)), draws=200, seed=1, threads=1)
+        return fit(mixture(table, card(), weights(model, draws=2, seed=1)), draws=200, seed=1, engine=ONE)
 
     def ratio(post: xr.DataTree) -> xr.DataArray:
         rate = expected(post, by="ethnicity")

@@ -275,7 +275,7 @@ def fit_recorded() -> Numbers:
     table, census, confusion, borders = recorded_world()
     card, found = bi.read_card("latent_ethnicity"), {}
     stated = bi.inference.RecordingOptions(DELTA)
-    given = {"options": stated, "adjacency": borders, "imputations": 4, "draws": 200, "seed": 1, "threads": 1}
+    given = {"options": stated, "adjacency": borders, "imputations": 4, "draws": 200, "seed": 1, "engine": bi.LaplaceOptions(threads=1)}
     post = bi.fit_recorded(bi.check(table, "recorded_counts"), card, census, confusion, **given)
     put_posterior(found, "recorded", post)
     for by in ("ethnicity", "imd_decile"):
@@ -298,7 +298,7 @@ def mixture_of_groups() -> Numbers:
     put(found, "outcome_shift.size", np.abs(shift).mean())
     for name, moved in (("plain", None), ("shifted", shift)):
         made = mixture(table, bi.read_card("latent_ethnicity"), member, adjacency=borders, shift=moved)
-        post = bi.fit(made, draws=150, seed=1, threads=1, progress=False)
+        post = bi.fit(made, draws=150, seed=1, engine=bi.LaplaceOptions(threads=1), progress=False)
         put_posterior(found, f"mixture.{name}", post)
         put_draws(found, f"mixture.{name}.expected.ethnicity", bi.expected(post, by="ethnicity"))
     return found
@@ -311,7 +311,7 @@ def tipping_point() -> Numbers:
 
     def fitted(model: Any) -> xr.DataTree:
         made = mixture(table, card, bi.inference.weights(model, draws=2, seed=1), adjacency=borders)
-        return bi.fit(made, draws=100, seed=1, threads=1, progress=False)
+        return bi.fit(made, draws=100, seed=1, engine=bi.LaplaceOptions(threads=1), progress=False)
 
     def ratio(post: xr.DataTree) -> xr.DataArray:
         rate = bi.expected(post, by="ethnicity")

@@ -21,7 +21,7 @@ from scipy.stats import binom, multivariate_t, poisson
 from bayesineq.design.matrix import Design
 from bayesineq.design.mixture import Membership, mixture
 from bayesineq.errors import BayesineqError, DesignError
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import LaplaceOptions, fit
 from bayesineq.inference.inner import inner, outer_values
 from bayesineq.inference.sparse_engine.engine import build, named_draws
 from bayesineq.inference.sparse_engine.field import effects
@@ -51,6 +51,9 @@ PRIOR
 """
 BINOMIAL = 'at_risk = "people"\nlikelihood = "binomial"'
 POISSON = 'expected = "people"\nlikelihood = "poisson"'
+
+
+ONE = LaplaceOptions(threads=1)
 
 
 def study(term: str, prior: str, outcome: str = BINOMIAL, n: int = 14, draws: int = 1, times: int = 1) -> Design:
@@ -230,7 +233,7 @@ def test_effects_and_their_spread_have_the_exact_posterior(kind: str) -> None:
     sd = np.sqrt(square - mean**2)
     sigma_mean = float(mass @ sigmas)
     sigma_sd = float(np.sqrt(mass @ sigmas**2 - sigma_mean**2))
-    post = fit(design, draws=20_000, seed=1, threads=1, progress=False)["posterior"]
+    post = fit(design, draws=20_000, seed=1, engine=ONE, progress=False)["posterior"]
     found = np.column_stack([post["intercept"].to_numpy()[0], post["ethnicity.effect"].to_numpy()[0]])
     spread = post["ethnicity.sigma"].to_numpy()[0]
     assert (np.abs(found.mean(axis=0) - mean) < 0.1 * sd).all(), (found.mean(axis=0), mean, sd)
@@ -243,12 +246,12 @@ def test_each_draw_of_the_weights_has_its_posterior_and_they_are_stacked() -> No
     term, prior = TERMS["exchangeable"][0], 'ethnicity.sigma = { dist = "HalfNormal", sd = 0.7 }'
     design = study(term, prior, n=20, draws=3)
     assert design.members is not None
-    stacked = fit(design, draws=6_000, seed=1, threads=1, progress=False)
+    stacked = fit(design, draws=6_000, seed=1, engine=ONE, progress=False)
     record = stacked["sample_stats"]["imputation"].to_numpy()[0]
     assert np.bincount(record).tolist() == [2_000] * 3
     for k in range(3):
         alone = replace(design, members=design.members.only(k))
-        one = fit(alone, draws=6_000, seed=2 + k, threads=1, progress=False)["posterior"]
+        one = fit(alone, draws=6_000, seed=2 + k, engine=ONE, progress=False)["posterior"]
         for name in ("intercept", "ethnicity.effect", "ethnicity.sigma"):
             part, whole = stacked["posterior"][name].to_numpy()[0, record == k], one[name].to_numpy()[0]
             error = 5 * whole.std(axis=0) * np.sqrt(1 / 2_000 + 1 / 6_000)
@@ -265,13 +268,13 @@ def test_a_row_of_one_member_is_a_row() -> None:
     table = pd.DataFrame({"recorded": level, "cases": rng.binomial(people, 0.3), "people": people})
     text = CARD.replace("OUTCOME", BINOMIAL).replace("TERM", TERMS["exchangeable"][0]).replace("PRIOR", "")
     sure = Membership("ethnicity", LEVELS, pd.DataFrame({"recorded": LEVELS}), np.eye(3)[None])
-    mixed = fit(mixture(table, parse_card(text), sure), draws=500, seed=3, threads=1, progress=False)["posterior"]
+    mixed = fit(mixture(table, parse_card(text), sure), draws=500, seed=3, engine=ONE, progress=False)["posterior"]
     from bayesineq.design.matrix import design
 
     plain_card = parse_card(text.replace('[latent]\nethnicity = "recorded"\n', ""))
     plain_design = design(table.rename(columns={"recorded": "ethnicity"}), plain_card)
     seed = int(np.random.SeedSequence(3).generate_state(1)[0])
-    plain = fit(plain_design, draws=500, seed=seed, threads=1, progress=False)["posterior"]
+    plain = fit(plain_design, draws=500, seed=seed, engine=ONE, progress=False)["posterior"]
     for name in ("intercept", "ethnicity.effect", "ethnicity.sigma"):
         assert_allclose(mixed[name], plain[name], atol=1e-6)
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayesineq.design.mixture import mixture
 from bayesineq.errors import DesignError
-from bayesineq.inference.fit import Engine, fit
+from bayesineq.inference.fit import LaplaceOptions, fit
 from bayesineq.inference.mixture.recording import (
     RecordingColumns,
     RecordingOptions,
@@ -32,7 +32,7 @@ def fit_recorded(
     imputations: int = 20,
     draws: int = 1000,
     seed: int | None = None,
-    engine: Engine = "laplace",
+    engine: LaplaceOptions | None = None,
 ) -> xr.DataTree:
     """
     Fit a card with a latent column: outcome by true group, from counts by recorded group.
@@ -57,8 +57,8 @@ def fit_recorded(
         Draws in all.
     seed : int, optional
         Makes the draws reproducible.
-    engine : {"laplace", "nuts"}, LaplaceOptions or NutsOptions
-        As of `fit`.
+    engine : LaplaceOptions, optional
+        Options of the sparse engine, the one that takes draws of weights.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def fit_recorded(
     drawn = weights(model, draws=imputations, seed=seed)
     shift = outcome_shift(model, drawn, table[card.outcome.columns["count"]].to_numpy())
     study = mixture(table, card, drawn, adjacency=adjacency, shift=shift)
-    return fit(study, engine=engine, draws=draws, seed=seed, progress=False)
+    return fit(study, engine=engine or "laplace", draws=draws, seed=seed, progress=False)
 
 
 def deltas_of(texts: Sequence[str]) -> dict[str, float]:
