@@ -160,9 +160,11 @@ def _refuse(given: dict[str, object], when: str) -> None:
 
 def _grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take dataclasses, each of whose fields is an option of its own."""
-    groups, options = {}, []
+    groups: dict[str, Any] = {}
+    options: list[inspect.Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        if is_dataclass(of := parameter.annotation):
+        of: Any = parameter.annotation
+        if is_dataclass(of):
             groups[parameter.name] = of
             kinds = inspect.signature(of, eval_str=True).parameters
             options += [kinds[field.name].replace(kind=parameter.KEYWORD_ONLY) for field in fields(of)]

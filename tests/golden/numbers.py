@@ -275,7 +275,8 @@ def fit_recorded() -> Numbers:
     table, census, confusion, borders = recorded_world()
     card, found = bi.read_card("latent_ethnicity"), {}
     stated = bi.inference.RecordingOptions(DELTA)
-    given = {"options": stated, "adjacency": borders, "imputations": 4, "draws": 200, "seed": 1, "engine": bi.LaplaceOptions(threads=1)}
+    given = {"options": stated, "adjacency": borders, "imputations": 4, "draws": 200, "seed": 1}
+    given |= {"engine": bi.LaplaceOptions(threads=1)}
     post = bi.fit_recorded(bi.check(table, "recorded_counts"), card, census, confusion, **given)
     put_posterior(found, "recorded", post)
     for by in ("ethnicity", "imd_decile"):
