@@ -163,8 +163,8 @@ def _grouped(command: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, Any] = {}
     options: list[inspect.Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        of: Any = parameter.annotation
-        if is_dataclass(of):
+        if is_dataclass(parameter.annotation):
+            of: Any = parameter.annotation
             groups[parameter.name] = of
             kinds = inspect.signature(of, eval_str=True).parameters
             options += [kinds[field.name].replace(kind=parameter.KEYWORD_ONLY) for field in fields(of)]
