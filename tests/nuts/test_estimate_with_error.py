@@ -8,7 +8,7 @@ import pytest
 
 from bayesineq.design.matrix import design
 from bayesineq.errors import DesignError
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import NutsOptions, fit
 from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.calibration import calibration_data, most_by_chance, outside_band
 from bayesineq.posterior.expected import expected
@@ -99,7 +99,7 @@ def test_engines_agree() -> None:
     """Means within 0.2 posterior standard deviations of each other, some three Monte Carlo errors."""
     made = design(world(80), parse_card(CARD + AREA + X))
     sparse = fit(made, seed=1, draws=4000, progress=False)
-    nuts = fit(made, engine="nuts", seed=1, draws=1000, chains=2, progress=False)
+    nuts = fit(made, engine=NutsOptions(chains=2), seed=1, draws=2000, progress=False)
     for name in ("intercept", "x", "place.sigma"):
         one, other = (post["posterior"][name].to_numpy().ravel() for post in (sparse, nuts))
         assert abs(one.mean() - other.mean()) < 0.2 * other.std(), name

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from bayesineq.design.matrix import design
-from bayesineq.inference.fit import fit
+from bayesineq.inference.fit import NutsOptions, fit
 from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.calibration import calibration_data, most_by_chance, outside_band
 from bayesineq.posterior.expected import expected
@@ -49,7 +49,7 @@ def test_engines_agree_and_find_what_was_planted(likelihood: str) -> None:
     table = world(likelihood)
     made = design(table, parse_card(CARD.format(likelihood)))
     sparse = fit(made, seed=1, draws=4000, progress=False)
-    nuts = fit(made, engine="nuts", seed=1, draws=1000, chains=2, progress=False)
+    nuts = fit(made, engine=NutsOptions(chains=2), seed=1, draws=2000, progress=False)
     truth = {
         "outcome.zero": ZERO,
         "x": SLOPE,
