@@ -18,7 +18,9 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit, logsumexp
 from scipy.stats import binom, multivariate_t, poisson
 
+from bayesineq.design.incidence import Incidence
 from bayesineq.design.matrix import Design
+from bayesineq.design.members import Members
 from bayesineq.design.mixture import Membership, mixture
 from bayesineq.errors import BayesineqError, DesignError
 from bayesineq.inference.fit import LaplaceOptions, fit
@@ -27,8 +29,9 @@ from bayesineq.inference.sparse_engine.engine import build, named_draws
 from bayesineq.inference.sparse_engine.field import effects
 from bayesineq.inference.sparse_engine.groups import leave_group_out
 from bayesineq.inference.sparse_engine.hyper import prior_at
-from bayesineq.inference.sparse_engine.mixed import bend
+from bayesineq.inference.sparse_engine.mixed import Place, add_tilt, bend, leaned, mixed_rows, straightened
 from bayesineq.inference.sparse_engine.newton import posterior
+from bayesineq.inference.sparse_engine.rows import Covariances, Sums, links, side
 from bayesineq.model.read_card import parse_card
 from bayesineq.space.adjacency import from_edges
 
@@ -121,8 +124,9 @@ def test_rows_bend_as_their_formula_says_and_slopes_are_its_derivatives(link: in
     def exact(at: Float) -> Float:
         return np.asarray(back(np.bincount(row, weight * there(at))))
 
-    mean, slope = np.empty(3), np.empty(6)
-    bend(link, start, weight, eta, mean, slope)
+    mean, place = np.empty(3), Place(eta, np.empty(6), np.empty(6), np.empty(3))
+    bend(link, start, weight, place, mean)
+    slope = place.slope
     assert_allclose(mean, exact(eta), rtol=1e-12)
     for m in range(6):
         step = 1e-6 * np.eye(6)[m]
@@ -131,8 +135,9 @@ def test_rows_bend_as_their_formula_says_and_slopes_are_its_derivatives(link: in
 
 def test_predictors_far_out_stay_finite() -> None:
     mean, slope = np.empty(2), np.empty(4)
+    place = Place(np.array([-700.0, -710.0, 690.0, 700.0]), slope, np.empty(4), np.empty(2))
     for link in (0, 1):
-        bend(link, np.array([0, 2, 4]), np.full(4, 0.5), np.array([-700.0, -710.0, 690.0, 700.0]), mean, slope)
+        bend(link, np.array([0, 2, 4]), np.full(4, 0.5), place, mean)
         assert np.isfinite(mean).all()
         assert np.isfinite(slope).all()
 
@@ -205,7 +210,7 @@ TERMS = {
 @pytest.mark.parametrize("kind", list(TERMS))
 def test_effects_and_their_spread_have_the_exact_posterior(kind: str) -> None:
     term, factor = TERMS[kind]
-    design = study(term, 'ethnicity.sigma = { dist = "HalfNormal", sd = 0.7 }', n=20, times=16)
+    design = study(term, 'ethnicity.sigma = { dist = "HalfNormal", sd = 0.7 }', n=20)
     exact, d = Exact(design), factor.shape[1]
     rng = np.random.default_rng(0)
     unit = multivariate_t(np.zeros(1 + d), np.eye(1 + d), df=6)
@@ -291,3 +296,43 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fit(design, draws=10, seed=1, progress=False)
     with pytest.raises(DesignError, match="are not left out by group"):
         leave_group_out(design, ["a", "b"])
+
+
+@pytest.mark.parametrize("link", ["log", "logit"])
+def test_what_bending_adds_is_what_second_derivatives_say(link: str) -> None:
+    rng = np.random.default_rng(6)
+    row = np.array([0, 0, 0, 1, 1, 2], dtype=np.int32)
+    weight = np.array([0.2, 0.5, 0.3, 0.4, 0.6, 1.0])
+    group, place = np.array([0, 1, 2, 0, 2, 1], dtype=np.int32), np.array([1, 1, 1, 0, 0, 3], dtype=np.int32)
+    covariate = rng.normal(size=6)
+    members = Members(row, weight[None], np.zeros(6))
+    small = side([Incidence(1, None, None), Incidence(3, group, None), Incidence(1, None, covariate)], 6)
+    large = side([Incidence(4, place, None), Incidence(4, place, covariate)], 6)
+    mixed, small_rows, large_rows = mixed_rows(members, link, small, large, 3)
+    effect = rng.normal(size=13)
+    dense = np.zeros((6, 13))
+    dense[np.arange(6), 0] = dense[np.arange(6), 1 + group] = dense[np.arange(6), 5 + place] = 1.0
+    dense[np.arange(6), 4] = dense[np.arange(6), 9 + place] = covariate
+    there, back = (np.exp, np.log) if link == "log" else (expit, logit)
+
+    def exact(z: Float) -> Float:
+        return np.asarray(back(np.bincount(row, weight * there(dense @ z))))
+
+    root = rng.normal(size=(13, 13))
+    spread = root @ root.T / 13
+    shared = links(large_rows)
+    known = Covariances(spread[:5, :5], spread[5:, :5], spread[5 + shared.left, 5 + shared.right])
+    _, mixed, sides = straightened(mixed, (small_rows, large_rows), np.zeros(3), (effect[:5], effect[5:]))
+    found = leaned(mixed, sides, shared, known)
+    step = 1e-3 * np.eye(13)
+    slope = np.array([(exact(effect + s) - exact(effect - s)) / 2e-3 for s in step])
+    bent = np.array([
+        [(exact(effect + s + t) - exact(effect + s - t) - exact(effect - s + t) + exact(effect - s - t)) / 4e-6
+         for t in step] for s in step
+    ])  # fmt: skip
+    assert_allclose(found.lift, 0.5 * np.einsum("ijr,ij->r", bent, spread), rtol=1e-3, atol=1e-5)
+    curvature = np.array([1.0, 2.0, 0.5])
+    sums = Sums(np.zeros(5), np.zeros(8), np.zeros((5, 5)), np.zeros((8, 5)), np.zeros(len(shared.left)))
+    add_tilt(found, curvature, sums)
+    pull = -np.einsum("r,ijr,jk,kr->i", curvature, bent, spread, slope)
+    assert_allclose(np.concatenate([sums.small, sums.large]), pull, rtol=1e-3, atol=1e-4)

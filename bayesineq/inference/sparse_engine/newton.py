@@ -9,7 +9,7 @@ approximation: at small counts its intercept is wrong by several posterior stand
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,7 @@ from bayesineq.inference.sparse_engine.field import (
     prior_force,
 )
 from bayesineq.inference.sparse_engine.likelihoods import Own
+from bayesineq.inference.sparse_engine.mixed import Mixed, climbed
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed, expected, rows_at, sums_over_rows, variance_of_rows
 from bayesineq.inference.sparse_engine.rows import Sums
@@ -188,7 +189,8 @@ def posterior(
             raise ConvergenceError(_LOST) from error
         used, covariance, calm = curvature, np.empty(0), True
         if variational and not cold:
-            covariance, fresh = _covariances(rows, prior, system, pool)
+            covariance, fresh, mixed = _covariances(rows, prior, system, pool)
+            latent = latent if mixed is None else replace(latent, mixed=mixed)
             change = fresh - variance
             calm = bool((np.abs(change) <= _VARIANCE_MOVE * fresh + 1e-12).all())
             if data.family.density.noise is not None:
@@ -207,7 +209,8 @@ def posterior(
             value = total - 0.5 * quadratic
             if variational and not cold:
                 value += 0.5 * (float(used @ variance) - system.log_determinant)
-            if np.isfinite(value) and (value >= best - _FLAT * (1.0 + 1e-6 * abs(best)) or length < 0.02):
+            gained = value + climbed(rows.mixed, new_rows.mixed, used)
+            if np.isfinite(value) and (gained >= best - _FLAT * (1.0 + 1e-6 * abs(best)) or length < 0.02):
                 break
             length *= 0.5
             if length < _SHORTEST:
@@ -223,7 +226,7 @@ def posterior(
         # S belongs to the curvature before the last step; what the bound loses by that is of second order.
         best += 0.25 * float((((curvature - used) * variance) ** 2).sum())
     else:
-        covariance, variance = _covariances(rows, prior, system, pool)
+        covariance, variance, _ = _covariances(rows, prior, system, pool)
         best -= 0.5 * system.log_determinant
     return Posterior(
         prior=prior,
@@ -249,12 +252,14 @@ _LOST: Final = (
 )
 
 
-def _covariances(latent: Latent, prior: Field, system: Arrow, pool: Executor | None) -> tuple[Float, Float]:
-    """S on the sparse pattern, and the variance of every linear predictor."""
+def _covariances(
+    latent: Latent, prior: Field, system: Arrow, pool: Executor | None
+) -> tuple[Float, Float, Mixed | None]:
+    """S on the sparse pattern, the variance of every linear predictor, and what bending adds."""
     spread = system.reach @ system.inner
     covariance = selected_covariances(system, spread)
     corner = system.inner[: latent.n_small, : latent.n_small]
-    return covariance, variance_of_rows(latent, prior, (corner, spread, covariance), pool)
+    return covariance, *variance_of_rows(latent, prior, (corner, spread, covariance), pool)
 
 
 def _newton_step(

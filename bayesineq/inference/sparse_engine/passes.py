@@ -20,7 +20,7 @@ from bayesineq.inference.sparse_engine.likelihoods import (
     expectations,
     fixed_total,
 )
-from bayesineq.inference.sparse_engine.mixed import straightened
+from bayesineq.inference.sparse_engine.mixed import Mixed, add_tilt, leaned, straightened
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.rows import Covariances, Sums, accumulate, predictor, predictor_variance
 from bayesineq.model.families import Family
@@ -146,7 +146,7 @@ def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executo
     """
     n_row = len(slope)
     # Two halves, each with sums of its own: threads never write to the same place.
-    pieces = 2 if pool is not None and n_row > _CHUNK else 1
+    pieces = 2 if pool is not None and n_row > _CHUNK and latent.mixed is None else 1
     n_small, n_large, n_link = latent.small.size, latent.large.size, len(latent.links.left)
 
     def work(begin: int, end: int) -> Sums:
@@ -161,7 +161,10 @@ def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executo
         return out
 
     if pieces == 1 or pool is None:
-        return work(0, n_row)
+        sums = work(0, n_row)
+        if latent.mixed is not None:
+            add_tilt(latent.mixed, curvature, sums)
+        return sums
     jobs = [pool.submit(work, n_row * k // pieces, n_row * (k + 1) // pieces) for k in range(pieces)]
     first, second = (job.result() for job in jobs)
     for name in ("small", "large", "corner", "cross", "link"):
@@ -222,15 +225,15 @@ def rows_at(latent: Latent, offset: Float, large: Float, small: Float, pool: Exe
     """
     if latent.mixed is None:
         return latent, predict(latent, offset, large, small, pool)
-    mean, small_rows, large_rows = straightened(latent.mixed, (latent.small, latent.large), offset, (small, large))
-    return replace(latent, small=small_rows, large=large_rows), mean
+    mean, mixed, (at_small, at_large) = straightened(latent.mixed, (latent.small, latent.large), offset, (small, large))
+    return replace(latent, small=at_small, large=at_large, mixed=mixed), mean
 
 
 def variance_of_rows(
     latent: Latent, prior: Field, of_latent: tuple[Float, Float, Float], pool: Executor | None
-) -> Float:
+) -> tuple[Float, Mixed | None]:
     """
-    Variance of every row's linear predictor.
+    Variance of every row's linear predictor, and what bending adds to it.
 
     Parameters
     ----------
@@ -246,8 +249,8 @@ def variance_of_rows(
 
     Returns
     -------
-    ndarray, shape (n_row,)
-        Variances.
+    (ndarray of shape (n_row,), Mixed or None)
+        Variances, and the members as `leaned` gives them.
     """
     inner, spread, covariance = of_latent
     corner = prior.basis @ inner @ prior.basis.T
@@ -266,7 +269,9 @@ def variance_of_rows(
         predictor_variance(latent.small, latent.large, latent.links, covariances, begin, end, out)
 
     chunked(work, len(out), pool)
-    return out
+    if latent.mixed is None:
+        return out, None
+    return out, leaned(latent.mixed, (latent.small, latent.large), latent.links, covariances)
 
 
 def expected(

@@ -226,7 +226,7 @@ def predictor(offset: Float, side: Side, effect: Float, begin: int, end: int, ou
 
 
 @njit(cache=True, nogil=True)
-def _weight(side: Side, block: int, row: int) -> float:
+def weight_of(side: Side, block: int, row: int) -> float:
     """What a block's effect is multiplied by in a row."""
     at = side.weighted[block]
     return 1.0 if at < 0 else side.weight[at, row]
@@ -258,16 +258,16 @@ def predictor_variance(
         total = 0.0
         for a in range(n_small):
             i = small.index[a, r]
-            w = _weight(small, a, r)
+            w = weight_of(small, a, r)
             part = 0.0
             for b in range(a):
-                part += _weight(small, b, r) * corner[i, small.index[b, r]]
+                part += weight_of(small, b, r) * corner[i, small.index[b, r]]
             for b in range(n_large):
-                part += _weight(large, b, r) * cross[large.index[b, r], i]
+                part += weight_of(large, b, r) * cross[large.index[b, r], i]
             total += w * (2.0 * part + w * corner[i, i])
         for p in range(links.first.shape[0]):
             a, b = links.first[p], links.second[p]
-            both = _weight(large, a, r) * _weight(large, b, r)
+            both = weight_of(large, a, r) * weight_of(large, b, r)
             total += (1.0 if a == b else 2.0) * both * link[links.index[p, r]]
         out[r] = total
 
@@ -295,16 +295,16 @@ def accumulate(small: Side, large: Side, links: Links, pulls: Pulls, begin: int,
         g, d = pulls.slope[r], pulls.curvature[r]
         for a in range(n_small):
             i = small.index[a, r]
-            w = _weight(small, a, r)
+            w = weight_of(small, a, r)
             out.small[i] += w * g
             for b in range(a + 1):
-                out.corner[i, small.index[b, r]] += w * _weight(small, b, r) * d
+                out.corner[i, small.index[b, r]] += w * weight_of(small, b, r) * d
         for b in range(n_large):
             j = large.index[b, r]
-            u = _weight(large, b, r)
+            u = weight_of(large, b, r)
             out.large[j] += u * g
             for a in range(n_small):
-                out.cross[j, small.index[a, r]] += _weight(small, a, r) * u * d
+                out.cross[j, small.index[a, r]] += weight_of(small, a, r) * u * d
         for p in range(links.first.shape[0]):
-            both = _weight(large, links.first[p], r) * _weight(large, links.second[p], r)
+            both = weight_of(large, links.first[p], r) * weight_of(large, links.second[p], r)
             out.link[links.index[p, r]] += both * d
