@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bayesineq.design.members import Members
-from bayesineq.inference.sparse_engine.rows import Covariances, Links, Side, Sums, predictor, weight_of
+from bayesineq.inference.sparse_engine.rows import Covariances, Links, Side, Sums, predictor, weights_of
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -239,9 +239,11 @@ def bend(link: int, start: Int, weight: Float, place: Place, mean: Float) -> Non
 @njit(cache=True, nogil=True)
 def _fold(row: Int32, side: Side, slot: Int32, slope: Float, out: Float) -> Float:
     """Sum slopes times covariates of members by slot of their rows."""
+    weight, weighted = side.weight, side.weighted
     for m in range(len(row)):
         for b in range(slot.shape[0]):
-            out[slot[b, m], row[m]] += slope[m] * weight_of(side, b, m)
+            w = slope[m] if weighted[b] < 0 else slope[m] * weight[weighted[b], m]
+            out[slot[b, m], row[m]] += w
     return out
 
 
@@ -285,7 +287,7 @@ def _lean(
     own = np.empty(len(own_small) + len(own_large))
     for r in range(len(lift)):
         # Covariance of each effect that the row reads with the row's predictor.
-        _weights(small, large, r, weight)
+        weights_of(small, large, r, weight)
         variance = 0.0
         for a in range(n_small):
             i, total = row_small[a, r], 0.0
@@ -305,7 +307,7 @@ def _lean(
             variance += weight[n_small + a] * total
         lift[r] = -0.5 * place.row_curve[r] * variance
         for m in range(start[r], start[r + 1]):
-            _weights(members.small, members.large, m, own)
+            weights_of(members.small, members.large, m, own)
             both, alone = 0.0, 0.0
             for a in range(len(own_small)):
                 i, total = own_small[a, m], 0.0
@@ -323,16 +325,6 @@ def _lean(
                     alone += u * own[len(own_small) + b] * link[numbers[pair, r]]
             tilt[m] = place.curve[m] * both - place.row_curve[r] * variance
             lift[r] += 0.5 * place.slope[m] * place.curve[m] * alone
-
-
-@njit(cache=True, nogil=True)
-def _weights(small: Side, large: Side, at: int, out: Float) -> None:
-    """What each effect that is read is multiplied by: small ones, then large ones."""
-    k = 0
-    for side in (small, large):
-        for b in range(len(side.weighted)):
-            out[k] = 1.0 if side.weighted[b] < 0 else side.weight[side.weighted[b], at]
-            k += 1
 
 
 @njit(cache=True, nogil=True)

@@ -226,10 +226,13 @@ def predictor(offset: Float, side: Side, effect: Float, begin: int, end: int, ou
 
 
 @njit(cache=True, nogil=True)
-def weight_of(side: Side, block: int, row: int) -> float:
-    """What a block's effect is multiplied by in a row."""
-    at = side.weighted[block]
-    return 1.0 if at < 0 else side.weight[at, row]
+def weights_of(small: Side, large: Side, row: int, out: Float) -> None:
+    """What each effect that a row reads is multiplied by: small ones first, shape (n_small_slot + n_large_slot,)."""
+    k = 0
+    for side in (small, large):
+        for b in range(len(side.weighted)):
+            out[k] = 1.0 if side.weighted[b] < 0 else side.weight[side.weighted[b], row]
+            k += 1
 
 
 @njit(cache=True, nogil=True)
@@ -253,22 +256,23 @@ def predictor_variance(
         Filled.
     """
     corner, cross, link = covariances.corner, covariances.cross, covariances.link
-    n_small, n_large = small.index.shape[0], large.index.shape[0]
+    in_small, in_large, number, first, second = small.index, large.index, links.index, links.first, links.second
+    n_small, n_large = in_small.shape[0], in_large.shape[0]
+    weight = np.empty(n_small + n_large)
     for r in range(begin, end):
+        weights_of(small, large, r, weight)
         total = 0.0
         for a in range(n_small):
-            i = small.index[a, r]
-            w = weight_of(small, a, r)
-            part = 0.0
+            i, w, part = in_small[a, r], weight[a], 0.0
             for b in range(a):
-                part += weight_of(small, b, r) * corner[i, small.index[b, r]]
+                part += weight[b] * corner[i, in_small[b, r]]
             for b in range(n_large):
-                part += weight_of(large, b, r) * cross[large.index[b, r], i]
+                part += weight[n_small + b] * cross[in_large[b, r], i]
             total += w * (2.0 * part + w * corner[i, i])
-        for p in range(links.first.shape[0]):
-            a, b = links.first[p], links.second[p]
-            both = weight_of(large, a, r) * weight_of(large, b, r)
-            total += (1.0 if a == b else 2.0) * both * link[links.index[p, r]]
+        for p in range(len(first)):
+            a, b = first[p], second[p]
+            both = weight[n_small + a] * weight[n_small + b]
+            total += (1.0 if a == b else 2.0) * both * link[number[p, r]]
         out[r] = total
 
 
@@ -290,21 +294,23 @@ def accumulate(small: Side, large: Side, links: Links, pulls: Pulls, begin: int,
     out : Sums
         Added to.
     """
-    n_small, n_large = small.index.shape[0], large.index.shape[0]
+    slope, curvature = pulls
+    in_small, in_large, number, first, second = small.index, large.index, links.index, links.first, links.second
+    of_small, of_large, corner, cross, link = out
+    n_small, n_large = in_small.shape[0], in_large.shape[0]
+    weight = np.empty(n_small + n_large)
     for r in range(begin, end):
-        g, d = pulls.slope[r], pulls.curvature[r]
+        weights_of(small, large, r, weight)
+        g, d = slope[r], curvature[r]
         for a in range(n_small):
-            i = small.index[a, r]
-            w = weight_of(small, a, r)
-            out.small[i] += w * g
+            i, w = in_small[a, r], weight[a]
+            of_small[i] += w * g
             for b in range(a + 1):
-                out.corner[i, small.index[b, r]] += w * weight_of(small, b, r) * d
+                corner[i, in_small[b, r]] += w * weight[b] * d
         for b in range(n_large):
-            j = large.index[b, r]
-            u = weight_of(large, b, r)
-            out.large[j] += u * g
+            j, u = in_large[b, r], weight[n_small + b]
+            of_large[j] += u * g
             for a in range(n_small):
-                out.cross[j, small.index[a, r]] += weight_of(small, a, r) * u * d
-        for p in range(links.first.shape[0]):
-            both = weight_of(large, links.first[p], r) * weight_of(large, links.second[p], r)
-            out.link[links.index[p, r]] += both * d
+                cross[j, in_small[a, r]] += weight[a] * u * d
+        for p in range(len(first)):
+            link[number[p, r]] += weight[n_small + first[p]] * weight[n_small + second[p]] * d
