@@ -43,8 +43,8 @@ def from_estimates(
     Draws of the values behind published groups, ready for `over_draws`: the short way, without a card.
 
     Groups that are more than a list, such as areas with neighbours or deprivation by sex, belong in a model: a card
-    with `likelihood = "estimate"` and the column of its `standard_error`, and `fit`. Counts with their population
-    belong there too. Limits become standard errors with `standard_errors`.
+    with `likelihood = "estimate_with_error"` and the column of its `standard_error`, and `fit`. Counts with their
+    population belong there too. Limits become standard errors with `standard_errors`.
 
     Parameters
     ----------
