@@ -121,13 +121,7 @@ def from_estimates(
         drawn = centre + spread * generator.standard_normal((draws, centre.size))
     noise = float(np.sum(weight * (1 - weight) * error**2))
     if method == "independent":
-        warnings.warn(
-            "independent draws add the noise of the estimates a second time: the variance between groups comes out "
-            f"about {2 * noise:.3g} above the truth ({noise:.3g} is in the estimates, {noise:.3g} is added), and every "
-            'measure of dispersion or of extremes is too large with it; use method="shrinkage"',
-            NoiseCountedTwiceWarning,
-            stacklevel=2,
-        )
+        _warn_of_noise(noise)
     attrs: dict[str, str | float] = {
         "method": method,
         "noise_variance": noise,
@@ -140,6 +134,16 @@ def from_estimates(
         coords[POPULATION] = (by, sizes)
     back = inverse_link(drawn, "identity" if scale == "linear" else scale)
     return xr.DataArray(back[None], dims=(CHAIN, DRAW, by), coords=coords, name="value", attrs=attrs)
+
+
+def _warn_of_noise(noise: float) -> None:
+    warnings.warn(
+        "independent draws add the noise of the estimates a second time: the variance between groups comes out "
+        f"about {2 * noise:.3g} above the truth ({noise:.3g} is in the estimates, {noise:.3g} is added), and every "
+        'measure of dispersion or of extremes is too large with it; use method="shrinkage"',
+        NoiseCountedTwiceWarning,
+        stacklevel=3,
+    )
 
 
 def _codes(table: pd.DataFrame, by: str) -> NDArray[np.generic]:
