@@ -212,18 +212,18 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
         spec = {}
     if name in _RESERVED or not name.isidentifier():
         wrong.append(f"{at}: not a name for a term; use letters, digits and _, and none of {sorted(_RESERVED)}")
-    _unknown(spec, {*_TERM, *(key for of in KINDS.values() for key in of.choices)}, f"{at}.", wrong)
     kind, by = KINDS.get(str(spec.get("kind"))), spec.get("by", [])
     if kind is None:
         wrong.append(f"{at}.kind: is {spec.get('kind')!r}; allowed are {list(KINDS)}")
         kind = next(iter(KINDS.values()))
         spec = {key: spec[key] for key in spec if key not in {"kind", "order"}}
+    _unknown(spec, {*_TERM, *kind.choices}, f"{at}.", wrong)
     by = tuple([by] if isinstance(by, str) else by)
     if not by or not all(isinstance(b, str) for b in by):
         wrong.append(f"{at}.by: is {spec.get('by')!r}; name the column, or a list of columns, that it stands on")
     if kind.columns and len(by) not in {0, kind.columns}:
         number = {1: "one column", 2: "two columns"}[kind.columns]
-        wrong.append(f"{at}.by: a {kind.name} term stands on {number}, given are {list(by)}")
+        wrong.append(f"{at}.by: {kind.name} stands on {number}, given are {list(by)}")
     if len(set(by)) != len(by):
         wrong.append(f"{at}.by: names a column twice: {list(by)}")
     reference = _reference(at, kind, by, spec.get("reference"), wrong)
@@ -262,9 +262,6 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
 
 def _chosen(at: str, kind: Kind, spec: Mapping[str, Any], wrong: list[str]) -> tuple[tuple[str, str], ...]:
     """What a term holds under the keys that its kind alone takes."""
-    for of in KINDS.values():
-        wrong += [f"{at}.{key}: belongs to a {of.name}, not to {kind.name}"
-                  for key in of.choices if key in spec and key not in kind.choices]  # fmt: skip
     chosen = {key: spec.get(key, words[0]) for key, words in kind.choices.items()}
     wrong += [
         f"{at}.{key}: is {word!r}; allowed are {list(kind.choices[key])}"

@@ -15,9 +15,6 @@ from bayesineq.inference.sparse_engine.rows import Sums
 
 Float = NDArray[np.float64]
 
-# Makes intrinsic structures invertible where no data reach; relative to them it is nothing.
-_RIDGE = 1e-8
-
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -182,14 +179,9 @@ def prior_entries(latent: Latent, weights: tuple[Float, ...]) -> Float:
     """
     entry = np.zeros(len(latent.pattern.row))
     for part, weight in zip(latent.large_parts, weights, strict=True):
-        entry[part.diagonal] = weight @ part.on + ridge(part)
+        entry[part.diagonal] = weight @ part.on + part.ridge
         entry[part.edge] = weight @ part.below
     return entry
-
-
-def ridge(part: LargePart) -> float:
-    """What is added to the diagonal of a singular structure, so that it can be inverted where no data reach."""
-    return _RIDGE if part.held else 0.0
 
 
 def _structure_log_determinant(latent: Latent, values: Float, entry: Float, slope: Float) -> float:
@@ -251,7 +243,7 @@ def prior_force(latent: Latent, prior: Field, large: Float, small: Float) -> tup
     force = np.empty(latent.n_large)
     for part, weights in zip(latent.large_parts, prior.weights, strict=True):
         z = large[part.latent]
-        force[part.latent] = ridge(part) * z
+        force[part.latent] = part.ridge * z
         for weight, matrix in zip(weights, part.structure.matrices, strict=True):
             force[part.latent] += weight * (matrix @ z)
     away = small - prior.mean

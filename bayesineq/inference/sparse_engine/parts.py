@@ -104,6 +104,8 @@ class LargePart:
         What multiplies it.
     correlations : mapping of str to int
         Position of each correlation.
+    ridge : float
+        What is added to the diagonal of a singular R, so that it can be inverted where no data reach.
     diagonal, edge : ndarray of int64
         Its entries in the sparse system: of the diagonal, and of the pairs below.
     on, below : ndarray, shapes (n_matrix, n_latent) and (n_matrix, n_edge)
@@ -117,15 +119,11 @@ class LargePart:
     structure: Structure
     scale: tuple[Scale, ...]
     correlations: Mapping[str, int]
+    ridge: float
     diagonal: Int
     edge: Int
     on: Float
     below: Float
-
-    @property
-    def held(self) -> int:
-        """Number of its constraints."""
-        return 0 if self.structure.null is None else int(self.structure.null.shape[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,10 +132,10 @@ def _large_shapes(part: LargePart) -> tuple[Float, list[tuple[int | None, Float]
         vector, value = _unit((label == several[:, None]).astype(float)).T, np.zeros(len(several))
     else:
         value, vector = np.linalg.eigh(first.toarray())
-    if part.held and part.correlations:
+    if structure.n_held and part.correlations:
         rows = null_space(structure.null.T).T if structure.null is not None and n <= _FEW else np.empty((0, n))
         return rows, [(k, rows @ matrix @ rows.T) for k, matrix in enumerate(structure.matrices)]
-    if part.held:
+    if structure.n_held:
         # The prior holds at zero what its precision does not see.
         seen = value > 1e-8 * value.max(initial=0.0)
         return vector.T[seen], [(None, np.diag(value[seen]))]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.inference.sparse_engine.arrow import arrow_solve
-from bayesineq.inference.sparse_engine.field import large_changes, part_traces, prior_force, ridge, small_changes
+from bayesineq.inference.sparse_engine.field import large_changes, part_traces, prior_force, small_changes
 from bayesineq.inference.sparse_engine.newton import Posterior, contribution_scale
 from bayesineq.inference.sparse_engine.parts import LargePart, Latent, SmallPart
 
@@ -66,9 +66,9 @@ def bound_slope(latent: Latent, found: Posterior) -> Float:
         z = found.large[part.latent]
         over = part_traces(part, found.covariance) + np.array([z @ (matrix @ z) for matrix in part.structure.matrices])
         square = float(prior.weights[k] @ over)
-        if part.held:
-            square += ridge(part) * (float(z @ z) + float(found.covariance[part.diagonal].sum()))
-        out += by_large[k] * (square - (len(z) - part.held))
+        if part.structure.n_held:
+            square += part.ridge * (float(z @ z) + float(found.covariance[part.diagonal].sum()))
+        out += by_large[k] * (square - (len(z) - part.structure.n_held))
         for name, change in large_changes(part, values).items():
             out[part.correlations[name]] -= 0.5 * float(change @ over)
     for k, small in enumerate(latent.small_parts):

@@ -25,6 +25,9 @@ Int = NDArray[np.int64]
 
 _SMALL: Final = 400
 _SMALL_AT_MOST: Final = 3000
+_RIDGE: Final = 1e-8
+_RIDGE_OF_PRODUCT: Final = 1e-6
+"""A product has as many constraints as levels: each costs digits, the more the smaller the ridge."""
 
 
 def latent_field(design: Design) -> Latent:
@@ -233,6 +236,7 @@ def _pattern(
     unique, entry = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *keys]), return_inverse=True)
     begin = np.concatenate([[0], np.cumsum([len(k) for k in keys])]).astype(np.int64)
     piece = [entry[begin[i] : begin[i + 1]].astype(np.int64) for i in range(len(keys))]
+    ridge = _RIDGE_OF_PRODUCT if any(d.part.structure.factors for d in drafts) else _RIDGE
     parts = tuple(
         LargePart(
             term=d.term,
@@ -242,6 +246,7 @@ def _pattern(
             structure=d.part.structure,
             scale=_scale(d.part, d.at),
             correlations={name: d.at[name] for name in d.part.structure.correlations},
+            ridge=ridge if d.part.structure.n_held else 0.0,
             diagonal=piece[2 * k],
             edge=piece[2 * k + 1],
             on=np.array([matrix.diagonal() for matrix in d.part.structure.matrices]),
@@ -264,10 +269,10 @@ def _pattern(
 
 
 def _constraints(parts: tuple[LargePart, ...], n: int) -> Float:
-    out = np.zeros((n, sum(part.held for part in parts)))
+    out = np.zeros((n, sum(part.structure.n_held for part in parts)))
     column = 0
     for part in parts:
         if part.structure.null is not None:
-            out[part.latent, column : column + part.held] = part.structure.null
-            column += part.held
+            out[part.latent, column : column + part.structure.n_held] = part.structure.null
+            column += part.structure.n_held
     return out

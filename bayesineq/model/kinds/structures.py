@@ -79,6 +79,11 @@ class Structure:
     def __len__(self) -> int:
         return int(self.matrices[0].shape[0])
 
+    @property
+    def n_held(self) -> int:
+        """Number of its constraints."""
+        return 0 if self.null is None else int(self.null.shape[1])
+
     def precision(self, values: Values) -> csr_array:
         """
         The precision at given correlations.
@@ -318,12 +323,12 @@ def _null_of_product(first: Structure, second: Structure) -> Float | None:
     columns = []
     n, m = len(first), len(second)
     left = np.eye(n)
-    if first.null is not None and first.null.shape[1]:
+    if first.null is not None and first.n_held:
         columns.append(np.kron(first.null, np.eye(m)))
         # Unit vectors that make the null space whole: all but as many as it has dimensions.
         pivot = linalg.qr(first.null.T, mode="economic", pivoting=True)[2]
-        left = left[:, np.sort(pivot[first.null.shape[1] :])]
-    if second.null is not None and second.null.shape[1]:
+        left = left[:, np.sort(pivot[first.n_held :])]
+    if second.null is not None and second.n_held:
         columns.append(np.kron(left, second.null))
     return np.hstack(columns) if columns else None
 
