@@ -46,6 +46,27 @@ def test_a_card_is_read_as_written() -> None:
     assert card.covariates == ("score",)
 
 
+def test_what_only_one_kind_takes_is_read_and_has_a_default() -> None:
+    both = 'both = { kind = "interaction", by = ["area", "imd_decile"], space = "icar" }'
+    card = parse_card(CARD.replace("[priors]", f"{both}\n[priors]"))
+    assert card.term("both").chosen == (("space", "icar"), ("time", "ar1"))
+    assert card.term("both").parameters == ("both.sigma", "both.rho_time")
+    assert card.term("both").steps == ("imd_decile",)
+
+
+@pytest.mark.parametrize(
+    ("term", "says"),
+    [
+        ('{ kind = "interaction", by = "area" }', "terms.both.by: interaction stands on two columns"),
+        ('{ kind = "interaction", by = ["area", "year"], space = "car" }', "terms.both.space: is 'car'; allowed are"),
+        ('{ kind = "icar", by = "area", time = "ar1" }', "terms.both.time: unknown key; allowed are"),
+    ],
+)
+def test_a_choice_that_is_none_is_said(term: str, says: str) -> None:
+    with pytest.raises(CardError, match=says):
+        parse_card(CARD.replace("[priors]", f"both = {term}\n[priors]"))
+
+
 def test_a_term_that_shares_a_dimension_s_name_is_stored_under_another() -> None:
     card = parse_card(CARD)
     assert card.variable("sex") == "sex.effect"

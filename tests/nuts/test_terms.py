@@ -273,6 +273,33 @@ def test_random_walk_is_the_scaled_generalised_inverse(silent: Callable[..., Des
         check(found, covariance)
 
 
+@pytest.mark.parametrize(
+    ("space", "time"),
+    [("exchangeable", "exchangeable"), ("icar", "random_walk"), ("exchangeable", "random_walk"), ("leroux", "ar1")],
+)
+def test_a_product_has_the_covariance_of_its_halves(
+    silent: Callable[..., Design], graph: Adjacency, space: str, time: str
+) -> None:
+    term = f"t = {{ kind = 'interaction', by = ['area', 'step'], space = '{space}', time = '{time}' }}"
+    hyper = {"t.sigma_log__": np.log(0.6)}
+    hyper |= {"t.rho_space_interval__": logit(0.7)} if space == "leroux" else {}
+    hyper |= {"t.rho_time_interval__": logit(0.4)} if time == "ar1" else {}
+    (found,) = gaussians(silent(term, SIGMA), "t", hyper)
+    of_areas = {
+        "exchangeable": np.eye(len(graph)),
+        "icar": generalised_inverse(graph),
+        "leroux": np.linalg.inv(0.7 * graph.laplacian().toarray() + 0.3 * np.eye(len(graph))),
+    }
+    difference = np.diff(np.eye(6), axis=0)
+    inverse = np.linalg.pinv(difference.T @ difference)
+    of_steps = {
+        "exchangeable": np.eye(6),
+        "random_walk": inverse / np.exp(np.log(np.diag(inverse)).mean()),
+        "ar1": 0.4 ** np.abs(np.subtract.outer(np.arange(6), np.arange(6))),
+    }
+    check(found, 0.6**2 * np.kron(of_areas[space], of_steps[time]))
+
+
 @pytest.mark.parametrize("rho", [0.7, 0.2])
 def test_ar1_is_stationary(silent: Callable[..., Design], rho: float) -> None:
     hyper = {"t.sigma_log__": np.log(0.6), "t.rho_interval__": logit(rho)}

@@ -32,7 +32,7 @@ from tests.sparse_engine.cases import as_given, make, numbered
 
 # A component of five, one of four and a singleton.
 GRAPH = numbered(np.array([(1, 2), (2, 3), (3, 4), (4, 5), (5, 1), (2, 5), (6, 7), (7, 8), (8, 9), (6, 9)]), 10)
-VALUES = {"sigma": 0.6, "phi": 0.35, "rho": 0.7}
+VALUES = {"sigma": 0.6, "phi": 0.35, "rho": 0.7, "rho_space": 0.7, "rho_time": 0.55}
 FLAT = "intercept = {dist = 'Normal', mean = 0.3, sd = 2.0}\n"
 RIDGE = 1e-8
 
@@ -90,6 +90,20 @@ def covariance(block: Block, graph: Adjacency) -> np.ndarray:
             return s2 * structure(graph, term.scale)
         case "bym2":
             return s2 * (phi * structure(graph, term.scale) + (1 - phi) * np.eye(n))
+        case "interaction":
+            chosen, n_step = dict(term.chosen), n // len(graph)
+            space = {
+                "exchangeable": np.eye(len(graph)),
+                "icar": structure(graph, term.scale),
+                "leroux": np.linalg.inv(rho * graph.laplacian().toarray() + (1 - rho) * np.eye(len(graph))),
+            }
+            lag = np.abs(np.subtract.outer(np.arange(n_step), np.arange(n_step)))
+            time = {
+                "exchangeable": np.eye(n_step),
+                "random_walk": walk(n_step, term.order),
+                "ar1": VALUES["rho_time"] ** lag,
+            }
+            return s2 * np.kron(space[chosen["space"]], time[chosen["time"]])
     return s2 * np.linalg.inv(rho * graph.laplacian().toarray() + (1 - rho) * np.eye(n))
 
 
@@ -118,10 +132,25 @@ f = {kind = "fixed", by = "group", reference = "a"}""",
 }
 
 
+CROSSED = 't = {kind = "interaction", by = ["area", "step"]'
+CASES |= {
+    f"{space} x {time}": f'{CROSSED}, space = "{space}", time = "{time}"}}'
+    for space in ("exchangeable", "icar", "leroux")
+    for time in ("exchangeable", "random_walk", "ar1")
+}
+CASES["leroux x ar1 by default"] = CROSSED + "}"
+CASES["icar x random walk of order 2"] = f'{CROSSED}, space = "icar", time = "random_walk", order = 2}}'
+CASES["place, year and both"] = f"""a = {{kind = "bym2", by = "area"}}
+r = {{kind = "random_walk", by = "step"}}
+{CROSSED}, space = "icar", time = "random_walk"}}"""
+
+
 def study(terms: str) -> Design:
     priors = FLAT
     for line in terms.splitlines():
         name = line.partition(" ")[0]
+        if "order = 2" in line and "interaction" in line:
+            continue
         if '"fixed"' in line or '"linear"' in line:
             priors += f'{name} = {{dist = "Normal", mean = 0.0, sd = 1.5}}\n'
         if "order = 2" in line:
