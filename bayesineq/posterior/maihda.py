@@ -140,7 +140,7 @@ def intersectional(
         whole["median_odds_ratio"] = median_odds_ratio(between)
     labels = np.asarray(["/".join(map(str, key)) for key in zip(*levels, strict=True)], dtype=object)
     if card.outcome.link == "logit":
-        stratum = strata_of.ngroup().to_numpy(dtype=np.int32)
+        stratum = np.asarray(strata_of.ngroup(), dtype=np.int32)
         cases = group_totals(predictor_of(post, frame), stratum, len(people), threads=threads)
         whole["discriminatory_accuracy"] = discriminatory_accuracy(cases / people, people)
     each = {

@@ -58,16 +58,16 @@ def tree(terms: str, frame: pd.DataFrame) -> xr.DataTree:
     levels = {
         dim: np.array([f"E{i:08d}" for i in range(n)]) if dim == "area" else np.arange(n) for dim, n in LEVELS.items()
     }
-    blocks = []
+    blocks, air = [], rng.normal(size=len(frame))
     for term in card.terms:
         shape = tuple(LEVELS[d] for d in term.dims)
         values[term.name] = rng.normal(0, 0.3, (1, N_DRAW, *shape)).astype(np.float32)
-        reads = Incidence(int(np.prod(shape)), None, None)
+        reads = Incidence(int(np.prod(shape)), None, air if term.covariate else None)
         blocks.append(Block(term, term.dims, tuple(levels[d] for d in term.dims), reads, 0.0, 1.0, None))
     coded = {d: pd.Categorical.from_codes(frame[d].to_numpy(), pd.Index(levels[d])) for d in card.dims}
     people = pd.DataFrame(coded | {"population": np.ones(len(frame))})
     if "air" in terms:
-        people["air"] = rng.normal(size=len(frame))
+        people["air"] = air
     zeros = np.zeros(len(frame))
     response = Response(card.outcome, zeros, zeros, zeros, None, None)
     study = Design(card, response, tuple(blocks), None, people, "0", resolve(card, response, blocks))
