@@ -121,6 +121,7 @@ def test_a_group_without_people_does_not_count():
         (lambda: sii([[1.0, 2.0]] * 3, [[1, 1]] * 2), "do not match those of the values"),
         (lambda: sii([55.0, 60.0, 65.0], [1, 1, 1], scale="logit"), "divide percentages by 100"),
         (lambda: sii([0.0, 1.0, 2.0], [1, 1, 1], scale="log"), "above zero"),
+        (lambda: sii([0.0, 0.5, 0.7], [1, 1, 1], scale="logit"), "strictly between 0 and 1; 1 are not, the first 0"),
         (lambda: sii([0.0, 0.0, 0.0], [1, 1, 1], scale="log", convention="who"), "off the bound"),
         (lambda: sii([0.0, 1.0, 1.0], [1, 1, 1], scale="logit", convention="who"), "no finite slope"),
         (lambda: sii([0.1, 0.2], [1, 1], scale="log", convention="pamuk"), 'for scale=\'log\' use "phe" or "who"'),
