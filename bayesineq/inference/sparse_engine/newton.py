@@ -190,7 +190,10 @@ def posterior(
         used, covariance, calm = curvature, np.empty(0), True
         if variational and not cold:
             covariance, fresh, mixed = _covariances(rows, prior, system, pool)
-            latent = latent if mixed is None else replace(latent, mixed=mixed)
+            if mixed is not None and rows.mixed is not None:
+                # What bending now adds to the means changes the value before any step.
+                best += float(slope @ (mixed.lift - rows.mixed.lift))
+                latent = replace(latent, mixed=mixed)
             change = fresh - variance
             calm = bool((np.abs(change) <= _VARIANCE_MOVE * fresh + 1e-12).all())
             if data.family.density.noise is not None:
