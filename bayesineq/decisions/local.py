@@ -32,6 +32,15 @@ def local_risk(post: xr.DataTree, by: Sequence[str] = (AREA,)) -> xr.DataArray:
     ------
     PosteriorError
         If the posterior has no such dimension.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> local_risk(example().post).mean(("chain", "draw")).round(2).to_series().head(2)
+    area
+    E01900000    0.14
+    E01900001    0.13
+    Name: prevalence, dtype: float64
     """
     risk = expected(post, by=list(by))
     people = population(post)

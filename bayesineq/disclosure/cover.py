@@ -171,6 +171,15 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
 
     Expected events and exposure are not people: people are judged where the card names a population, and events by
     what was observed, see `bayesineq.design.events.few_events`. A group in which nobody had an event may be shown.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> found = cover(example().post, Rule(threshold=200, base=5))
+    >>> found.values("ethnicity").withheld
+    ()
+    >>> found.values(("imd_decile", "ethnicity")).withheld
+    (('asian', 9), ('asian', 10), ('black', 9), ('black', 10))
     """
     card = card_of(post)
     outcome = card.outcome

@@ -73,6 +73,16 @@ def release_people(table: pd.DataFrame, path: str | Path, *, reason: str, approv
     ------
     DisclosureError
         Reason or approval is blank.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rows = pd.DataFrame({"person_id": ["p1"], "invited": [True]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path, log = Path(folder) / "calls.csv", Path(folder) / "released.jsonl"
+    ...     release_people(rows, path, reason="a list of calls for the practice", approved_by="A Guardian", log=log)
+    ...     path.read_text().splitlines()
+    ['person_id,invited', 'p1,True']
     """
     if not reason.strip() or not approved_by.strip():
         raise DisclosureError("person-level rows leave only with a reason and the name of who approved it; give both")

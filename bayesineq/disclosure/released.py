@@ -50,6 +50,16 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
     A level with y events among N people moves by at most :math:`1 / (y (1 - y/N))` on the logit scale, and 1/y on the
     log scale, for one event more; pooling only makes it move less. Numbers are rounded to the next step of 1, 2 or 5
     times a power of ten above `rule.base` times that.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> table, audit = released_summary(example().post)
+    >>> table[["parameter", "mean"]].head(3)
+               parameter    mean
+    0          intercept -2.8255
+    1  deprivation.sigma  0.1625
+    2    ethnicity.sigma  0.2675
     """
     card, table = card_of(post), summarise(post)
     if not card.outcome.counts_events or (rule.threshold == 0 and rule.base == 1):
@@ -104,6 +114,13 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
         its own): groups as they are, `adjusted` where the card has something that adjusts, see
         `bayesineq.posterior.adjusted`, both with the outcome's name, scale, unit and polarity, and rounded
         `population`. It holds no row, no parameter, no digest of the data and no seed.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> tree = released(example().post)
+    >>> sorted(tree.children)[:3]
+    ['age_band', 'area', 'ethnicity']
     """
     whole = cover(post, rule)
     groups: dict[str, xr.Dataset] = {}

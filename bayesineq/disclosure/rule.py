@@ -169,6 +169,14 @@ def protect(table: pd.DataFrame, counts: Sequence[str], rule: Rule = DEFAULT_RUL
     ------
     DisclosureError
         If a column is not there, or holds a count that is negative or not finite.
+
+    Examples
+    --------
+    >>> protect(pd.DataFrame({"area": ["a", "b", "c"], "deaths": [0, 4, 23]}), ["deaths"])
+      area  deaths
+    0    a       0
+    1    b    <NA>
+    2    c      25
     """
     if missing := [c for c in counts if c not in table.columns]:
         raise DisclosureError(f"the table has no columns {missing}; it has {list(table.columns)}")
@@ -306,6 +314,14 @@ def protect_rates(
     -----
     Every number of a row is rounded to the decimals of `safe_decimals`, so each tells the count no closer than the
     published count itself. Pooling in a model does not exempt a rate.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"area": ["a", "b"], "rate": [0.0315, 0.021], "population": [2000, 100]})
+    >>> protect_rates(table, ["rate"], "population")[0]
+      area  rate  population
+    0    a  0.03        2000
+    1    b   NaN         100
     """
     if missing := [c for c in (*rates, population) if c not in table.columns]:
         raise DisclosureError(f"the table has no columns {missing}; it has {list(table.columns)}")

@@ -96,6 +96,17 @@ def protect_tables(
     used is withheld too, and so on until none do. For tables of two columns and their totals these bounds are those of
     whole numbers too; with more columns whole numbers may bound a count a little closer. Withheld counts that are not
     small bear the same sign.
+
+    Examples
+    --------
+    >>> cells = pd.DataFrame({"sex": ["f", "f", "m", "m"], "group": list("abab"), "deaths": [3, 40, 30, 50]})
+    >>> found = protect_tables(cells, ["sex", "group"], ["deaths"], margins=[["sex"], ["group"], []])
+    >>> found.tables["sex", "group"]
+      sex group  deaths
+    0   f     a    <NA>
+    1   f     b      40
+    2   m     a      30
+    3   m     b      50
     """
     wanted = [*by, *counts]
     if missing := [name for name in wanted if name not in cells.columns]:

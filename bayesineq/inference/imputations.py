@@ -62,6 +62,13 @@ def stack_imputations(posts: Sequence[xr.DataTree]) -> xr.DataTree:
     ------
     BayesineqError
         There is none, or they differ in card, draws or levels.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> stacked = stack_imputations([example().post, example().post])
+    >>> stacked["posterior"].sizes["draw"], int(stacked["sample_stats"]["imputation"].max())
+    (800, 1)
     """
     if not posts:
         raise BayesineqError("there is no posterior to stack; fit each imputation first")

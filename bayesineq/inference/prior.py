@@ -34,6 +34,15 @@ def prior_draws(design: Design, *, draws: int = 1000, seed: int | None = None) -
     -------
     DataTree
         As from `fit`, with one chain: every later stage takes it for prior predictive checks.
+
+    Examples
+    --------
+    >>> import bayesineq as bi
+    >>> place = bi.example()
+    >>> study = bi.design(place.table, bi.read_card("prevalence"), adjacency=place.adjacency)
+    >>> prior = prior_draws(study, draws=200, seed=1)
+    >>> prior["posterior"]["intercept"].mean().round(1).item()
+    -2.6
     """
     stream = np.random.default_rng(seed)
     card = design.card

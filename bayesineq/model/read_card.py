@@ -66,6 +66,12 @@ def read_card(card: str | Path) -> ModelCard:
     ------
     CardError
         If there is no such card, it is not TOML, or any key is unknown, missing or out of range.
+
+    Examples
+    --------
+    >>> card = read_card("prevalence")
+    >>> card.outcome.likelihood, [term.name for term in card.terms]
+    ('binomial', ['age_sex', 'deprivation', 'ethnicity', 'deprivation_ethnicity', 'place'])
     """
     path = Path(card)
     if path.suffix != ".toml":

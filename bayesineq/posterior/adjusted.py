@@ -85,6 +85,16 @@ def adjusted(
     ----------
     Golub GH, Welsch JH. Calculation of Gauss quadrature rules. Math Comp 1969;23:221.
     Robins J. A new approach to causal inference in mortality studies. Math Modelling 1986;7:1393.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> adjusted(example().post, by="ethnicity").mean(("chain", "draw")).round(3).to_series()
+    ethnicity
+    asian    0.129
+    black    0.106
+    white    0.089
+    Name: prevalence, dtype: float64
     """
     names = names_of(by)
     card = card_of(post)

@@ -72,6 +72,16 @@ def calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB) -
     ------
     MeasureError
         If the posterior holds no such checks, or not in so many bins.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> calibration(example().post, bins=4).round(2)
+       start   end  share  lower  upper
+    0   0.00  0.25   0.23   0.21   0.29
+    1   0.25  0.50   0.28   0.21   0.29
+    2   0.50  0.75   0.25   0.21   0.29
+    3   0.75  1.00   0.24   0.21   0.29
     """
     if "checks" not in post.children or "pit" not in post["checks"].data_vars:
         raise MeasureError("this posterior holds no checks of held-out rows; fit with engine='laplace' to have them")

@@ -94,6 +94,13 @@ def conflicts(post: xr.DataTree) -> tuple[list[Conflict], float]:
     ----------
     Evans M, Moshonov H. Checking for prior-data conflict. Bayesian Anal 2006;1:893-914. Box GEP. Sampling and Bayes'
     inference in scientific modelling and robustness. J R Stat Soc A 1980;143:383-430.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> found, limit = conflicts(example().post)
+    >>> found[0].prior, found[0].z < limit
+    ('age_sex', True)
     """
     draws, card = post["posterior"].to_dataset(), card_of(post)
     found, count = [], 0
@@ -158,6 +165,12 @@ def power_scaling(post: xr.DataTree, prior: str) -> float:
     float
         Cumulative Jensen-Shannon distance that a power of the prior moves it by, a doubling of the power; nan where
         the prior has no closed form.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> round(power_scaling(example().post, "intercept"), 2)
+    0.01
     """
     from arviz_stats.psense import psense
 

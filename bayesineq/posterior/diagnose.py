@@ -110,6 +110,12 @@ def diagnose(post: xr.DataTree) -> Diagnosis:
     ------
     PosteriorError
         If `post` is no posterior.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> diagnose(example().post)
+    Diagnosis(laplace: 6 checks passed)
     """
     card = card_of(post)
     engine, sizes = str(post.attrs.get("engine", "unknown")), post["posterior"].sizes

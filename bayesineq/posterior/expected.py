@@ -69,6 +69,15 @@ def expected(
     inverse link and eta_rd the intercept plus the terms. Offsets are left out: with `expected` counts the value is a
     ratio to what was expected, with `exposure` events per unit of exposure. For a log-normal outcome
     h(eta) = exp(eta + sigma^2 / 2). Draws by rows are never held: memory grows with groups, not with rows.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> expected(example().post, by="imd_decile").mean(("chain", "draw")).round(2).to_series().iloc[[0, 9]]
+    imd_decile
+    1     0.14
+    10    0.06
+    Name: prevalence, dtype: float64
     """
     names = names_of(by)
     frame = resolve(post, population, names)

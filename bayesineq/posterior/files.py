@@ -47,6 +47,14 @@ def save(post: xr.DataTree, path: str | Path) -> Path:
     The file holds no observed count. Checks of single rows, from which one could be worked out, are kept to two digits
     and in rising order, so that none belongs to a row; where held-out rows fell is kept as a histogram. It still holds
     how many people each row has: it is a working file, and says so (attribute `release`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayesineq import example
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(example().post, Path(folder) / "prevalence.nc").name
+    'prevalence.nc'
     """
     target = Path(path)
     card_of(post)
@@ -116,6 +124,15 @@ def load(path: str | Path) -> xr.DataTree:
     ------
     PosteriorError
         If the file is missing, cut short, no posterior, or its parts contradict each other.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayesineq import example
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(example().post, Path(folder) / "prevalence.nc")
+    ...     load(path)["posterior"].sizes["draw"]
+    400
     """
     source = Path(path)
     if not source.is_file():

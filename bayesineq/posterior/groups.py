@@ -182,6 +182,16 @@ def intervals(
     ------
     PosteriorError
         If there are no draws, or a probability is not between 0 and 1.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> from bayesineq.posterior import expected
+    >>> intervals(expected(example().post, by="ethnicity"), (0.95,), above=0.1).round(3)
+               parameter   mean     sd  median  lower_95  upper_95  p_above
+    0  prevalence[asian]  0.129  0.002   0.129     0.126     0.133      1.0
+    1  prevalence[black]  0.106  0.002   0.106     0.102     0.110      1.0
+    2  prevalence[white]  0.089  0.001   0.089     0.087     0.090      0.0
     """
     ends = [end for prob in probs for end in _tails(prob)]
     frames = []
@@ -379,6 +389,16 @@ def rank_intervals(
     ------
     MeasureError
         As for `ranks`.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> from bayesineq.posterior import expected
+    >>> rank_intervals(expected(example().post, by="ethnicity"), "ethnicity")
+      ethnicity  population  mean   sd  median  lower  upper
+    0     asian     36000.0   1.0  0.0     1.0    1.0    1.0
+    1     black     24000.0   2.0  0.0     2.0    2.0    2.0
+    2     white    180000.0   3.0  0.0     3.0    3.0    3.0
     """
     found = ranks(values, dim, highest_first=highest_first).transpose(*SAMPLE_DIMS, ...)
     # One long chain: how well chains agree is asked of the fit, not of ranks.
@@ -417,6 +437,17 @@ def probability_of_rank(
     ------
     MeasureError
         As for `ranks`; also unless exactly one of `first` and `share` is given, in range.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> from bayesineq.posterior import expected
+    >>> probability_of_rank(expected(example().post, by="ethnicity"), "ethnicity", first=1).to_series()
+    ethnicity
+    asian    1.0
+    black    0.0
+    white    0.0
+    Name: probability, dtype: float64
     """
     if (first is None) == (share is None):
         raise MeasureError("give either first= (a number of places) or share= (a share of all places)")
@@ -515,6 +546,14 @@ def excursion_set(
     ----------
     Bolin D, Lindgren F. Excursion and contour uncertainty regions for latent Gaussian models. J R Stat Soc B
     2015;77:85.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> from bayesineq.posterior import expected
+    >>> found = excursion_set(expected(example().post, by="imd_decile"), "mean", "imd_decile")
+    >>> found["member"].to_series().tolist()
+    [True, True, True, True, False, False, False, False, False, False]
     """
     if not 0 < prob < 1:
         raise MeasureError(f"prob={prob!r}: a set holds with a probability between 0 and 1, such as {CI_PROB}")

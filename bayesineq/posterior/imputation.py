@@ -39,6 +39,15 @@ def due_to_imputation(x: xr.DataArray, post: xr.DataTree) -> xr.DataArray:
     By the law of total variance, less what the means of few draws vary by themselves:
     :math:`B = \operatorname{Var}(\bar x_k) - \overline{s_k^2 / n}`, and the share is
     :math:`B / (B + \overline{s_k^2})`.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> from bayesineq.inference import stack_imputations
+    >>> from bayesineq.posterior import expected
+    >>> both = stack_imputations([example().post, example().post])
+    >>> float(due_to_imputation(expected(both), both).round(3))
+    0.0
     """
     if "sample_stats" not in post.children or IMPUTATION not in post["sample_stats"]:
         raise PosteriorError(

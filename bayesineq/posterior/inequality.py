@@ -99,6 +99,18 @@ def inequality(
     -----
     UndefinedDrawsWarning
         If a measure does not exist in some draws, which are left out of its row.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> table = inequality(example().post, "imd_decile")
+    >>> table.set_index("parameter").loc[["difference", "ratio", "sii", "rii"], ["mean", "lower", "upper"]].round(2)
+                mean  lower  upper
+    parameter
+    difference -0.08  -0.09  -0.08
+    ratio       0.42   0.39   0.44
+    sii        -0.09  -0.10  -0.09
+    rii         0.36   0.34   0.38
     """
     crude = expected(post, population, by=by)
     return inequality_of(adjusted(post, by, population) if adjust else crude, by, prob, crude=crude)

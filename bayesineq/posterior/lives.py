@@ -56,6 +56,31 @@ def life_expectancy(
     References
     ----------
     Chiang CL. Introduction to stochastic processes in biostatistics. Wiley 1968.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayesineq import design, fit
+    >>> from bayesineq.model.read_card import parse_card
+    >>> deaths = pd.DataFrame({"age_band": ["0-64", "65+"], "deaths": [100, 500], "years": [50_000.0, 10_000.0]})
+    >>> card = parse_card('''
+    ... name = "deaths"
+    ... question = "How long?"
+    ... table = "deaths"
+    ... [outcome]
+    ... name = "death rate"
+    ... count = "deaths"
+    ... exposure = "years"
+    ... likelihood = "poisson"
+    ... [terms]
+    ... age = { kind = "exchangeable", by = "age_band" }
+    ... ''')
+    >>> post = fit(design(deaths, card), draws=200, seed=1, progress=False)
+    >>> life_expectancy(post).mean(("chain", "draw")).round(0).to_series()
+    age_band
+    0-64    79.0
+    65+     20.0
+    Name: life_expectancy, dtype: float64
     """
     names = [by] if isinstance(by, str) else list(by or ())
     rates = expected(post, population, [*names, age], threads=threads)

@@ -107,6 +107,13 @@ def intersectional(
     Evans CR, Leckie G, Subramanian SV, Bell A, Merlo J. A tutorial for conducting intersectional multilevel analysis
     of individual heterogeneity and discriminatory accuracy (MAIHDA). SSM Popul Health 2024;26:101664. Goldstein H,
     Browne W, Rasbash J. Partitioning variation in multilevel models. Underst Stat 2002;1:223-231.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> found = intersectional(example().post, ["imd_decile", "ethnicity"])
+    >>> float(found["additive_share"].mean().round(2)), found["stratum"].values[0]
+    (1.0, '1/asian')
     """
     card = card_of(post)
     dims = _strata_dims(card, strata)
@@ -178,6 +185,14 @@ def change_in_variance(null: xr.DataTree, main: xr.DataTree, term: str) -> xr.Da
     ------
     PosteriorError
         If a fit has no such term, or they are of different tables.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> main, null = example().post, example().post.copy(deep=True)
+    >>> null["posterior"]["ethnicity.sigma"] *= 2
+    >>> float(change_in_variance(null, main, "ethnicity").mean().round(2))
+    0.75
     """
     sigma = []
     for post in (null, main):

@@ -75,6 +75,16 @@ def population(post: xr.DataTree) -> pd.DataFrame:
     ------
     PosteriorError
         If the posterior keeps no rows.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> population(example().post).groupby("ethnicity", observed=True)["population"].sum()
+    ethnicity
+    asian     36000.0
+    black     24000.0
+    white    180000.0
+    Name: population, dtype: float64
     """
     card = card_of(post)
     if "constant_data" not in post.children:

@@ -54,6 +54,16 @@ def predictive(
     ------
     PosteriorError
         If trials are needed and not given, or do not fit the rows.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> predictive(example().post, by="ethnicity", draws=50, seed=1).mean("draw").round(-2).to_series()
+    ethnicity
+    asian     4600.0
+    black     2500.0
+    white    15900.0
+    Name: prevalence, dtype: float64
     """
     if draws < 1:
         raise PosteriorError(f"draws={draws}: ask for at least one replicate")

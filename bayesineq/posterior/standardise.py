@@ -75,6 +75,16 @@ def standardised(
     `bayesineq.posterior.adjusted` is what tables, maps and reports compare with: it needs nobody in any stratum, gives
     everybody's mixture to every ethnic group and place within a group, and so averages over areas to its own total.
     Direct standardisation keeps who is of which age within a group: where minorities are younger, the two differ.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> standardised(example().post, "ethnicity", over=["age_band", "sex"]).mean(("chain", "draw")).round(3).to_series()
+    ethnicity
+    asian    0.129
+    black    0.106
+    white    0.089
+    Name: prevalence, dtype: float64
     """
     names = [by] if isinstance(by, str) else list(by)
     if over is None:
@@ -128,6 +138,17 @@ def standardised_ratio(
     -----
     sum_s n_gs m_gs / sum_s n_gs m_s, with m_s the mean outcome of stratum s in the whole population. Ratios of groups
     that differ in their mixture cannot be compared with each other, only with 1; to compare groups, use `standardised`.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> ratio = standardised_ratio(example().post, "ethnicity", ["age_band", "sex"])
+    >>> ratio.mean(("chain", "draw")).round(2).to_series()
+    ethnicity
+    asian    1.34
+    black    1.10
+    white    0.92
+    Name: prevalence, dtype: float64
     """
     names = [by] if isinstance(by, str) else list(by)
     strata = [over] if isinstance(over, str) else list(over)

@@ -64,6 +64,12 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
     ------
     PosteriorError
         If `post` is no posterior.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> verdict(example().post).level
+    'sound'
     """
     diagnosis = diagnose(post)
     if not diagnosis.passed:

@@ -55,6 +55,33 @@ def benefit_from_posterior(
     ------
     DecisionError
         If the posterior has no such covariate, or `adverse` or `scale` contradicts its card.
+
+    Examples
+    --------
+    >>> from bayesineq import design, fit
+    >>> from bayesineq.model.read_card import parse_card
+    >>> trial = pd.DataFrame({"area": ["a", "b"] * 2, "treated": [0, 0, 1, 1], "people": 1000})
+    >>> trial["events"] = [200, 100, 150, 75]
+    >>> card = parse_card('''
+    ... name = "trial"
+    ... question = "What does it avert?"
+    ... table = "trial"
+    ... [outcome]
+    ... name = "events"
+    ... count = "events"
+    ... at_risk = "people"
+    ... likelihood = "binomial"
+    ... more_is = "worse"
+    ... [terms]
+    ... place = { kind = "exchangeable", by = "area" }
+    ... effect = { kind = "linear", by = "treated" }
+    ... ''')
+    >>> post = fit(design(trial, card), draws=200, seed=1, progress=False)
+    >>> benefit_from_posterior(post, by="area").mean(("chain", "draw")).round(2).to_series()
+    area  intervention
+    a     intervention    0.05
+    b     intervention    0.03
+    Name: benefit, dtype: float64
     """
     people = people_of(post) if population is None else population
     if treated not in people.columns:

@@ -156,6 +156,15 @@ def recording(
     ------
     DesignError
         A column is missing, groups do not match, or a cell has no residents.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"area": "a", "recorded": ["asian", "white", "Z"], "population": [90, 800, 110]})
+    >>> margin = pd.DataFrame({"area": "a", "ethnicity": ["asian", "white"], "residents": [100, 900]})
+    >>> groups = ["asian", "white"]
+    >>> confusion = pd.DataFrame([[0.9, 0.1], [0.02, 0.98]], index=groups, columns=groups)
+    >>> recording(table, margin, confusion, cells=["area"]).margin
+    array([[0.1, 0.9]])
     """
     said, name = options or RecordingOptions(), columns or RecordingColumns()
     _check(table, margin, confusion, cells, said, name)
@@ -257,6 +266,16 @@ def weights(model: Recording, *, draws: int = 20, seed: int | None = None) -> Me
     -----
     Gibbs sampling: people of each cell and record fall on true groups by Bayes' rule, and the rows of the confusion
     are Dirichlet given how many of each group were recorded as what.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"area": "a", "recorded": ["asian", "white", "Z"], "population": [90, 800, 110]})
+    >>> margin = pd.DataFrame({"area": "a", "ethnicity": ["asian", "white"], "residents": [100, 900]})
+    >>> groups = ["asian", "white"]
+    >>> confusion = pd.DataFrame([[0.9, 0.1], [0.02, 0.98]], index=groups, columns=groups)
+    >>> found = weights(recording(table, margin, confusion, cells=["area"]), draws=100, seed=1)
+    >>> found.keys["recorded"].tolist(), found.weight.mean(axis=0).round(1).tolist()
+    (['asian', 'white', 'Z'], [[0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
     """
     stream = np.random.default_rng(seed)
     expected = model.confusion / model.confusion.sum(axis=1, keepdims=True)
@@ -361,6 +380,18 @@ def outcome_shift(model: Recording, membership: Membership, cases: NDArray[np.in
     Missing records have log odds :math:`a_y + \delta_e`, with a level of their own for cases, each found from the
     share of cases, and of others, who have no record. Then, exactly, people of group e in a row have the outcome at
     log odds :math:`\eta_e` plus this shift, and the weights are those of cases and others together.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"area": "a", "recorded": ["asian", "white", "Z"], "population": [90, 800, 110]})
+    >>> margin = pd.DataFrame({"area": "a", "ethnicity": ["asian", "white"], "residents": [100, 900]})
+    >>> groups = ["asian", "white"]
+    >>> confusion = pd.DataFrame([[0.9, 0.1], [0.02, 0.98]], index=groups, columns=groups)
+    >>> model = recording(table, margin, confusion, cells=["area"])
+    >>> outcome_shift(model, weights(model, draws=20, seed=1), np.array([9, 80, 2])).round(1)
+    array([[ 0.1,  0.1],
+           [ 0.1,  0.1],
+           [-1.5, -1.5]])
     """
     weight, lost = membership.weight.mean(axis=0), model.recorded < 0
     log_lost, log_kept = [], []

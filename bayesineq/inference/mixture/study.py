@@ -69,6 +69,37 @@ def fit_recorded(
     ------
     DesignError
         The card has no latent column, or table, margin and confusion do not fit each other.
+
+    Examples
+    --------
+    >>> from bayesineq import expected
+    >>> from bayesineq.model.read_card import parse_card
+    >>> card = parse_card('''
+    ... name = "recorded"
+    ... question = "Who?"
+    ... table = "recorded"
+    ... [outcome]
+    ... name = "prevalence"
+    ... count = "cases"
+    ... at_risk = "population"
+    ... likelihood = "binomial"
+    ... [latent]
+    ... ethnicity = "recorded"
+    ... [terms]
+    ... ethnicity = { kind = "exchangeable", by = "ethnicity" }
+    ... place = { kind = "exchangeable", by = "area" }
+    ... ''')
+    >>> groups = ["asian", "white"]
+    >>> table = pd.DataFrame({"area": ["a"] * 3 + ["b"] * 3, "recorded": ["asian", "white", "Z"] * 2})
+    >>> table = table.assign(population=[900, 800, 110, 100, 1800, 100], cases=[180, 80, 17, 20, 180, 11])
+    >>> margin = pd.DataFrame({"area": ["a", "a", "b", "b"], "ethnicity": groups * 2, "residents": [100, 90, 10, 190]})
+    >>> confusion = pd.DataFrame([[0.9, 0.1], [0.02, 0.98]], index=groups, columns=groups)
+    >>> post = fit_recorded(table, card, margin, confusion, imputations=5, draws=200, seed=1)
+    >>> expected(post, by="ethnicity").mean(("chain", "draw")).round(1).to_series()
+    ethnicity
+    asian    0.2
+    white    0.1
+    Name: prevalence, dtype: float64
     """
     if not card.latent:
         raise DesignError(f"card {card.name!r} has no latent column; fit it with `fit`")

@@ -51,6 +51,23 @@ def tipping_point(
     ------
     BayesineqError
         No delta is stated, or the measure is not of one number.
+
+    Examples
+    --------
+    >>> import bayesineq as bi
+    >>> table = pd.DataFrame({"area": "a", "recorded": ["asian", "white", "Z"], "population": [90, 800, 110]})
+    >>> margin = pd.DataFrame({"area": "a", "ethnicity": ["asian", "white"], "residents": [100, 900]})
+    >>> groups = ["asian", "white"]
+    >>> confusion = pd.DataFrame([[0.9, 0.1], [0.02, 0.98]], index=groups, columns=groups)
+    >>> options = bi.inference.RecordingOptions(delta={"asian": 0.5})
+    >>> stated = bi.inference.recording(table, margin, confusion, cells=["area"], options=options)
+    >>> def fitted(model):  # in place of a fit: the difference falls as more of the missing are asian
+    ...     draws = np.linspace(0.0, 0.2, 101) - 0.2 * model.delta[0]
+    ...     return xr.DataTree(xr.Dataset({"difference": (("chain", "draw"), draws[None])}))
+    >>> tipping_point(stated, fitted, lambda post: post["difference"], [0.0, 1.0]).round(2)
+       multiple  estimate  lower  upper  above
+    0       0.0       0.1   0.01    0.2   0.99
+    1       1.0       0.0  -0.10    0.1   0.50
     """
     if not (recording.delta != 0).any():
         raise BayesineqError("every delta is 0, so that its multiples are too: state one for some group")

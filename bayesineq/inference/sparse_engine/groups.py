@@ -58,6 +58,18 @@ def leave_group_out(design: Design, groups: ArrayLike) -> pd.DataFrame:
     ------
     DesignError
         If the groups are not one a row, are all one, or hold more than 2,000 rows.
+
+    Examples
+    --------
+    >>> import bayesineq as bi
+    >>> place = bi.example()
+    >>> study = bi.design(place.table, bi.read_card("prevalence"), adjacency=place.adjacency)
+    >>> found = leave_group_out(study, place.table["imd_decile"] <= 5)
+    >>> found.groupby("group")["log_density"].mean().round(1)
+    group
+    False   -4.0
+    True    -4.4
+    Name: log_density, dtype: float64
     """
     if design.members is not None:
         raise DesignError(

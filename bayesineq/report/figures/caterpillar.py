@@ -98,6 +98,12 @@ def plot_caterpillar(
     -------
     Chart
         The figure; names are written where there are at most 60 groups.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> plot_caterpillar(expected(example().post, by="ethnicity"), "ethnicity").title
+    'Prevalence: 3 ethnic groups in order'
     """
     safe = covered(values)
     draws = safe.shown

@@ -114,6 +114,12 @@ def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB, title: str
     ------
     MeasureError
         If no parameter has a prior that can be drawn.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> plot_prior_posterior(example().post).title
+    'What the data added: prior and posterior'
     """
     found = prior_posterior_data(post, prob=prob)
     if not found:
@@ -168,6 +174,12 @@ def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PR
     ------
     MeasureError
         If the posterior holds no such checks.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> round(float(plot_calibration(example().post).table["share"].sum()), 2)
+    1.0
     """
     data = calibration(post, bins=bins, prob=prob)
     figure = new_figure(7.2, 3.0)
@@ -262,6 +274,19 @@ def plot_predictive(
     -------
     Chart
         The figure; its table has a row a group, observed counts rounded by the rule.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> from bayesineq.posterior import predictive
+    >>> place = example()
+    >>> observed = place.table.groupby("ethnicity")["cases"].sum()
+    >>> chart = plot_predictive(predictive(place.post, by="ethnicity", draws=50, seed=1), observed, "ethnicity")
+    >>> chart.table[["level", "inside"]]
+       level  inside
+    0  asian    True
+    1  black    True
+    2  white    True
     """
     table = predictive_data(replicated, observed, dim, prob=prob, rule=rule)
     table.insert(1, "label", level_labels(dim, list(table["level"]), labels))

@@ -43,6 +43,14 @@ def plot_acceptability(
     ------
     DecisionError
         If the comparison was made without several thresholds.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import compare, from_effects
+    >>> benefit = from_effects([[[0.1]], [[0.3]]], scale="QALY", interventions=["calls"], units=["all"], unit="group")
+    >>> found = compare(benefit, {"calls": 3000.0}, threshold=20_000.0, thresholds=[5_000.0, 20_000.0, 40_000.0])
+    >>> plot_acceptability(found).title
+    'Which option is the best, at what price'
     """
     curve = comparison.curve
     if curve["threshold"].nunique() < 2:
@@ -106,6 +114,16 @@ def plot_plane(plane: ImpactPlane, *, title: str | None = None) -> Chart:
     -------
     Chart
         The figure; its table has a row an intervention with the probability of each quadrant.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects, impact_plane, net_health_by
+    >>> gains = [[[0.3], [0.1]], [[0.4], [0.2]]]
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls"], units=["most", "least"], unit="deprived")
+    >>> even, health, people = {"most": 0.5, "least": 0.5}, {"most": 60.0, "least": 75.0}, {"most": 1, "least": 1}
+    >>> net = net_health_by(benefit, {"calls": 2000.0}, by="deprived", threshold=20_000.0, opportunity_cost=even)
+    >>> plot_plane(impact_plane(net, by="deprived", health=health, people=people, aversion=3.5)).title
+    'Health gained and health shared: aversion 3.5 (Atkinson), £20,000 a QALY'
     """
     figure = new_figure(6.6, 5.2)
     axes = figure.add_subplot()
@@ -178,6 +196,15 @@ def plot_frontier(
     ------
     DecisionError
         If the table lacks a column or a row.
+
+    Examples
+    --------
+    >>> from bayesineq.decisions import from_effects, frontier
+    >>> gains = [[[0.1], [0.3]]] * 2
+    >>> benefit = from_effects(gains, scale="QALY", interventions=["calls"], units=[1, 5], unit="imd_quintile")
+    >>> table = frontier(benefit, {"calls": 10.0}, budget=10.0, by="imd_quintile", level=1, shares=(0.0, 0.5))
+    >>> plot_frontier(table, group="the most deprived fifth", benefit="QALYs").title
+    'What it costs to keep places for the most deprived fifth'
     """
     needed = ["floor", "share", "benefit", "lower", "upper", "given_up"]
     if missing := [c for c in needed if c not in table.columns]:

@@ -104,6 +104,12 @@ def plot_concentration(
     -------
     Chart
         The figure; its table has a row a corner of the curve.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> plot_concentration(expected(example().post, by="imd_decile"), "imd_decile").title
+    'Concentration of prevalence by deprivation decile'
     """
     safe = covered(values)
     outcome, _, more_is = described(safe, outcome, None, more_is)
@@ -175,6 +181,14 @@ def plot_trend(
     ------
     MeasureError
         If there are more than ten groups, or a dimension is missing.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> values = expected(example().post, by="ethnicity")
+    >>> by_year = xr.concat([values, 0.9 * values], pd.Index([2024, 2025], name="year")).assign_attrs(values.attrs)
+    >>> plot_trend(by_year, "ethnicity").title
+    'Prevalence over time by ethnic group'
     """
     safe = covered(values)
     values = safe.shown
@@ -273,6 +287,13 @@ def plot_equiplot(
     ------
     MeasureError
         If there are more than ten groups, or a dimension is missing.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> values = expected(example().post, by=["age_band", "imd_decile"])
+    >>> plot_equiplot(values, "imd_decile", rows="age_band").title
+    'Prevalence by deprivation decile and age group'
     """
     safe = covered(values)
     values = safe.shown

@@ -85,6 +85,15 @@ def plot_forest(
     -------
     Chart
         The figure; its table has a row a group that may be shown.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> plot_forest(expected(example().post, by="ethnicity"), "ethnicity").table[["level", "lower", "upper"]].round(3)
+       level  lower  upper
+    0  asian  0.126  0.133
+    1  black  0.102  0.110
+    2  white  0.087  0.090
     """
     safe = covered(values, counts=counts)
     outcome, unit, more_is = described(safe, outcome, unit, more_is)
@@ -177,6 +186,27 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB, title: str | 
     ------
     MeasureError
         If the card has no linear term.
+
+    Examples
+    --------
+    >>> from bayesineq import design, example, fit
+    >>> from bayesineq.model.read_card import parse_card
+    >>> card = parse_card('''
+    ... name = "age"
+    ... question = "What goes with it?"
+    ... table = "areas"
+    ... [outcome]
+    ... name = "prevalence"
+    ... count = "cases"
+    ... at_risk = "population"
+    ... likelihood = "binomial"
+    ... [terms]
+    ... old = { kind = "linear", by = "old" }
+    ... ''')
+    >>> table = example().table.assign(old=lambda rows: (rows["age_band"] == "70-79").astype(float))
+    >>> post = fit(design(table, card), draws=200, seed=1, progress=False)
+    >>> plot_associations(post).title
+    'Associations with other characteristics, all else in the model equal'
     """
     from matplotlib.ticker import MaxNLocator, NullLocator
 

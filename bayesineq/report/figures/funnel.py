@@ -210,6 +210,13 @@ def plot_funnel(
     -------
     Chart
         The figure; its table has a row a unit that may be shown, with rounded people at risk and no events.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> table = example().table.groupby("area", as_index=False)[["cases", "population"]].sum()
+    >>> plot_funnel(table, unit="area", events="cases", at_risk="population").title
+    'Outcome: 30 areas against chance'
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 

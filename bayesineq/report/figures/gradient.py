@@ -143,6 +143,13 @@ def plot_gradient(
     -------
     Chart
         The figure; its table has a row a group.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> chart = plot_gradient(expected(example().post, by="imd_decile"), "imd_decile")
+    >>> chart.title
+    'Prevalence by deprivation decile'
     """
     safe = covered(values)
     outcome, unit, more_is = described(safe, outcome, unit, more_is)

@@ -121,6 +121,12 @@ def plot_heat(
     -------
     Chart
         The figure; its table has a row a cell that may be shown.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> plot_heat(expected(example().post, by=["imd_decile", "ethnicity"]), "imd_decile", "ethnicity").title
+    'Prevalence by deprivation decile and ethnic group'
     """
     safe = covered(values)
     outcome, unit, more_is = described(safe, outcome, unit, more_is)

@@ -35,6 +35,13 @@ def hexagons(shapes: Outline) -> Outline:
     A honeycomb is laid over the land with as many cells as there are areas. Areas and cells are cut at their medians,
     along the longer side, until a few hundred are left, and these are matched so that the sum of squared distances is
     least. North stays north and neighbours mostly stay neighbours; distances and sizes do not.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> from bayesineq.plots import outline
+    >>> len(hexagons(outline(example().areas)).codes)
+    30
     """
     import shapely
 

@@ -71,6 +71,12 @@ def outline(areas: gpd.GeoDataFrame, *, code: str | None = None) -> Outline:
     GraphError
         If codes repeat or are missing, a geometry is missing, empty, no polygon or not valid, the reference
         system is missing, or coordinates do not belong to it.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> len(outline(example().areas).codes)
+    30
     """
     import shapely
 

@@ -108,6 +108,18 @@ def plot_pareto(
     ------
     MeasureError
         As `pareto_table`.
+
+    Examples
+    --------
+    >>> draws = [[[120.0, 30.0, 50.0], [110.0, 35.0, 55.0]]]
+    >>> causes = {"cause": ["heart disease", "stroke", "cancer"]}
+    >>> excess = xr.DataArray(draws, dims=("chain", "draw", "cause"), coords=causes)
+    >>> chart = plot_pareto(excess, "cause", reference="the least deprived fifth", outcome="deaths", more_is="worse")
+    >>> chart.table[["cause", "mean"]]
+               cause   mean
+    0  heart disease  115.0
+    1         cancer   52.5
+    2         stroke   32.5
     """
     # An excess is itself a number of events: only people are judged.
     safe = covered(excess if isinstance(excess, Covered) else excess.assign_attrs(scale="mean", weights=POPULATION))

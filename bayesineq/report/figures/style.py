@@ -311,6 +311,16 @@ def save_chart(chart: Chart, path: str | Path) -> Path:
     ------
     BayesineqError
         If the ending is another one, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayesineq import example, expected
+    >>> from bayesineq.plots import plot_forest
+    >>> chart = plot_forest(expected(example().post, by="ethnicity"), "ethnicity")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_chart(chart, Path(folder) / "ethnicity.svg").name
+    'ethnicity.svg'
     """
     target = Path(path)
     writers = {".svg": to_svg, ".png": to_png}

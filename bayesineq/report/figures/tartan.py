@@ -132,6 +132,13 @@ def plot_tartan(
     ------
     MeasureError
         If there are more than 80 areas: no eye reads more squares.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> values = expected(example().post, by="area")
+    >>> plot_tartan({"prevalence": Indicator(values)}).title
+    '30 areas against their average on 1 indicators'
     """
     from matplotlib.patches import Patch, Rectangle
 

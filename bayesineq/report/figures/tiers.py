@@ -119,6 +119,13 @@ def map_tiers(
     ------
     GraphError
         If an area of the values has no boundary.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> place = example()
+    >>> map_tiers(expected(place.post, by="area"), place.areas, tiers=3).title
+    'Which part of the ranking each area is in, prevalence'
     """
     safe = covered(values, counts=False)
     outcome, _, more_is = described(safe, outcome, None, more_is)
@@ -219,6 +226,14 @@ def map_bivariate(
     -------
     Chart
         The map; its table has a row an area.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> place = example()
+    >>> decile = place.table.groupby("area")["imd_decile"].first()
+    >>> map_bivariate(expected(place.post, by="area"), place.areas, decile, other_name="decile of deprivation").title
+    'Prevalence and decile of deprivation together'
     """
     safe = covered(values, counts=False)
     outcome, _, more_is = described(safe, outcome, None, more_is)
@@ -279,6 +294,13 @@ def map_certainty(
     -------
     Chart
         The map; its table has a row an area with `opacity`: 1 for the most certain third, then 0.6 and 0.25.
+
+    Examples
+    --------
+    >>> from bayesineq import example, expected
+    >>> place = example()
+    >>> map_certainty(expected(place.post, by="area"), place.areas).title
+    'Estimated prevalence, fading with uncertainty'
     """
     safe = covered(values, counts=False)
     outcome, unit, more_is = described(safe, outcome, unit, more_is)

@@ -82,6 +82,16 @@ def plan_sections(
     -------
     tuple of Section
         What was compared, what is best, who gets it, and what that does to inequality.
+
+    Examples
+    --------
+    >>> from bayesineq import Intervention, compare_plans, example
+    >>> from bayesineq.decisions import PlanOptions, PublishedEffect, Quantity, local_risk
+    >>> calls = Intervention("calls", PublishedEffect("risk ratio", Quantity(0.75)), cost=Quantity(50.0))
+    >>> risk = local_risk(example().post)
+    >>> found = compare_plans([calls], risk, budget=2_000_000.0, threshold=2_000.0, options=PlanOptions(equity_by=()))
+    >>> [section.title for section in plan_sections(found)]
+    ['Which plan is worth most', 'Who gets what within the budget', 'Who gains: equity of the plans']
     """
     return (_chosen(compared), _given(compared, areas, rule), _shared(compared, plane, aversions, labels, rule))
 
@@ -115,6 +125,20 @@ def write_comparison(
     -------
     tuple of Path
         The files.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayesineq import Intervention, compare_plans, example
+    >>> from bayesineq.decisions import PlanOptions, PublishedEffect, Quantity, local_risk
+    >>> calls = Intervention("calls", PublishedEffect("risk ratio", Quantity(0.75)), cost=Quantity(50.0))
+    >>> risk = local_risk(example().post)
+    >>> found = compare_plans([calls], risk, budget=2_000_000.0, threshold=2_000.0, options=PlanOptions(equity_by=()))
+    >>> audit = pd.DataFrame(columns=["table", "cell", "column", "reason"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = write_comparison(found, Path(folder), audit)
+    ...     [file.name for file in files][:4]
+    ['options.csv', 'events.csv', 'curve.csv', 'information.csv']
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []

@@ -94,6 +94,15 @@ def write_report(
     ------
     BayesineqError
         If the posterior, the boundaries or the folder cannot be used; nothing is written then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayesineq import example
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_report(example().post, None, Path(folder) / "report.html")
+    ...     [file.name for file in sorted(path.parent.iterdir())]
+    ['report.audit.csv', 'report.html']
     """
     content = gather(post, areas, options)
     page = render(replace(content, sections=(*content.sections, *further)), options)

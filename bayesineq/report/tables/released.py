@@ -45,6 +45,16 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
         The posterior has no such dimension.
     DisclosureError
         Fewer than two groups may be shown.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> table, audit = released_measures(example().post, "ethnicity")
+    >>> table[["parameter", "mean", "lower", "upper"]].head(3).round(3)
+              parameter   mean  lower  upper
+    0  ethnicity[asian]  0.129  0.126  0.133
+    1  ethnicity[black]  0.106  0.102  0.110
+    2  ethnicity[white]  0.089  0.087  0.090
     """
     if by not in card_of(post).dims:
         raise PosteriorError(f"by={by!r} is no dimension of the card; it has {list(card_of(post).dims)}")
