@@ -90,11 +90,11 @@ def groups(
     list of Statement
         A group is named only where the interval of its difference from the average excludes zero.
     """
-    shown = to_draw(values, dim)
-    draws = pooled(shown, dim).astype(np.float64)
+    kept = to_draw(values, dim)
+    draws = pooled(kept, dim).astype(np.float64)
     if draws.shape[1] < 2:
         return [Statement(f"By {dimension_label(dim)}, there is one group only, so nothing can be compared.")]
-    weight = shown[POPULATION].to_numpy().astype(np.float64)
+    weight = kept[POPULATION].to_numpy().astype(np.float64)
     average = draws @ (weight / weight.sum())
     gap, mean = draws - average[:, None], draws.mean(axis=0)
     digits = decimals([float(v) * unit.factor for v in mean])
