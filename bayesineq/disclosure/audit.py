@@ -26,15 +26,7 @@ def audit_beside(path: str | Path) -> Path:
     """
     Where the audit of an output goes.
 
-    Parameters
-    ----------
-    path : str or Path
-        The output.
-
-    Returns
-    -------
-    Path
-        The same name ending in `.audit.csv`.
+    The same name ending in `.audit.csv`.
     """
     return Path(path).with_suffix(".audit.csv")
 
@@ -43,19 +35,8 @@ def write_audit(audits: Sequence[pd.DataFrame], path: str | Path, rule: Rule) ->
     """
     Write down what was withheld from a set of outputs, and why.
 
-    Parameters
-    ----------
-    audits : sequence of DataFrame
-        From `protect_tables` and `protect_rates`: `table`, `cell`, `column`, `reason`.
-    path : str or Path
-        The csv file to write; it is replaced whole or not at all.
-    rule : Rule
-        The rule, stated in every row, because outputs under two rules can be compared.
-
-    Raises
-    ------
-    DisclosureError
-        An audit holds another column: it must never hold a count.
+    The file is replaced whole or not at all. The rule is stated in every row, because outputs under two rules can be
+    compared; a column beyond those of an audit is a `DisclosureError`: it must never hold a count.
     """
     for audit in audits:
         if tuple(audit.columns) != AUDIT:

@@ -244,19 +244,7 @@ def sizes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> Sizes:
     """
     Denominators of a table's rates, and what is known of its events.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    level : tuple of str
-        Dimensions of the table.
-    values : DataArray, dims (chain, draw, *level)
-        As of `expected`.
-
-    Returns
-    -------
-    Sizes
-        For rates of people, the people; else events expected, or exposure, of each group.
+    For rates of people, the people; else events expected, or exposure, of each group. `values` as of `expected`.
     """
     outcome = card_of(post).outcome
     base = values[POPULATION].reset_coords(drop=True).astype(float)
@@ -285,21 +273,8 @@ def few_of(known: NDArray[np.int8], events: NDArray[np.float64], kept: int, rule
     """
     Groups with few events as they were observed; above the threshold that was kept, also as they are implied.
 
-    Parameters
-    ----------
-    known : ndarray of int8, shape (n_group,)
-        Classes of `few_events`.
-    events : ndarray, shape (n_group,)
-        Implied counts.
-    kept : int
-        The threshold that was kept.
-    rule : Rule
-        Threshold wanted.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_group,)
-        True where events are few.
+    `known` holds the classes of `few_events`, `events` implied counts, both of shape (n_group,); `kept` is the
+    threshold that the classes were kept with.
     """
     small = known == SOME_EVENTS
     if rule.threshold > kept:

@@ -138,21 +138,7 @@ def withhold(values: xr.DataArray, hidden: xr.DataArray, rule: Rule, why: str) -
     """
     Leave out groups that may not be shown; cells of a crossing are missing.
 
-    Parameters
-    ----------
-    values : DataArray, dims (chain, draw, *by)
-        Draws with the coordinate `population`.
-    hidden : DataArray of bool, dims by
-        True where a group is withheld.
-    rule : Rule
-        The rule.
-    why : str
-        Why, to follow "because".
-
-    Returns
-    -------
-    Covered
-        The draws that are left.
+    `hidden`, dims by, is True where a group is withheld; `why` follows "because".
     """
     mask = hidden.to_numpy().astype(bool)
     dims = [str(dim) for dim in hidden.dims]
@@ -172,19 +158,7 @@ def reason(rule: Rule, counted: str, *, subtraction: bool = False) -> str:
     """
     Why groups are withheld.
 
-    Parameters
-    ----------
-    rule : Rule
-        The rule.
-    counted : str
-        What is counted: "people", "events" or both.
-    subtraction : bool
-        Whether what could be worked out from other numbers is withheld too.
-
-    Returns
-    -------
-    str
-        To follow "because".
+    It follows "because". `counted` is "people", "events" or both.
     """
     also = ", or because such a count could be worked out by subtraction" if subtraction else ""
     return f"1 to {rule.threshold} {counted} stand behind a number{also}"

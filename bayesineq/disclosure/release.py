@@ -31,19 +31,7 @@ def refuse_people(table: pd.DataFrame, *, what: str, personal: Iterable[str] = P
     """
     Refuse a table of people: the check of everything that writes.
 
-    Parameters
-    ----------
-    table : DataFrame
-        What is about to be written.
-    what : str
-        What it is, for the message.
-    personal : iterable of str, optional
-        Columns or index names, in lower case, that only person-level tables have.
-
-    Raises
-    ------
-    DisclosureError
-        The table has such a column; the message names `release_people`.
+    `personal` are columns or index names, in lower case, that only person-level tables have.
     """
     names = [str(name) for name in (*table.columns, *table.index.names) if name is not None]
     if found := [name for name in names if name.lower() in set(personal)]:

@@ -61,22 +61,8 @@ def is_small(count: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.bool_]:
     """
     Tell which counts are too small to be shown.
 
-    Parameters
-    ----------
-    count : array_like, shape (...)
-        People or events; a modelled count need not be whole, and is judged by the whole number nearest to it.
-    rule : Rule
-        Threshold and base.
-
-    Returns
-    -------
-    ndarray of bool, shape (...)
-        True from 1 to the threshold.
-
-    Raises
-    ------
-    DisclosureError
-        If a count is negative or not finite.
+    A modelled count need not be whole, and is judged by the whole number nearest to it. A count that is negative or not
+    finite is a `DisclosureError`.
 
     Examples
     --------
@@ -98,17 +84,7 @@ def rounded(count: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.float64]:
     """
     Counts as a rule rounds them, wherever they are shown: half-way up.
 
-    Parameters
-    ----------
-    count : array_like, shape (...)
-        People or events.
-    rule : Rule
-        Its base.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        Multiples of the base.
+    Multiples of the base, shape (...).
 
     Examples
     --------
@@ -122,22 +98,7 @@ def shown_count(count: float, rule: Rule = DEFAULT_RULE) -> str:
     """
     Write one count as it may be published.
 
-    Parameters
-    ----------
-    count : float
-        People or events.
-    rule : Rule
-        Threshold and base.
-
-    Returns
-    -------
-    str
-        "*" for a small count, else the rounded count with thousands separated.
-
-    Raises
-    ------
-    DisclosureError
-        If the count is negative or not finite.
+    "*" stands for a small count.
 
     Examples
     --------
@@ -191,19 +152,7 @@ def implied_small(rate: ArrayLike, population: ArrayLike, rule: Rule = DEFAULT_R
     """
     Tell where a rate shown beside its denominator would give a small count away.
 
-    Parameters
-    ----------
-    rate : array_like, shape (...)
-        Events for each person, 0 or more; NaN where there is none.
-    population : array_like, shape (...)
-        The denominator of each rate.
-    rule : Rule
-        Threshold and base.
-
-    Returns
-    -------
-    ndarray of bool, shape (...)
-        True where the denominator, or rate times denominator, is small.
+    True where the denominator, or rate times denominator, is small; a rate of NaN is none. Shapes (...).
 
     Notes
     -----
@@ -219,24 +168,7 @@ def shown_values(count: ArrayLike, rule: Rule, hidden: NDArray[np.bool_]) -> lis
     """
     Rounded counts, None where they are withheld.
 
-    Parameters
-    ----------
-    count : array_like, shape (n,)
-        People or events.
-    rule : Rule
-        Threshold and base.
-    hidden : ndarray of bool, shape (n,)
-        What to withhold; must hold every small count.
-
-    Returns
-    -------
-    list of int or None
-        What may be shown.
-
-    Raises
-    ------
-    DisclosureError
-        If a small count would be shown.
+    None where they are withheld: `hidden`, shape (n,), must hold every small count, or it is a `DisclosureError`.
     """
     values = np.asarray(count, dtype=np.float64)
     if (is_small(values, rule) & ~hidden).any():
@@ -248,22 +180,7 @@ def safe_decimals(population: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[n
     """
     Most decimals of a rate at which it tells its count no closer than the rounding of counts does.
 
-    Parameters
-    ----------
-    population : array_like, shape (...)
-        Denominators that readers can know, above 0.
-    rule : Rule
-        Threshold and base.
-
-    Returns
-    -------
-    ndarray of int64, shape (...)
-        Decimals of events per person; 0 or less where not even one is safe. A percentage has two fewer.
-
-    Raises
-    ------
-    DisclosureError
-        If a denominator is not above 0.
+    Decimals of events per person; 0 or less where not even one is safe. A percentage has two fewer.
 
     Notes
     -----

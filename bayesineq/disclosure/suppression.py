@@ -137,29 +137,11 @@ def withheld(
     """
     Find what must be withheld from tables that are published together, of whichever columns.
 
-    Parameters
-    ----------
-    tables : Mapping of tuple of str to DataFrame
-        By the columns that make their cells; () is the grand total. Where the columns of one table are among those of
-        another, the second adds up to the first.
-    counts : sequence of str
-        Columns of counts, each protected by itself. Modelled counts need not be whole.
-    rule : Rule
-        Threshold, and how the counts are rounded: 1 where a reader may know every shown count as it is.
-    most : int
-        Numbers in all tables together beyond which they are refused.
-    small : mapping of (table, column) to ndarray of bool, optional
-        Which counts are small where the tables' own numbers do not tell, as with modelled ones; rows as in the tables.
-
-    Returns
-    -------
-    (dict of (table, column) to ndarray of bool, DataFrame)
-        True where a number must be withheld, rows as in the tables; and the audit.
-
-    Raises
-    ------
-    DisclosureError
-        There are too many numbers.
+    `tables` by the columns that make their cells, () for the grand total: where the columns of one are among those of
+    another, the second adds up to the first. `rule.base` is 1 where a reader may know every shown count as it is.
+    `small` says which counts are small where the tables' own numbers do not tell, as with modelled ones. Gives, by
+    table and column, True where a number must be withheld, rows as in the tables; and the audit. More than `most`
+    numbers are refused.
     """
     found: dict[tuple[tuple[str, ...], str], Mask] = {}
     audit: list[pd.DataFrame] = []
@@ -189,21 +171,8 @@ def possible_counts(
     """
     Least and most that each suppressed count can be, given everything that is shown.
 
-    Parameters
-    ----------
-    shown : ndarray, shape (n,)
-        Every published number; NaN where it is suppressed.
-    sums : sparse matrix, shape (n_sum, n)
-        Sums that hold exactly for the true counts: each row times the counts is 0.
-    rule : Rule
-        How shown counts were rounded.
-    of : ndarray of bool, shape (n,), optional
-        Which suppressed counts to look for; all by default.
-
-    Returns
-    -------
-    (ndarray, ndarray), shape (n,)
-        Bounds; of shown counts, those of their rounding.
+    `shown`, shape (n,), is NaN where a count is suppressed; each row of `sums` times the true counts is 0. `of` picks
+    the suppressed counts to look for. Bounds of shown counts are those of their rounding.
     """
     hidden = np.isnan(shown)
     # Nobody is told how large a withheld count may be: any of them may be there to protect another.
@@ -227,17 +196,7 @@ def hide_beside(hidden: Mask, values: ArrayLike) -> Mask:
     """
     Withhold a second row where only one is withheld, which the total would give back.
 
-    Parameters
-    ----------
-    hidden : ndarray of bool, shape (row,)
-        What is withheld.
-    values : array_like, shape (row,)
-        Counts.
-
-    Returns
-    -------
-    ndarray of bool, shape (row,)
-        With the smallest of the other counts that are not zero, where there is one row only.
+    The smallest of the other counts that are not zero is withheld beside it. Shapes (row,).
     """
     counts = np.asarray(values, dtype=np.float64)
     rest = np.flatnonzero(~hidden & (counts > 0))

@@ -121,7 +121,7 @@ def groups(
             said.append(_furthest(labels[far], gap[:, far], average, by, outcome, unit, prob))
     unclear = [labels[k] for k in order if lower[k] <= 0 <= upper[k]]
     if len(unclear) == len(labels):
-        said.append(Statement(f"{by}the data show no group to differ from {against} in {outcome}.", False, 0.5))
+        said.append(Statement(f"{by}the data show no group to differ from {against} in {outcome}."))
     elif unclear:
         said.append(_unclear(unclear, len(labels), by))
     best = np.bincount(draws.argmax(axis=1), minlength=len(labels)) / n_draw
