@@ -146,6 +146,12 @@ def contribution(post: xr.DataTree, term: str) -> xr.DataArray:
     ------
     CardError
         If the card has no such term.
+
+    Examples
+    --------
+    >>> from bayesineq import example
+    >>> contribution(example().post, "ethnicity").dims
+    ('chain', 'draw', 'ethnicity')
     """
     card = card_of(post)
     stated = card.term(term)

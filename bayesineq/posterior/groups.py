@@ -103,6 +103,13 @@ def average(values: xr.DataArray, by: str | Sequence[str] = ()) -> xr.DataArray:
     ------
     MeasureError
         If there are no groups, or nothing says how many people they have.
+
+    Examples
+    --------
+    >>> people = ("area", [300, 100])
+    >>> rate = xr.DataArray([[[0.1, 0.3]]], dims=("chain", "draw", "area"), coords={"population": people})
+    >>> average(rate).to_numpy().round(3).tolist()
+    [[0.15]]
     """
     groups = ([by] if isinstance(by, str) else list(by)) or _own_dims(values)
     if POPULATION not in values.coords or not groups:
@@ -229,6 +236,14 @@ def by_level(values: xr.DataArray, prob: float = CI_PROB) -> pd.DataFrame:
     ------
     PosteriorError
         As for `summarise`.
+
+    Examples
+    --------
+    >>> rate = xr.DataArray(
+    ...     [[[0.1, 0.3], [0.2, 0.4]]], dims=("chain", "draw", "sex"), coords={"sex": ["F", "M"]}
+    ... )
+    >>> by_level(rate)[["sex", "mean"]].round(3).to_dict("records")
+    [{'sex': 'F', 'mean': 0.15}, {'sex': 'M', 'mean': 0.35}]
     """
     table = summarise(values, prob).drop(columns="parameter")
     dims = _own_dims(values)
