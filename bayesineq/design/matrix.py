@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Final
 
 import numpy as np
@@ -157,6 +158,17 @@ class Design:
     def __repr__(self) -> str:
         terms = ", ".join(f"{b.term.name}: {b.term.kind}{list(b.shape)}" for b in self.blocks)
         return f"Design({self.card.name}: {len(self)} rows; {terms})"
+
+    def _repr_html_(self) -> str:
+        levels = {block.term.name: str(list(block.shape)) for block in self.blocks}
+        owners = {name: name if name in levels else name.rpartition(".")[0] for name in self.priors.force}
+        rows = [
+            (name, levels.get(owners[name], ""), self.priors.said(name))
+            for name in sorted(owners, key=lambda name: [*levels].index(owners[name]) if owners[name] in levels else -1)
+        ]
+        table = pd.DataFrame(rows, columns=["parameter", "levels of its term", "prior in force"])
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<p>{escape(self.card.name)}: {len(self):,} rows</p>{table.to_html(index=False)}{notes}"
 
     def prior(self, parameter: str) -> Prior:
         """

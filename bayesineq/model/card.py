@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from types import MappingProxyType
 
 from bayesineq.dims import MoreIs
@@ -204,6 +205,23 @@ class ModelCard:
     source: str = ""
     latent: Mapping[str, str] = MappingProxyType({})
     adjust: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        terms = ", ".join(f"{term.name}: {term.kind}({', '.join(term.columns)})" for term in self.terms)
+        return f"ModelCard({self.name}: {self.outcome.name}, {self.outcome.likelihood}; {terms})"
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        rows = [(term.name, term.kind, ", ".join(term.columns), self._stated(term.name)) for term in self.terms]
+        rows = [("intercept", "", "", self._stated("intercept")), *rows, ("outcome", "", "", self._stated("outcome"))]
+        table = pd.DataFrame(rows, columns=["term", "kind", "columns", "priors stated"])
+        return f"<p>{escape(f'{self.name}: {self.question}')}</p>{table.to_html(index=False)}"
+
+    def _stated(self, owner: str) -> str:
+        """Priors that the card states of a term, in words."""
+        own = {name: prior for name, prior in self.priors.items() if name.partition(".")[0] == owner}
+        return "; ".join(f"{name}: {prior}" for name, prior in own.items())
 
     @property
     def outcome(self) -> Outcome:

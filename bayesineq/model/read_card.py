@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bayesineq.errors import CardError
 from bayesineq.model.adjusters import read_adjusters
-from bayesineq.model.card import (
-    ModelCard,
-    Outcome,
-    Term,
-)
+from bayesineq.model.card import ModelCard, Outcome, Term
 from bayesineq.model.families import DISPERSION, FAMILIES, OwnParameter
 from bayesineq.model.kinds import KINDS, Kind
 from bayesineq.model.priors import PARAMETER_KINDS, ParameterKind, Prior, is_number, read_prior
@@ -45,6 +41,7 @@ _LIMITS: Final = {"rhat": 1.01, "ess_bulk": 400.0}
 _USE: Final = {"intended", "not_for"}
 _REFERENCE: Final = {"cite", "doi", "url"}
 
+_NEEDED: Final = ("name", "question", "table", "outcome")
 _RESERVED: Final = {"intercept", "outcome", "population", "chain", "draw", "row", "offset"}
 
 
@@ -117,19 +114,19 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
         raise CardError(f"{origin} is not valid TOML: {error}") from None
     wrong: list[str] = []
     _unknown(raw, _TOP, "", wrong)
-    for key in ("name", "question", "table", "outcome"):
-        if key not in raw:
-            wrong.append(f"{key}: missing; every card states it")
+    wrong += [f"{key}: missing; every card states it" for key in _NEEDED if key not in raw]
+    named = {key: _valid(raw, key, "", _TEXT, wrong, "") for key in ("name", "question", "table")}
     outcome = _outcome(_section(raw, "outcome", wrong), wrong)
     terms = tuple(_term(name, spec, wrong) for name, spec in _section(raw, "terms", wrong).items())
     priors = _priors(_section(raw, "priors", wrong), outcome, terms, wrong)
     latent = _latent(_section(raw, "latent", wrong), terms, wrong)
     adjust = read_adjusters(raw.get("adjust"), terms, wrong)
-    limits = _LIMITS | _section(raw, "limits", wrong)
-    _unknown(limits, set(_LIMITS), "limits.", wrong)
-    use = _section(raw, "use", wrong)
+    stated, use = _section(raw, "limits", wrong), _section(raw, "use", wrong)
+    _unknown(stated, set(_LIMITS), "limits.", wrong)
+    limits = {key: _valid(stated, key, "limits.", _NUMBER, wrong, value) for key, value in _LIMITS.items()}
     _unknown(use, _USE, "use.", wrong)
-    references = raw.get("references", [])
+    uses = {key: _valid(use, key, "use.", _TEXT, wrong, "") for key in sorted(_USE)}
+    references = _valid(raw, "references", "", _TABLES, wrong, [])
     for position, reference in enumerate(references):
         _unknown(reference, _REFERENCE, f"references[{position}].", wrong)
     spatial = {t.by[0] for t in terms if t.is_spatial and t.by}
@@ -139,20 +136,58 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
         problems = "\n".join(f"  - {w}" for w in wrong)
         raise CardError(f"card {raw.get('name', origin)!r} ({origin}) has {len(wrong)} problems:\n{problems}")
     return ModelCard(
-        name=str(raw["name"]),
-        question=str(raw["question"]),
-        table=str(raw["table"]),
+        **named,
         outcomes=(outcome,),
         terms=terms,
         priors=priors,
         limits=limits,
-        intended=str(use.get("intended", "")),
-        not_for=str(use.get("not_for", "")),
+        **uses,
         references=tuple(references),
         source=text,
         latent=latent,
         adjust=adjust,
     )
+
+
+class _Right(NamedTuple):
+    """What a value of a key must be, and the words that ask for it."""
+
+    holds: Callable[[Any], bool]
+    asked: str
+
+
+_TEXT: Final = _Right(lambda value: isinstance(value, str), "write text")
+_NUMBER: Final = _Right(is_number, "give a number")
+_FLAG: Final = _Right(lambda value: isinstance(value, bool), "write true or false")
+_TABLES: Final = _Right(
+    lambda value: isinstance(value, list) and all(isinstance(of, dict) for of in value),
+    "write a list of tables such as { cite = ..., doi = ... }",
+)
+_COLUMNS: Final = _Right(
+    lambda value: isinstance(value, str) or (_is_list_of(str, value) and bool(value)),
+    "name the column, or a list of columns, that it stands on",
+)
+_COVARIATE: Final = _Right(lambda value: isinstance(value, str), "name the column that multiplies the effect")
+_ORDER: Final = _Right(lambda value: value in (1, 2) and value is not True, "a random walk is of order 1 or 2")
+_RANGE: Final = _Right(
+    lambda value: isinstance(value, list) and len(value) == 2 and all(map(is_number, value)) and value[0] < value[1],
+    "give two numbers, the lower first",
+)
+_POLARITY: Final = _Right(lambda value: value in ("worse", "better"), 'say whether more of it is "worse" or "better"')
+
+
+def _is_list_of(kinds: type | tuple[type, ...], value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(of, kinds) for of in value)
+
+
+def _valid(given: Mapping[str, Any], key: str, where: str, right: _Right, wrong: list[str], silent: Any) -> Any:
+    """What stands under a key; what silence means where nothing does, or what cannot be."""
+    if key not in given:
+        return silent
+    if right.holds(given[key]):
+        return given[key]
+    wrong.append(f"{where}{key}: is {given[key]!r}; {right.asked}")
+    return silent
 
 
 def _section(raw: Mapping[str, Any], key: str, wrong: list[str]) -> dict[str, Any]:
@@ -199,14 +234,8 @@ def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
         ]
     if "expected" in roles and "exposure" in roles:
         wrong.append("outcome.expected and outcome.exposure: give one of them, both are offsets")
-    plausible = spec.get("plausible")
-    two = isinstance(plausible, list) and len(plausible) == 2 and all(map(is_number, plausible))
-    if plausible is not None and not (two and plausible[0] < plausible[1]):
-        wrong.append(f"outcome.plausible: is {plausible!r}; give two numbers, the lower first")
-        plausible = None
-    more_is = spec.get("more_is", "worse")
-    if more_is not in {"worse", "better"}:
-        wrong.append(f'outcome.more_is: is {more_is!r}; say whether more of it is "worse" or "better"')
+    plausible = _valid(spec, "plausible", "outcome.", _RANGE, wrong, None)
+    more_is = _valid(spec, "more_is", "outcome.", _POLARITY, wrong, "worse")
     name = spec.get("name", roles.get("count", roles.get("value", roles.get("lower", "outcome"))))
     return Outcome(str(name), str(likelihood), roles, tuple(plausible) if plausible else None, more_is)
 
@@ -218,50 +247,44 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
         spec = {}
     if name in _RESERVED or not name.isidentifier():
         wrong.append(f"{at}: not a name for a term; use letters, digits and _, and none of {sorted(_RESERVED)}")
-    kind, by = KINDS.get(str(spec.get("kind"))), spec.get("by", [])
+    kind = KINDS.get(str(spec.get("kind")))
     if kind is None:
         wrong.append(f"{at}.kind: is {spec.get('kind')!r}; allowed are {list(KINDS)}")
         kind = next(iter(KINDS.values()))
         spec = {key: spec[key] for key in spec if key not in {"kind", "order"}}
     _unknown(spec, {*_TERM, *kind.choices}, f"{at}.", wrong)
+    by = _valid({"by": None, **spec}, "by", f"{at}.", _COLUMNS, wrong, [])
     by = tuple([by] if isinstance(by, str) else by)
-    if not by or not all(isinstance(b, str) for b in by):
-        wrong.append(f"{at}.by: is {spec.get('by')!r}; name the column, or a list of columns, that it stands on")
     if kind.columns and len(by) not in {0, kind.columns}:
         number = {1: "one column", 2: "two columns"}[kind.columns]
-        wrong.append(f"{at}.by: {kind.name} stands on {number}, given are {list(by)}")
+        wrong.append(f"{at}.by: {kind.name} stands on {number}, given are {list(by)}; name no more and no fewer")
     if len(set(by)) != len(by):
-        wrong.append(f"{at}.by: names a column twice: {list(by)}")
+        wrong.append(f"{at}.by: names a column twice: {list(by)}; name each once")
     reference = _reference(at, kind, by, spec.get("reference"), wrong)
-    order = spec.get("order", 1)
-    if order not in (1, 2):
-        wrong.append(f"{at}.order: is {order!r}; a random walk is of order 1 or 2")
+    order = _valid(spec, "order", f"{at}.", _ORDER, wrong, 1)
     if "order" in spec and "order" not in kind.options:
-        wrong.append(f"{at}.order: belongs to a {_taking('order')}, not to {kind.name}")
+        wrong.append(f"{at}.order: belongs to a {_taking('order')}, not to {kind.name}; leave it out")
     if spec.get("times") is not None and kind.slope:
         crossed = " or ".join(other.name for other in KINDS.values() if not other.columns)
         wrong.append(f"{at}.times: a {kind.name} term multiplies its own covariate; use {crossed} with times")
     if spec.get("standardise") and not kind.slope and spec.get("times") is None:
         wrong.append(f"{at}.standardise: there is no covariate to standardise; it goes with linear or times")
-    for flag in ("standardise", "scale"):
-        if not isinstance(spec.get(flag, False), bool):
-            wrong.append(f"{at}.{flag}: is {spec[flag]!r}; write true or false")
-    _ordered(at, kind, spec, wrong)
-    levels = spec.get("levels")
-    if levels is not None and (not isinstance(levels, list) or len(by) != 1 or len(set(levels)) != len(levels)):
-        wrong.append(f"{at}.levels: give the levels of its one column once each, in order")
-        levels = None
+    listed = _Right(
+        lambda value: _is_list_of((str, int, float), value) and len(by) == 1 and 0 < len(value) == len(set(value)),
+        "give the levels of its one column once each, in order",
+    )
+    levels = _valid(spec, "levels", f"{at}.", listed, wrong, None)
     return Term(
         name=name,
         kind=kind.name,
         by=by,
         reference=reference,
-        standardise=bool(spec.get("standardise", False)),
-        order=order if order in (1, 2) else 1,
-        scale=bool(spec.get("scale", True)),
-        times=spec.get("times"),
+        standardise=_valid(spec, "standardise", f"{at}.", _FLAG, wrong, False),
+        order=order,
+        scale=_valid(spec, "scale", f"{at}.", _FLAG, wrong, True),
+        times=_valid(spec, "times", f"{at}.", _COVARIATE, wrong, None),
         levels=tuple(levels) if levels is not None else None,
-        ordered=spec.get("ordered"),
+        ordered=_ordered(at, kind, spec, wrong),
         chosen=_chosen(at, kind, spec, wrong),
     )
 
@@ -277,12 +300,12 @@ def _chosen(at: str, kind: Kind, spec: Mapping[str, Any], wrong: list[str]) -> t
     return tuple((key, word if word in kind.choices[key] else kind.choices[key][0]) for key, word in chosen.items())
 
 
-def _ordered(at: str, kind: Kind, spec: Mapping[str, Any], wrong: list[str]) -> None:
-    if not isinstance(given := spec.get("ordered", True), bool):
-        wrong.append(f"{at}.ordered: is {given!r}; write true or false")
-    elif not given and kind.stepped:
+def _ordered(at: str, kind: Kind, spec: Mapping[str, Any], wrong: list[str]) -> bool | None:
+    given: bool | None = _valid(spec, "ordered", f"{at}.", _FLAG, wrong, None)
+    if given is False and kind.stepped:
         independent = next(other.name for other in KINDS.values() if other.independent)
         wrong.append(f"{at}.ordered: is false, and a {kind.name} steps in order; use {independent}")
+    return given
 
 
 def _taking(option: str) -> str:
@@ -294,7 +317,7 @@ def _reference(at: str, kind: Kind, by: tuple[str, ...], given: Any, wrong: list
     if "reference" not in kind.options:
         if given is not None:
             wrong.append(
-                f"{at}.reference: only a {_taking('reference')} term has a reference level, this one is {kind.name}"
+                f"{at}.reference: only a {_taking('reference')} term has one, and this is {kind.name}; leave it out"
             )
         return None
     if given is None:
@@ -303,8 +326,8 @@ def _reference(at: str, kind: Kind, by: tuple[str, ...], given: Any, wrong: list
         )
         return None
     reference = tuple(given) if isinstance(given, list) else (given,)
-    if len(reference) != len(by):
-        wrong.append(f"{at}.reference: has {len(reference)} levels for {len(by)} columns {list(by)}")
+    if len(reference) != len(by) or not _is_list_of((str, int, float), [*reference]):
+        wrong.append(f"{at}.reference: is {given!r}; give one level for each of its columns {list(by)}")
     return reference
 
 

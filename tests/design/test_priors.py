@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,3 +134,13 @@ def test_a_posterior_keeps_the_priors_in_force() -> None:
         read_priors('{"force": 3}')
     assert priors.said("k.sigma") == "HalfNormal(sd=2)"
     assert priors.said("intercept").endswith("(default, covariates at their means)")
+
+
+def test_a_card_and_a_design_are_shown_in_a_line_and_as_a_table_with_their_priors() -> None:
+    study = made("gaussian", 'k.sigma = { dist = "HalfNormal", sd = 2 }')
+    for shown in (study.card, study):
+        assert "\n" not in repr(shown)
+        assert "exchangeable" in repr(shown)
+        assert "HalfNormal(sd=2)" in shown._repr_html_()
+    cells = re.findall("<td>(.*?)</td>", study._repr_html_())
+    assert dict(zip(cells[::3], cells[2::3], strict=True)) == {n: study.priors.said(n) for n in study.priors.force}

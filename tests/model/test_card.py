@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,3 +135,44 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "bom.toml"
     path.write_text(CARD, encoding="utf-8-sig")
     assert read_card(path).name == "small"
+
+
+ODD = [[], {}, True, 3, -1.5, "x", [[1]], {"a": 1}, [{}], "", float("nan"), [1, 2]]
+
+
+def as_toml(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {as_toml(of)}' for key, of in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_toml, value))}]"
+    return json.dumps(value).replace("NaN", "nan")
+
+
+def keys(table: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for key, value in table.items():
+        found += [(*above, key), *(keys(value, (*above, key)) if isinstance(value, dict) else [])]
+    return found
+
+
+def test_whatever_stands_under_a_key_is_read_or_refused_with_a_remedy() -> None:
+    """Every key of a card in turn holds something odd: no other error, and what is asked for in every line of it."""
+    whole = f'{CARD}\n[limits]\nrhat = 1.01\n[use]\nintended = "x"\n[latent]\nsex = "recorded"\n'
+    whole = f'adjust = ["sex"]\nreferences = [{{ cite = "a", doi = "b" }}]\n{whole}'
+    refused = 0
+    for path in keys(tomllib.loads(whole)):
+        for odd in ODD:
+            table = inner = tomllib.loads(whole)
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = odd
+            try:
+                card = parse_card("\n".join(f"{key} = {as_toml(value)}" for key, value in table.items()))
+            except CardError as error:
+                refused += 1
+                for line in str(error).splitlines()[1:]:
+                    assert re.search(r"; |allowed|takes |lies between|must be", line), line
+            else:
+                assert all(isinstance(limit, int | float) for limit in card.limits.values())
+                assert all(isinstance(text, str) for text in (card.name, card.intended, *card.columns, *card.dims))
+    assert refused > 400
