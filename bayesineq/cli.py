@@ -172,13 +172,13 @@ def _grouped(command: Callable[..., None]) -> Callable[..., None]:
             options.append(parameter.replace(kind=parameter.KEYWORD_ONLY))
 
     @wraps(command)
-    def flat(**given: Any) -> None:
+    def _flat(**given: Any) -> None:
         made = {name: of(**{field.name: given.pop(field.name) for field in fields(of)}) for name, of in groups.items()}
         command(**given, **made)
 
-    flat.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
-    flat.__annotations__ = {option.name: option.annotation for option in options}
-    return flat
+    _flat.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    _flat.__annotations__ = {option.name: option.annotation for option in options}
+    return _flat
 
 
 def main() -> None:
