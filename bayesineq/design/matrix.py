@@ -93,7 +93,7 @@ class Block:
             raise DesignError(f"term {self.term.name!r} is spatial and the design has no adjacency; build it with one")
         return self.term.of_kind.parts(self.term, Seen(self.shape, self.reference, graph))
 
-    def rows(self, at: NDArray[np.bool_]) -> Block:
+    def rows(self, at: NDArray[np.bool_] | NDArray[np.integer]) -> Block:
         """
         The term on some of the rows.
 
@@ -119,8 +119,8 @@ class Design:
     ----------
     card : ModelCard
         The model.
-    response : Response
-        What was observed, a row a cell.
+    responses : tuple of Response
+        What was observed of each of the card's outcomes, a row a cell; rows of the design are theirs in turn.
     blocks : tuple of Block
         The card's terms in its order.
     adjacency : Adjacency, optional
@@ -142,7 +142,7 @@ class Design:
     """
 
     card: ModelCard
-    response: Response
+    responses: tuple[Response, ...]
     blocks: tuple[Block, ...]
     adjacency: Adjacency | None
     population: pd.DataFrame
@@ -153,7 +153,21 @@ class Design:
     members: Members | None = None
 
     def __len__(self) -> int:
-        return len(self.response.value)
+        return sum(len(response.value) for response in self.responses)
+
+    @property
+    def response(self) -> Response:
+        """What was observed, where the card has one outcome."""
+        if len(self.responses) > 1:
+            raise DesignError(
+                f"card {self.card.name!r} has {len(self.responses)} outcomes; ask design.responses for each"
+            )
+        return self.responses[0]
+
+    @property
+    def outcome_of_row(self) -> NDArray[np.int64]:
+        """Position of each row's outcome among those of the card, shape (n_row,)."""
+        return np.repeat(np.arange(len(self.responses)), [len(response.value) for response in self.responses])
 
     def __repr__(self) -> str:
         terms = ", ".join(f"{b.term.name}: {b.term.kind}{list(b.shape)}" for b in self.blocks)
@@ -231,7 +245,7 @@ class Design:
         at, share, response = self.members.row, self.members.weight.mean(axis=0), self.response
         trials = None if response.trials is None else response.trials[at] * share
         spread = replace(response, value=response.value[at] * share, trials=trials, offset=response.offset[at])
-        return replace(self, response=replace(spread, lower=None, upper=None), members=None)
+        return replace(self, responses=(replace(spread, lower=None, upper=None),), members=None)
 
     def known(self) -> Design:
         """
@@ -242,12 +256,12 @@ class Design:
         Design
             With all levels, so that those of other rows get their effects too; itself where every row has one.
         """
-        at = self.response.observed
+        at = np.concatenate([response.observed for response in self.responses])
         if at.all():
             return self
         return replace(
             self,
-            response=self.response.rows(at),
+            responses=tuple(response.rows(response.observed) for response in self.responses),
             blocks=tuple(block.rows(at) for block in self.blocks),
             population=self.population[at].reset_index(drop=True),
         )
@@ -317,7 +331,7 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
         raise DesignError(_message(card, wrong))
     return Design(
         card=card,
-        response=response,
+        responses=(response,),
         blocks=blocks,
         adjacency=adjacency if any(t.is_spatial for t in card.terms) else None,
         population=_population(table, card, levels, codes),

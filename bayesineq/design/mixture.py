@@ -117,7 +117,7 @@ def mixture(
     return replace(
         seen,
         card=card,
-        response=response,
+        responses=(response,),
         priors=resolve(card, response, seen.blocks),
         population=seen.population.assign(**{POPULATION: people}),
         members=Members(row.astype(np.int32), flat, moved[row, level], membership.unrecorded),

@@ -74,7 +74,7 @@ def inner(design: Design) -> Inner:
             force[name] = prior.scaled(by ** POWERS.get(name.rpartition(".")[2], 1.0))
     solved = replace(
         design,
-        response=response,
+        responses=(response,),
         blocks=tuple(_block(block, priors) for block in design.blocks),
         priors=Priors(force, priors.stated, 0.0, 1.0, {}, {}),
     )

@@ -70,7 +70,7 @@ def tree(terms: str, frame: pd.DataFrame) -> xr.DataTree:
         people["air"] = air
     zeros = np.zeros(len(frame))
     response = Response(card.outcome, zeros, zeros, zeros, None, None)
-    study = Design(card, response, tuple(blocks), None, people, "0", resolve(card, response, blocks))
+    study = Design(card, (response,), tuple(blocks), None, people, "0", resolve(card, response, blocks))
     return posterior_tree(study, values, engine="laplace", seed=1)
 
 

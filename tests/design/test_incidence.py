@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,3 +73,28 @@ def test_rows_of_a_design_may_read_shares() -> None:
         made.reading("t", csr_array(np.ones((4, 2))))
     with pytest.raises(DesignError, match="or not finite"):
         made.reading("t", csr_array(np.full((4, 3), np.nan)))
+
+
+def test_rows_know_their_outcome() -> None:
+    table = pd.DataFrame({"g": ["a", "b", "c", "a"], "y": [1.0, 2.0, np.nan, 3.0]})
+    card = parse_card(
+        'name = "c"\nquestion = "?"\ntable = "t"\n[outcome]\nvalue = "y"\nlikelihood = "gaussian"\n'
+        '[terms]\nt = {kind = "exchangeable", by = "g"}\n'
+    )
+    one = design(table, card)
+    assert one.outcome_of_row.tolist() == [0, 0, 0, 0]
+    (block,) = one.blocks
+    twice = replace(
+        one,
+        responses=(one.response, one.response.rows(np.array([0, 2]))),
+        blocks=(block.rows(np.array([0, 1, 2, 3, 0, 2])),),
+        population=one.population.iloc[[0, 1, 2, 3, 0, 2]].reset_index(drop=True),
+    )
+    assert len(twice) == 6
+    assert twice.outcome_of_row.tolist() == [0, 0, 0, 0, 1, 1]
+    known = twice.known()
+    assert known.outcome_of_row.tolist() == [0, 0, 0, 1]
+    assert known.blocks[0].incidence.index.tolist() == [0, 1, 0, 0]
+    assert [response.value.tolist() for response in known.responses] == [[1.0, 2.0, 3.0], [1.0]]
+    with pytest.raises(DesignError, match="has 2 outcomes; ask"):
+        _ = twice.response

@@ -67,7 +67,7 @@ def refuse_separation(design: Design) -> None:
     wrong = []
     if design.members is not None:
         # A level whose rows have no events has none itself.
-        design = replace(design, response=design.response.rows(design.members.row), members=None)
+        design = replace(design, responses=(design.response.rows(design.members.row),), members=None)
     for block in design.blocks:
         vague = not block.term.of_kind.is_random and design.prior(block.term.name)["sd"] > _VAGUE
         if vague and block.dims and block.incidence.weight is None:
