@@ -75,6 +75,9 @@ def test_a_rate_without_any_event_is_zero_and_has_no_limits():
     rate, lower, upper = dsr([0, 0], [1000, 500], [1, 1], fewest=0)
     assert rate == 0.0
     assert np.isnan([lower, upper]).all()
+    assert np.isfinite(dsr([1, 0], [1000, 500], [1, 1], fewest=0)).all()
+    # A tenth of an event is expected.
+    np.testing.assert_allclose(isr([1], [10], [1], [100])[0], 10.0, rtol=1e-12)
 
 
 def test_rates_and_ratios_by_hand():
