@@ -285,9 +285,14 @@ def _lean(
     small_slot, large_slot, start = members.small_slot, members.large_slot, members.start
     weight, with_row = np.empty(n_small + n_large), np.empty(n_small + n_large)
     own = np.empty(len(own_small) + len(own_large))
+    small_weight, small_weighted = small.weight, small.weighted
+    large_weight, large_weighted = large.weight, large.weighted
+    own_weight, own_weighted = members.small.weight, members.small.weighted
+    far_weight, far_weighted = members.large.weight, members.large.weighted
     for r in range(len(lift)):
         # Covariance of each effect that the row reads with the row's predictor.
-        weights_of(small, large, r, weight)
+        weights_of(small_weight, small_weighted, r, weight, 0)
+        weights_of(large_weight, large_weighted, r, weight, n_small)
         variance = 0.0
         for a in range(n_small):
             i, total = row_small[a, r], 0.0
@@ -307,7 +312,8 @@ def _lean(
             variance += weight[n_small + a] * total
         lift[r] = -0.5 * place.row_curve[r] * variance
         for m in range(start[r], start[r + 1]):
-            weights_of(members.small, members.large, m, own)
+            weights_of(own_weight, own_weighted, m, own, 0)
+            weights_of(far_weight, far_weighted, m, own, len(own_small))
             both, alone = 0.0, 0.0
             for a in range(len(own_small)):
                 i, total = own_small[a, m], 0.0

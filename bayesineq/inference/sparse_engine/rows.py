@@ -226,13 +226,10 @@ def predictor(offset: Float, side: Side, effect: Float, begin: int, end: int, ou
 
 
 @njit(cache=True, nogil=True)
-def weights_of(small: Side, large: Side, row: int, out: Float) -> None:
-    """What each effect that a row reads is multiplied by: small ones first, shape (n_small_slot + n_large_slot,)."""
-    k = 0
-    for side in (small, large):
-        for b in range(len(side.weighted)):
-            out[k] = 1.0 if side.weighted[b] < 0 else side.weight[side.weighted[b], row]
-            k += 1
+def weights_of(weight: Float, weighted: NDArray[np.int64], row: int, out: Float, begin: int) -> None:
+    """Write from `begin` what each effect of one side that a row reads is multiplied by; `out` has shape (n_slot,)."""
+    for b in range(len(weighted)):
+        out[begin + b] = 1.0 if weighted[b] < 0 else weight[weighted[b], row]
 
 
 @njit(cache=True, nogil=True)
@@ -259,8 +256,12 @@ def predictor_variance(
     in_small, in_large, number, first, second = small.index, large.index, links.index, links.first, links.second
     n_small, n_large = in_small.shape[0], in_large.shape[0]
     weight = np.empty(n_small + n_large)
+    # Parts of a tuple that are taken out once cost nothing in the loop.
+    small_weight, small_weighted = small.weight, small.weighted
+    large_weight, large_weighted = large.weight, large.weighted
     for r in range(begin, end):
-        weights_of(small, large, r, weight)
+        weights_of(small_weight, small_weighted, r, weight, 0)
+        weights_of(large_weight, large_weighted, r, weight, n_small)
         total = 0.0
         for a in range(n_small):
             i, w, part = in_small[a, r], weight[a], 0.0
@@ -299,8 +300,12 @@ def accumulate(small: Side, large: Side, links: Links, pulls: Pulls, begin: int,
     of_small, of_large, corner, cross, link = out
     n_small, n_large = in_small.shape[0], in_large.shape[0]
     weight = np.empty(n_small + n_large)
+    # Parts of a tuple that are taken out once cost nothing in the loop.
+    small_weight, small_weighted = small.weight, small.weighted
+    large_weight, large_weighted = large.weight, large.weighted
     for r in range(begin, end):
-        weights_of(small, large, r, weight)
+        weights_of(small_weight, small_weighted, r, weight, 0)
+        weights_of(large_weight, large_weighted, r, weight, n_small)
         g, d = slope[r], curvature[r]
         for a in range(n_small):
             i, w = in_small[a, r], weight[a]
