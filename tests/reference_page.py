@@ -38,8 +38,10 @@ def promised() -> Iterator[tuple[str, str, str]]:
 def page() -> str:
     """The page as it should be."""
     lines, last = [HEAD], ""
-    for space, name, _ in sorted(promised(), key=lambda entry: (entry[0], entry[1].lower())):
-        value = getattr(importlib.import_module(space), name)
+    for space, name, module in sorted(promised(), key=lambda entry: (entry[0], entry[1].lower())):
+        # From its own module: a submodule of the same name that was imported before may stand in the namespace.
+        home = importlib.import_module(module)
+        value = getattr(home, name, home)
         if isinstance(value, ModuleType):
             continue
         if space != last:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import bayesineq
+from tests import reference_page
 
 PACKAGE = Path(bayesineq.__file__).parent
 STUBS = sorted(PACKAGE.rglob("__init__.pyi"))
@@ -62,3 +64,41 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     code = f"import sys, bayesineq; print(*(set('{heavy}'.split()) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+COMPILED = {"sample_mixture"}
+"""Takes longer to compile than an example may."""
+
+
+@pytest.mark.parametrize(("space", "name", "module"), PROMISED, ids=[f"{s}.{n}" for s, n, _ in PROMISED])
+def test_a_public_function_has_an_example(space: str, name: str, module: str) -> None:
+    value = getattr(importlib.import_module(space), name)
+    if inspect.isfunction(value) and name not in COMPILED:
+        assert ">>>" in (value.__doc__ or ""), f"{module}.{name} has no example"
+
+
+UNUSED = {"centred_draws": "another way to draw the same, which the engine's own draws are held to"}
+
+
+def test_no_function_is_dead() -> None:
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    used = {name for _, name, _ in PROMISED} | set(UNUSED)
+    for node in (node for tree in trees.values() for node in ast.walk(tree)):
+        if isinstance(node, ast.Name):
+            used.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            used.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            used |= {alias.name for alias in node.names}
+    dead = [
+        f"{path.relative_to(PACKAGE)}: {node.name}"
+        for path, tree in trees.items()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list and node.name not in used
+    ]
+    assert not dead, f"nothing calls and no namespace promises {dead}: delete or promise them"
+
+
+def test_the_page_of_public_names_is_current() -> None:
+    current = reference_page.PAGE.read_text(encoding="utf-8")
+    assert current == reference_page.page(), "run python -m tests.reference_page"

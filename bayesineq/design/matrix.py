@@ -291,6 +291,13 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     ------
     DesignError
         With every reason why the table does not fit the card.
+
+    Examples
+    --------
+    >>> from bayesineq import example, read_card
+    >>> study = design(example().table, read_card("prevalence"), adjacency=example().adjacency)
+    >>> [(block.term.name, block.shape) for block in study.blocks][1:3]
+    [('deprivation', (10,)), ('ethnicity', (3,))]
     """
     if card.latent:
         raise DesignError(
