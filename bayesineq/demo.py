@@ -70,19 +70,7 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     """
     Simulate, fit, measure, compare plans and report.
 
-    Parameters
-    ----------
-    folder : Path
-        Where to write; made if it is not there. Files of an earlier demonstration are replaced.
-    seed : int
-        Seed of the system and of the draws.
-    tell : callable
-        Receives a line at each step.
-
-    Returns
-    -------
-    Path
-        The report.
+    `folder`: Where to write; made if it is not there. Files of an earlier demonstration are replaced.
     """
     started = perf_counter()
     folder.mkdir(parents=True, exist_ok=True)

@@ -62,23 +62,9 @@ def released_detail(
     """
     Risk of each unit and of the groups within it, so that what is decided by unit may be published.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    by : sequence of str
-        Dimensions of the units that are decided for.
-    within : sequence of str
-        Dimensions of groups within them, of which only totals over units are shown; those that the posterior does not
-        have are left out.
-    rule : Rule
-        Threshold and rounding.
-
-    Returns
-    -------
-    (DataArray, DataFrame)
-        Risk with dims (chain, draw, *by, *within) and the coordinate `population`, which pooled over `within` is that
-        of `released_risk`, without units that are withheld; and the audit.
+    `within`: Dimensions of groups within them, of which only totals over units are shown; those that the posterior
+    does not have are left out. Returns: risk with dims (chain, draw, *by, *within) and the coordinate `population`,
+    which pooled over `within` is that of `released_risk`, without units that are withheld; and the audit.
     """
     shown, audit = released_risk(post, by, rule)
     further = [dim for dim in within if dim in card_of(post).dims and dim not in by]
@@ -104,18 +90,8 @@ def shown_tables(compared: PlanComparison, rule: Rule = DEFAULT_RULE) -> dict[st
     """
     Tables of a comparison that may be passed on: small counts of people withheld with what would give them back.
 
-    Parameters
-    ----------
-    compared : PlanComparison
-        Plans compared.
-    rule : Rule
-        How small counts are treated.
-
-    Returns
-    -------
-    mapping from name to DataFrame
-        As `PlanComparison.tables`. People and places are rounded; in a row that they are withheld from, shares, spend
-        and benefit are missing too. Spend is that of the rounded places.
+    Returns: as `PlanComparison.tables`. People and places are rounded; in a row that they are withheld from,
+    shares, spend and benefit are missing too. Spend is that of the rounded places.
     """
     shown = {name: _protected(table, rule) for name, table in compared.tables.items()}
     for by in (QUINTILE, ETHNICITY):

@@ -24,19 +24,9 @@ def few_events(design: Design, threshold: int = FEW) -> xr.Dataset | None:
     """
     Tell groups without events, with few and with more apart.
 
-    Parameters
-    ----------
-    design : Design
-        What is fitted.
-    threshold : int
-        The most that is few.
-
-    Returns
-    -------
-    Dataset or None
-        Variables of int8 over no dimension, over each dimension of the card and over each two of them: 0 where nobody
-        had an event, 1 where there were 1 to the threshold, 2 where there were more; attribute `threshold`. None where
-        it is not needed (rates of people, whose events follow from them) or counts are known as intervals only.
+    Returns: variables of int8 over no dimension, over each dimension of the card and over each two of them: 0 where
+    nobody had an event, 1 where there were 1 to the threshold, 2 where there were more; attribute `threshold`. None
+    where it is not needed (rates of people, whose events follow from them) or counts are known as intervals only.
 
     Notes
     -----

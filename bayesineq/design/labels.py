@@ -56,16 +56,8 @@ def read_labels(labels: Sequence[str]) -> Scale | None:
     """
     Read labels on the one scale that all of them are on.
 
-    Parameters
-    ----------
-    labels : sequence of str
-        Labels, each once.
-
-    Returns
-    -------
-    Scale or None
-        None where they say no order: a label says nothing, two say the same, they are of different kinds, or day and
-        month cannot be told apart.
+    Returns: none where they say no order: a label says nothing, two say the same, they are of different kinds, or
+    day and month cannot be told apart.
 
     Examples
     --------

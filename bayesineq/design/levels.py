@@ -30,24 +30,8 @@ def find_levels(column: pd.Series, dim: str, card: ModelCard, wrong: list[str]) 
     """
     Levels of a dimension that is no map, in rank order.
 
-    Parameters
-    ----------
-    column : Series
-        What the table holds, none missing.
-    dim : str
-        The column.
-    card : ModelCard
-        The card; `levels` of a term come first, as they stand.
-    wrong : list of str
-        Gets what cannot be ordered, with what to do.
-
-    Returns
-    -------
-    levels : ndarray
-        Whole numbers as int64, whatever they were stored as; other numbers as float64; all else as text, dates as
-        year-month-day. A walk steps evenly: levels between that the table does not hold are put in.
-    ordered : bool
-        Whether the order was declared, and could be told.
+    Returns: whole numbers as int64, whatever they were stored as; other numbers as float64; all else as text, dates
+    as year-month-day. A walk steps evenly: levels between that the table does not hold are put in.
     """
     users = [term for term in card.terms if dim in term.dims]
     walk = next((term for term in users if dim in term.steps), None)
@@ -80,15 +64,7 @@ def as_levels(values: pd.Series) -> Levels:
     """
     Values of a column as levels are kept.
 
-    Parameters
-    ----------
-    values : Series
-        Distinct values.
-
-    Returns
-    -------
-    ndarray
-        int64 where all are whole numbers, float64 where all are numbers, else text; dates as year-month-day.
+    Returns: int64 where all are whole numbers, float64 where all are numbers, else text; dates as year-month-day.
     """
     if values.dtype == object:
         values = values.infer_objects()
@@ -105,21 +81,7 @@ def as_levels(values: pd.Series) -> Levels:
 
 
 def positions(column: pd.Series, levels: Levels) -> NDArray[np.int32]:
-    """
-    Position of each row's level.
-
-    Parameters
-    ----------
-    column : Series
-        What a table holds.
-    levels : ndarray
-        Levels of the dimension.
-
-    Returns
-    -------
-    ndarray of int32, shape (n_row,)
-        -1 where a row holds no level.
-    """
+    """Position of each row's level. Shapes: returns (n_row,)."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         code, distinct = column.cat.codes.to_numpy(), pd.Series(column.cat.categories)
     else:
@@ -148,16 +110,8 @@ def told_order(levels: Levels) -> NDArray[np.intp] | None:
     """
     Positions of levels in the order that they say themselves.
 
-    Parameters
-    ----------
-    levels : ndarray
-        Numbers or labels, each once.
-
-    Returns
-    -------
-    ndarray or None
-        Such that `levels[positions]` rises (deprivation: from the most to the least deprived); None where they say no
-        order.
+    Returns: such that `levels[positions]` rises (deprivation: from the most to the least deprived); None where they
+    say no order.
 
     Examples
     --------
@@ -171,18 +125,6 @@ def told_order(levels: Levels) -> NDArray[np.intp] | None:
 def deprivation_rank(levels: Levels, dim: str) -> NDArray[np.float64] | None:
     """
     Numbers of tenths or fifths of deprivation, 1 the most deprived, whatever they are written as.
-
-    Parameters
-    ----------
-    levels : ndarray
-        Levels of `imd_decile` or `imd_quintile`.
-    dim : str
-        Which of the two.
-
-    Returns
-    -------
-    ndarray or None
-        None where the levels hold no numbers.
 
     Examples
     --------

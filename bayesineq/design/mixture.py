@@ -61,29 +61,14 @@ def mixture(
     r"""
     See a table through a card with a latent column: the mean of a row is a mixture of means.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Checked rows, with the recorded column in place of the latent one.
-    card : ModelCard
-        A card with a `latent` section: `[latent]` and `ethnicity = "recorded"`.
-    membership : Membership
-        Weights of the latent levels for every row of the table, matched by its keys.
-    adjacency : Adjacency, optional
-        As of `design`.
-    shift : ndarray, shape (n_row, n_level), optional
-        Log of how much likelier a case than another person of the same level is to be recorded as the row is, rows as
-        in `table`: from `outcome_shift`, where recording depends on the outcome (hospitals know the sick better).
+    Shapes: shift (n_row, n_level).
 
-    Returns
-    -------
-    Design
-        With `members`: one for each row and level that its people may be of, with draws of its weight.
-
-    Raises
-    ------
-    DesignError
-        The card has no such column, the table holds it, or rows and weights do not match one to one.
+    `table`: Checked rows, with the recorded column in place of the latent one. `card`: A card with a `latent`
+    section: `[latent]` and `ethnicity = "recorded"`. `membership`: Weights of the latent levels for every row of
+    the table, matched by its keys. `shift`: Log of how much likelier a case than another person of the same level
+    is to be recorded as the row is, rows as in `table`: from `outcome_shift`, where recording depends on the
+    outcome (hospitals know the sick better). Returns: with `members`: one for each row and level that its people
+    may be of, with draws of its weight.
     """
     if list(card.latent) != [membership.latent]:
         raise DesignError(

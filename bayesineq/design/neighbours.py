@@ -20,26 +20,7 @@ def neighbours(
     """
     Neighbours for a card, from an edge list or from boundaries.
 
-    Parameters
-    ----------
-    card : ModelCard
-        The card.
-    rows : DataFrame
-        Its table.
-    edges, areas : Path or None
-        File of edges, or of boundaries; one of them where the card has a spatial term.
-    only_table_areas : bool
-        Whether areas that the table does not have are left out.
-
-    Returns
-    -------
-    Adjacency or None
-        None where the card has no spatial term.
-
-    Raises
-    ------
-    DesignError
-        The card has a spatial term, and neither or both files are given.
+    `edges, areas`: File of edges, or of boundaries; one of them where the card has a spatial term.
     """
     spatial = next((term for term in card.terms if term.is_spatial), None)
     if spatial is None:

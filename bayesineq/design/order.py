@@ -42,22 +42,11 @@ def is_declared(card: ModelCard, dim: str, column: pd.Series | None = None) -> b
     """
     Whether the levels of a column were declared to have an order.
 
-    Parameters
-    ----------
-    card : ModelCard
-        The card: a term may say `ordered = true` or `false`, step over the column (random_walk, ar1), or list its
-        `levels`.
-    dim : str
-        The column.
-    column : Series, optional
-        What the table holds in it; an ordered category is a declaration.
-
-    Returns
-    -------
-    bool
-        In this order: what a term says; a walk; what the schema of the card's table says, or the shipped schemas say
-        of a column of that name (deprivation and age are ordered; ethnicity, sex and area are not); `levels` on a
-        term; an ordered category. Being made of numbers is no declaration.
+    `card`: The card: a term may say `ordered = true` or `false`, step over the column (random_walk, ar1), or list
+    its `levels`. `column`: What the table holds in it; an ordered category is a declaration. Returns: in this
+    order: what a term says; a walk; what the schema of the card's table says, or the shipped schemas say of a
+    column of that name (deprivation and age are ordered; ethnicity, sex and area are not); `levels` on a term; an
+    ordered category. Being made of numbers is no declaration.
     """
     terms = [term for term in card.terms if dim in term.by]
     for term in terms:
@@ -77,15 +66,7 @@ def by_convention(dim: str) -> bool | None:
     """
     What the shipped schemas say of a column of that name.
 
-    Parameters
-    ----------
-    dim : str
-        The column.
-
-    Returns
-    -------
-    bool or None
-        True for deprivation and age, False for ethnicity, sex and area, None where they say nothing.
+    Returns: true for deprivation and age, False for ethnicity, sex and area, None where they say nothing.
 
     Examples
     --------
@@ -99,20 +80,8 @@ def order_attributes(dim: str, levels: NDArray[np.generic], *, ordered: bool) ->
     """
     What is to be carried along with the levels of a dimension.
 
-    Parameters
-    ----------
-    dim : str
-        The dimension.
-    levels : ndarray
-        Its levels in rank order, the most disadvantaged first.
-    ordered : bool
-        Whether that order was declared.
-
-    Returns
-    -------
-    dict
-        `ordered` and `gradient` (1 or 0); `no_gradient`, why an ordered dimension has none; `order`, where the rank
-        cannot be told from the levels themselves.
+    Returns: `ordered` and `gradient` (1 or 0); `no_gradient`, why an ordered dimension has none; `order`, where the
+    rank cannot be told from the levels themselves.
     """
     reason = why_no_gradient(dim, levels) if ordered else ""
     attrs: dict[str, Any] = {ORDERED: int(ordered), GRADIENT: int(ordered and not reason)}
@@ -128,17 +97,8 @@ def ranked(levels: NDArray[np.generic], attrs: Mapping[str, Any]) -> NDArray[np.
     """
     Positions of levels from the first rank to the last, whatever order they were left in.
 
-    Parameters
-    ----------
-    levels : ndarray
-        Levels of a dimension as they stand.
-    attrs : mapping
-        Attributes of the levels, as `order_attributes` gives them, or none.
-
-    Returns
-    -------
-    ndarray of int
-        Such that `levels[positions]` is in rank order: as `order` says, else rising numbers or dates, else as it is.
+    `attrs`: Attributes of the levels, as `order_attributes` gives them, or none. Returns: such that
+    `levels[positions]` is in rank order: as `order` says, else rising numbers or dates, else as it is.
     """
     if ORDER in attrs:
         place = {level: rank for rank, level in enumerate(json.loads(str(attrs[ORDER])))}
@@ -153,17 +113,7 @@ def why_no_gradient(dim: str, levels: NDArray[np.generic]) -> str:
     """
     Why a slope over ordered levels would say nothing about inequality.
 
-    Parameters
-    ----------
-    dim : str
-        The dimension.
-    levels : ndarray
-        Its levels.
-
-    Returns
-    -------
-    str
-        "time is no social ranking" or "age is no social ranking"; empty where a slope means something.
+    Returns: "time is no social ranking" or "age is no social ranking"; empty where a slope means something.
     """
     if dim in (DECILE, QUINTILE):
         return ""

@@ -19,18 +19,8 @@ def what_is_predicted(response: Response, blocks: tuple[Block, ...]) -> tuple[st
     """
     State in words what rests on other rows or on priors alone.
 
-    Parameters
-    ----------
-    response : Response
-        What was observed.
-    blocks : tuple of Block
-        The card's terms seen through the table.
-
-    Returns
-    -------
-    tuple of str
-        A sentence each: rows without an outcome; areas of which no row has an outcome; levels of fixed terms in which
-        nobody with an outcome is, whose effects are their prior.
+    Returns: A sentence each: rows without an outcome; areas of which no row has an outcome; levels of fixed terms
+    in which nobody with an outcome is, whose effects are their prior.
     """
     said = []
     if lacking := int((~response.observed).sum()):

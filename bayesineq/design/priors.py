@@ -104,19 +104,7 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
     """
     Priors in force for a table.
 
-    Parameters
-    ----------
-    card : ModelCard
-        The model.
-    response : Response
-        What was observed; rows without an outcome are not looked at.
-    blocks : sequence of Block
-        The card's terms seen through the table.
-
-    Returns
-    -------
-    Priors
-        One for every parameter of the model.
+    `response`: What was observed; rows without an outcome are not looked at.
 
     References
     ----------
@@ -161,16 +149,8 @@ def outcome_scale(response: Response) -> tuple[float, float]:
     """
     Mean of an outcome on the scale of its link, and the unit there.
 
-    Parameters
-    ----------
-    response : Response
-        What was observed.
-
-    Returns
-    -------
-    (float, float)
-        Log of all events an expected event or unit of exposure, logit of the pooled proportion (half an event keeps
-        tables without events, or with nothing else, finite), mean, or mean logarithm; and the unit.
+    Returns: log of all events an expected event or unit of exposure, logit of the pooled proportion (half an event
+    keeps tables without events, or with nothing else, finite), mean, or mean logarithm; and the unit.
     """
     family = response.outcome.family
     seen = np.isfinite(response.value)
@@ -195,18 +175,10 @@ def outcome_scale(response: Response) -> tuple[float, float]:
 
 def covariate_spread(weight: Float) -> float:
     """
-    Spread of a covariate: what a default prior takes as one step of it.
+    Spread of a covariate: what a default prior takes as one step of it. Shapes: weight (n_row,).
 
-    Parameters
-    ----------
-    weight : ndarray, shape (n_row,)
-        Covariate of each row.
-
-    Returns
-    -------
-    float
-        The difference of its values if there are two (a factor coded 0 and 1 is a factor), else the standard
-        deviation; never zero.
+    Returns: the difference of its values if there are two (a factor coded 0 and 1 is a factor), else the standard
+    deviation; never zero.
     """
     low, high = float(weight.min()), float(weight.max())
     spread = high - low if _is_binary(weight) else _deviation(weight)
@@ -217,15 +189,9 @@ def is_constant(weight: Float) -> bool:
     """
     Whether a covariate is the same everywhere, or differs by rounding only.
 
-    Parameters
-    ----------
-    weight : ndarray, shape (n_row,)
-        Covariate of each row.
+    Shapes: weight (n_row,).
 
-    Returns
-    -------
-    bool
-        True where its standard deviation is no more than a ten-millionth of its largest value.
+    Returns: true where its standard deviation is no more than a ten-millionth of its largest value.
 
     Examples
     --------
@@ -255,19 +221,7 @@ def pivoted(block: Block, card: ModelCard, seen: NDArray[np.bool_]) -> Block:
     from zero: for a calendar year, two thousand slopes. A covariate of two values, such as treated or not, has its
     effect on top of the lower one. Where the card states the term's prior, or standardises, nothing is changed.
 
-    Parameters
-    ----------
-    block : Block
-        A term seen through the table.
-    card : ModelCard
-        The model.
-    seen : ndarray of bool, shape (n_row,)
-        Rows that have an outcome: the mean is theirs.
-
-    Returns
-    -------
-    Block
-        With the pivot in its centre.
+    Shapes: seen (n_row,).
     """
     weight = block.incidence.weight
     if weight is None or block.term.of_kind.slope or block.term.standardise or _states(card, block.term):
@@ -286,19 +240,7 @@ def _states(card: ModelCard, term: Term) -> bool:
 
 
 def write_priors(priors: Priors) -> str:
-    """
-    Text of the priors in force, as a posterior keeps it in `attrs["priors"]`.
-
-    Parameters
-    ----------
-    priors : Priors
-        The priors.
-
-    Returns
-    -------
-    str
-        JSON.
-    """
+    """Text of the priors in force, as a posterior keeps it in `attrs["priors"]`."""
     force = {
         name: {"dist": prior.distribution, **prior.parameters, "stated": name in priors.stated}
         for name, prior in priors.force.items()
@@ -308,24 +250,7 @@ def write_priors(priors: Priors) -> str:
 
 
 def read_priors(text: str) -> Priors:
-    """
-    Priors in force from what a posterior keeps.
-
-    Parameters
-    ----------
-    text : str
-        From `write_priors`.
-
-    Returns
-    -------
-    Priors
-        The priors.
-
-    Raises
-    ------
-    PosteriorError
-        If the text is not of that form.
-    """
+    """Priors in force from what a posterior keeps."""
     try:
         raw = json.loads(text)
         force = {name: dict(spec) for name, spec in raw["force"].items()}

@@ -92,15 +92,7 @@ def outcome_columns(outcome: Outcome) -> tuple[str, ...]:
     """
     Columns that hold what was observed.
 
-    Parameters
-    ----------
-    outcome : Outcome
-        The card's outcome.
-
-    Returns
-    -------
-    tuple of str
-        The count, the value, or both ends of an interval: where a row lacks them it is predicted.
+    Returns: the count, the value, or both ends of an interval: where a row lacks them it is predicted.
     """
     return tuple(outcome.columns[role] for role in OBSERVED_ROLES if role in outcome.columns)
 
@@ -109,19 +101,8 @@ def read_response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Re
     """
     Read what was observed.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Rows with the columns that the outcome names.
-    outcome : Outcome
-        The card's outcome.
-    wrong : list of str
-        Gets every reason why a column cannot be used, with its rows.
-
-    Returns
-    -------
-    Response
-        Rows without an outcome hold a missing value; what else is missing is no business of this function.
+    `wrong`: Gets every reason why a column cannot be used, with its rows. Returns: rows without an outcome hold a
+    missing value; what else is missing is no business of this function.
     """
     role = {name: number(table, column, wrong) for name, column in outcome.columns.items()}
     name = outcome.columns
@@ -163,23 +144,7 @@ def read_response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Re
 
 
 def number(table: pd.DataFrame, column: str, wrong: list[str]) -> NDArray[np.float64]:
-    """
-    A column of numbers.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The rows.
-    column : str
-        Its name.
-    wrong : list of str
-        Gets why it cannot be used.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_row,)
-        The numbers; ones where it holds something else.
-    """
+    """A column of numbers. Shapes: returns (n_row,)."""
     if not pd.api.types.is_numeric_dtype(table[column]):
         wrong.append(f"column {column!r} holds {table[column].dtype}, not numbers; read the table with bayesineq.check")
         return np.ones(len(table))
@@ -190,15 +155,7 @@ def rows_in_words(mask: NDArray[np.bool_] | pd.Series) -> str:
     """
     Say which rows.
 
-    Parameters
-    ----------
-    mask : ndarray or Series of bool, shape (n_row,)
-        True for each of them.
-
-    Returns
-    -------
-    str
-        How many, and the first of them.
+    Shapes: mask (n_row,).
 
     Examples
     --------

@@ -25,24 +25,11 @@ def even_steps(kind: str, at: Float, names: NDArray[np.generic], *, known: bool 
     """
     Places of an even walk through levels.
 
-    Parameters
-    ----------
-    kind : str
-        Kind of their scale, see `Scale`.
-    at : ndarray, shape (n_level,)
-        Where they stand, rising.
-    names : ndarray, shape (n_level,)
-        Their names, for what is said.
-    known : bool
-        Whether they are known to be numbers one apart, so that no gap between them is too long.
+    Shapes: at (n_level,); names (n_level,).
 
-    Returns
-    -------
-    places : ndarray
-        The levels' own and those between, a step apart; the levels' own where there is a problem.
-    problem : str
-        Why they make no walk: a code for missing among numbers, or a gap of more than five steps and than half the
-        number of levels.
+    `known`: Whether they are known to be numbers one apart, so that no gap between them is too long. Returns: the
+    levels' own and those between, a step apart; the levels' own where there is a problem. Returns: why they make no
+    walk: a code for missing among numbers, or a gap of more than five steps and than half the number of levels.
 
     Notes
     -----
@@ -68,19 +55,10 @@ def even_steps(kind: str, at: Float, names: NDArray[np.generic], *, known: bool 
 
 def missing_band(scale: Scale, names: NDArray[np.generic]) -> str:
     """
-    Where bands, in order, overlap or leave a gap.
+    Where bands, in order, overlap or leave a gap. Shapes: names (n_level,).
 
-    Parameters
-    ----------
-    scale : Scale
-        Bands, rising.
-    names : ndarray, shape (n_level,)
-        Their names.
-
-    Returns
-    -------
-    str
-        The first such place in words; empty where each band begins where the one before ends. Widths may differ.
+    Returns: the first such place in words; empty where each band begins where the one before ends. Widths may
+    differ.
     """
     for k in range(1, len(names)):
         begins, ends, due = scale.first[k], scale.last[k - 1], scale.after[k - 1]

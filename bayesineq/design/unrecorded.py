@@ -44,19 +44,7 @@ class Unrecorded:
 
 
 def unrecorded_of(attributes: Mapping[Any, Any]) -> Unrecorded | None:
-    """
-    Read it back from the attributes of a posterior.
-
-    Parameters
-    ----------
-    attributes : mapping
-        Of the root of the posterior.
-
-    Returns
-    -------
-    Unrecorded or None
-        None where the posterior does not say.
-    """
+    """Read it back from the attributes of a posterior."""
     if "unrecorded_people" not in attributes:
         return None
     return Unrecorded(

@@ -165,19 +165,7 @@ def reason(rule: Rule, counted: str, *, subtraction: bool = False) -> str:
 
 
 def require_covered(values: object) -> None:
-    """
-    Refuse values that have not passed the rule, wherever something is drawn, printed or said of them.
-
-    Parameters
-    ----------
-    values : object
-        What was given.
-
-    Raises
-    ------
-    DisclosureError
-        They are not `Covered`.
-    """
+    """Refuse values that have not passed the rule, wherever something is drawn, printed or said of them."""
     if not isinstance(values, Covered):
         raise DisclosureError(
             f"what is shown must have passed the disclosure rule; given {type(values).__name__}: cover the posterior, "

@@ -63,30 +63,14 @@ def steady(
     r"""
     Draws of rates from which a count is told no closer than the rounded count tells it.
 
-    Parameters
-    ----------
-    draws : ndarray, shape (n_draw, n_group)
-        Draws of each group's rate.
-    people : ndarray, shape (n_group,)
-        Denominators.
-    rule : Rule
-        Rounding; with a base of 1 draws are left as they are.
-    proportion : bool
-        Whether rates end at 1; those above one half are steadied from that end.
-    are_people : bool
-        Whether denominators count people and are rounded too; expected events and exposure are not.
-    known : ndarray of int8, shape (n_group,), optional
-        NO_EVENTS or MORE_EVENTS, where that was observed.
-    own : (ndarray, ndarray), shape (n_group,), optional
-        Mean and standard deviation of the rate of each group as it is, where the draws are of another one, such as
-        that at everybody's age.
+    Shapes: draws (n_draw, n_group); people (n_group,); known (n_group,); own (n_group,); returns (n_draw, n_group).
 
-    Returns
-    -------
-    ndarray, shape (n_draw, n_group)
-        Draws whose mean is the rounded count over the rounded denominator, as Hospital Episode Statistics take
-        percentages, and whose spread is a function of that and of how strongly the group was pooled, to one part in
-        ten.
+    `proportion`: Whether rates end at 1; those above one half are steadied from that end. `are_people`: Whether
+    denominators count people and are rounded too; expected events and exposure are not. `own`: Mean and standard
+    deviation of the rate of each group as it is, where the draws are of another one, such as that at everybody's
+    age. Returns: draws whose mean is the rounded count over the rounded denominator, as Hospital Episode Statistics
+    take percentages, and whose spread is a function of that and of how strongly the group was pooled, to one part
+    in ten.
 
     Notes
     -----

@@ -17,26 +17,7 @@ IMPUTATION: Final = "imputation"
 
 
 def shares_of(draws: int, members: Members) -> list[int]:
-    """
-    Draws of the posterior that each draw of the weights gets.
-
-    Parameters
-    ----------
-    draws : int
-        Draws in all.
-    members : Members
-        With draws of their weights.
-
-    Returns
-    -------
-    list of int
-        Alike, or one more.
-
-    Raises
-    ------
-    BayesineqError
-        Fewer draws than draws of the weights.
-    """
+    """Draws of the posterior that each draw of the weights gets."""
     n_weight = len(members.weight)
     if draws < n_weight:
         raise BayesineqError(f"draws={draws} are fewer than the {n_weight} draws of the weights; ask for more")

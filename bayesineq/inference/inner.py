@@ -46,19 +46,7 @@ class Inner:
 
 
 def inner(design: Design) -> Inner:
-    """
-    Measure a design in units of its own.
-
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-
-    Returns
-    -------
-    Inner
-        The same model.
-    """
+    """Measure a design in units of its own."""
     priors = design.priors
     response, log_jacobian = _response(design.response, priors)
     unitless = {f"{b.term.name}.{of.name}" for b in design.blocks for of in b.term.hyperparameters if not of.has_unit}
@@ -112,19 +100,10 @@ def _block(block: Block, priors: Priors) -> Block:
 
 def outer_values(solved: Inner, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """
-    Draws in the units of the card.
+    Draws in the units of the card. Shapes: values (chain, draw, *levels).
 
-    Parameters
-    ----------
-    solved : Inner
-        A design in units of its own.
-    values : mapping of str to ndarray, shape (chain, draw, *levels)
-        `intercept`, each term's effect, and hyperparameters, in those units.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The same, each effect at one unit of its covariate and the intercept where covariates are zero.
+    `values`: `intercept`, each term's effect, and hyperparameters, in those units. Returns: the same, each effect
+    at one unit of its covariate and the intercept where covariates are zero.
     """
     priors, out = solved.outer.priors, dict(values)
     intercept = priors.level + priors.unit * np.asarray(values["intercept"], dtype=np.float64)

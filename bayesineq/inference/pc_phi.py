@@ -85,24 +85,9 @@ def phi_prior(prior: Prior, adjacency: Adjacency, scale: NDArray[np.float64]) ->
     :math:`d = \sqrt{2\,\mathrm{KLD}}` is exponential, with the rate at which the card's statement holds, and cut off
     where logit(phi) = 12.
 
-    Parameters
-    ----------
-    prior : Prior
-        PC(below, probability): P(phi < below) = probability; or PC(above, probability).
-    adjacency : Adjacency
-        The graph.
-    scale : ndarray, shape (n_component,)
-        Scale of each component.
+    Shapes: scale (n_component,).
 
-    Returns
-    -------
-    PhiPrior
-        Log density of logit(phi).
-
-    Raises
-    ------
-    CardError
-        If no area has neighbours.
+    `prior`: PC(below, probability): P(phi < below) = probability; or PC(above, probability).
 
     References
     ----------

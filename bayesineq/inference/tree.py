@@ -45,28 +45,11 @@ def posterior_tree(
     """
     Lay draws out with names, codes and provenance.
 
-    Parameters
-    ----------
-    design : Design
-        What was fitted.
-    values : mapping of str to ndarray, shape (chain, draw, *levels)
-        `intercept`, each term's effect by name, and hyperparameters such as `place.sigma`.
-    engine : str
-        "laplace" or "nuts".
-    seed : int, optional
-        What the draws were made with.
-    sample_stats : mapping of str to ndarray, shape (chain, draw), optional
-        The sampler's own record.
-    checks : mapping of str to ndarray, shape (row,), optional
-        Pointwise checks of the fit.
-    attributes : mapping, optional
-        More provenance, kept on the root.
+    Shapes: values (chain, draw, *levels); sample_stats (chain, draw); checks (row,).
 
-    Returns
-    -------
-    DataTree
-        Groups `posterior`, `constant_data` and, where given, `sample_stats` and `checks`; with expected counts or
-        exposure also `few_events`. Observed counts are not kept. It is a working file all the same, and says so.
+    `values`: `intercept`, each term's effect by name, and hyperparameters such as `place.sigma`. Returns: groups
+    `posterior`, `constant_data` and, where given, `sample_stats` and `checks`; with expected counts or exposure
+    also `few_events`. Observed counts are not kept. It is a working file all the same, and says so.
     """
     design, card = design.by_member(), design.card
     dims = {card.variable(block.term.name): block.dims for block in design.blocks}
@@ -112,18 +95,8 @@ def with_predicted(tree: xr.DataTree, design: Design) -> xr.DataTree:
     """
     Put the rows without an outcome beside those that a posterior was fitted to.
 
-    Parameters
-    ----------
-    tree : DataTree
-        Posterior of `design.known()`.
-    design : Design
-        The whole.
-
-    Returns
-    -------
-    DataTree
-        `constant_data` and `checks` with a row for each row of the table: checks are missing where there is no
-        outcome. Variable `predicted` of `constant_data` is 1 there, and attribute `rows_predicted` counts them.
+    Returns: `constant_data` and `checks` with a row for each row of the table: checks are missing where there is no
+    outcome. Variable `predicted` of `constant_data` is 1 there, and attribute `rows_predicted` counts them.
     """
     seen = design.response.observed
     constant = _constant(design)

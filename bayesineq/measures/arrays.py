@@ -25,33 +25,12 @@ def over_blocks(kernel: Kernel, value: ArrayLike, weight: ArrayLike | None, *, e
     """
     Apply a kernel to every draw, a block of draws at a time, in double precision.
 
-    Parameters
-    ----------
-    kernel : callable
-        Takes values of shape (n_draw, n_group) and shares of shape (n_group,) or (n_draw, n_group), which sum to one
-        over groups; returns (n_draw, ...).
-    value : array_like, shape (..., n_group)
-        One value a group on the last axis; leading axes are draws.
-    weight : array_like, shape (n_group,) or (..., n_group), or None
-        Size of each group, not negative; None for groups of equal size.
-    each_counts_once : bool
-        Whether groups count whatever their size, so that one without people must not be among them.
+    Shapes: value (..., n_group); weight (n_group,) or (..., n_group); returns (..., *kernel's trailing axes).
 
-    Returns
-    -------
-    ndarray, shape (..., *kernel's trailing axes)
-        The kernel's answer for every draw; NaN where it has none.
-
-    Raises
-    ------
-    MeasureError
-        If a weight is negative or missing, all weights are zero, or one is where each group counts once, shapes
-        differ, or more than 1% of the draws hold values that are missing, or for which the measure is not defined.
-
-    Warns
-    -----
-    UndefinedDrawsWarning
-        If up to 1% of the draws have no answer: how many, and why.
+    `kernel`: Takes values of shape (n_draw, n_group) and shares of shape (n_group,) or (n_draw, n_group), which sum
+    to one over groups; returns (n_draw, ...). `weight`: Size of each group, not negative; None for groups of equal
+    size. `each_counts_once`: Whether groups count whatever their size, so that one without people must not be among
+    them.
     """
     values = np.asarray(value)
     if values.ndim == 0 or values.shape[-1] == 0:

@@ -19,39 +19,15 @@ def adjusters_by_name(terms: Sequence[Term]) -> tuple[str, ...]:
     """
     Columns that adjust where a card does not say what does.
 
-    Parameters
-    ----------
-    terms : sequence of Term
-        Terms of the card.
-
-    Returns
-    -------
-    tuple of str
-        Those whose name holds a word for age or sex, or names years of age: `age_band`, `sex`, `aged_65_and_over`,
-        `share_over_75`, `pct_65plus`.
+    Returns: those whose name holds a word for age or sex, or names years of age: `age_band`, `sex`,
+    `aged_65_and_over`, `share_over_75`, `pct_65plus`.
     """
     folded = {name: name.casefold() for name in _columns(terms)}
     return tuple(name for name, text in folded.items() if _AGE_OR_SEX & set(text.split("_")) or _YEARS.search(text))
 
 
 def read_adjusters(given: object, terms: Sequence[Term], wrong: list[str]) -> tuple[str, ...] | None:
-    """
-    Read the key `adjust` of a card.
-
-    Parameters
-    ----------
-    given : object
-        What stands there.
-    terms : sequence of Term
-        Terms of the card.
-    wrong : list of str
-        Problems of the card so far; more are added.
-
-    Returns
-    -------
-    tuple of str or None
-        The columns; None where the key is not there.
-    """
+    """Read the key `adjust` of a card."""
     if given is None:
         return None
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given) or len(set(given)) < len(given):

@@ -233,28 +233,7 @@ PARAMETER_KINDS: Final[Mapping[str, ParameterKind]] = {
 
 
 def named(word: str, kind: str, arguments: Mapping[str, float]) -> Prior:
-    """
-    Prior of a kind of parameter as a card or a posterior names it.
-
-    Parameters
-    ----------
-    word : str
-        Word for its distribution.
-    kind : str
-        Last part of the parameter's name.
-    arguments : mapping of str to float
-        The distribution's.
-
-    Returns
-    -------
-    Prior
-        The prior.
-
-    Raises
-    ------
-    KeyError
-        If there is no such distribution.
-    """
+    """Prior of a kind of parameter as a card or a posterior names it."""
     name = f"{word}.{kind}" if f"{word}.{kind}" in DISTRIBUTIONS else word
     if name not in DISTRIBUTIONS:
         raise KeyError(f"there is no distribution {word!r}; there are {sorted(DISTRIBUTIONS)}")
@@ -265,19 +244,7 @@ def read_prior(spec: Mapping[str, Any], kind: str, of: ParameterKind) -> Prior |
     """
     Prior that a card states, or what is wrong with it.
 
-    Parameters
-    ----------
-    spec : mapping
-        `dist`, and the distribution's arguments.
-    kind : str
-        Last part of the parameter's name.
-    of : ParameterKind
-        What it may be.
-
-    Returns
-    -------
-    Prior or str
-        The prior; else words that follow the parameter's name in an error.
+    Returns: the prior; else words that follow the parameter's name in an error.
     """
     word, arguments = spec.get("dist"), {k: v for k, v in spec.items() if k != "dist"}
     if word not in of.allowed:

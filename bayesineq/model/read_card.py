@@ -88,26 +88,7 @@ def read_card(card: str | Path) -> ModelCard:
 
 
 def parse_card(text: str, origin: str = "card") -> ModelCard:
-    """
-    Parse the TOML text of a model card.
-
-    Parameters
-    ----------
-    text : str
-        TOML source.
-    origin : str
-        What to call the card in errors.
-
-    Returns
-    -------
-    ModelCard
-        The checked card.
-
-    Raises
-    ------
-    CardError
-        With every problem of the card, a line each.
-    """
+    """Parse the TOML text of a model card."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -14,18 +14,8 @@ def percent(probability: float, draws: int) -> str:
     """
     Write a probability taken from draws, never more certain than the number of draws allows.
 
-    Parameters
-    ----------
-    probability : float
-        Share of draws, 0 to 1.
-    draws : int
-        Number of draws.
-
-    Returns
-    -------
-    str
-        For example "97%", "more than 99%", "less than 1%". A number that would round to a limit of the words for
-        probabilities, or to one at which areas are counted, from the far side of it keeps a decimal: "94.6%".
+    Returns: for example "97%", "more than 99%", "less than 1%". A number that would round to a limit of the words
+    for probabilities, or to one at which areas are counted, from the far side of it keeps a decimal: "94.6%".
 
     Examples
     --------

@@ -94,23 +94,8 @@ def code_column(areas: pd.DataFrame, code: str | None = None) -> str:
     """
     Name of the column that holds the area codes.
 
-    Parameters
-    ----------
-    areas : DataFrame
-        One row an area.
-    code : str, optional
-        Column to use whatever its name.
-
-    Returns
-    -------
-    str
-        The column asked for, or the one that can be told from its name. A column `area` of numbers is taken for a
-        surface, not for codes.
-
-    Raises
-    ------
-    GraphError
-        If the column asked for is missing, or if none or several could be meant; the message lists the candidates.
+    Returns: the column asked for, or the one that can be told from its name. A column `area` of numbers is taken
+    for a surface, not for codes.
     """
     texts = [str(c) for c in areas.columns if _is_text(areas[c])]
     if code is not None:
@@ -132,26 +117,7 @@ def code_column(areas: pd.DataFrame, code: str | None = None) -> str:
 
 
 def area_codes(areas: pd.DataFrame, code: str | None = None) -> pd.Series:
-    """
-    Area codes of each row as text.
-
-    Parameters
-    ----------
-    areas : DataFrame
-        One row an area.
-    code : str, optional
-        Column of area codes, see `code_column`.
-
-    Returns
-    -------
-    Series of str, shape (n_area,)
-        Codes on the index of `areas`.
-
-    Raises
-    ------
-    GraphError
-        If there is no row, or a code is missing, blank, padded with blanks or there twice.
-    """
+    """Area codes of each row as text. Shapes: returns (n_area,)."""
     column = code_column(areas, code)
     values = areas[column]
     if not len(values):
@@ -174,21 +140,7 @@ def area_codes(areas: pd.DataFrame, code: str | None = None) -> pd.Series:
 
 
 def check_areas(areas: gpd.GeoDataFrame, *, code: str | None = None) -> None:
-    """
-    Refuse boundaries that make no map: every row must be a valid polygon or multipolygon.
-
-    Parameters
-    ----------
-    areas : GeoDataFrame
-        One row an area.
-    code : str, optional
-        Column of area codes, see `code_column`.
-
-    Raises
-    ------
-    GraphError
-        If geometry is missing, empty, no polygon or not valid; every such area is counted and the first are named.
-    """
+    """Refuse boundaries that make no map: every row must be a valid polygon or multipolygon."""
     import shapely
 
     codes = area_codes(areas, code).to_numpy()

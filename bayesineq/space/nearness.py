@@ -35,16 +35,8 @@ def in_metres(areas: gpd.GeoDataFrame) -> tuple[NDArray[np.object_], float]:
     """
     Geometry in a plane, and its unit.
 
-    Parameters
-    ----------
-    areas : GeoDataFrame
-        One row an area.
-
-    Returns
-    -------
-    (ndarray of shapely geometry, float)
-        Shapes, from degrees projected to the UTM zone of the map, and metres to a unit; without a reference system the
-        shapes as they are, and 1.
+    Returns: shapes, from degrees projected to the UTM zone of the map, and metres to a unit; without a reference
+    system the shapes as they are, and 1.
     """
     if areas.crs is None:
         return areas.geometry.to_numpy(), 1.0
@@ -56,21 +48,9 @@ def refuse_near_misses(areas: gpd.GeoDataFrame, codes: NDArray[np.str_], pairs: 
     """
     Refuse a map on which areas face each other across a gap that is tiny beside them, and are no neighbours.
 
-    Parameters
-    ----------
-    areas : GeoDataFrame
-        One row an area.
-    codes : ndarray of str, shape (n_area,)
-        Their codes.
-    pairs : ndarray of intp, shape (n_pair, 2)
-        Neighbours that were found.
-    rule : str
-        "queen", "rook", or "tolerance" where neighbours were found by distance.
+    Shapes: codes (n_area,); pairs (n_pair, 2).
 
-    Raises
-    ------
-    GraphError
-        Saying how many pairs, how near, and the tolerance that joins them.
+    `rule`: "queen", "rook", or "tolerance" where neighbours were found by distance.
 
     Notes
     -----
@@ -138,16 +118,8 @@ def tolerance_for(gap: float) -> float:
     """
     A round tolerance for a gap.
 
-    Parameters
-    ----------
-    gap : float
-        Width in metres.
-
-    Returns
-    -------
-    float
-        1, 2 or 5 times a power of ten, at least 1.5 times the gap: areas that meet at a corner are apart by its
-        diagonal.
+    Returns: 1, 2 or 5 times a power of ten, at least 1.5 times the gap: areas that meet at a corner are apart by
+    its diagonal.
     """
     least = _CORNER * gap * (1 - 1e-9)
     power = 10.0 ** np.floor(np.log10(least))

@@ -50,7 +50,7 @@ def test_greedy_is_the_linear_optimum_and_within_one_unit_of_whole_units(seed, u
     assert easy.objective == pytest.approx(exact.objective, rel=1e-7, abs=1e-9)
     whole_greedy = allocate(benefit, spend, budget=budget, method="greedy", constraints=Constraints(divisible=False))
     whole_exact = allocate(benefit, spend, budget=budget, constraints=Constraints(divisible=False))
-    one_unit = float(benefit.max())
+    one_unit = max(float(benefit.max()), 0.0)
     assert whole_greedy.objective <= whole_exact.objective + 1e-6
     assert whole_exact.objective <= exact.objective + 1e-6
     assert -1e-6 <= exact.objective - whole_greedy.objective <= one_unit + 1e-6

@@ -32,7 +32,7 @@ def moved(name: str) -> tuple[Model, np.ndarray, np.ndarray, float]:
     latent, of = model.latent, position(design)
     values = np.array([of(p.name) for p in latent.parameters])
     there = [
-        v if p.name == "outcome.sigma" else ELSEWHERE[p.name.partition(".")[2]]
+        v if p.name == "outcome.sigma" else ELSEWHERE[p.name.partition(".")[2].partition("_")[0]]
         for p, v in zip(latent.parameters, values, strict=True)
     ]
     x = np.array([p.position(v) for p, v in zip(latent.parameters, there, strict=True)])

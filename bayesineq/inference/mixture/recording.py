@@ -300,19 +300,7 @@ def bayes(model: Recording, confusion: Float, missing: Float) -> Float:
     """
     Probability of each true group given the record.
 
-    Parameters
-    ----------
-    model : Recording
-        The model.
-    confusion : ndarray, shape (n_level, n_level)
-        P(recorded | true) of those with a record.
-    missing : ndarray, shape (n_cell, n_level)
-        Probability of no record.
-
-    Returns
-    -------
-    ndarray, shape (n_row, n_level)
-        Rows add up to 1.
+    Shapes: confusion (n_level, n_level); missing (n_cell, n_level); returns (n_row, n_level).
     """
     joint = np.where(
         (model.recorded >= 0)[:, None],
@@ -327,17 +315,9 @@ def missingness(model: Recording, delta: Float) -> Float:
     """
     Probability of a missing record by cell and true group, so that the share missing is that of the table.
 
-    Parameters
-    ----------
-    model : Recording
-        The model.
-    delta : ndarray, shape (n_level,)
-        Log odds against a group of 0.
+    Shapes: delta (n_level,); returns (n_cell, n_level).
 
-    Returns
-    -------
-    ndarray, shape (n_cell, n_level)
-        expit(a_g + delta_e), a_g solved by bisection for each group of cells.
+    Returns: expit(a_g + delta_e), a_g solved by bisection for each group of cells.
     """
     n_group = int(model.group.max()) + 1
     lost = np.bincount(model.group[model.cell], model.people * (model.recorded < 0), minlength=n_group)

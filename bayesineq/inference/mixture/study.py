@@ -124,24 +124,7 @@ def fit_recorded(
 
 
 def deltas_of(texts: Sequence[str]) -> dict[str, float]:
-    """
-    Read stated deltas.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        Each GROUP=LOGODDS, such as "asian=0.5".
-
-    Returns
-    -------
-    dict of str to float
-        By group.
-
-    Raises
-    ------
-    DesignError
-        One of them is written otherwise.
-    """
+    """Read stated deltas."""
     found = {}
     for text in texts:
         group, _, number = text.partition("=")

@@ -22,25 +22,11 @@ def model_data(design: Design) -> dict[str, NDArray[Any]]:
     """
     Arrays of a design by the names that they have in the model.
 
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-
-    Returns
-    -------
-    dict of str to ndarray
-        `offset` (row); `value`, `trials`, `constant` (row, or known row where some counts are intervals); for
-        intervals `known`, `censored` (row numbers) and `interval.value`, `interval.trials`,
-        `interval.constant` (censored row, count); for each term `TERM.index`, `TERM.weight` (row), where rows read
-        several levels `TERM.index`, `TERM.row` and `TERM.share` (membership), and
-        `TERM.centre` (level): the average of its contribution as a weighting of its effects; for each parameter
-        `prior.PARAMETER`: the arguments of its prior.
-
-    Raises
-    ------
-    DesignError
-        If intervals hold too many counts to be summed.
+    Returns: `offset` (row); `value`, `trials`, `constant` (row, or known row where some counts are intervals); for
+    intervals `known`, `censored` (row numbers) and `interval.value`, `interval.trials`, `interval.constant`
+    (censored row, count); for each term `TERM.index`, `TERM.weight` (row), where rows read several levels
+    `TERM.index`, `TERM.row` and `TERM.share` (membership), and `TERM.centre` (level): the average of its
+    contribution as a weighting of its effects; for each parameter `prior.PARAMETER`: the arguments of its prior.
     """
     response = design.response
     information = crude(design).information
@@ -84,19 +70,7 @@ class Crude:
 
 
 def crude(design: Design) -> Crude:
-    """
-    Pool a design's rows.
-
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-
-    Returns
-    -------
-    Crude
-        Level, and each row's information and residual.
-    """
+    """Pool a design's rows."""
     response = design.response
     if not response.outcome.family.counts:
         value = response.outcome.family.on_link(response.value) - response.offset

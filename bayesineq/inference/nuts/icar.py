@@ -26,17 +26,9 @@ def zero_sum(free: Tensor, component: NDArray[np.int32]) -> Tensor:
     A Householder reflection takes the first n - 1 axes of each component to an orthonormal basis of the
     vectors that sum to zero, so densities need no Jacobian and distances keep their meaning for the sampler.
 
-    Parameters
-    ----------
-    free : tensor, shape (n - n_component,)
-        Coordinates, those of each component together, components in the order of their numbers.
-    component : ndarray of int, shape (n,)
-        Component of each element, numbered from 0.
+    Shapes: free (n - n_component,); component (n,); returns (n,).
 
-    Returns
-    -------
-    tensor, shape (n,)
-        The vector, in the order of `component`.
+    `free`: Coordinates, those of each component together, components in the order of their numbers.
     """
     size = np.bincount(component)
     owner = np.repeat(np.arange(len(size)), size - 1)
@@ -59,19 +51,9 @@ def icar_logp(effect: Tensor, edges: NDArray[np.integer], scale: NDArray[np.floa
     """
     Log density of an intrinsic autoregression, up to a constant.
 
-    Parameters
-    ----------
-    effect : tensor, shape (n_area,)
-        Values, summing to zero over each component.
-    edges : ndarray of int, shape (n_edge, 2)
-        Pairs of neighbours.
-    scale : ndarray, shape (n_edge,)
-        Scale of the component of each edge: multiplies its precision.
+    Shapes: effect (n_area,); edges (n_edge, 2); scale (n_edge,).
 
-    Returns
-    -------
-    tensor, scalar
-        -1/2 the scaled sum of squared differences over the edges.
+    `scale`: Scale of the component of each edge: multiplies its precision.
     """
     difference = effect[edges[:, 0]] - effect[edges[:, 1]]
     return -0.5 * pt.sum(scale * difference**2)
@@ -81,19 +63,10 @@ def unit_icar(name: str, adjacency: Adjacency, scale: NDArray[np.float64]) -> Te
     """
     Add an intrinsic autoregression of unit scale to the model on the context stack.
 
-    Parameters
-    ----------
-    name : str
-        Prefix of the names of its parameters.
-    adjacency : Adjacency
-        The graph.
-    scale : ndarray, shape (n_component,)
-        Scale of each component; its precision is `scale * (D - W)`.
+    Shapes: scale (n_component,); returns (n_area,).
 
-    Returns
-    -------
-    tensor, shape (n_area,)
-        Sums to zero over each component of at least two areas; standard normal on areas without neighbours.
+    `scale`: Scale of each component; its precision is `scale * (D - W)`. Returns: sums to zero over each component
+    of at least two areas; standard normal on areas without neighbours.
     """
     size = adjacency.component_sizes
     single = size[adjacency.component] == 1
@@ -121,26 +94,7 @@ def unit_leroux(name: str, adjacency: Adjacency, rho: Tensor) -> tuple[Tensor, T
     The constant vector is an eigenvector of the precision `rho (D - W) + (1 - rho) I`, so the mean is
     independent of the rest and has variance `1 / (n (1 - rho))`.
 
-    Parameters
-    ----------
-    name : str
-        Prefix of the names of its parameters.
-    adjacency : Adjacency
-        The graph.
-    rho : tensor, scalar
-        Spatial dependence, between 0 and 1.
-
-    Returns
-    -------
-    tensor, shape (n_area,)
-        Deviations from the mean; they sum to zero.
-    tensor, scalar
-        Variance of the mean.
-
-    Raises
-    ------
-    DesignError
-        If the graph is too large for its eigenvalues.
+    Shapes: returns (n_area,).
     """
     n = len(adjacency)
     if n > MAX_DENSE:

@@ -147,23 +147,9 @@ def log_density(
     parameters: Mapping[str, Tensor],
 ) -> Tensor:
     """
-    Log density of known values.
+    Log density of known values. Shapes: eta (n,); value, trials, constant (n,); returns (n,).
 
-    Parameters
-    ----------
-    likelihood : str
-        Name of the likelihood.
-    eta : tensor, shape (n,)
-        Linear predictor.
-    value, trials, constant : tensor, shape (n,)
-        Outcome, denominator, and the part of the log density that no parameter changes.
-    parameters : mapping of str to tensor
-        The likelihood's hyperparameters.
-
-    Returns
-    -------
-    tensor, shape (n,)
-        Normalised log density of each value.
+    `value, trials, constant`: Outcome, denominator, and the part of the log density that no parameter changes.
     """
     return LINES[likelihood].kernel(eta, value, trials, parameters) + constant
 
@@ -181,21 +167,9 @@ def log_interval(
 
     The sum on the log scale is exact far out in the tails, where differences of F lose every digit.
 
-    Parameters
-    ----------
-    likelihood : str
-        Name of a likelihood of counts.
-    eta : tensor, shape (n,)
-        Linear predictor.
-    value, trials, constant : tensor, shape (n, n_count)
-        Every count of each interval; `constant` is minus infinity beyond the interval's end.
-    parameters : mapping of str to tensor
-        The likelihood's hyperparameters.
+    Shapes: eta (n,); value, trials, constant (n, n_count); returns (n,).
 
-    Returns
-    -------
-    tensor, shape (n,)
-        Log probability of each interval.
+    `value, trials, constant`: Every count of each interval; `constant` is minus infinity beyond the interval's end.
     """
     each = log_density(likelihood, eta[:, None], value, trials, constant, parameters)
     # Relative to the likeliest count; the shift cancels, and so does its gradient.

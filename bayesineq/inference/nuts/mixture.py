@@ -115,17 +115,8 @@ def joint_model(design: Design, recording: Recording) -> Any:
     """
     Build the joint model.
 
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card with a latent column, in units of its own.
-    recording : Recording
-        How the same table was recorded.
-
-    Returns
-    -------
-    pymc.Model
-        With the free variable `confusion` beside those of the card.
+    `design`: A table seen through a card with a latent column, in units of its own. Returns: with the free variable
+    `confusion` beside those of the card.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -162,17 +153,7 @@ def row_predictor(design: Design, weight: Tensor, eta: Tensor) -> Tensor:
     """
     Predictor of rows: the link of the weighted sum of their members' means.
 
-    Parameters
-    ----------
-    design : Design
-        With members.
-    weight, eta : tensor, shape (n_member,)
-        Weights, and predictors of members without their shifts.
-
-    Returns
-    -------
-    tensor, shape (n_row,)
-        The predictors.
+    Shapes: weight, eta (n_member,); returns (n_row,).
     """
     import pytensor.tensor as pt
 

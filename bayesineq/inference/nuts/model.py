@@ -41,18 +41,9 @@ def build(design: Design, weigh: Weigh | None = None) -> pm.Model:
     effects, :math:`r_j` everything else and :math:`c_j` its weights in the data. The data determine m well,
     and m given the rest is normal, so the posterior is unchanged and its ridges are gone.
 
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card, in units of its own as `inner` makes it.
-    weigh : callable, optional
-        Adds what the weights of members depend on, and returns them. By default they are those of the design.
-
-    Returns
-    -------
-    pymc.Model
-        With deterministic variables `level`, each term's deviations under its name, their
-        `TERM.mean_variance`, and hyperparameters.
+    `design`: A table seen through a card, in units of its own as `inner` makes it. `weigh`: Adds what the weights
+    of members depend on, and returns them. By default they are those of the design. Returns: with deterministic
+    variables `level`, each term's deviations under its name, their `TERM.mean_variance`, and hyperparameters.
     """
     rows, design = design, design.by_member()
     with pm.Model() as model:
@@ -108,17 +99,7 @@ def saved(design: Design, model: pm.Model) -> list[str]:
     """
     Names of the model's variables that a posterior is made of.
 
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-    model : pymc.Model
-        Its model.
-
-    Returns
-    -------
-    list of str
-        `level`, terms, the variances of their means, and hyperparameters.
+    Returns: `level`, terms, the variances of their means, and hyperparameters.
     """
     names = [LEVEL]
     for block in design.blocks:
@@ -133,14 +114,7 @@ def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor]) -> Non
     """
     Add the likelihood of counts or values, known or as intervals, to the model that is being built.
 
-    Parameters
-    ----------
-    design : Design
-        The same design.
-    eta : tensor, shape (n_row,)
-        Linear predictor.
-    data : Mapping of str to tensor
-        From `model_data`.
+    Shapes: eta (n_row,).
     """
     likelihood, priors = design.card.outcome.likelihood, design.priors
     parameters = {own: variable(priors, f"outcome.{own}") for own in design.card.outcome.family.own}

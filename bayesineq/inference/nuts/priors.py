@@ -31,21 +31,7 @@ VARIABLES: Final[Mapping[str, Callable[..., Tensor]]] = {
 
 
 def arguments(parameter: str, prior: Prior) -> dict[str, Tensor]:
-    """
-    Arguments of a prior as data of the model on the context stack, so that a compiled model takes those of new data.
-
-    Parameters
-    ----------
-    parameter : str
-        Name of the parameter that the prior is of.
-    prior : Prior
-        Its prior.
-
-    Returns
-    -------
-    dict of str to tensor
-        By the argument's name.
-    """
+    """Arguments of a prior as data of the model on the context stack, so that a compiled model takes those of new data."""
     data = pm.modelcontext(None)[PRIOR + parameter]
     return {name: data[i] for i, name in enumerate(prior.parameters)}
 
@@ -54,21 +40,7 @@ def variable(priors: Priors, parameter: str, name: str | None = None, count: int
     """
     Add a parameter, whose prior may stand on a power of it: on a precision, or on a dispersion.
 
-    Parameters
-    ----------
-    priors : Priors
-        The priors in force.
-    parameter : str
-        Name of the parameter.
-    name : str, optional
-        Name of the variable, where it is another.
-    count : int, optional
-        Number of independent values; a scalar if left out.
-
-    Returns
-    -------
-    tensor, scalar or shape (count,)
-        The parameter.
+    Shapes: returns (count,).
     """
     on, power = priors.stands_on(parameter)
     size = () if count is None else (count,)
@@ -77,42 +49,14 @@ def variable(priors: Priors, parameter: str, name: str | None = None, count: int
 
 
 def mixing(name: str, table: PhiPrior) -> Tensor:
-    """
-    Add the mixing parameter of BYM2 with its tabulated prior.
-
-    Parameters
-    ----------
-    name : str
-        Name of the variable.
-    table : PhiPrior
-        The prior on its graph.
-
-    Returns
-    -------
-    tensor, scalar
-        The proportion.
-    """
+    """Add the mixing parameter of BYM2 with its tabulated prior."""
     logit = pm.Uniform(f"{name}.logit", table.knot[0], table.knot[-1])
     pm.Potential(f"{name}.prior", tabulated(logit, table))
     return pm.Deterministic(name, pt.sigmoid(logit))
 
 
 def tabulated(logit: Tensor, table: PhiPrior) -> Tensor:
-    """
-    Log density of logit(phi) by its spline.
-
-    Parameters
-    ----------
-    logit : tensor, scalar
-        logit(phi), within the table.
-    table : PhiPrior
-        Spline of the log density.
-
-    Returns
-    -------
-    tensor, scalar
-        Log density with respect to logit(phi).
-    """
+    """Log density of logit(phi) by its spline."""
     piece = pt.clip(pt.searchsorted(pt.constant(table.knot), logit, side="right") - 1, 0, len(table.knot) - 2)
     step = logit - pt.constant(table.knot)[piece]
     a, b, c, d = (pt.constant(row)[piece] for row in table.coefficient)

@@ -72,19 +72,7 @@ class Hint:
 
 
 def sequence(coordinates: Sequence[Coordinates]) -> list[int]:
-    """
-    Order in which terms are sampled given those before: the coarser first, those without coordinates last.
-
-    Parameters
-    ----------
-    coordinates : sequence of Coordinates
-        One for each block.
-
-    Returns
-    -------
-    list of int
-        Numbers of the blocks.
-    """
+    """Order in which terms are sampled given those before: the coarser first, those without coordinates last."""
     return sorted(range(len(coordinates)), key=lambda j: (not coordinates[j].is_sampled, len(coordinates[j].size)))
 
 
@@ -95,18 +83,6 @@ def rough(design: Design, coordinates: Sequence[Coordinates]) -> list[Hint]:
     With working weights W and values r of the likelihood at the current linear predictor, the coefficients have
     precision :math:`X'WX + P`, and :math:`\sigma_j^2` becomes the mean of :math:`(m_k^2 + C_{kk}) / d_k^2`. The
     posterior is then taken apart: each term given those before it in `sequence`, those after it unknown.
-
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-    coordinates : sequence of Coordinates
-        One for each block.
-
-    Returns
-    -------
-    list of Hint
-        One for each block.
 
     References
     ----------

@@ -69,30 +69,7 @@ def sample(
     """
     Sample the posterior of a design.
 
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-    draws, tune : int
-        Draws kept of each chain, and draws of adaptation before them.
-    chains : int
-        Independent chains.
-    seed : int, optional
-        Makes the draws reproducible.
-    progress : bool
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    DataTree
-        Groups `posterior`, `sample_stats` and `constant_data`.
-
-    Raises
-    ------
-    BayesineqError
-        If PyMC is not installed.
-    DesignError
-        If a term or an interval is too large for this engine.
+    `draws, tune`: Draws kept of each chain, and draws of adaptation before them.
     """
     return sample_compiled(
         compile_once(design), design, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress
@@ -100,24 +77,7 @@ def sample(
 
 
 def compile_once(design: Design) -> Compiled:
-    """
-    Compile the model of a design, which takes longer than sampling a small one.
-
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-
-    Returns
-    -------
-    Compiled
-        Takes any design with the same card, levels and graph.
-
-    Raises
-    ------
-    BayesineqError
-        If PyMC is not installed.
-    """
+    """Compile the model of a design, which takes longer than sampling a small one."""
     if find_spec("pymc") is None:
         raise BayesineqError(
             "engine 'nuts' needs PyMC, which is not installed; run: pip install \"bayesineq[nuts]\", "
@@ -159,28 +119,8 @@ def sample_compiled(
     """
     Sample a design with a model compiled for one of the same shape.
 
-    Parameters
-    ----------
-    compiled : Compiled
-        From `compile_once`.
-    design : Design
-        Its card, levels and graph must be those that were compiled; its rows, counts and scales may be others.
-    draws, tune, chains : int
-        As for `sample`.
-    seed : int, optional
-        Makes the draws reproducible.
-    progress : bool
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    DataTree
-        As from `sample`.
-
-    Raises
-    ------
-    DesignError
-        If the model was compiled for other levels.
+    `design`: Its card, levels and graph must be those that were compiled; its rows, counts and scales may be
+    others.
     """
     from bayesineq.inference.nuts.data import model_data
 
@@ -280,19 +220,7 @@ def contributions(design: Design, posterior: xr.Dataset, stream: np.random.Gener
     What was sampled in sum, the intercept and the means of some terms, is drawn apart here: independent normals
     given their sum.
 
-    Parameters
-    ----------
-    design : Design
-        What was sampled, in units of its own.
-    posterior : Dataset
-        The sampler's variables.
-    stream : Generator
-        Source of randomness.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (chain, draw, *levels)
-        As `posterior_tree` takes them.
+    Shapes: returns (chain, draw, *levels).
     """
     from bayesineq.inference.nuts.model import LEVEL, MEAN_VARIANCE
 

@@ -45,19 +45,7 @@ def matched(name: str, spread: Tensor, said: Said) -> Tensor:
     for every s: no funnel where s may be small, no ridge where the data say much. The posterior is the same for any
     i and e; they choose between the centred and the non-centred form (Papaspiliopoulos, Roberts and Skold 2007).
 
-    Parameters
-    ----------
-    name : str
-        Name of the sampled variable.
-    spread : tensor, shape (n_coordinate,)
-        Prior standard deviation s of each.
-    said : Said
-        Information i and estimate e of each.
-
-    Returns
-    -------
-    tensor, shape (n_coordinate,)
-        The coordinates.
+    Shapes: spread (n_coordinate,); returns (n_coordinate,).
 
     References
     ----------
@@ -76,23 +64,7 @@ def modal(name: str, modes: Float, spread: Tensor, said: Said) -> tuple[Tensor, 
     """
     Add an effect with independent normal coordinates on orthonormal modes to the model on the context stack.
 
-    Parameters
-    ----------
-    name : str
-        Name of the sampled variable.
-    modes : ndarray, shape (n_level, n_mode)
-        Orthonormal columns.
-    spread : tensor, shape (n_mode,)
-        Prior standard deviation of each mode.
-    said : Said
-        What the data say of each.
-
-    Returns
-    -------
-    tensor, shape (n_level,)
-        The effect.
-    tensor, shape (n_mode,)
-        Its coordinates.
+    Shapes: modes (n_level, n_mode); spread (n_mode,); returns (n_level,).
     """
     coordinate = matched(name, spread, said)
     return pt.dot(pm.Data(f"{name}.modes", modes), coordinate), coordinate
@@ -100,17 +72,9 @@ def modal(name: str, modes: Float, spread: Tensor, said: Said) -> tuple[Tensor, 
 
 def zero_sum_basis(size: int) -> Float:
     """
-    Orthonormal basis of the vectors that sum to zero, its columns near the axes.
+    Orthonormal basis of the vectors that sum to zero, its columns near the axes. Shapes: returns (n, n - 1).
 
-    Parameters
-    ----------
-    size : int
-        Number of elements n.
-
-    Returns
-    -------
-    ndarray, shape (n, n - 1)
-        The first n - 1 columns of a Householder reflection that takes the last axis to the constant.
+    Returns: the first n - 1 columns of a Householder reflection that takes the last axis to the constant.
     """
     root = np.sqrt(size)
     return np.vstack([np.eye(size - 1) - 1 / (root + size), np.full((1, size - 1), -1 / root)])
@@ -122,19 +86,9 @@ def intrinsic_modes(
     """
     Orthonormal modes of the scaled intrinsic autoregression and their variances.
 
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The graph.
-    scale : ndarray, shape (n_component,)
-        Scale of each component.
+    Shapes: scale (n_component,); returns (n_area, n_area).
 
-    Returns
-    -------
-    ndarray, shape (n_area, n_area)
-        A mode a column.
-    ndarray, shape (n_area,)
-        Variances: 0 for the constant of a component of several areas, 1 for an area without neighbours.
+    Returns: variances: 0 for the constant of a component of several areas, 1 for an area without neighbours.
     """
     single = adjacency.component_sizes[adjacency.component] == 1
     precision = adjacency.laplacian().toarray() * scale[adjacency.component] + np.diag(single.astype(float))
@@ -146,21 +100,7 @@ def intrinsic_modes(
 
 
 def laplacian_modes(adjacency: Adjacency) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """
-    Orthonormal modes of the graph Laplacian and their eigenvalues.
-
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The graph.
-
-    Returns
-    -------
-    ndarray, shape (n_area, n_area)
-        A mode a column.
-    ndarray, shape (n_area,)
-        Eigenvalues, 0 once a component.
-    """
+    """Orthonormal modes of the graph Laplacian and their eigenvalues. Shapes: returns (n_area, n_area)."""
     value, modes = np.linalg.eigh(adjacency.laplacian().toarray())
     flat = _flat_modes(adjacency, np.ones(len(adjacency), dtype=bool))
     free = flat.shape[1]

@@ -80,23 +80,7 @@ class Plan:
 
 
 def plan(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
-    """
-    Add a term's hyperparameters to the model on the context stack.
-
-    Parameters
-    ----------
-    block : Block
-        The term seen through the table.
-    priors : Priors
-        The priors in force.
-    adjacency : Adjacency, optional
-        Graph of spatial terms.
-
-    Returns
-    -------
-    Plan
-        How to add its effect: one value a level, in flat order.
-    """
+    """Add a term's hyperparameters to the model on the context stack."""
     return _KINDS.get(block.term.kind, _by_structure)(block, priors, adjacency)
 
 

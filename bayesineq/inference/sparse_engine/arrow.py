@@ -68,19 +68,9 @@ class Pattern:
 
 def pattern(n: int, row: Int, column: Int) -> Pattern:
     """
-    Analyse the pattern of P.
+    Analyse the pattern of P. Shapes: row, column (n_entry,).
 
-    Parameters
-    ----------
-    n : int
-        Number of variables.
-    row, column : ndarray of int64, shape (n_entry,)
-        Entries of the lower triangle, each once, every diagonal one among them.
-
-    Returns
-    -------
-    Pattern
-        Leaves, and the analysis of the rest.
+    `row, column`: Entries of the lower triangle, each once, every diagonal one among them.
     """
     beside = np.flatnonzero(row != column)
     degree = np.bincount(np.concatenate([row[beside], column[beside]]), minlength=n)
@@ -148,30 +138,7 @@ class Arrow:
 
 
 def arrow(pattern: Pattern, value: Float, border: Float, corner: Float) -> Arrow:
-    """
-    Factorise an arrow system.
-
-    Parameters
-    ----------
-    pattern : Pattern
-        Pattern of P.
-    value : ndarray, shape (n_entry,)
-        Entries of P.
-    border : ndarray, shape (n, n_border)
-        B.
-    corner : ndarray, shape (n_border, n_border)
-        M.
-
-    Returns
-    -------
-    Arrow
-        The factorisation.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If P is not positive definite or the border's system is singular.
-    """
+    """Factorise an arrow system. Shapes: value (n_entry,); border (n, n_border); corner (n_border, n_border)."""
     system, _ = arrow_with(pattern, value, border, corner)
     return system
 
@@ -180,22 +147,7 @@ def arrow_with(pattern: Pattern, value: Float, stacked: Float, corner: Float) ->
     """
     Factorise an arrow system and solve with its sparse block in the same sweep.
 
-    Parameters
-    ----------
-    pattern, value, corner
-        As in `arrow`.
-    stacked : ndarray, shape (n, n_border + n_right)
-        B, followed by right-hand sides.
-
-    Returns
-    -------
-    (Arrow, ndarray)
-        The factorisation, and P^-1 of the right-hand sides.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        If P is not positive definite or the border's system is singular.
+    Shapes: stacked (n, n_border + n_right).
     """
     n_border = len(corner)
     factor, pivot, weight = _sparse_factor(pattern, value)
@@ -221,17 +173,7 @@ def with_sparse_part(system: Arrow, value: Float, stacked: Float) -> tuple[Arrow
     """
     An arrow system that was kept without its sparse part, whole again.
 
-    Parameters
-    ----------
-    system : Arrow
-        What was kept.
-    value, stacked
-        As in `arrow_with`.
-
-    Returns
-    -------
-    (Arrow, ndarray)
-        With `factor`, `leaf_pivot`, `leaf_weight` and `reach` made anew, and P^-1 of the right-hand sides.
+    Returns: with `factor`, `leaf_pivot`, `leaf_weight` and `reach` made anew, and P^-1 of the right-hand sides.
     """
     factor, pivot, weight = _sparse_factor(system.pattern, value)
     reach, solution = _sparse_solve(system.pattern, factor, pivot, weight, stacked, len(system.inner))
@@ -308,23 +250,7 @@ def _substitute(
 
 
 def arrow_solve(system: Arrow, right: Float, right_border: Float) -> tuple[Float, Float]:
-    """
-    Solve an arrow system.
-
-    Parameters
-    ----------
-    system : Arrow
-        Factorisation.
-    right : ndarray, shape (n, n_right)
-        Right-hand sides of the sparse block.
-    right_border : ndarray, shape (n_border, n_right)
-        Right-hand sides of the border.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        The two parts of the solutions.
-    """
+    """Solve an arrow system. Shapes: right (n, n_right); right_border (n_border, n_right)."""
     parts = system.pattern, system.factor, system.leaf_pivot, system.leaf_weight
     solved, _ = _sparse_solve(*parts, right, right.shape[1])
     return finish(system, solved, right, right_border)
@@ -334,19 +260,7 @@ def finish(system: Arrow, solved: Float, right: Float, right_border: Float) -> t
     """
     Solve an arrow system whose sparse block is solved already.
 
-    Parameters
-    ----------
-    system : Arrow
-        Factorisation.
-    solved, right : ndarray, shape (n, n_right)
-        P^-1 r and r.
-    right_border : ndarray, shape (n_border, n_right)
-        Right-hand sides of the border.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        The two parts of the solutions.
+    Shapes: solved, right (n, n_right); right_border (n_border, n_right).
     """
     border = system.inner @ (right_border - system.reach.T @ right)
     return solved - system.reach @ border, border
@@ -356,17 +270,7 @@ def selected_covariances(system: Arrow, spread: Float) -> Float:
     """
     Entries of the inverse's sparse block where P has entries.
 
-    Parameters
-    ----------
-    system : Arrow
-        Factorisation.
-    spread : ndarray, shape (n, n_border)
-        V S with V = `reach` and S = `inner`.
-
-    Returns
-    -------
-    ndarray, shape (n_entry,)
-        (P^-1 + V S V')_ij.
+    Shapes: spread (n, n_border); returns (n_entry,).
     """
     pattern = system.pattern
     covariance = np.empty(len(pattern.row))

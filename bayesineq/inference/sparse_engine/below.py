@@ -31,21 +31,9 @@ def probability_below(data: Observed, own: Own, mean: Float, variance: Float, lo
     """
     Probability of an outcome below each row's, and half of that of its own.
 
-    Parameters
-    ----------
-    data : Observed
-        The rows.
-    own : NamedTuple
-        The likelihood's own parameters.
-    mean, variance : ndarray, shape (n_row,)
-        Moments of the linear predictor.
-    log_density : ndarray, shape (n_row,)
-        Log probability or density of each row under that predictor, as `log_predictive` gives it.
+    Shapes: mean, variance (n_row,); log_density (n_row,); returns (n_row,).
 
-    Returns
-    -------
-    ndarray, shape (n_row,)
-        Probability integral transform.
+    `log_density`: Log probability or density of each row under that predictor, as `log_predictive` gives it.
     """
     formulas, rows = data.family.density, data.outcomes
     if formulas.noise is not None:

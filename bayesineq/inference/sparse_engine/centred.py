@@ -26,21 +26,7 @@ def centred_draws(model: Model, system: Arrow, n_draw: int, rng: np.random.Gener
     The small values are drawn from their margin; given them the sparse block is drawn without its constraints, and
     these are then imposed by kriging (Rue and Held 2005, algorithm 2.6).
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    system : Arrow
-        Its posterior precision.
-    n_draw : int
-        How many.
-    rng : Generator
-        Source of randomness.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        Large and small latent values less their means, shapes (n_large, n_draw) and (n_small, n_draw).
+    Returns: large and small latent values less their means, shapes (n_large, n_draw) and (n_small, n_draw).
     """
     z = sparse_draws(system, n_draw, rng)
     border, alpha = border_draws(model.latent, system, model.latent.constraint.T @ system.reach, z, rng)
@@ -51,24 +37,10 @@ def border_draws(latent: Latent, system: Arrow, held: Float, z: Float, rng: np.r
     """
     Draw small values, and what they and the constraints take from draws of the sparse block.
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    system : Arrow
-        Its posterior precision.
-    held : ndarray, shape (n_constraint, n_border)
-        K' reach.
-    z : ndarray, shape (n_large, n_draw)
-        Draws of the sparse block.
-    rng : Generator
-        Source of randomness.
+    Shapes: held (n_constraint, n_border); z (n_large, n_draw).
 
-    Returns
-    -------
-    (ndarray, ndarray)
-        w, shape (n_border, n_draw), such that z - reach @ w are draws of the large values, and the small ones, shape
-        (n_small, n_draw), both less their means.
+    Returns: w, shape (n_border, n_draw), such that z - reach @ w are draws of the large values, and the small ones,
+    shape (n_small, n_draw), both less their means.
     """
     p = latent.n_small
     spread = np.sqrt(np.diag(system.inner)[:p])
@@ -81,19 +53,12 @@ def border_draws(latent: Latent, system: Arrow, held: Float, z: Float, rng: np.r
 
 def root_of(correlation: Float) -> Float:
     """
-    Root of a correlation matrix.
+    Root of a correlation matrix. Shapes: correlation (n, n); returns (n, n).
 
-    Parameters
-    ----------
-    correlation : ndarray, shape (n, n)
-        Symmetric, of unit diagonal, positive definite but for rounding.
-
-    Returns
-    -------
-    ndarray, shape (n, n)
-        L with L L' = correlation: its Cholesky factor, which hardly moves with the last digit of the matrix, so that
-        the same seed gives the same draws whatever the units of a covariate; where rounding leaves none, its
-        eigenvectors by the roots of its eigenvalues, none below 1e-14.
+    `correlation`: Symmetric, of unit diagonal, positive definite but for rounding. Returns: L with L L' =
+    correlation: its Cholesky factor, which hardly moves with the last digit of the matrix, so that the same seed
+    gives the same draws whatever the units of a covariate; where rounding leaves none, its eigenvectors by the
+    roots of its eigenvalues, none below 1e-14.
     """
     try:
         return np.asarray(np.linalg.cholesky(correlation + _ROUNDING * np.eye(len(correlation))))
@@ -103,23 +68,7 @@ def root_of(correlation: Float) -> Float:
 
 
 def sparse_draws(system: Arrow, n_draw: int, rng: np.random.Generator) -> Float:
-    """
-    Draws of N(0, P^-1).
-
-    Parameters
-    ----------
-    system : Arrow
-        Factorisation.
-    n_draw : int
-        How many.
-    rng : Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray, shape (n, n_draw)
-        Draws.
-    """
+    """Draws of N(0, P^-1). Shapes: returns (n, n_draw)."""
     pattern = system.pattern
     out = np.empty((len(pattern.core) + len(pattern.leaf), n_draw))
     deviation = 1.0 / np.sqrt(system.leaf_pivot)

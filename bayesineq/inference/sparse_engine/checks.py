@@ -42,17 +42,9 @@ def row_checks(model: Model) -> Callable[[Posterior], NDArray[Any]]:
     """
     What a node says of each row.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-
-    Returns
-    -------
-    callable
-        Of a latent field: array of shape (3, n_row) in single precision. Log density of the row given all others, its
-        log posterior predictive density, and the probability below it given all others, half of its own included where
-        the outcome is discrete.
+    Returns: of a latent field: array of shape (3, n_row) in single precision. Log density of the row given all
+    others, its log posterior predictive density, and the probability below it given all others, half of its own
+    included where the outcome is discrete.
     """
 
     def look(found: Posterior) -> NDArray[Any]:
@@ -74,27 +66,16 @@ def row_checks(model: Model) -> Callable[[Posterior], NDArray[Any]]:
 
 def pointwise_checks(model: Model, explored: Explored, pool: ThreadPoolExecutor) -> tuple[dict[str, Float], str]:
     """
-    Fit and leave-one-out prediction of each row.
+    Fit and leave-one-out prediction of each row. Shapes: returns (n_row,).
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    explored : Explored
-        Posterior of the hyperparameters, its nodes looked at by `row_checks`, the mode with its whole field.
-    pool : ThreadPoolExecutor
-        Where blocks of rows are done side by side.
-
-    Returns
-    -------
-    (dict of str to ndarray of shape (n_row,), str)
-        `lpd`, log posterior predictive density of the row; `cpo`, density of the row given all others; `pit`,
-        probability below it given all others, half of its own included where the outcome is discrete; `moves`, how many
-        posterior standard deviations the hyperparameter that moves most lies elsewhere without the row; `refit`, 1
-        where the row was left out by a fit of its own; `failure`, 1 where what is said of the row cannot be trusted:
-        it decides its own predictor so far that it cannot be left out by division, or moves the hyperparameters out of
-        what was explored, and the table was too long to fit it again. And the name of the hyperparameter that moves
-        most, empty where there is none.
+    `explored`: Posterior of the hyperparameters, its nodes looked at by `row_checks`, the mode with its whole
+    field. Returns: `lpd`, log posterior predictive density of the row; `cpo`, density of the row given all others;
+    `pit`, probability below it given all others, half of its own included where the outcome is discrete; `moves`,
+    how many posterior standard deviations the hyperparameter that moves most lies elsewhere without the row;
+    `refit`, 1 where the row was left out by a fit of its own; `failure`, 1 where what is said of the row cannot be
+    trusted: it decides its own predictor so far that it cannot be left out by division, or moves the
+    hyperparameters out of what was explored, and the table was too long to fit it again. And the name of the
+    hyperparameter that moves most, empty where there is none.
     """
     mode = explored.nodes[0].found
     seen = np.stack([n.seen for n in looked_at(explored) if n.seen is not None]).astype(np.float64)
@@ -128,19 +109,7 @@ def held_out(data: Observed, own: Own, mean: Float, variance: Float) -> NDArray[
     """
     What a node that was found without some rows says of them.
 
-    Parameters
-    ----------
-    data : Observed
-        The rows.
-    own : NamedTuple
-        The likelihood's own parameters.
-    mean, variance : ndarray, shape (n_row,)
-        Moments of their linear predictors.
-
-    Returns
-    -------
-    ndarray, shape (2, n_row)
-        Log density of each row, and the probability below it.
+    Shapes: mean, variance (n_row,); returns (2, n_row).
     """
     log_density = log_predictive(data, own, mean, variance)
     return np.stack([log_density, probability_below(data, own, mean, variance, log_density)])
@@ -150,19 +119,9 @@ def log_predictive(data: Observed, own: Own, mean: Float, variance: Float) -> Fl
     """
     Log density of each row under a Gaussian linear predictor.
 
-    Parameters
-    ----------
-    data : Observed
-        The rows.
-    own : NamedTuple
-        The likelihood's own parameters.
-    mean, variance : ndarray, shape (n_row,)
-        Moments of the linear predictor.
+    Shapes: mean, variance (n_row,); returns (n_row,).
 
-    Returns
-    -------
-    ndarray, shape (n_row,)
-        log of the density averaged over the predictor; of the outcome itself where it was transformed.
+    Returns: log of the density averaged over the predictor; of the outcome itself where it was transformed.
     """
     noise = data.family.density.noise
     if noise is not None:

@@ -41,23 +41,7 @@ _MOST: Final = 2.0
 
 
 def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
-    """
-    What the evidence has beyond its bound.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    data : Observed
-        The response.
-    found : Posterior
-        Variational fixed point.
-
-    Returns
-    -------
-    float
-        Sum over the levels of random terms; never negative.
-    """
+    """What the evidence has beyond its bound."""
     own = own_value(latent, data, found.prior.values)
     third = np.empty_like(found.mean)
     # What varies beside an effect raises the mean of a count with a log link: half its variance stands for it.
@@ -139,17 +123,7 @@ def effect_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
     """
     Posterior variance of every effect given the hyperparameters.
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    found : Posterior
-        Its posterior.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        Of large effects that have rows (others are zero), and of small effects.
+    Returns: of large effects that have rows (others are zero), and of small effects.
     """
     large = np.zeros(latent.large.size)
     for slot in range(len(latent.large.block)):

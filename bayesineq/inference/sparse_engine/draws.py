@@ -43,26 +43,9 @@ def joint_draws(
     A draw of hyperparameters takes its latent field from the nearest node, rescaled to the hyperparameters where they
     scale the prior. What of the nodes' means that does not foresee moves along its regression on the hyperparameters.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    explored : Explored
-        Posterior of the hyperparameters.
-    n_draw : int
-        How many.
-    seed : int, optional
-        Makes the draws reproducible, whatever the number of threads.
-    pool : ThreadPoolExecutor
-        Where blocks of draws are made side by side.
-    report : callable
-        Told what is being done.
-
-    Returns
-    -------
-    (hyperparameters, large, small)
-        Values, shape (n_draw, n_parameter); large effects in float32, shape (n_draw, n_large_effect); small effects,
-        shape (n_draw, n_small_effect).
+    `seed`: Makes the draws reproducible, whatever the number of threads. Returns: values, shape (n_draw,
+    n_parameter); large effects in float32, shape (n_draw, n_large_effect); small effects, shape (n_draw,
+    n_small_effect).
     """
     seeds = np.random.SeedSequence(seed)
     first, *rest = seeds.spawn(1 + n_draw)
@@ -132,19 +115,7 @@ def ready_node(model: Model, along: Directions, found: Posterior) -> Ready:
     """
     Make a node ready for draws.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    along : Directions
-        Directions that hyperparameters scale.
-    found : Posterior
-        The node's latent field, which may be kept without its factorisation.
-
-    Returns
-    -------
-    Ready
-        The node.
+    `found`: The node's latent field, which may be kept without its factorisation.
     """
     system, solved = system_of(model.latent, found, along.large)
     held, level = model.latent.constraint.T @ system.reach, along.large.T @ system.reach
@@ -217,27 +188,10 @@ def finish_draws(
     """
     Turn centred draws at a node into effects at other hyperparameters.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    ready : Ready
-        The node.
-    values : ndarray, shape (n_draw, n_parameter)
-        Hyperparameters of each draw.
-    centred : (ndarray, ndarray, ndarray), shapes (n_large, n_draw), (n_border, n_draw) and (n_small, n_draw)
-        z, w and alpha as `border_draws` gives them: z - reach @ w are draws of the large values.
-    moves : (ndarray, ndarray, ndarray), shapes (n_move, n_large_effect), (n_move, n_small_effect), (n_draw, n_move)
-        What else the mean effects move by, and how far.
-    large : ndarray of float32, shape (n, n_large_effect)
-        Where large effects are written.
-    rows : ndarray of int64, shape (n_draw,)
-        Row of each draw there.
+    Shapes: values (n_draw, n_parameter); large (n, n_large_effect); rows (n_draw,); returns (n_small_effect,
+    n_draw).
 
-    Returns
-    -------
-    ndarray, shape (n_small_effect, n_draw)
-        Small effects.
+    `centred`: z, w and alpha as `border_draws` gives them: z - reach @ w are draws of the large values.
     """
     latent, found, node = model.latent, ready.found, ready.rescaled
     (z, border, alpha), along, n = centred, node.along, latent.n_small

@@ -48,32 +48,8 @@ def sample(
     """
     Fit a latent Gaussian model and draw from its posterior.
 
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-    draws : int
-        Joint draws.
-    seed : int, optional
-        Makes them reproducible.
-    progress : bool
-        Whether to show progress on work longer than two seconds.
-    threads : int, optional
-        Threads; by default as many as there are cores, at most 4.
-    correction : {"variational", "none"}
-        Correction of the Laplace approximation; "none" is for comparison only.
-
-    Returns
-    -------
-    DataTree
-        As `bayesineq.inference.tree.posterior_tree` lays it out, with one chain.
-
-    Raises
-    ------
-    DesignError
-        If the model is no latent Gaussian model that this engine fits.
-    ConvergenceError
-        If no trustworthy answer was reached.
+    `correction`: Correction of the Laplace approximation; "none" is for comparison only. Returns: as
+    `bayesineq.inference.tree.posterior_tree` lays it out, with one chain.
     """
     n_thread = threads if threads is not None else min(os.cpu_count() or 1, _MOST_THREADS)
     refuse_constant(design)
@@ -169,18 +145,10 @@ def over_modes(checks: Sequence[dict[str, Float]], log_weight: Float) -> dict[st
     """
     Checks of rows over several modes of the hyperparameters.
 
-    Parameters
-    ----------
-    checks : sequence of dict of str to ndarray, shape (n_row,)
-        About each mode, as `pointwise_checks` gives them.
-    log_weight : ndarray, shape (n_mode,)
-        Log evidence of each.
+    Shapes: checks (n_row,); log_weight (n_mode,); returns (n_row,).
 
-    Returns
-    -------
-    dict of str to ndarray, shape (n_row,)
-        Densities averaged over the modes, those without the row by their harmonic mean: leaving a row out divides a
-        mode's evidence by what it says of the row.
+    Returns: densities averaged over the modes, those without the row by their harmonic mean: leaving a row out
+    divides a mode's evidence by what it says of the row.
     """
     if len(checks) == 1:
         return checks[0]
@@ -196,19 +164,7 @@ def over_modes(checks: Sequence[dict[str, Float]], log_weight: Float) -> dict[st
 
 @contextmanager
 def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """
-    Threads that stop with the work, whatever ends it.
-
-    Parameters
-    ----------
-    count : int
-        How many.
-
-    Yields
-    ------
-    ThreadPoolExecutor
-        The pool; on an error or an interrupt what has not begun is dropped, and what runs is waited for.
-    """
+    """Threads that stop with the work, whatever ends it."""
     pool = ThreadPoolExecutor(max_workers=max(count, 1), thread_name_prefix="bayesineq-laplace")
     # The pool's threads are all there are: BLAS threads of their own would fight over the same cores.
     with threadpool_limits(limits=1, user_api="blas"):
@@ -219,21 +175,7 @@ def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def build(solved: Inner, correction: str) -> tuple[Model, Start]:
-    """
-    Everything that depends on the design alone.
-
-    Parameters
-    ----------
-    solved : Inner
-        A design in units of its own.
-    correction : str
-        "variational" or "none".
-
-    Returns
-    -------
-    (Model, Start)
-        The model, and where its latent field begins.
-    """
+    """Everything that depends on the design alone."""
     latent, data = latent_field(solved.design), observed(solved)
     start = Start(np.zeros(latent.n_large), np.zeros(latent.n_small), np.zeros(len(data.offset)))
     start.small[0] = _typical(data)
@@ -259,19 +201,8 @@ def named_draws(
     """
     Draws by name, with a chain dimension of one.
 
-    Parameters
-    ----------
-    design : Design
-        What was fitted.
-    latent : Latent
-        Its latent field.
-    values, large, small : ndarray
-        Draws of hyperparameters and effects, as `joint_draws` gives them.
-
-    Returns
-    -------
-    dict of str to ndarray
-        `intercept`, every term in the design's order, every hyperparameter.
+    `values, large, small`: Draws of hyperparameters and effects, as `joint_draws` gives them. Returns: `intercept`,
+    every term in the design's order, every hyperparameter.
     """
     out: dict[str, NDArray[Any]] = {"intercept": small[None, :, 0]}
     where = {part.term: part.effect for part in latent.small_parts}

@@ -96,36 +96,9 @@ def explore(
     """
     Find the mode and lay nodes around it.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    start : Start
-        Where the latent field begins.
-    pool : ThreadPoolExecutor
-        Where nodes are solved side by side.
-    report : callable
-        Told what is being done.
-    look : callable, optional
-        What to keep of the whole field of nodes as `Node.seen`: of all, or of the first ones around the mode where
-        tables are long.
-    fine : bool
-        Whether one or two hyperparameters get a grid even where their density is near enough to quadratic for draws:
-        what is averaged may lie far in a tail.
-    mode : Mode, optional
-        The mode, where it is known.
-    weigh : bool
-        Whether to measure `Explored.error` by a few more fields.
-
-    Returns
-    -------
-    Explored
-        Nodes and the density between them.
-
-    Raises
-    ------
-    ConvergenceError
-        If there is no mode.
+    `look`: What to keep of the whole field of nodes as `Node.seen`: of all, or of the first ones around the mode
+    where tables are long. `fine`: Whether one or two hyperparameters get a grid even where their density is near
+    enough to quadratic for draws: what is averaged may lie far in a tail.
     """
     mode = find_mode(model, start, pool, report) if mode is None else mode
     d, count = len(mode.x), mode.evaluations
@@ -241,15 +214,9 @@ def composite_design(d: int) -> list[Float]:
     """
     Central composite design: two points on each axis and the corners, all at one distance.
 
-    Parameters
-    ----------
-    d : int
-        Number of dimensions, at most two.
+    Shapes: returns (d,).
 
-    Returns
-    -------
-    list of ndarray, shape (d,)
-        Points at distance 1.1 sqrt(d), without the centre; the axes first.
+    Returns: points at distance 1.1 sqrt(d), without the centre; the axes first.
     """
     radius = _RADIUS * np.sqrt(d)
     points = [s * radius * np.eye(d)[i] for i in range(d) for s in (1.0, -1.0)]

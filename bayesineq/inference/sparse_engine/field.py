@@ -53,21 +53,10 @@ class Field:
 
 def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None) -> Field:
     """
-    Prior at given hyperparameters.
+    Prior at given hyperparameters. Shapes: values (n_parameter,).
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    values : ndarray, shape (n_parameter,)
-        Hyperparameters.
-    intrinsic_log_determinant : float or None
-        Log determinant of the sparse block's prior where it is constant, as `constant_log_determinant` gives it.
-
-    Returns
-    -------
-    Field
-        The prior.
+    `intrinsic_log_determinant`: Log determinant of the sparse block's prior where it is constant, as
+    `constant_log_determinant` gives it.
     """
     scale = np.array([part_scale(part, values) for part in latent.large_parts])
     weights = _weights(latent, values)
@@ -97,19 +86,7 @@ def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None
 
 
 def constant_log_determinant(latent: Latent) -> float | None:
-    """
-    Log determinant of the sparse block's prior, where no hyperparameter changes it.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-
-    Returns
-    -------
-    float or None
-        None where a correlation changes it.
-    """
+    """Log determinant of the sparse block's prior, where no hyperparameter changes it."""
     if any(part.correlations for part in latent.large_parts):
         return None
     nothing = np.empty(0)
@@ -118,19 +95,9 @@ def constant_log_determinant(latent: Latent) -> float | None:
 
 def part_scale(part: SmallPart | LargePart, values: Float) -> Float:
     """
-    What multiplies a part.
+    What multiplies a part. Shapes: values (..., n_parameter); returns (...,).
 
-    Parameters
-    ----------
-    part : SmallPart or LargePart
-        The part.
-    values : ndarray, shape (..., n_parameter)
-        Hyperparameters.
-
-    Returns
-    -------
-    ndarray, shape (...,)
-        The product of its factors: sigma, or sigma sqrt(phi) and sigma sqrt(1 - phi) of the halves of BYM2.
+    Returns: the product of its factors: sigma, or sigma sqrt(phi) and sigma sqrt(1 - phi) of the halves of BYM2.
     """
     product = np.ones(values.shape[:-1])
     for scale in part.scale:
@@ -162,21 +129,7 @@ def _weights(latent: Latent, values: Float) -> tuple[Float, ...]:
 
 
 def prior_entries(latent: Latent, weights: tuple[Float, ...]) -> Float:
-    """
-    Prior precision of the sparse block.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    weights : tuple of ndarray, shape (n_matrix,)
-        What multiplies each matrix of each part.
-
-    Returns
-    -------
-    ndarray, shape (n_entry,)
-        Its entries.
-    """
+    """Prior precision of the sparse block. Shapes: weights (n_matrix,); returns (n_entry,)."""
     entry = np.zeros(len(latent.pattern.row))
     for part, weight in zip(latent.large_parts, weights, strict=True):
         entry[part.diagonal] = weight @ part.on + part.ridge
@@ -207,39 +160,13 @@ def part_traces(part: LargePart, covariance: Float) -> Float:
     """
     Trace of each matrix of a part's precision times its covariance.
 
-    Parameters
-    ----------
-    part : LargePart
-        The part.
-    covariance : ndarray, shape (n_entry,)
-        Covariances on the sparse pattern.
-
-    Returns
-    -------
-    ndarray, shape (n_matrix,)
-        tr(M S).
+    Shapes: covariance (n_entry,); returns (n_matrix,).
     """
     return np.asarray(part.on @ covariance[part.diagonal] + 2.0 * (part.below @ covariance[part.edge]))
 
 
 def prior_force(latent: Latent, prior: Field, large: Float, small: Float) -> tuple[Float, Float, float]:
-    """
-    Gradient of the prior's quadratic form.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    prior : Field
-        Its prior.
-    large, small : ndarray
-        Latent values.
-
-    Returns
-    -------
-    (ndarray, ndarray, float)
-        R z and M0 (alpha - mean), and the quadratic form itself.
-    """
+    """Gradient of the prior's quadratic form."""
     force = np.empty(latent.n_large)
     for part, weights in zip(latent.large_parts, prior.weights, strict=True):
         z = large[part.latent]
@@ -252,23 +179,7 @@ def prior_force(latent: Latent, prior: Field, large: Float, small: Float) -> tup
 
 
 def effects(latent: Latent, prior: Field, large: Float, small: Float) -> tuple[Float, Float]:
-    """
-    Effects from latent values.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    prior : Field
-        Its prior, for the scales.
-    large, small : ndarray
-        Latent values; columns, if there are any, are draws.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        Large and small effects.
-    """
+    """Effects from latent values."""
     out = np.zeros((latent.large.size, *large.shape[1:]))
     for k, part in enumerate(latent.large_parts):
         out[part.effect] += prior.scale[k] * large[part.latent]
@@ -279,22 +190,8 @@ def latent_sums(latent: Latent, prior: Field, sums: Sums, spare: int) -> tuple[F
     """
     A'g and A'WA of effects as those of latent values.
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    prior : Field
-        Its prior, for the scales.
-    sums : Sums
-        By effect.
-    spare : int
-        Columns that the caller fills with right-hand sides.
-
-    Returns
-    -------
-    (large, small, entry, border, corner)
-        Gradient of the two, curvature on the sparse pattern, between the two (followed by the constraints and the
-        spare columns), and of the small.
+    Returns: gradient of the two, curvature on the sparse pattern, between the two (followed by the constraints and
+    the spare columns), and of the small.
     """
     large = np.empty(latent.n_large)
     across = sums.cross @ prior.basis

@@ -114,19 +114,9 @@ def group_checks(model: Model, groups: list[Int]) -> Callable[[Posterior], NDArr
     """
     What a node says of groups of rows.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    groups : list of ndarray of int64
-        Rows of each group.
-
-    Returns
-    -------
-    callable
-        Of a latent field: array of shape (3, n_row) in single precision. Joint log density of the row's group given all
-        others, up to what no hyperparameter changes; log density of the row given all rows of other groups; and 1 where
-        the group cannot be divided out.
+    Returns: of a latent field: array of shape (3, n_row) in single precision. Joint log density of the row's group
+    given all others, up to what no hyperparameter changes; log density of the row given all rows of other groups;
+    and 1 where the group cannot be divided out.
     """
 
     def look(found: Posterior) -> NDArray[Any]:
@@ -150,19 +140,9 @@ def without_group(model: Model, found: Posterior, rows: Int) -> tuple[Float, Flo
     them is C = S (I - W S)^-1 and the mean m - C g. The variational bound on their joint density under that Gaussian is
     E_q[log p] + (tr(W S) + log|I - W S| - g'C g) / 2.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    found : Posterior
-        The latent field, seen with all rows.
-    rows : ndarray of int64, shape (n_group,)
-        Rows of the group.
+    Shapes: rows (n_group,).
 
-    Returns
-    -------
-    (ndarray, ndarray, float, bool)
-        Means and variances, the joint log density, and whether C is a covariance.
+    Returns: means and variances, the joint log density, and whether C is a covariance.
     """
     n, data = len(rows), subset(model.data, rows)
     joint = joint_covariance(model.latent, found, rows)

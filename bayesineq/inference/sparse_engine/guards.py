@@ -22,19 +22,7 @@ _SHOWN: Final = 5
 
 
 def refuse_constant(design: Design) -> None:
-    """
-    Refuse a measured outcome that is the same in all rows: its spread is zero, and the posterior has no bound there.
-
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-
-    Raises
-    ------
-    DesignError
-        Unless the card states a prior of the outcome's spread.
-    """
+    """Refuse a measured outcome that is the same in all rows: its spread is zero, and the posterior has no bound there."""
     outcome, value = design.card.outcome, design.response.value
     value = value[np.isfinite(value)]
     family = outcome.family
@@ -49,19 +37,7 @@ def refuse_constant(design: Design) -> None:
 
 
 def refuse_separation(design: Design) -> None:
-    """
-    Refuse levels of a fixed term of which all counts are zero, or full, under a prior that does not bound them.
-
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-
-    Raises
-    ------
-    DesignError
-        Naming the term and the levels.
-    """
+    """Refuse levels of a fixed term of which all counts are zero, or full, under a prior that does not bound them."""
     if not design.card.outcome.family.counts:
         return
     wrong = []
@@ -105,25 +81,7 @@ def _named(block: Block, mask: NDArray[np.bool_]) -> str:
 
 
 def refuse_unidentified(design: Design, latent: Latent, found: Posterior) -> None:
-    """
-    Refuse an answer in which data say nothing about a coefficient whose prior says nothing either.
-
-    Parameters
-    ----------
-    design : Design
-        What was fitted.
-    latent : Latent
-        Its latent field.
-    found : Posterior
-        The field at the mode of the hyperparameters.
-
-    Raises
-    ------
-    DesignError
-        Naming the terms: columns that say the same, or separation along a covariate.
-    ConvergenceError
-        If linear predictors ran away.
-    """
+    """Refuse an answer in which data say nothing about a coefficient whose prior says nothing either."""
     free = []
     for part in latent.small_parts:
         if part.scale:

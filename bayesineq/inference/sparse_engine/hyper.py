@@ -78,21 +78,7 @@ class Node:
 
 
 def prior_at(model: Model, x: Float) -> Field:
-    """
-    Prior of the latent field at hyperparameters on the real line.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    x : ndarray, shape (n_parameter,)
-        Hyperparameters.
-
-    Returns
-    -------
-    Field
-        The prior.
-    """
+    """Prior of the latent field at hyperparameters on the real line. Shapes: x (n_parameter,)."""
     values = np.array([float(p.value(v)) for p, v in zip(model.latent.parameters, x, strict=True)])
     return field(model.latent, values, model.log_determinant)
 
@@ -106,25 +92,11 @@ Look = Callable[[Posterior], NDArray[Any]]
 
 def node(model: Model, x: Float, start: Start, floor: float = -np.inf, look: Look | None = None) -> Node | None:
     """
-    Solve the latent field at one value of the hyperparameters.
+    Solve the latent field at one value of the hyperparameters. Shapes: x (n_parameter,).
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    x : ndarray, shape (n_parameter,)
-        Hyperparameters.
-    start : Start
-        Where to begin.
-    floor : float
-        Log density below which no draw will come from the node, so that its field is not kept.
-    look : callable, optional
-        What to keep of the whole field of a node that draws may come from.
-
-    Returns
-    -------
-    Node or None
-        None where the field does not settle, or the prior is zero: such hyperparameters get no weight.
+    `floor`: Log density below which no draw will come from the node, so that its field is not kept. `look`: What to
+    keep of the whole field of a node that draws may come from. Returns: none where the field does not settle, or
+    the prior is zero: such hyperparameters get no weight.
     """
     if not np.isfinite(_log_prior(model, x)):
         return None
@@ -141,19 +113,10 @@ def slim(whole: Node, drawn: bool = True) -> Node:
     """
     A node with what draws need of its latent field: many nodes of a large one are held at once.
 
-    Parameters
-    ----------
-    whole : Node
-        The node.
-    drawn : bool
-        Whether draws may come from it; otherwise nothing of the field is kept.
-
-    Returns
-    -------
-    Node
-        Without factorisation, covariances and rows. The sums that a factorisation is made from take a fifth of its
-        memory, and single precision is what draws are kept in; where digits may be lost to each other, in the inverse
-        of the border's system, all are kept.
+    `drawn`: Whether draws may come from it; otherwise nothing of the field is kept. Returns: without factorisation,
+    covariances and rows. The sums that a factorisation is made from take a fifth of its memory, and single
+    precision is what draws are kept in; where digits may be lost to each other, in the inverse of the border's
+    system, all are kept.
     """
     found, nothing, empty = whole.found, np.empty(0), np.empty((0, 0))
     cross: NDArray[Any] = found.sums.cross.astype(np.float32) if drawn else empty
@@ -172,23 +135,7 @@ def slim(whole: Node, drawn: bool = True) -> Node:
 
 
 def node_of(model: Model, x: Float, found: Posterior) -> Node:
-    """
-    Node of a latent field that is solved already.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    x : ndarray, shape (n_parameter,)
-        Hyperparameters.
-    found : Posterior
-        The latent field there.
-
-    Returns
-    -------
-    Node
-        With the evidence beyond the bound.
-    """
+    """Node of a latent field that is solved already. Shapes: x (n_parameter,)."""
     gap = evidence_gap(found.rows or model.latent, model.data, found) if model.variational else 0.0
     return Node(x, found.bound + gap + _log_prior(model, x), found)
 
@@ -223,19 +170,7 @@ def start_near(model: Model, mode: Mode, x: Float) -> Start:
     """
     Where the latent field begins at hyperparameters near the mode: moved along the tangent.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    mode : Mode
-        The mode.
-    x : ndarray, shape (n_parameter,)
-        Hyperparameters.
-
-    Returns
-    -------
-    Start
-        The start.
+    Shapes: x (n_parameter,).
     """
     return _moved(warm(model.latent, mode.found), mode.tangent, x - mode.x)
 
@@ -255,28 +190,9 @@ def find_mode(
     Newton steps with the average information, which at England's size is within a few per cent of the Hessian. What it
     does not cover (correlations and the outcome's own parameter) is learnt by BFGS updates.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    start : Start
-        Where the latent field begins.
-    pool : ThreadPoolExecutor
-        Where to work on rows.
-    report : callable
-        Told what is being done.
-    first : ndarray, shape (n_parameter,), optional
-        Hyperparameters on the real line to climb from; by default each parameter's start.
+    Shapes: first (n_parameter,).
 
-    Returns
-    -------
-    Mode
-        The mode.
-
-    Raises
-    ------
-    ConvergenceError
-        If no mode is found.
+    `first`: Hyperparameters on the real line to climb from; by default each parameter's start.
     """
     latent = model.latent
     x = np.array([p.position(p.start) for p in latent.parameters]) if first is None else first

@@ -93,40 +93,12 @@ class Left:
 
 
 def looked_at(explored: Explored) -> list[Node]:
-    """
-    Nodes of which there was a look.
-
-    Parameters
-    ----------
-    explored : Explored
-        Posterior of the hyperparameters.
-
-    Returns
-    -------
-    list of Node
-        The mode first.
-    """
+    """Nodes of which there was a look."""
     return [n for n in explored.nodes if n.seen is not None]
 
 
 def points(explored: Explored, parameters: Sequence[Parameter], n_row: int) -> Points:
-    """
-    Lay points over the posterior of the hyperparameters.
-
-    Parameters
-    ----------
-    explored : Explored
-        Posterior of the hyperparameters.
-    parameters : sequence of Parameter
-        The hyperparameters.
-    n_row : int
-        Rows that will be averaged over.
-
-    Returns
-    -------
-    Points
-        1,000, or as few as 100 where there are many rows.
-    """
+    """Lay points over the posterior of the hyperparameters."""
     known = np.array([n.seen is not None for n in explored.nodes])
     if not explored.t.shape[1]:
         return Points(np.zeros(1), np.zeros((1, 0)), np.zeros(0), np.zeros(0), np.ones((1, 1)))
@@ -180,23 +152,10 @@ def left_out(
     """
     Average over the hyperparameters' posterior without each row.
 
-    Parameters
-    ----------
-    place : Points
-        Points over the posterior with all rows.
-    log_density : ndarray, shape (n_node, n_row)
-        Log density of the row (or of the group that it leaves with) given all others, at each node.
-    values : ndarray, shape (n_node, n_value, n_row)
-        What to average.
-    logs : int
-        The first so many of them are logarithms of what is averaged, and come back as logarithms.
-    pool : ThreadPoolExecutor
-        Where blocks of rows are done side by side.
+    Shapes: log_density (n_node, n_row); values (n_node, n_value, n_row).
 
-    Returns
-    -------
-    Left
-        Means, and how far each row moves the hyperparameters.
+    `log_density`: Log density of the row (or of the group that it leaves with) given all others, at each node.
+    `logs`: The first so many of them are logarithms of what is averaged, and come back as logarithms.
     """
     n_row = log_density.shape[1]
     out = Left(np.empty((values.shape[1], n_row)), np.zeros(n_row), np.zeros(n_row, dtype=np.int64))
@@ -219,21 +178,7 @@ def kept_in(place: Points, values: NDArray[Any], logs: int, pool: ThreadPoolExec
     """
     Average over the hyperparameters' posterior as it is.
 
-    Parameters
-    ----------
-    place : Points
-        Points over the posterior.
-    values : ndarray, shape (n_node, n_value, n_row)
-        What to average.
-    logs : int
-        The first so many of them are logarithms.
-    pool : ThreadPoolExecutor
-        Where blocks of rows are done side by side.
-
-    Returns
-    -------
-    ndarray, shape (n_value, n_row)
-        Means.
+    Shapes: values (n_node, n_value, n_row); returns (n_value, n_row).
     """
     return left_out(place, np.zeros((len(values), values.shape[2])), values, logs, pool).values
 

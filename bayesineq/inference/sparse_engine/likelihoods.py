@@ -92,21 +92,7 @@ for _helper in _HELPERS:
 
 
 def formula(own: Any, name: str) -> Any:
-    """
-    Formula of a likelihood, where numba looks for it.
-
-    Parameters
-    ----------
-    own : numba type
-        Type of the first argument of a call.
-    name : str
-        Field of `Density`.
-
-    Returns
-    -------
-    callable or None
-        None where the argument is no tuple of own parameters.
-    """
+    """Formula of a likelihood, where numba looks for it."""
     return getattr(density_of(own.instance_class), name) if hasattr(own, "instance_class") else None
 
 
@@ -141,23 +127,7 @@ def _is_closed_formula(own: Any) -> Any:
 
 
 def plus(total: Values, weight: float, values: Values) -> Values:
-    """
-    Add weighted values to totals, one for each of few parameters.
-
-    Parameters
-    ----------
-    total : tuple of float
-        Totals.
-    weight : float
-        Weight.
-    values : tuple of float
-        As many.
-
-    Returns
-    -------
-    tuple of float
-        total + weight * values.
-    """
+    """Add weighted values to totals, one for each of few parameters."""
     return tuple(t + weight * v for t, v in zip(total, values, strict=True))
 
 
@@ -172,19 +142,7 @@ def _plus(total: Any, weight: Any, values: Any) -> Any:
 
 
 def none_of(own: Own) -> Own:
-    """
-    Totals to begin with.
-
-    Parameters
-    ----------
-    own : NamedTuple
-        Own parameters.
-
-    Returns
-    -------
-    tuple of float
-        A zero for each.
-    """
+    """Totals to begin with."""
     return (0.0,) * len(own)
 
 
@@ -195,21 +153,7 @@ def _none_of(own: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def fixed_total(own: Own, data: Outcomes) -> float:
-    """
-    Sum of `fixed_part` over rows that are no intervals.
-
-    Parameters
-    ----------
-    own : NamedTuple
-        Own parameters.
-    data : Outcomes
-        What was observed.
-
-    Returns
-    -------
-    float
-        Part of log p that the linear predictor does not change.
-    """
+    """Sum of `fixed_part` over rows that are no intervals."""
     total = 0.0
     for r in range(len(data.upper)):
         if data.lower[r] == data.upper[r]:
@@ -222,19 +166,7 @@ def interval(own: Own, lower: float, upper: float, given: float, eta: float) -> 
     """
     Log P(lower <= Y <= upper) whole, with the same derivatives as `point`.
 
-    Parameters
-    ----------
-    own : NamedTuple
-        Own parameters.
-    lower, upper : float
-        Ends, both included.
-    given, eta : float
-        As in `point`.
-
-    Returns
-    -------
-    (float, float, float, tuple of float)
-        Value, slope, curvature, slopes in the logarithm of each own parameter.
+    Returns: value, slope, curvature, slopes in the logarithm of each own parameter.
     """
     top = -np.inf
     mass, slope, square, bend = 0.0, 0.0, 0.0, 0.0
@@ -267,25 +199,8 @@ def expectations(
     """
     Expected log p, its slope and minus its curvature for rows whose linear predictor is Gaussian.
 
-    Parameters
-    ----------
-    own : NamedTuple
-        Own parameters, whose type says which likelihood.
-    data : Outcomes
-        What was observed.
-    at : Moments
-        Linear predictors.
-    begin, end : int
-        Rows to do.
-    out : Pulls
-        Filled.
-    whole : bool
-        Whether log p holds its fixed part where the row is no interval.
-
-    Returns
-    -------
-    (float, tuple of float)
-        Sum of expected log p, and of its derivatives with respect to the logarithms of own parameters.
+    `whole`: Whether log p holds its fixed part where the row is no interval. Returns: sum of expected log p, and of
+    its derivatives with respect to the logarithms of own parameters.
     """
     total, totals = 0.0, none_of(own)
     for r in range(begin, end):
@@ -330,16 +245,7 @@ def log_density_at_nodes(
     """
     Add each row's log p at nodes of its linear predictor to the row's site.
 
-    Parameters
-    ----------
-    own, data, at
-        As in `expectations`.
-    nodes : ndarray, shape (n_node,)
-        Nodes, in standard deviations of the linear predictor.
-    site : ndarray of int32, shape (n_row,)
-        Where to add each row.
-    out : ndarray, shape (n_site, n_node)
-        Sums, added to.
+    Shapes: nodes (n_node,); site (n_row,); out (n_site, n_node).
     """
     for r in range(len(at.mean)):
         sd = math.sqrt(at.variance[r])

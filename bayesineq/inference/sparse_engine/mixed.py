@@ -97,21 +97,8 @@ def mixed_rows(members: Members, link: str, small: Side, large: Side, n_row: int
     """
     See members as the rows that they make up.
 
-    Parameters
-    ----------
-    members : Members
-        Members, their rows, weights and shifts; the first draw of the weights is taken.
-    link : str
-        Link of the mean.
-    small, large : Side
-        Members against effects.
-    n_row : int
-        Number of rows.
-
-    Returns
-    -------
-    (Mixed, Side, Side)
-        The members, and rows against effects: a block has as many slots as a row reads effects of it at most.
+    `members`: Members, their rows, weights and shifts; the first draw of the weights is taken. Returns: the
+    members, and rows against effects: a block has as many slots as a row reads effects of it at most.
     """
     row = members.row
     small_rows, small_slot = _folded(small, row, n_row)

@@ -58,26 +58,7 @@ def find_modes(model: Model, start: Start, pool: ThreadPoolExecutor, report: Cal
     """
     Modes of the hyperparameters' posterior.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    start : Start
-        Where the latent field begins.
-    pool : ThreadPoolExecutor
-        Where to work on rows.
-    report : callable
-        Told what is being done.
-
-    Returns
-    -------
-    tuple of Mode
-        That of most evidence first; one where neither a prior nor the noise gives reason to look for others.
-
-    Raises
-    ------
-    ConvergenceError
-        If none is found.
+    Returns: that of most evidence first; one where neither a prior nor the noise gives reason to look for others.
 
     References
     ----------
@@ -180,28 +161,7 @@ def explore_modes(
     """
     Find the modes and lay nodes around each that holds evidence.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    start : Start
-        Where the latent field begins.
-    pool : ThreadPoolExecutor
-        Where nodes are solved side by side.
-    report : callable
-        Told what is being done.
-    look : callable, optional
-        As of `explore`.
-
-    Returns
-    -------
-    tuple of Explored
-        About the mode of most evidence first; others where its nodes do not see them.
-
-    Raises
-    ------
-    ConvergenceError
-        If there is no mode.
+    Returns: about the mode of most evidence first; others where its nodes do not see them.
     """
     modes = find_modes(model, start, pool, report)
     mass = np.array([_mass(model, mode) for mode in modes])
@@ -218,17 +178,7 @@ def log_density(part: Explored, x: Float) -> Float:
     """
     Log density of hyperparameters as the nodes about one mode have it.
 
-    Parameters
-    ----------
-    part : Explored
-        The nodes.
-    x : ndarray, shape (n, n_parameter)
-        Hyperparameters on the real line.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Not normalised, but alike for all modes of a model.
+    Shapes: x (n, n_parameter); returns (n,).
     """
     surface = part.surface
     t = np.linalg.solve(surface.axes, (x - surface.origin).T).T
@@ -242,19 +192,7 @@ def log_density(part: Explored, x: Float) -> Float:
 
 
 def log_evidence(parts: tuple[Explored, ...]) -> Float:
-    """
-    Logarithm of the evidence about each mode.
-
-    Parameters
-    ----------
-    parts : tuple of Explored
-        Nodes about each.
-
-    Returns
-    -------
-    ndarray, shape (n_mode,)
-        Their log sum is the log marginal likelihood.
-    """
+    """Logarithm of the evidence about each mode. Shapes: returns (n_mode,)."""
     return np.array([log_mass(part.surface) + _top(part) for part in parts])
 
 
@@ -273,26 +211,8 @@ def draws_of_modes(
     """
     Joint draws about all modes, each in proportion to its evidence.
 
-    Parameters
-    ----------
-    model : Model
-        The model.
-    parts : tuple of Explored
-        Nodes about each mode.
-    n_draw : int
-        How many.
-    seed : int, optional
-        Makes the draws reproducible.
-    pool : ThreadPoolExecutor
-        Where blocks of draws are made side by side.
-    report : callable
-        Told what is being done.
-
-    Returns
-    -------
-    (hyperparameters, large, small)
-        As `joint_draws` gives them. What two sets of nodes both see counts once: a draw is kept with the probability
-        that the highest of their densities has in the sum of all.
+    Returns: as `joint_draws` gives them. What two sets of nodes both see counts once: a draw is kept with the
+    probability that the highest of their densities has in the sum of all.
     """
     if len(parts) == 1:
         return joint_draws(model, parts[0], n_draw, seed, pool, report)

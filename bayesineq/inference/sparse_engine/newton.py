@@ -110,23 +110,7 @@ class Start:
 
 
 def own_value(latent: Latent, data: Observed, values: Float) -> Own:
-    """
-    The outcome's own parameters.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    data : Observed
-        The response.
-    values : ndarray, shape (n_parameter,)
-        Hyperparameters.
-
-    Returns
-    -------
-    NamedTuple
-        Their values, by whose type kernels know the likelihood.
-    """
+    """The outcome's own parameters. Shapes: values (n_parameter,)."""
     own: Own = data.family.density.own(*(float(values[at]) for at in latent.own))
     return own
 
@@ -143,30 +127,7 @@ def posterior(
     """
     Gaussian posterior of the latent field at given hyperparameters.
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    data : Observed
-        The response.
-    prior : Field
-        Prior at these hyperparameters.
-    start : Start
-        Where to begin.
-    variational : bool
-        Whether to take expectations under q (the fixed point above) or at the mode.
-    pool : Executor, optional
-        Where to work on rows, if they are many.
-
-    Returns
-    -------
-    Posterior
-        Moments, factorisation and evidence.
-
-    Raises
-    ------
-    ConvergenceError
-        If the iteration does not settle.
+    `variational`: Whether to take expectations under q (the fixed point above) or at the mode.
     """
     own = own_value(latent, data, prior.values)
     scale = contribution_scale(latent, prior)
@@ -290,21 +251,9 @@ def _system_parts(latent: Latent, prior: Field, sums: Sums, spare: int) -> tuple
 
 def system_of(latent: Latent, found: Posterior, right: Float) -> tuple[Arrow, Float]:
     """
-    H, factorised, of a field that was kept without.
+    H, factorised, of a field that was kept without. Shapes: right (n_large, n_right).
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    found : Posterior
-        Its posterior.
-    right : ndarray, shape (n_large, n_right)
-        Right-hand sides to be solved on the way.
-
-    Returns
-    -------
-    (Arrow, ndarray)
-        The factorisation, made anew from the same sums, and P^-1 of the right-hand sides.
+    Returns: the factorisation, made anew from the same sums, and P^-1 of the right-hand sides.
     """
     _, _, entry, border, _ = _system_parts(latent, found.prior, found.sums, right.shape[1])
     border[:, border.shape[1] - right.shape[1] :] = right
@@ -312,21 +261,7 @@ def system_of(latent: Latent, found: Posterior, right: Float) -> tuple[Arrow, Fl
 
 
 def contribution_scale(latent: Latent, prior: Field) -> tuple[Float, Float]:
-    """
-    What turns latent values into contributions to the linear predictor.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    prior : Field
-        Its prior.
-
-    Returns
-    -------
-    (ndarray, ndarray)
-        Scale of each large and small latent value.
-    """
+    """What turns latent values into contributions to the linear predictor."""
     large = np.empty(latent.n_large)
     for k, part in enumerate(latent.large_parts):
         large[part.latent] = prior.scale[k]
@@ -337,20 +272,6 @@ def contribution_scale(latent: Latent, prior: Field) -> tuple[Float, Float]:
 
 
 def warm(latent: Latent, found: Posterior) -> Start:
-    """
-    Start from the posterior at other hyperparameters.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    found : Posterior
-        What was found there.
-
-    Returns
-    -------
-    Start
-        Its contributions to the linear predictor.
-    """
+    """Start from the posterior at other hyperparameters."""
     scale = contribution_scale(latent, found.prior)
     return Start(found.large * scale[0], found.small * scale[1], found.variance)

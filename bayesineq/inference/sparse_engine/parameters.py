@@ -76,25 +76,7 @@ class Parameter:
 
 
 def parameter(priors: Priors, name: str, start: float, adjacency: Adjacency | None = None) -> Parameter:
-    """
-    Hyperparameter of a term or of the outcome, whose prior may stand on a power of it.
-
-    Parameters
-    ----------
-    priors : Priors
-        The priors in force.
-    name : str
-        Its name: `TERM.sigma`, `outcome.size`.
-    start : float
-        Where to start, if the prior's support holds it.
-    adjacency : Adjacency, optional
-        Graph, for a prior that depends on it.
-
-    Returns
-    -------
-    Parameter
-        Its support and prior.
-    """
+    """Hyperparameter of a term or of the outcome, whose prior may stand on a power of it."""
     on, power = priors.stands_on(name)
     prior = priors[on]
     if prior.law is None:

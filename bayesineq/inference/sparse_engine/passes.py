@@ -58,19 +58,7 @@ class Observed:
 
 
 def observed(solved: Inner) -> Observed:
-    """
-    The response of a design as arrays.
-
-    Parameters
-    ----------
-    solved : Inner
-        A design in units of its own.
-
-    Returns
-    -------
-    Observed
-        Arrays for the kernels.
-    """
+    """The response of a design as arrays."""
     response, outcome = solved.design.response, solved.design.card.outcome
     value, log_value = response.value, -solved.log_jacobian
     if outcome.family.logged:
@@ -86,38 +74,13 @@ def observed(solved: Inner) -> Observed:
 
 
 def subset(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
-    """
-    Some rows of a response.
-
-    Parameters
-    ----------
-    data : Observed
-        The response.
-    at : slice or ndarray of int64
-        Which rows.
-
-    Returns
-    -------
-    Observed
-        These.
-    """
+    """Some rows of a response."""
     outcomes = Outcomes(*(values[at] for values in data.outcomes))
     return replace(data, outcomes=outcomes, offset=data.offset[at], log_value=data.log_value[at])
 
 
 def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None) -> None:
-    """
-    Do rows in pieces, side by side where there are many.
-
-    Parameters
-    ----------
-    work : callable
-        Does the rows from its first to before its second argument.
-    n_row : int
-        Number of rows.
-    pool : Executor, optional
-        Where to work; None for this thread.
-    """
+    """Do rows in pieces, side by side where there are many."""
     if pool is None or n_row <= _CHUNK:
         work(0, n_row)
         return
@@ -127,23 +90,7 @@ def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None)
 
 
 def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executor | None) -> Sums:
-    """
-    A'g and A'WA by effect.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    slope, curvature : ndarray, shape (n_row,)
-        g and the diagonal of W.
-    pool : Executor, optional
-        Where to work.
-
-    Returns
-    -------
-    Sums
-        By effect.
-    """
+    """A'g and A'WA by effect. Shapes: slope, curvature (n_row,)."""
     n_row = len(slope)
     # Two halves, each with sums of its own: threads never write to the same place.
     pieces = 2 if pool is not None and n_row > _CHUNK and latent.mixed is None else 1
@@ -174,25 +121,7 @@ def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executo
 
 
 def predict(latent: Latent, offset: Float, large: Float, small: Float, pool: Executor | None) -> Float:
-    """
-    Linear predictor of every row.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    offset : ndarray, shape (n_row,)
-        What is added.
-    large, small : ndarray
-        Effects.
-    pool : Executor, optional
-        Where to work.
-
-    Returns
-    -------
-    ndarray, shape (n_row,)
-        offset + A effects.
-    """
+    """Linear predictor of every row. Shapes: offset (n_row,); returns (n_row,)."""
     out = np.empty(len(offset))
 
     def work(begin: int, end: int) -> None:
@@ -205,23 +134,9 @@ def predict(latent: Latent, offset: Float, large: Float, small: Float, pool: Exe
 
 def rows_at(latent: Latent, offset: Float, large: Float, small: Float, pool: Executor | None) -> tuple[Latent, Float]:
     """
-    Rows at some effects: what they read, and their predictors.
+    Rows at some effects: what they read, and their predictors. Shapes: offset (n_row,); returns (n_row,).
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    offset : ndarray, shape (n_row,)
-        What is added.
-    large, small : ndarray
-        Effects.
-    pool : Executor, optional
-        Where to work.
-
-    Returns
-    -------
-    (Latent, ndarray of shape (n_row,))
-        The field itself; where rows bend, with their weights at these effects.
+    Returns: the field itself; where rows bend, with their weights at these effects.
     """
     if latent.mixed is None:
         return latent, predict(latent, offset, large, small, pool)
@@ -233,24 +148,10 @@ def variance_of_rows(
     latent: Latent, prior: Field, of_latent: tuple[Float, Float, Float], pool: Executor | None
 ) -> tuple[Float, Mixed | None]:
     """
-    Variance of every row's linear predictor, and what bending adds to it.
+    Variance of every row's linear predictor, and what bending adds to it. Shapes: returns (n_row,).
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    prior : Field
-        Its prior, for the scales.
-    of_latent : (ndarray, ndarray, ndarray), shapes (n_small, n_small), (n_large, n_border) and (n_entry,)
-        Posterior covariances of small latent values, minus those of large with small ones (further columns are not
-        looked at), and those of large ones on the sparse pattern.
-    pool : Executor, optional
-        Where to work.
-
-    Returns
-    -------
-    (ndarray of shape (n_row,), Mixed or None)
-        Variances, and the members as `leaned` gives them.
+    `of_latent`: Posterior covariances of small latent values, minus those of large with small ones (further columns
+    are not looked at), and those of large ones on the sparse pattern.
     """
     inner, spread, covariance = of_latent
     corner = prior.basis @ inner @ prior.basis.T
@@ -280,22 +181,10 @@ def expected(
     """
     Expected log likelihood and its derivatives under N(mean, variance) of each linear predictor.
 
-    Parameters
-    ----------
-    data : Observed
-        The response.
-    own : NamedTuple
-        The likelihood's own parameters.
-    mean, variance : ndarray, shape (n_row,)
-        Moments of the linear predictor.
-    pool : Executor, optional
-        Where to work.
+    Shapes: mean, variance (n_row,).
 
-    Returns
-    -------
-    (float, ndarray, ndarray, ndarray)
-        Sum of expected log p (less what `Observed.constant` holds of it), of its derivative in the logarithm of each
-        own parameter, and by row the slope and minus the curvature.
+    Returns: sum of expected log p (less what `Observed.constant` holds of it), of its derivative in the logarithm
+    of each own parameter, and by row the slope and minus the curvature.
     """
     at, out = Moments(mean, variance), Pulls(np.empty_like(mean), np.empty_like(mean))
     parts: list[tuple[float, ...]] = []

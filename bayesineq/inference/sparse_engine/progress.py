@@ -12,19 +12,7 @@ _PATIENCE: Final = 2.0
 
 @contextmanager
 def reporter(shown: bool) -> Iterator[Callable[[str], None]]:
-    """
-    Something to tell what is being done.
-
-    Parameters
-    ----------
-    shown : bool
-        Whether to show it.
-
-    Yields
-    ------
-    callable
-        Takes a text; shows it with a spinner once two seconds have passed.
-    """
+    """Something to tell what is being done."""
     if not shown:
         yield lambda text: None
         return

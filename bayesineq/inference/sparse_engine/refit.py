@@ -32,23 +32,7 @@ _SHORT: Final = 40_000
 
 
 def worth_refitting(model: Model, wanted: NDArray[np.bool_], badness: Float) -> list[int]:
-    """
-    What to leave out in earnest: the worst, as many as stay cheap.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    wanted : ndarray of bool, shape (n,)
-        Rows or groups that cannot be left out otherwise.
-    badness : ndarray, shape (n,)
-        Their order.
-
-    Returns
-    -------
-    list of int
-        At most 20; none where one fit takes long.
-    """
+    """What to leave out in earnest: the worst, as many as stay cheap. Shapes: wanted (n,); badness (n,)."""
     if int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset) > _SHORT:
         return []
     worst = np.argsort(-badness, kind="stable")[:_MOST]
@@ -61,23 +45,11 @@ def again(
     """
     Explore the hyperparameters without some rows, and say how they are predicted.
 
-    Parameters
-    ----------
-    model : Model
-        The model with all rows.
-    mode : Posterior
-        Its latent field at the mode.
-    rows : ndarray of int64, shape (n,)
-        Rows to leave out.
-    held_out : callable
-        Of rows and the moments of their linear predictors: array of shape (2, n), its first row a logarithm.
-    pool : ThreadPoolExecutor
-        Where nodes are solved side by side.
+    Shapes: rows (n,); returns (2, n).
 
-    Returns
-    -------
-    (ndarray of shape (2, n), ndarray of shape (n_parameter,)), or None
-        Averages over the hyperparameters' posterior without the rows, and its means; None where it has no mode.
+    `held_out`: Of rows and the moments of their linear predictors: array of shape (2, n), its first row a
+    logarithm. Returns: averages over the hyperparameters' posterior without the rows, and its means; None where it
+    has no mode.
     """
     kept = np.setdiff1d(np.arange(len(model.data.offset)), rows)
     left, own_rows = _of_rows(model.latent, rows), subset(model.data, rows)
@@ -103,19 +75,7 @@ def joint_covariance(latent: Latent, found: Posterior, rows: Int) -> Float:
     """
     Joint posterior covariance of the linear predictors of some rows, whether these were seen or not.
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field of all rows.
-    found : Posterior
-        Its posterior, with its factorisation.
-    rows : ndarray of int64, shape (n,)
-        Which rows.
-
-    Returns
-    -------
-    ndarray, shape (n, n)
-        The covariance.
+    Shapes: rows (n,); returns (n, n).
     """
     prior, n = found.prior, len(rows)
     place = np.arange(n)

@@ -82,15 +82,8 @@ def directions(latent: Latent) -> Directions:
     """
     Directions of a latent field whose prior precision hyperparameters scale.
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-
-    Returns
-    -------
-    Directions
-        All of short parts; of longer ones the level, and for each component of a graph one, if the prior lets it move.
+    Returns: all of short parts; of longer ones the level, and for each component of a graph one, if the prior lets
+    it move.
     """
     small, large = [np.empty((0, latent.n_small))], [np.empty((0, latent.n_large))]
     structures: list[Summand] = []
@@ -186,27 +179,7 @@ class Rescaled:
 
 
 def rescaled(latent: Latent, along: Directions, found: Posterior, system: Arrow, solved: Float) -> Rescaled:
-    """
-    Posterior of a node along the directions.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    along : Directions
-        Directions.
-    found : Posterior
-        The node's latent field.
-    system : Arrow
-        Its posterior precision, whole.
-    solved : ndarray, shape (n_large, n_large_direction)
-        P^-1 of the large directions.
-
-    Returns
-    -------
-    Rescaled
-        What draws at other hyperparameters need of it.
-    """
+    """Posterior of a node along the directions. Shapes: solved (n_large, n_large_direction)."""
     n_small = latent.n_small
     gap = np.zeros((len(system.inner), along.large.shape[1]))
     large, large_border = finish(system, solved, along.large, gap)
@@ -230,19 +203,10 @@ def shift(node: Rescaled, values: Float, away: Float) -> Float:
     """
     What takes draws from a node to other hyperparameters.
 
-    Parameters
-    ----------
-    node : Rescaled
-        The node.
-    values : ndarray, shape (n_draw, n_parameter)
-        Hyperparameters.
-    away : ndarray, shape (n_direction, n_draw)
-        Draws at the node along the directions, less their mean; zeros to move the mean alone.
+    Shapes: values (n_draw, n_parameter); away (n_direction, n_draw); returns (n_direction, n_draw).
 
-    Returns
-    -------
-    ndarray, shape (n_direction, n_draw)
-        Adding S U times it to draws at the node makes them draws at the hyperparameters.
+    `away`: Draws at the node along the directions, less their mean; zeros to move the mean alone. Returns: adding S
+    U times it to draws at the node makes them draws at the hyperparameters.
     """
     change = _weights(node, values) - _weights(node, node.values[None])
     inflated = np.eye(len(node.mean)) + np.tensordot(change.T, node.structures, 1)

@@ -115,21 +115,7 @@ class Covariances(NamedTuple):
 
 
 def side(blocks: list[Incidence], n_row: int) -> Side:
-    """
-    Stack blocks.
-
-    Parameters
-    ----------
-    blocks : list of Incidence
-        Which effects of each block the rows read.
-    n_row : int
-        Number of rows.
-
-    Returns
-    -------
-    Side
-        The same, as arrays.
-    """
+    """Stack blocks."""
     slots = [_slots(block, n_row) for block in blocks]
     own = np.repeat(np.arange(len(blocks)), [len(index) for index, _ in slots])
     begin = np.concatenate([[0], np.cumsum([block.size for block in blocks])]).astype(np.int32)
@@ -166,15 +152,7 @@ def links(large: Side) -> Links:
     """
     Find the pairs of large effects that share a row.
 
-    Parameters
-    ----------
-    large : Side
-        Large blocks.
-
-    Returns
-    -------
-    Links
-        A block with itself first links each effect with itself; blocks of the same levels link level by level.
+    Returns: A block with itself first links each effect with itself; blocks of the same levels link level by level.
     """
     n_block, n_row = large.index.shape
     pairs = [(a, b) for a in range(n_block) for b in range(a, n_block)]
@@ -203,18 +181,7 @@ def predictor(offset: Float, side: Side, effect: Float, begin: int, end: int, ou
     """
     Linear predictor of one side: out = offset + sum over blocks of weight * effect[index].
 
-    Parameters
-    ----------
-    offset : ndarray, shape (n_row,)
-        Where to start from.
-    side : Side
-        Blocks.
-    effect : ndarray, shape (n_effect,)
-        Effects.
-    begin, end : int
-        Rows to do.
-    out : ndarray, shape (n_row,)
-        Filled; may be `offset` itself.
+    Shapes: offset (n_row,); effect (n_effect,); out (n_row,).
     """
     index, weight, weighted = side.index, side.weight, side.weighted
     for r in range(begin, end):
@@ -236,22 +203,7 @@ def weights_of(weight: Float, weighted: NDArray[np.int64], row: int, out: Float,
 def predictor_variance(
     small: Side, large: Side, links: Links, covariances: Covariances, begin: int, end: int, out: Float
 ) -> None:
-    """
-    Variance of each row's linear predictor from covariances of effects.
-
-    Parameters
-    ----------
-    small, large : Side
-        Blocks.
-    links : Links
-        Large effects that meet in rows.
-    covariances : Covariances
-        Of effects.
-    begin, end : int
-        Rows to do.
-    out : ndarray, shape (n_row,)
-        Filled.
-    """
+    """Variance of each row's linear predictor from covariances of effects. Shapes: out (n_row,)."""
     corner, cross, link = covariances.corner, covariances.cross, covariances.link
     in_small, in_large, number, first, second = small.index, large.index, links.index, links.first, links.second
     n_small, n_large = in_small.shape[0], in_large.shape[0]
@@ -279,22 +231,7 @@ def predictor_variance(
 
 @njit(cache=True, nogil=True)
 def accumulate(small: Side, large: Side, links: Links, pulls: Pulls, begin: int, end: int, out: Sums) -> None:
-    """
-    Add A'g and A'WA of some rows.
-
-    Parameters
-    ----------
-    small, large : Side
-        Blocks.
-    links : Links
-        Large effects that meet in rows.
-    pulls : Pulls
-        g and the diagonal of W.
-    begin, end : int
-        Rows to do.
-    out : Sums
-        Added to.
-    """
+    """Add A'g and A'WA of some rows."""
     slope, curvature = pulls
     in_small, in_large, number, first, second = small.index, large.index, links.index, links.first, links.second
     of_small, of_large, corner, cross, link = out

@@ -14,21 +14,7 @@ Float = NDArray[np.float64]
 
 
 def log_scale_slopes(latent: Latent, values: Float) -> tuple[Float, Float]:
-    """
-    Derivative of the logarithm of each part's scale in the hyperparameters.
-
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    values : ndarray, shape (n_parameter,)
-        Hyperparameters.
-
-    Returns
-    -------
-    (ndarray, ndarray), shapes (n_large_part, n_parameter) and (n_small_part, n_parameter)
-        Derivatives.
-    """
+    """Derivative of the logarithm of each part's scale in the hyperparameters. Shapes: values (n_parameter,)."""
     out = []
     sides: tuple[tuple[SmallPart | LargePart, ...], ...] = (latent.large_parts, latent.small_parts)
     for parts in sides:
@@ -47,17 +33,7 @@ def bound_slope(latent: Latent, found: Posterior) -> Float:
     At the fixed point only the explicit dependence counts. For the logarithm of a part's scale it is
     E_q[z' R z] - rank R: the part's expected square against what its prior expects.
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    found : Posterior
-        Its posterior.
-
-    Returns
-    -------
-    ndarray, shape (n_parameter,)
-        Derivatives.
+    Shapes: returns (n_parameter,).
     """
     prior, values = found.prior, found.prior.values
     out = 0.5 * prior.slope
@@ -91,18 +67,8 @@ def tangents(latent: Latent, found: Posterior) -> tuple[Float, Float, Float]:
     With b = scale * z, moving the logarithm of a part's scale moves b by scale * S (2 R z). The average information
     (Gilmour, Thompson and Cullis 1995) of two logarithms of scales is 2 z' R z (of one part) less 2 (R z)' S (R z).
 
-    Parameters
-    ----------
-    latent : Latent
-        The latent field.
-    found : Posterior
-        Its posterior.
-
-    Returns
-    -------
-    (ndarray, ndarray, ndarray)
-        Derivatives of large and small contributions, shapes (n_large, n_parameter) and (n_small, n_parameter), and
-        the information, shape (n_parameter, n_parameter), zero where nothing is known of it.
+    Returns: derivatives of large and small contributions, shapes (n_large, n_parameter) and (n_small, n_parameter),
+    and the information, shape (n_parameter, n_parameter), zero where nothing is known of it.
     """
     prior = found.prior
     by_large, by_small = log_scale_slopes(latent, prior.values)

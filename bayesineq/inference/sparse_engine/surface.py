@@ -146,40 +146,16 @@ class Surface:
 
 
 def standardised(nodes: Sequence[Node], axes: Float) -> Float:
-    """
-    Positions of nodes in units of the axes.
-
-    Parameters
-    ----------
-    nodes : sequence of Node
-        The mode first.
-    axes : ndarray, shape (d, d)
-        Unit.
-
-    Returns
-    -------
-    ndarray, shape (n_node, d)
-        t with x = mode + axes @ t.
-    """
+    """Positions of nodes in units of the axes. Shapes: axes (d, d); returns (n_node, d)."""
     away = np.array([n.x - nodes[0].x for n in nodes])
     return np.linalg.solve(axes, away.T).T if axes.size else away
 
 
 def quadratic_surface(nodes: Sequence[Node], axes: Float) -> tuple[Surface, float]:
     """
-    A quadratic through nodes near the mode, by least squares.
+    A quadratic through nodes near the mode, by least squares. Shapes: axes (d, d).
 
-    Parameters
-    ----------
-    nodes : sequence of Node
-        The mode first.
-    axes : ndarray, shape (d, d)
-        Unit.
-
-    Returns
-    -------
-    (Surface, float)
-        The density, and its largest misfit at the nodes; infinite where it has no top near.
+    Returns: the density, and its largest misfit at the nodes; infinite where it has no top near.
     """
     t, y = _ordinates(nodes, axes)
     d = t.shape[1]
@@ -200,21 +176,7 @@ def quadratic_surface(nodes: Sequence[Node], axes: Float) -> tuple[Surface, floa
 
 
 def grid_surface(nodes: Sequence[Node], axes: Float) -> Surface:
-    """
-    Interpolate between the nodes of a grid of unit step that holds all the mass.
-
-    Parameters
-    ----------
-    nodes : sequence of Node
-        The mode first.
-    axes : ndarray, shape (d, d)
-        Unit.
-
-    Returns
-    -------
-    Surface
-        The density.
-    """
+    """Interpolate between the nodes of a grid of unit step that holds all the mass. Shapes: axes (d, d)."""
     t, y = _ordinates(nodes, axes)
     d = t.shape[1]
     rest = RBFInterpolator(t, y, kernel="cubic", degree=1)
@@ -225,21 +187,7 @@ def copula_surface(nodes: Sequence[Node], axes: Float, correlation: Float, n_sec
     """
     Sections along the axes, a Gaussian copula between them, and what further nodes find beyond that.
 
-    Parameters
-    ----------
-    nodes : sequence of Node
-        The mode first, then those on the axes, then others.
-    axes : ndarray, shape (d, d)
-        Unit: diagonal.
-    correlation : ndarray, shape (d, d)
-        Hessian at the mode in units of its diagonal.
-    n_section : int
-        How many nodes, the mode included, lie on the axes.
-
-    Returns
-    -------
-    Surface
-        The density.
+    Shapes: axes (d, d); correlation (d, d).
     """
     t, y = _ordinates(nodes, axes)
     sections = tuple(_section(t[:n_section], y[:n_section], i) for i in range(t.shape[1]))
@@ -300,23 +248,10 @@ def _section(t: Float, y: Float, axis: int) -> Section:
 
 def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator, power: float = 1.0) -> Float:
     """
-    Draw from the density, or from a power of it.
+    Draw from the density, or from a power of it. Shapes: returns (n_draw, d).
 
-    Parameters
-    ----------
-    between : Surface
-        The density.
-    n_draw : int
-        How many.
-    rng : Generator
-        Source of randomness.
-    power : float
-        Below one for draws that reach beyond where the density is thought to lie.
-
-    Returns
-    -------
-    ndarray, shape (n_draw, d)
-        u of each draw; `positions` turns them into t, and x = origin + axes @ t.
+    `power`: Below one for draws that reach beyond where the density is thought to lie. Returns: u of each draw;
+    `positions` turns them into t, and x = origin + axes @ t.
     """
     d = between.t.shape[1]
     if d == 0:
@@ -338,15 +273,7 @@ def log_mass(between: Surface) -> float:
     """
     Logarithm of the integral of the density over the hyperparameters, relative to its highest node.
 
-    Parameters
-    ----------
-    between : Surface
-        The density.
-
-    Returns
-    -------
-    float
-        With the highest node's log density added, the log marginal likelihood.
+    Returns: with the highest node's log density added, the log marginal likelihood.
     """
     if not between.t.shape[1]:
         return 0.0

@@ -31,24 +31,7 @@ _RIDGE_OF_PRODUCT: Final = 1e-6
 
 
 def latent_field(design: Design) -> Latent:
-    """
-    See a design as a latent Gaussian field.
-
-    Parameters
-    ----------
-    design : Design
-        A table seen through a card.
-
-    Returns
-    -------
-    Latent
-        Parts, rows, pattern and hyperparameters.
-
-    Raises
-    ------
-    DesignError
-        If a term has too many levels for its kind.
-    """
+    """See a design as a latent Gaussian field."""
     parameters: list[Parameter] = []
     small_parts: list[SmallPart] = []
     large_blocks: list[Block] = []

@@ -76,19 +76,7 @@ _BY_OWN: dict[type, Density] = {}
 
 
 def density_of(own: type) -> Density:
-    """
-    Formulas that own parameters belong to.
-
-    Parameters
-    ----------
-    own : type
-        Type of a named tuple of own parameters.
-
-    Returns
-    -------
-    Density
-        The formulas.
-    """
+    """Formulas that own parameters belong to."""
     return _BY_OWN[own]
 
 

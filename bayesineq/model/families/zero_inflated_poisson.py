@@ -25,18 +25,9 @@ def of_none(zero: float, whole: float, slope: float, curvature: float) -> tuple[
 
     With p = exp(whole) the probability of zero of rows that can have events, it is log(zero + (1 - zero) p).
 
-    Parameters
-    ----------
-    zero : float
-        Share of rows that cannot.
-    whole, slope, curvature : float
-        Log p of zero of those that can, and its first two derivatives in the linear predictor.
-
-    Returns
-    -------
-    (float, float, float, float, float)
-        Log p and its first two derivatives; the probability that a row with a count of zero is one that can; and the
-        derivative in log `zero`.
+    `whole, slope, curvature`: Log p of zero of those that can, and its first two derivatives in the linear
+    predictor. Returns: log p and its first two derivatives; the probability that a row with a count of zero is one
+    that can; and the derivative in log `zero`.
     """
     can = math.log1p(-zero) + whole
     cannot = math.log(zero)

@@ -107,19 +107,7 @@ def _constant(values: Values) -> tuple[float]:
 
 
 def identity(n: int) -> Structure:
-    """
-    White noise.
-
-    Parameters
-    ----------
-    n : int
-        Its length.
-
-    Returns
-    -------
-    Structure
-        Of the identity.
-    """
+    """White noise."""
     return Structure(
         (eye_array(n, format="csr"),),
         _constant,
@@ -132,19 +120,7 @@ def walk(n: int, order: int, *, scaled: bool) -> Structure:
     """
     Random walk, orthogonal to the polynomials that its differences do not see.
 
-    Parameters
-    ----------
-    n : int
-        Number of levels, more than `order`.
-    order : {1, 2}
-        Order of the differences.
-    scaled : bool
-        Whether the geometric mean of the marginal variances is one.
-
-    Returns
-    -------
-    Structure
-        With the basis in which it is white.
+    `scaled`: Whether the geometric mean of the marginal variances is one.
     """
     basis, precision = walk_basis(n, order, scale=scaled), walk_precision(n, order)
     return Structure(
@@ -160,17 +136,7 @@ def autoregression(n: int, rho: str = "rho") -> Structure:
     """
     Stationary autoregression of order 1 and unit variance: precision (I + rho^2 K - rho B) / (1 - rho^2).
 
-    Parameters
-    ----------
-    n : int
-        Number of levels.
-    rho : str
-        Name of the correlation of neighbours.
-
-    Returns
-    -------
-    Structure
-        I, K (the identity without its ends) and B (ones beside the diagonal).
+    Returns: I, K (the identity without its ends) and B (ones beside the diagonal).
     """
     inner = np.ones(n)
     inner[[0, -1]] = 0.0
@@ -202,17 +168,7 @@ def intrinsic(graph: Adjacency, *, scaled: bool) -> Structure:
     """
     Intrinsic autoregression D - W of a graph, scaled by component; N(0, 1) on areas without neighbours.
 
-    Parameters
-    ----------
-    graph : Adjacency
-        The graph.
-    scaled : bool
-        Whether the geometric mean of the marginal variances of each component is one.
-
-    Returns
-    -------
-    Structure
-        It sums to zero over each component of several areas.
+    `scaled`: Whether the geometric mean of the marginal variances of each component is one.
     """
     scale = scale_factors(graph) if scaled else np.ones(len(graph.component_sizes))
     single = graph.component_sizes[graph.component] == 1
@@ -232,21 +188,7 @@ def intrinsic(graph: Adjacency, *, scaled: bool) -> Structure:
 
 
 def proper(graph: Adjacency, rho: str = "rho") -> Structure:
-    """
-    Proper autoregression of a graph: precision rho (D - W) + (1 - rho) I.
-
-    Parameters
-    ----------
-    graph : Adjacency
-        The graph.
-    rho : str
-        Name of the dependence.
-
-    Returns
-    -------
-    Structure
-        D - W, and the identity.
-    """
+    """Proper autoregression of a graph: precision rho (D - W) + (1 - rho) I."""
     degree, n_edge = _degree(graph), len(graph.edges)
 
     def draw(values: Values, draws: int, stream: np.random.Generator) -> Float:
@@ -272,16 +214,9 @@ def kronecker(first: Structure, second: Structure) -> Structure:
     White noise with white noise, a walk with white noise, white noise with a graph, and a walk with a graph are types
     I to IV of Knorr-Held (2000); an autoregression with a proper graph is separable and needs no constraints.
 
-    Parameters
-    ----------
-    first, second : Structure
-        Structures of the two, with correlations of different names.
-
-    Returns
-    -------
-    Structure
-        A summand for each pair of theirs. Its null space is that of either with everything of the other: with a
-        connected graph and a walk of order 1, areas + levels - 1 constraints.
+    `first, second`: Structures of the two, with correlations of different names. Returns: A summand for each pair
+    of theirs. Its null space is that of either with everything of the other: with a connected graph and a walk of
+    order 1, areas + levels - 1 constraints.
 
     References
     ----------
@@ -335,19 +270,9 @@ def _null_of_product(first: Structure, second: Structure) -> Float | None:
 
 def root(structure: Structure, values: Values) -> Float:
     """
-    Symmetric root of a structure's covariance, dense.
+    Symmetric root of a structure's covariance, dense. Shapes: returns (n, n).
 
-    Parameters
-    ----------
-    structure : Structure
-        The structure.
-    values : mapping of str to float
-        Its correlations.
-
-    Returns
-    -------
-    ndarray, shape (n, n)
-        R, such that R R' is the generalised inverse of the precision: zero on the null space.
+    Returns: R, such that R R' is the generalised inverse of the precision: zero on the null space.
     """
     value, vector = np.linalg.eigh(structure.precision(values).toarray())
     seen = value > _SINGULAR * value[-1]
@@ -361,21 +286,10 @@ def intrinsic_draws(adjacency: Adjacency, scale: Float, draws: int, stream: np.r
     With one area of each component held at zero the precision is regular; subtracting each component's mean then
     gives the draw under a sum to zero.
 
-    Parameters
-    ----------
-    adjacency : Adjacency
-        The graph.
-    scale : ndarray, shape (n_component,)
-        Scale of each component: its precision is `scale * (D - W)`.
-    draws : int
-        Number of draws.
-    stream : Generator
-        Source of randomness.
+    Shapes: scale (n_component,); returns (draws, n_area).
 
-    Returns
-    -------
-    ndarray, shape (draws, n_area)
-        Sum to zero over each component; N(0, 1) on areas without neighbours.
+    `scale`: Scale of each component: its precision is `scale * (D - W)`. Returns: sum to zero over each component;
+    N(0, 1) on areas without neighbours.
     """
     component, size = adjacency.component, adjacency.component_sizes
     single = size[component] == 1

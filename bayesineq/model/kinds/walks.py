@@ -8,19 +8,9 @@ from numpy.typing import NDArray
 
 def walk_precision(n_level: int, order: int) -> NDArray[np.float64]:
     """
-    Structure matrix of a random walk, unscaled.
+    Structure matrix of a random walk, unscaled. Shapes: returns (n_level, n_level).
 
-    Parameters
-    ----------
-    n_level : int
-        Number of levels, more than `order`.
-    order : {1, 2}
-        Order of the differences that are independent.
-
-    Returns
-    -------
-    ndarray, shape (n_level, n_level)
-        D'D for the matrix D of differences; its null space holds the polynomials of degree below `order`.
+    Returns: D'D for the matrix D of differences; its null space holds the polynomials of degree below `order`.
     """
     difference = np.diff(np.eye(n_level), n=order, axis=0)
     return difference.T @ difference
@@ -30,19 +20,10 @@ def walk_basis(n_level: int, order: int, *, scale: bool) -> NDArray[np.float64]:
     """
     Basis in which a random walk of unit standard deviation is `basis @ z` with independent standard normal z.
 
-    Parameters
-    ----------
-    n_level : int
-        Number of levels, more than `order`.
-    order : {1, 2}
-        Order of the walk.
-    scale : bool
-        Whether the geometric mean of the marginal variances is one (Sorbye and Rue 2014).
+    Shapes: returns (n_level, n_level - order).
 
-    Returns
-    -------
-    ndarray, shape (n_level, n_level - order)
-        Columns orthogonal to every polynomial of degree below `order`, so that walks sum to zero.
+    `scale`: Whether the geometric mean of the marginal variances is one (Sorbye and Rue 2014). Returns: columns
+    orthogonal to every polynomial of degree below `order`, so that walks sum to zero.
 
     References
     ----------
@@ -59,18 +40,6 @@ def walk_basis(n_level: int, order: int, *, scale: bool) -> NDArray[np.float64]:
 
 
 def linear_trend(n_level: int) -> NDArray[np.float64]:
-    """
-    Straight line over the levels with mean 0 and standard deviation 1.
-
-    Parameters
-    ----------
-    n_level : int
-        Number of levels, at least two.
-
-    Returns
-    -------
-    ndarray, shape (n_level,)
-        Rising with the level.
-    """
+    """Straight line over the levels with mean 0 and standard deviation 1. Shapes: returns (n_level,)."""
     line = np.arange(n_level) - (n_level - 1) / 2
     return line / line.std()

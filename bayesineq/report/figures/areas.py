@@ -29,27 +29,11 @@ def area_table(
     """
     Summarise the draws of every area.
 
-    Parameters
-    ----------
-    values : Covered
-        Outcome of each area: draws with dims (chain, draw, area) in any order, with area codes as coordinate and, for a
-        weighted average, `population` along `area`.
-    threshold : float or "average"
-        What exceedance compares with: a value on the scale of the outcome, or in every draw the mean of all areas
-        weighted by their population.
-    prob : float
-        Probability that the interval holds.
-
-    Returns
-    -------
-    DataFrame
-        Index `area`; columns `mean`, `sd`, `lower`, `upper`, `width`, `exceedance` (probability above the
-        threshold). An area whose draws are all missing is a row of NaN.
-
-    Raises
-    ------
-    MeasureError
-        If dimensions or codes are missing, codes repeat, or an area has some draws but not all.
+    `values`: Outcome of each area: draws with dims (chain, draw, area) in any order, with area codes as coordinate
+    and, for a weighted average, `population` along `area`. `threshold`: What exceedance compares with: a value on
+    the scale of the outcome, or in every draw the mean of all areas weighted by their population. Returns: index
+    `area`; columns `mean`, `sd`, `lower`, `upper`, `width`, `exceedance` (probability above the threshold). An area
+    whose draws are all missing is a row of NaN.
     """
     draws, codes = _draws(values)
     weight = _weight(values.shown)
@@ -84,19 +68,9 @@ class Classes:
 
 def quantile_classes(values: NDArray[np.float64], count: int) -> Classes:
     """
-    Sort values into classes of about equally many areas.
+    Sort values into classes of about equally many areas. Shapes: values (n_area,).
 
-    Parameters
-    ----------
-    values : ndarray, shape (n_area,)
-        One value an area; NaN is missing.
-    count : int
-        Number of classes asked for; ties can leave fewer, and equal values leave one.
-
-    Returns
-    -------
-    Classes
-        Ends and members.
+    `count`: Number of classes asked for; ties can leave fewer, and equal values leave one.
     """
     present = values[np.isfinite(values)]
     if not len(present):
@@ -108,21 +82,7 @@ def quantile_classes(values: NDArray[np.float64], count: int) -> Classes:
 
 
 def fixed_classes(values: NDArray[np.float64], edges: NDArray[np.float64]) -> Classes:
-    """
-    Sort values into given classes.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_area,)
-        One value an area; NaN is missing.
-    edges : ndarray, shape (n_class + 1,)
-        Ends of the classes, rising.
-
-    Returns
-    -------
-    Classes
-        Ends and members.
-    """
+    """Sort values into given classes. Shapes: values (n_area,); edges (n_class + 1,)."""
     member = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     member[~np.isfinite(values)] = -1
     return Classes(edges, member)
@@ -132,18 +92,10 @@ def exceedance_classes(values: NDArray[np.float64], edges: Sequence[float]) -> C
     """
     Sort probabilities into classes that are alike on both sides.
 
-    Parameters
-    ----------
-    values : ndarray, shape (n_area,)
-        One probability an area; NaN is missing.
-    edges : sequence of float, shape (n_class + 1,)
-        Ends of the classes, rising and symmetric around one half: an end belongs to the class further from one half,
-        so that areas of 95% or more and of 5% or less are those that count as above and below.
+    Shapes: values (n_area,); edges (n_class + 1,).
 
-    Returns
-    -------
-    Classes
-        Ends and members.
+    `edges`: Ends of the classes, rising and symmetric around one half: an end belongs to the class further from one
+    half, so that areas of 95% or more and of 5% or less are those that count as above and below.
     """
     ends = np.asarray(edges, dtype=np.float64)
     far = np.where(values > 0.5, values + _DUST, values - _DUST)
@@ -154,15 +106,7 @@ def average_draws(values: Draws) -> NDArray[np.float64]:
     """
     Average of all areas in every draw, weighted by their population: what "above the average" compares with.
 
-    Parameters
-    ----------
-    values : Covered
-        As in `area_table`.
-
-    Returns
-    -------
-    ndarray, shape (n_draw,)
-        Chains one after the other; 0 where no area has a value.
+    Shapes: returns (n_draw,).
     """
     draws, codes = _draws(values)
     return _threshold(draws, _weight(values.shown), _known(draws, codes), "average")

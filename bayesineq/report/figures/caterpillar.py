@@ -37,22 +37,9 @@ def caterpillar_data(values: Draws, dim: str, *, labels: Labels | None = None, p
     """
     Put groups in order of their means, with intervals of value and rank.
 
-    Parameters
-    ----------
-    values : Covered
-        Outcome of each group: draws with dims (chain, draw, dim); coordinate `population` weighs the average.
-    dim : str
-        The dimension: areas, strata, practices.
-    labels : mapping of str to mapping, optional
-        By dimension, names of codes.
-    prob : float
-        Probability that the intervals hold.
-
-    Returns
-    -------
-    DataFrame
-        A row a group, the highest first: `level`, `label`, `mean`, `lower`, `upper`, `rank`, `rank_lower`,
-        `rank_upper` (1 is the highest) and `above`: the probability of being above the average.
+    `values`: Outcome of each group: draws with dims (chain, draw, dim); coordinate `population` weighs the average.
+    Returns: A row a group, the highest first: `level`, `label`, `mean`, `lower`, `upper`, `rank`, `rank_lower`,
+    `rank_upper` (1 is the highest) and `above`: the probability of being above the average.
     """
     draws = to_draw(values, dim)
     table = by_level(draws, prob)[[dim, "mean", "lower", "upper"]]

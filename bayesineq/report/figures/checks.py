@@ -32,22 +32,7 @@ def prior_density(prior: Prior, at: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     Density of a prior.
 
-    Parameters
-    ----------
-    prior : Prior
-        Its distribution. PC(above, probability) is the exponential with P(sigma > above) = probability.
-    at : ndarray
-        Where.
-
-    Returns
-    -------
-    ndarray, shape of `at`
-        The density.
-
-    Raises
-    ------
-    MeasureError
-        If the distribution has no closed density here: PC(below, ...), which depends on the graph.
+    `prior`: Its distribution. PC(above, probability) is the exponential with P(sigma > above) = probability.
     """
     if prior.law is None:
         raise MeasureError(f"the prior {prior} has no density in closed form, so it cannot be drawn")
@@ -58,18 +43,8 @@ def prior_posterior_data(post: xr.DataTree, *, prob: float = CI_PROB) -> dict[st
     """
     Densities of every scalar parameter before and after the data.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    prob : float
-        Probability that the interval holds.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        By parameter: `value`, `prior`, `posterior` (densities), and in attrs `mean`, `lower`, `upper`.
-        Parameters whose prior is on another scale (a precision), or has no closed density, are left out.
+    Returns: by parameter: `value`, `prior`, `posterior` (densities), and in attrs `mean`, `lower`, `upper`.
+    Parameters whose prior is on another scale (a precision), or has no closed density, are left out.
     """
     draws, found = post["posterior"].to_dataset(), {}
     for name, prior in _scalars(post, draws):
@@ -206,30 +181,10 @@ def predictive_data(
     replicated: xr.DataArray, observed: pd.Series, dim: str, *, prob: float = CI_PROB, rule: Rule = DEFAULT_RULE
 ) -> pd.DataFrame:
     """
-    Set observed counts of groups beside counts that the model replicates.
+    Set observed counts of groups beside counts that the model replicates. Shapes: replicated (draw, dim).
 
-    Parameters
-    ----------
-    replicated : DataArray, dims (draw, dim)
-        Replicates, as `predictive(post, by=dim)` gives them.
-    observed : Series
-        Observed count of each group, indexed by code.
-    dim : str
-        The dimension.
-    prob : float
-        Probability of the interval.
-    rule : Rule
-        When a count is small.
-
-    Returns
-    -------
-    DataFrame
-        A row a group: `level`, `observed`, `mean`, `lower`, `upper`, `inside`; small observed counts are left out.
-
-    Raises
-    ------
-    MeasureError
-        If the groups of the two differ, or replicates hold rows without an outcome.
+    Returns: A row a group: `level`, `observed`, `mean`, `lower`, `upper`, `inside`; small observed counts are left
+    out.
     """
     if unknown := int(replicated.attrs.get("rows_predicted", 0)):
         raise MeasureError(

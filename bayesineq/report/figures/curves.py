@@ -43,25 +43,9 @@ def concentration_data(values: Draws, dim: str, *, prob: float = CI_PROB) -> pd.
     """
     Compute the concentration curve: the share of all cases held by the most deprived share of people.
 
-    Parameters
-    ----------
-    values : Covered
-        Rate of each group, never negative: draws with dims (chain, draw, dim) and the coordinate `population`; `dim`
-        ordered, the most deprived first.
-    dim : str
-        Ordered dimension.
-    prob : float
-        Probability of the band.
-
-    Returns
-    -------
-    DataFrame
-        A row a corner, from (0, 0) to (1, 1): `people`, `mean`, `lower`, `upper` of the share of cases.
-
-    Raises
-    ------
-    MeasureError
-        If a rate is negative, nobody has the outcome, or `dim` was not declared ordered or is time or age.
+    `values`: Rate of each group, never negative: draws with dims (chain, draw, dim) and the coordinate
+    `population`; `dim` ordered, the most deprived first. Returns: A row a corner, from (0, 0) to (1, 1): `people`,
+    `mean`, `lower`, `upper` of the share of cases.
     """
     ordered = in_social_order(to_draw(values, dim), dim, "a concentration curve")
     draws = pooled(ordered, dim).astype(np.float64)

@@ -11,26 +11,7 @@ from bayesineq.errors import DisclosureError, MeasureError
 
 
 def to_draw(values: Draws, dim: str) -> xr.DataArray:
-    """
-    Draws of the groups that may be shown, of which there is one at least.
-
-    Parameters
-    ----------
-    values : Covered
-        Draws.
-    dim : str
-        Dimension of the groups.
-
-    Returns
-    -------
-    DataArray
-        The draws.
-
-    Raises
-    ------
-    DisclosureError
-        If all groups are withheld, or the values have not passed the disclosure rule.
-    """
+    """Draws of the groups that may be shown, of which there is one at least."""
     require_covered(values)
     if not values.shown.sizes[dim]:
         raise DisclosureError(
@@ -45,24 +26,7 @@ def left_out(values: Draws, named: str = "groups") -> str:
 
 
 def flat(draws: xr.DataArray | NDArray[np.floating]) -> NDArray[np.float64]:
-    """
-    Draws of one number as a vector.
-
-    Parameters
-    ----------
-    draws : DataArray or ndarray
-        Draws.
-
-    Returns
-    -------
-    ndarray, shape (n_draw,)
-        The draws.
-
-    Raises
-    ------
-    MeasureError
-        If there are none, or one is missing or infinite.
-    """
+    """Draws of one number as a vector. Shapes: returns (n_draw,)."""
     values = np.asarray(draws, dtype=np.float64).ravel()
     if not len(values) or not np.isfinite(values).all():
         raise MeasureError(
@@ -75,20 +39,7 @@ def defined(draws: xr.DataArray) -> tuple[NDArray[np.float64], str]:
     """
     Draws in which a measure exists, and how many were left out.
 
-    Parameters
-    ----------
-    draws : DataArray
-        A measure, as `over_draws` gives it.
-
-    Returns
-    -------
-    (ndarray, str)
-        The draws as a vector, and a sentence; empty where none was left out.
-
-    Raises
-    ------
-    MeasureError
-        If none is left.
+    Returns: the draws as a vector, and a sentence; empty where none was left out.
     """
     values = np.asarray(draws, dtype=np.float64).ravel()
     left_out = int(np.isnan(values).sum())

@@ -136,19 +136,9 @@ def association_table(post: xr.DataTree, *, prob: float = CI_PROB) -> pd.DataFra
     """
     Associations of the card's covariates with the outcome, all else in the model equal.
 
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    prob : float
-        Probability that the interval holds.
-
-    Returns
-    -------
-    DataFrame
-        A row a linear term: `term`, `step` (what the covariate rises by: one standard deviation where the card
-        standardises, else 1), `mean`, `lower`, `upper`, `p_above` (probability of a positive association). Odds
-        ratios with a logit link, rate ratios with a log link, differences otherwise. Empty without linear terms.
+    Returns: A row a linear term: `term`, `step` (what the covariate rises by: one standard deviation where the card
+    standardises, else 1), `mean`, `lower`, `upper`, `p_above` (probability of a positive association). Odds ratios
+    with a logit link, rate ratios with a log link, differences otherwise. Empty without linear terms.
     """
     card = card_of(post)
     ratio = card.outcome.link in {"logit", "log"}
@@ -241,21 +231,7 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB, title: str | 
 
 
 def covariate_label(card: ModelCard, term: str) -> str:
-    """
-    Name of the covariate of a linear term in words.
-
-    Parameters
-    ----------
-    card : ModelCard
-        The card.
-    term : str
-        Its linear term.
-
-    Returns
-    -------
-    str
-        As the card's table has it.
-    """
+    """Name of the covariate of a linear term in words."""
     return column_label(card.table, card.term(term).covariate or term)
 
 

@@ -72,28 +72,9 @@ def funnel_data(
     """
     Compute control limits and the place of every unit.
 
-    Parameters
-    ----------
-    table : DataFrame
-        A row a unit of about equal kind: practices, hospitals. Never deciles of one area.
-    unit, events, at_risk : str
-        Columns of names, of counted events and of people at risk.
-    adjust : bool
-        Whether to widen the limits where units vary more than chance allows.
-    rule : Rule
-        When a count is small, and how others are rounded; `Rule(0, 1)` shows all as they are.
-
-    Returns
-    -------
-    Funnel
-        Points, limits and target: only what may be shown.
-
-    Raises
-    ------
-    MeasureError
-        If counts are missing, negative or above their denominators, nobody is at risk, or no unit may be shown.
-    DisclosureError
-        If a unit stands more than once.
+    `table`: A row a unit of about equal kind: practices, hospitals. Never deciles of one area. `adjust`: Whether to
+    widen the limits where units vary more than chance allows. `rule`: When a count is small, and how others are
+    rounded; `Rule(0, 1)` shows all as they are.
 
     Notes
     -----
@@ -164,17 +145,9 @@ def _distance(count: NDArray[np.float64], people: NDArray[np.float64], target: f
 
 def overdispersion(z: NDArray[np.float64]) -> float:
     """
-    Factor by which units vary more than chance allows.
+    Factor by which units vary more than chance allows. Shapes: z (unit,).
 
-    Parameters
-    ----------
-    z : ndarray, shape (unit,)
-        Distances from the target in standard errors.
-
-    Returns
-    -------
-    float
-        Mean of the squares after the outer tenth on each side is pulled in to its edge; at least 1.
+    Returns: mean of the squares after the outer tenth on each side is pulled in to its edge; at least 1.
     """
     low, high = np.quantile(z, (_TRIM, 1.0 - _TRIM))
     return float(max(1.0, np.mean(np.clip(z, low, high) ** 2)))

@@ -63,21 +63,9 @@ def gradient_data(values: Draws, dim: str, *, labels: Labels | None = None, prob
     """
     Compute what a gradient figure shows.
 
-    Parameters
-    ----------
-    values : Covered
-        Outcome of each group: draws with dims (chain, draw, dim) and the coordinate `population`; `dim` is ordered.
-    dim : str
-        Deprivation decile or quintile, or another ordered dimension.
-    labels : mapping of str to mapping, optional
-        By dimension, names of codes.
-    prob : float
-        Probability that the intervals hold.
-
-    Returns
-    -------
-    Gradient
-        Groups, line and indices. The relative index is None where a line reaches zero, because no ratio exists then.
+    `values`: Outcome of each group: draws with dims (chain, draw, dim) and the coordinate `population`; `dim` is
+    ordered. `dim`: Deprivation decile or quintile, or another ordered dimension. Returns: groups, line and indices.
+    The relative index is None where a line reaches zero, because no ratio exists then.
 
     Notes
     -----

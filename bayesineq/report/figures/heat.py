@@ -41,27 +41,9 @@ def heat_data(
     """
     Summarise the draws of every combination of two dimensions.
 
-    Parameters
-    ----------
-    values : Covered
-        Outcome of each cell: draws with dims (chain, draw, rows, columns) in any order and the coordinate `population`.
-    rows, columns : str
-        The two dimensions.
-    labels : mapping of str to mapping, optional
-        By dimension, names of codes.
-    prob : float
-        Probability that the interval holds.
-
-    Returns
-    -------
-    DataFrame
-        A row a cell: both dimensions as codes, `row`, `column` (names), `population`, `mean`, `lower`, `upper`,
-        `hidden` (the cell is withheld). Cells without anybody have no mean.
-
-    Raises
-    ------
-    MeasureError
-        If `values` has other dimensions or no population.
+    `values`: Outcome of each cell: draws with dims (chain, draw, rows, columns) in any order and the coordinate
+    `population`. Returns: A row a cell: both dimensions as codes, `row`, `column` (names), `population`, `mean`,
+    `lower`, `upper`, `hidden` (the cell is withheld). Cells without anybody have no mean.
     """
     require_covered(values)
     draws = values.shown

@@ -144,28 +144,7 @@ def draw_map(
     """
     Draw a summary of every area.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `area_table` gives it, indexed by area code.
-    shapes : Outline
-        Boundaries.
-    statistic, threshold, prob, outcome, unit, more_is
-        As in `map_posterior`.
-    withheld : int
-        How many of the areas without a value are withheld because of small counts; the caption says so.
-    title : str, optional
-        Heading of the figure; by default made from what it shows.
-
-    Returns
-    -------
-    Chart
-        The map.
-
-    Raises
-    ------
-    GraphError
-        If an area of the table has no boundary.
+    `withheld`: How many of the areas without a value are withheld because of small counts; the caption says so.
     """
     rows = by_code(table, shapes)
     classes, labels = _classes(rows[statistic].to_numpy(), statistic, unit)
@@ -197,26 +176,7 @@ def _without(missing: int, withheld: int) -> str:
 
 
 def by_code(table: pd.DataFrame, shapes: Outline) -> pd.DataFrame:
-    """
-    Lay rows out in the order of the boundaries, by code and never by position.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Indexed by area code.
-    shapes : Outline
-        Boundaries.
-
-    Returns
-    -------
-    DataFrame
-        One row an area of `shapes`; NaN where the table has none.
-
-    Raises
-    ------
-    GraphError
-        If the table holds areas that have no boundary.
-    """
+    """Lay rows out in the order of the boundaries, by code and never by position."""
     unknown = table.index.difference(pd.Index(shapes.codes))
     if len(unknown):
         raise GraphError(
@@ -228,18 +188,9 @@ def by_code(table: pd.DataFrame, shapes: Outline) -> pd.DataFrame:
 
 def paint(axes: Axes, shapes: Outline, colours: list[str], hatched: Any) -> None:
     """
-    Fill areas with colours and hatch those without an estimate.
+    Fill areas with colours and hatch those without an estimate. Shapes: hatched (n_area,).
 
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw; gets the extent of the map and loses its frame.
-    shapes : Outline
-        Boundaries.
-    colours : list of str
-        One an area.
-    hatched : ndarray of bool, shape (n_area,)
-        Which areas are hatched.
+    `axes`: Where to draw; gets the extent of the map and loses its frame.
     """
     from matplotlib.collections import PathCollection
 
@@ -311,19 +262,7 @@ def _how_to_read(statistic: Statistic, more_is: MoreIs, prob: float) -> str:
 
 
 def map_size(shapes: Outline) -> tuple[float, float]:
-    """
-    Size of a figure that holds a map and its legend.
-
-    Parameters
-    ----------
-    shapes : Outline
-        Boundaries.
-
-    Returns
-    -------
-    (float, float)
-        Width and height in inches.
-    """
+    """Size of a figure that holds a map and its legend."""
     west, south, east, north = shapes.bounds
     tall = (north - south) / max(east - west, 1e-9)
     return 7.2, float(np.clip(5.2 * tall, 3.4, 7.6)) + 0.5
@@ -333,16 +272,7 @@ def legend(axes: Axes, entries: list[tuple[str, str]], title: str, missing: int)
     """
     Put a legend of classes to the right of a map.
 
-    Parameters
-    ----------
-    axes : Axes
-        The map.
-    entries : list of (str, str)
-        Colour and label of each class.
-    title : str
-        What the classes are.
-    missing : int
-        Number of areas without an estimate; none leaves the hatched entry out.
+    `missing`: Number of areas without an estimate; none leaves the hatched entry out.
     """
     from matplotlib.patches import Patch
 

@@ -125,17 +125,9 @@ def _projected(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 def paths_of(shapes: NDArray[np.object_]) -> tuple[DrawnPath, ...]:
     """
-    Turn polygons into paths.
+    Turn polygons into paths. Shapes: shapes (n_area,).
 
-    Parameters
-    ----------
-    shapes : ndarray of geometry, shape (n_area,)
-        Polygons and multipolygons.
-
-    Returns
-    -------
-    tuple of matplotlib Path
-        One closed outline a geometry, its pieces and holes included.
+    Returns: one closed outline a geometry, its pieces and holes included.
     """
     import shapely
     from matplotlib.path import Path

@@ -22,27 +22,11 @@ def pareto_table(excess: Draws, dim: str, *, prob: float = CI_PROB) -> pd.DataFr
     """
     Order causes or groups by their excess events and add the shares up.
 
-    Parameters
-    ----------
-    excess : Covered
-        Draws with dims (chain, draw, dim): events of each cause or group beyond those at the rate of a named reference
-        (`excess_events`).
-    dim : str
-        The causes or groups.
-    prob : float
-        Probability of the intervals.
-
-    Returns
-    -------
-    DataFrame
-        A row a cause, the largest mean excess first: `dim`, `mean`, `lower`, `upper`, and the share of the total that
-        it and all before it hold, `cumulative`, `cumulative_lower`, `cumulative_upper`. The order is that of the means
-        and the same in every draw; shares are of each draw's own total.
-
-    Raises
-    ------
-    MeasureError
-        If the dimension is absent, or the total excess is not above zero in every draw: shares of it mean nothing then.
+    `excess`: Draws with dims (chain, draw, dim): events of each cause or group beyond those at the rate of a named
+    reference (`excess_events`). Returns: A row a cause, the largest mean excess first: `dim`, `mean`, `lower`,
+    `upper`, and the share of the total that it and all before it hold, `cumulative`, `cumulative_lower`,
+    `cumulative_upper`. The order is that of the means and the same in every draw; shares are of each draw's own
+    total.
     """
     require_covered(excess)
     if dim not in excess.shown.dims:

@@ -91,19 +91,7 @@ class Chart:
 
 
 def new_figure(width: float = 7.2, height: float = 4.4) -> Figure:
-    """
-    Make an empty figure that no window owns.
-
-    Parameters
-    ----------
-    width, height : float
-        In inches.
-
-    Returns
-    -------
-    Figure
-        With a canvas that needs no display.
-    """
+    """Make an empty figure that no window owns."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -113,18 +101,7 @@ def new_figure(width: float = 7.2, height: float = 4.4) -> Figure:
 
 
 def dress(axes: Axes, *, x: str = "", y: str = "", grid: Literal["x", "y", "none"] = "y") -> None:
-    """
-    Give axes the common look.
-
-    Parameters
-    ----------
-    axes : Axes
-        What to dress.
-    x, y : str
-        Labels of the axes.
-    grid : {"x", "y", "none"}
-        Direction of the grid lines.
-    """
+    """Give axes the common look."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -138,55 +115,17 @@ def dress(axes: Axes, *, x: str = "", y: str = "", grid: Literal["x", "y", "none
 
 
 def headline(figure: Figure, title: str) -> None:
-    """
-    Put a title over the whole figure, so that long names of groups take no room from it.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-    title : str
-        Any text; long ones are broken into lines.
-    """
+    """Put a title over the whole figure, so that long names of groups take no room from it."""
     figure.suptitle(plain(fill(title, _LINE)), x=0.01, ha="left", fontsize=11, color=INK)
 
 
 def plain(text: str) -> str:
-    """
-    Make text safe to draw: a dollar sign in a name is a dollar sign, not mathematics.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        Text that is drawn as it stands.
-    """
+    """Make text safe to draw: a dollar sign in a name is a dollar sign, not mathematics."""
     return text.replace("$", r"\$")
 
 
 def direction(more_is: MoreIs) -> str:
-    """
-    Say which way is good.
-
-    Parameters
-    ----------
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
-
-    Returns
-    -------
-    str
-        "lower is better" or "higher is better".
-
-    Raises
-    ------
-    BayesineqError
-        If the polarity is another word.
-    """
+    """Say which way is good."""
     words = {"worse": "lower is better", "better": "higher is better"}
     if more_is not in words:
         raise BayesineqError(f"more_is={more_is!r} is not known; say 'worse' or 'better'")
@@ -197,15 +136,7 @@ def readable_on(colour: str) -> str:
     """
     Colour of text that is readable on a background.
 
-    Parameters
-    ----------
-    colour : str
-        The background.
-
-    Returns
-    -------
-    str
-        White or ink, whichever contrasts more; both reach 4.5 to 1 on the palettes of this module.
+    Returns: white or ink, whichever contrasts more; both reach 4.5 to 1 on the palettes of this module.
     """
     return max((PAPER, INK), key=lambda text: contrast(text, colour))
 
@@ -214,15 +145,7 @@ def contrast(first: str, second: str) -> float:
     """
     Contrast of two colours.
 
-    Parameters
-    ----------
-    first, second : str
-        Colours.
-
-    Returns
-    -------
-    float
-        From 1 (none) to 21 (black on white): (L1 + 0.05) / (L2 + 0.05) of relative luminances.
+    Returns: from 1 (none) to 21 (black on white): (L1 + 0.05) / (L2 + 0.05) of relative luminances.
 
     References
     ----------
@@ -245,21 +168,7 @@ def _luminance(colour: str) -> float:
 
 
 def to_png(chart: Chart, *, dpi: int = DPI) -> bytes:
-    """
-    Write a chart as PNG.
-
-    Parameters
-    ----------
-    chart : Chart
-        What to write.
-    dpi : int
-        Dots an inch.
-
-    Returns
-    -------
-    bytes
-        The file.
-    """
+    """Write a chart as PNG."""
     buffer = io.BytesIO()
     _settle(chart.figure)
     chart.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None, "Title": chart.title})
@@ -270,16 +179,6 @@ def to_svg(chart: Chart) -> bytes:
     """
     Write a chart as SVG: letters as outlines, so that it looks alike everywhere, and no address inside but
     those of the XML namespaces.
-
-    Parameters
-    ----------
-    chart : Chart
-        What to write.
-
-    Returns
-    -------
-    bytes
-        The file, the same for the same chart.
     """
     import matplotlib as mpl
 

@@ -57,23 +57,9 @@ def tartan_data(indicators: Mapping[str, Indicator], *, sure: float = SURE) -> p
     """
     Say of every area and indicator whether it is better, similar or worse than the average.
 
-    Parameters
-    ----------
-    indicators : mapping of str to Indicator
-        By name.
-    sure : float
-        Probability of being above (or below) the average from which an area is not called similar.
-
-    Returns
-    -------
-    DataFrame
-        A row an area and indicator: `area`, `indicator`, `mean`, `above`, `verdict` ("better", "similar", "worse",
-        "no estimate").
-
-    Raises
-    ------
-    MeasureError
-        If there is no indicator, or `sure` is no probability above one half.
+    `sure`: Probability of being above (or below) the average from which an area is not called similar. Returns: A
+    row an area and indicator: `area`, `indicator`, `mean`, `above`, `verdict` ("better", "similar", "worse", "no
+    estimate").
     """
     if not indicators or not 0.5 < sure < 1.0:
         raise MeasureError(

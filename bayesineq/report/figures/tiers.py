@@ -42,24 +42,8 @@ def tier_data(values: Draws, *, tiers: int = TIERS, certain: float = 0.8) -> pd.
     """
     Find the tier of every area's rank, where it is certain enough.
 
-    Parameters
-    ----------
-    values : Covered
-        Outcome of each area: draws with dims (chain, draw, area).
-    tiers : int
-        Into how many equal parts the ranks are cut; tier 1 holds the highest values.
-    certain : float
-        Probability from which a tier counts as settled.
-
-    Returns
-    -------
-    DataFrame
-        Index `area`: `tier` (the most probable, from 1), `probability` (of that tier) and `settled`.
-
-    Raises
-    ------
-    MeasureError
-        If there are fewer areas than tiers, or `certain` is no probability above one half.
+    `tiers`: Into how many equal parts the ranks are cut; tier 1 holds the highest values. Returns: index `area`:
+    `tier` (the most probable, from 1), `probability` (of that tier) and `settled`.
     """
     draws = to_draw(values, AREA)
     count = draws.sizes[AREA]
@@ -163,22 +147,8 @@ def bivariate_data(values: Draws, other: pd.Series) -> pd.DataFrame:
     """
     Put every area into thirds of its estimate and of another variable.
 
-    Parameters
-    ----------
-    values : Covered
-        Outcome of each area: draws with dims (chain, draw, area).
-    other : Series
-        Another number of each area, indexed by code: a deprivation score.
-
-    Returns
-    -------
-    DataFrame
-        Index `area`: `mean`, `other`, `outcome_third` and `other_third`, from 0 (low) to 2 (high).
-
-    Raises
-    ------
-    MeasureError
-        If `other` repeats a code, or lacks an area of the values.
+    `other`: Another number of each area, indexed by code: a deprivation score. Returns: index `area`: `mean`,
+    `other`, `outcome_third` and `other_third`, from 0 (low) to 2 (high).
     """
     table = area_table(values)[["mean"]]
     if other.index.has_duplicates:

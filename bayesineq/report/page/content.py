@@ -132,28 +132,7 @@ class _Found(NamedTuple):
 
 
 def gather(post: xr.DataTree, areas: gpd.GeoDataFrame | None, options: ReportOptions = STANDARD) -> Content:
-    """
-    Gather what a report says.
-
-    Parameters
-    ----------
-    post : DataTree
-        A posterior.
-    areas : GeoDataFrame or None
-        Boundaries keyed by code; None leaves the maps out.
-    options : ReportOptions
-        How the report is laid out.
-
-    Returns
-    -------
-    Content
-        Ready to be laid out.
-
-    Raises
-    ------
-    BayesineqError
-        If the explorer is asked for and cannot be made.
-    """
+    """Gather what a report says."""
     heading = options.heading(post)
     frame = _frame(post, heading, options)
     card, cover, place = frame.card, frame.cover, frame.place

@@ -91,31 +91,9 @@ def explorer(
     """
     Prepare an explorer.
 
-    Parameters
-    ----------
-    frame : Frame
-        The posterior and how it is shown; its card has areas.
-    likes : mapping of str to Alike
-        By dimension, areas among them: outcome of each group, as it is compared and as it is.
-    areas : GeoDataFrame
-        Boundaries keyed by code.
-    names : mapping of str to str
-        Names of areas by code.
-    code : str, optional
-        Column of area codes in `areas`.
-    parts : str, optional
-        Column of `areas` with the part of the map that each lies in, such as its integrated care board. The explorer
-        then opens on a map of the parts, and shows the areas of the one that is chosen.
-
-    Returns
-    -------
-    Explorer
-        Ready for the page.
-
-    Raises
-    ------
-    BayesineqError
-        If the card has no areas, a map would hold more than 8,000, or the extra `bayesineq[explorer]` is not installed.
+    `likes`: By dimension, areas among them: outcome of each group, as it is compared and as it is. `parts`: Column
+    of `areas` with the part of the map that each lies in, such as its integrated care board. The explorer then
+    opens on a map of the parts, and shows the areas of the one that is chosen.
     """
     if frame.place is None:
         raise BayesineqError(f"card {frame.card.name!r} has no areas, so there is nothing to explore on a map")

@@ -115,21 +115,7 @@ def write_report(
 
 
 def render(content: Content, options: ReportOptions = STANDARD) -> str:
-    """
-    Lay a report out.
-
-    Parameters
-    ----------
-    content : Content
-        What it says.
-    options : ReportOptions
-        As it was gathered with.
-
-    Returns
-    -------
-    str
-        HTML. Every text from outside is escaped.
-    """
+    """Lay a report out."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -23,30 +23,10 @@ def group_table(values: Draws, dim: str, *, labels: Labels | None = None, prob: 
     """
     Summarise the draws of every group.
 
-    Parameters
-    ----------
-    values : Covered
-        Outcome of each group: draws with dims (chain, draw, dim) and the coordinate `population` along `dim`.
-    dim : str
-        The dimension.
-    labels : mapping of str to mapping, optional
-        By dimension, names of codes.
-    prob : float
-        Probability that the interval holds.
-
-    Returns
-    -------
-    DataFrame
-        A row a group in the order of `values`: `level`, `label`, `unknown` (says that the characteristic is not
-        known), `population`, `share` (of everyone shown), `mean`, `sd`, `median`, `lower`, `upper`, and `hidden`: True
-        for a group that is withheld, whose row holds no number.
-
-    Raises
-    ------
-    MeasureError
-        If `values` has another shape or no population.
-    DisclosureError
-        If the values have not passed the disclosure rule.
+    `values`: Outcome of each group: draws with dims (chain, draw, dim) and the coordinate `population` along `dim`.
+    Returns: A row a group in the order of `values`: `level`, `label`, `unknown` (says that the characteristic is
+    not known), `population`, `share` (of everyone shown), `mean`, `sd`, `median`, `lower`, `upper`, and `hidden`:
+    True for a group that is withheld, whose row holds no number.
     """
     require_covered(values)
     draws = values.shown

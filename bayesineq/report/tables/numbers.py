@@ -46,17 +46,8 @@ def unit_of(outcome: Outcome, typical: float) -> Unit:
     """
     Unit in which an outcome of a card is shown.
 
-    Parameters
-    ----------
-    outcome : Outcome
-        The card's outcome: its likelihood and roles tell proportions, rates, ratios and plain values apart.
-    typical : float
-        A typical value, which picks the base of a rate: per 100, 1,000, 10,000 or 100,000.
-
-    Returns
-    -------
-    Unit
-        The unit.
+    `outcome`: The card's outcome: its likelihood and roles tell proportions, rates, ratios and plain values apart.
+    `typical`: A typical value, which picks the base of a rate: per 100, 1,000, 10,000 or 100,000.
     """
     if outcome.link == "logit":
         return PERCENT
@@ -68,21 +59,7 @@ def unit_of(outcome: Outcome, typical: float) -> Unit:
 
 
 def rate_unit(exposure: str, typical: float) -> Unit:
-    """
-    Unit of a rate: so many events per 1, 100, 1,000, 10,000 or 100,000 units of exposure.
-
-    Parameters
-    ----------
-    exposure : str
-        What events are counted over, such as "person_years".
-    typical : float
-        A typical rate per unit of exposure, which picks the base.
-
-    Returns
-    -------
-    Unit
-        The unit.
-    """
+    """Unit of a rate: so many events per 1, 100, 1,000, 10,000 or 100,000 units of exposure."""
     size = abs(typical) if typical and math.isfinite(typical) else 1.0
     base = next((b for b in (1, 100, 1_000, 10_000) if size * b >= 1.0), 100_000)
     unit = f" per {base:,} {exposure.replace('_', ' ')}"
@@ -90,19 +67,7 @@ def rate_unit(exposure: str, typical: float) -> Unit:
 
 
 def decimals(values: Sequence[float]) -> int:
-    """
-    Decimal places that give the largest of some numbers three significant digits, and at most four places.
-
-    Parameters
-    ----------
-    values : sequence of float
-        Numbers that are shown together.
-
-    Returns
-    -------
-    int
-        From 0 to 4.
-    """
+    """Decimal places that give the largest of some numbers three significant digits, and at most four places."""
     largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
     if largest == 0.0:
         return 1
@@ -110,21 +75,7 @@ def decimals(values: Sequence[float]) -> int:
 
 
 def write(value: float, places: int) -> str:
-    """
-    Write a number with a true minus sign, thousands separated, and never as minus zero.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-    places : int
-        Decimal places.
-
-    Returns
-    -------
-    str
-        For example "−1,234.5".
-    """
+    """Write a number with a true minus sign, thousands separated, and never as minus zero."""
     if not math.isfinite(value):
         return "not available"
     text = f"{value:,.{places}f}"
@@ -137,21 +88,7 @@ def with_unit(value: float, unit: Unit, *, is_difference: bool = False, places: 
     """
     Write a value in its unit.
 
-    Parameters
-    ----------
-    value : float
-        On the scale of the outcome.
-    unit : Unit
-        How to show it.
-    is_difference : bool
-        Whether it is a difference of two values (percentage points, not per cent).
-    places : int, optional
-        Decimal places; by default three significant digits.
-
-    Returns
-    -------
-    str
-        For example "6.3%" or "−2.1 percentage points".
+    `is_difference`: Whether it is a difference of two values (percentage points, not per cent).
     """
     shown = value * unit.factor
     digits = decimals([shown]) if places is None else places
@@ -159,25 +96,7 @@ def with_unit(value: float, unit: Unit, *, is_difference: bool = False, places: 
 
 
 def interval(lower: float, upper: float, unit: Unit, *, is_difference: bool = False, places: int | None = None) -> str:
-    """
-    Write an interval in its unit.
-
-    Parameters
-    ----------
-    lower, upper : float
-        Ends, on the scale of the outcome.
-    unit : Unit
-        How to show them.
-    is_difference : bool
-        Whether the ends are differences of two values.
-    places : int, optional
-        Decimal places; by default as the larger end needs.
-
-    Returns
-    -------
-    str
-        For example "5.9% to 6.7%".
-    """
+    """Write an interval in its unit."""
     ends = (lower * unit.factor, upper * unit.factor)
     digits = decimals(ends) if places is None else places
     suffix = unit.difference if is_difference else unit.suffix
@@ -191,21 +110,8 @@ def estimate(
     """
     Write an estimate with its interval, the unit said once.
 
-    Parameters
-    ----------
-    mean, lower, upper : float
-        On the scale of the outcome.
-    unit : Unit
-        How to show them.
-    is_difference : bool
-        Whether they are differences of two values.
-    places : int, optional
-        Decimal places of all three; by default three significant digits of the largest.
-
-    Returns
-    -------
-    str
-        For example "6.3% (5.9 to 6.7)" or "−6.3 percentage points (−6.9 to −5.7)".
+    `places`: Decimal places of all three; by default three significant digits of the largest. Returns: for example
+    "6.3% (5.9 to 6.7)" or "−6.3 percentage points (−6.9 to −5.7)".
     """
     shown = [value * unit.factor for value in (mean, lower, upper)]
     digits = decimals(shown) if places is None else places

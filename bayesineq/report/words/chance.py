@@ -26,24 +26,10 @@ def chance(probability: float, draws: int | None = None) -> str:
     """
     Put a probability into words.
 
-    Parameters
-    ----------
-    probability : float
-        From 0 to 1.
-    draws : int, optional
-        Of how many draws it is a share: all or none of them say no more than that the next one would be the first to
-        differ, so that the word is never more certain than their number allows.
-
-    Returns
-    -------
-    str
-        "almost certain" from 99%, "very likely" from 90%, "likely" from 66%, "about as likely as not" from 33%,
-        "unlikely" from 10%, "very unlikely" from 1%, "almost impossible" below.
-
-    Raises
-    ------
-    MeasureError
-        If it is no probability.
+    `draws`: Of how many draws it is a share: all or none of them say no more than that the next one would be the
+    first to differ, so that the word is never more certain than their number allows. Returns: "almost certain" from
+    99%, "very likely" from 90%, "likely" from 66%, "about as likely as not" from 33%, "unlikely" from 10%, "very
+    unlikely" from 1%, "almost impossible" below.
 
     Notes
     -----
@@ -73,17 +59,7 @@ def chance_and_number(probability: float, draws: int) -> str:
     """
     Put a probability into words with its number.
 
-    Parameters
-    ----------
-    probability : float
-        Share of draws.
-    draws : int
-        Number of draws.
-
-    Returns
-    -------
-    str
-        For example "very likely, 97%": the number stands in the range of its word in the table.
+    Returns: for example "very likely, 97%": the number stands in the range of its word in the table.
 
     Examples
     --------
@@ -97,17 +73,7 @@ def each_at_least(probability: float, draws: int) -> str:
     """
     Say of several things how probable each is at least.
 
-    Parameters
-    ----------
-    probability : float
-        Share of draws of the least probable.
-    draws : int
-        Number of draws.
-
-    Returns
-    -------
-    str
-        For example "each very likely or more, at least 96%"; never rounded upwards.
+    Returns: for example "each very likely or more, at least 96%"; never rounded upwards.
 
     Examples
     --------

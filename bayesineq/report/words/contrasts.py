@@ -28,28 +28,9 @@ def ends_compared(
     """
     Say how the last group differs from the first: the least deprived from the most deprived.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As `inequality` gives it, with a row `difference` and, where ratios exist, `ratio`.
-    first, last : str
-        The two groups in words.
-    outcome : str
-        The outcome in words, with what is held equal.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
-    level : str
-        Probability of the intervals, such as "95%".
-    n_draw : int
-        Number of draws behind the table.
-
-    Returns
-    -------
-    tuple of Statement
-        The difference and, where it is defined, the ratio; each with the crude one beside where something was held
-        equal. A claim only where the interval excludes no difference.
+    `table`: As `inequality` gives it, with a row `difference` and, where ratios exist, `ratio`. Returns: the
+    difference and, where it is defined, the ratio; each with the crude one beside where something was held equal. A
+    claim only where the interval excludes no difference.
     """
     rows: dict[Any, Any] = table.set_index("parameter").to_dict("index")
     between = _Between(first, last, outcome, unit, more_is, level, bool((table["adjusted_for"] != "nothing").any()))

@@ -22,27 +22,9 @@ def described(
     """
     Name, unit and polarity of an outcome: as they were given, else as the draws have them in their attributes.
 
-    Parameters
-    ----------
-    values : Covered
-        Draws, as `expected` or `adjusted` gives them: with the attributes `outcome`, `scale`, `units`, `more_is` and,
-        where something was held equal, `adjusted_for`.
-    outcome : str or None
-        Name in words, where it was given.
-    unit : Unit or None
-        How values are written, where it was given.
-    more_is : {"worse", "better"} or None
-        Polarity, where it was given.
-
-    Returns
-    -------
-    (str, Unit, str)
-        "outcome", plain numbers and "worse" stand in for what neither says.
-
-    Raises
-    ------
-    BayesineqError
-        If the polarity is another word.
+    `values`: Draws, as `expected` or `adjusted` gives them: with the attributes `outcome`, `scale`, `units`,
+    `more_is` and, where something was held equal, `adjusted_for`. Returns: "outcome", plain numbers and "worse"
+    stand in for what neither says.
 
     Examples
     --------

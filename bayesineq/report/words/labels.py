@@ -31,19 +31,7 @@ _CODE_LISTS: Final = ("ethnicity_nhs", "ethnicity_census_2021", "ethnicity_broad
 
 
 def dimension_label(dim: str) -> str:
-    """
-    Name of a dimension in words.
-
-    Parameters
-    ----------
-    dim : str
-        A dimension of a card.
-
-    Returns
-    -------
-    str
-        For example "deprivation decile".
-    """
+    """Name of a dimension in words."""
     return _DIMENSIONS.get(dim, dim.replace("_", " "))
 
 
@@ -52,17 +40,7 @@ def column_label(table: str, column: str) -> str:
     """
     Name of a column of a shipped table in words.
 
-    Parameters
-    ----------
-    table : str
-        Name of its schema.
-    column : str
-        Name of the column.
-
-    Returns
-    -------
-    str
-        Its title in the schema, else its own name: "share of residents aged 65 and over".
+    Returns: its title in the schema, else its own name: "share of residents aged 65 and over".
     """
     file = folder("data_schema") / f"{table}.json"
     fields = json.loads(file.read_text(encoding="utf-8"))["fields"] if file.is_file() else []
@@ -74,19 +52,7 @@ def level_labels(dim: str, levels: Sequence[object], labels: Labels | None = Non
     """
     Names of the levels of a dimension in words.
 
-    Parameters
-    ----------
-    dim : str
-        A dimension.
-    levels : sequence
-        Its codes.
-    labels : mapping of str to mapping, optional
-        By dimension, names of codes; they go before the package's own.
-
-    Returns
-    -------
-    list of str
-        One a level; a code that has no name stands for itself.
+    `labels`: By dimension, names of codes; they go before the package's own.
     """
     own: dict[object, str] = {}
     if dim in DEPRIVATION:
@@ -102,23 +68,7 @@ def level_labels(dim: str, levels: Sequence[object], labels: Labels | None = Non
 
 
 def unknown_levels(dim: str, levels: Sequence[object], labels: Labels | None = None) -> list[bool]:
-    """
-    Tell which levels say that the characteristic is not known.
-
-    Parameters
-    ----------
-    dim : str
-        A dimension.
-    levels : sequence
-        Its codes.
-    labels : mapping of str to mapping, optional
-        As in `level_labels`.
-
-    Returns
-    -------
-    list of bool
-        One a level.
-    """
+    """Tell which levels say that the characteristic is not known."""
     if dim in DEPRIVATION or dim == AREA:
         return [False] * len(levels)
     names = level_labels(dim, levels, labels)
@@ -132,17 +82,7 @@ def ends_in_words(dim: str, labels: Sequence[str]) -> tuple[str, str]:
     """
     Name the first and the last group of an ordered dimension.
 
-    Parameters
-    ----------
-    dim : str
-        A dimension.
-    labels : sequence of str
-        Its groups, the most disadvantaged first.
-
-    Returns
-    -------
-    (str, str)
-        For example "the most deprived tenth of areas" and "the least deprived tenth of areas".
+    Returns: for example "the most deprived tenth of areas" and "the least deprived tenth of areas".
     """
     if dim in _PARTS and len(labels) == _PARTS[dim][0]:
         part = _PARTS[dim][1]
@@ -166,16 +106,6 @@ def _ethnic_names(levels: tuple[str, ...]) -> dict[object, str]:
 def plural(name: str) -> str:
     """
     Several of what a name says.
-
-    Parameters
-    ----------
-    name : str
-        A noun, such as "county".
-
-    Returns
-    -------
-    str
-        Its regular plural.
 
     Examples
     --------

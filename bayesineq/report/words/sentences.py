@@ -66,29 +66,8 @@ def groups(
     """
     Say which groups differ from the average of all, by how much at most, and which is most likely the highest.
 
-    Parameters
-    ----------
-    values : Covered
-        Outcome of each group: draws with dims (chain, draw, dim) and the coordinate `population`.
-    dim : str
-        The dimension.
-    labels : list of str
-        Its groups in words, in the order of `values`.
-    outcome : str
-        The outcome in words.
-    unit : Unit
-        How values are written.
-    more_is : {"worse", "better"}
-        Polarity of the outcome.
-    prob : float
-        Probability of the interval.
-    size : str
-        What groups are weighted by in their average, in words.
-
-    Returns
-    -------
-    list of Statement
-        A group is named only where the interval of its difference from the average excludes zero.
+    `values`: Outcome of each group: draws with dims (chain, draw, dim) and the coordinate `population`. Returns: A
+    group is named only where the interval of its difference from the average excludes zero.
     """
     kept = to_draw(values, dim)
     draws = pooled(kept, dim).astype(np.float64)
@@ -167,27 +146,7 @@ def _names(names: list[str]) -> str:
 def association(
     draws: xr.DataArray | NDArray[np.floating], *, rise: str, outcome: str, scale: str, prob: float = CI_PROB
 ) -> Statement:
-    """
-    Say how the outcome goes along with a covariate.
-
-    Parameters
-    ----------
-    draws : DataArray or ndarray
-        Draws of an odds or rate ratio, or of a difference.
-    rise : str
-        What rises and by how much, in words.
-    outcome : str
-        The outcome in words.
-    scale : {"odds ratio", "rate ratio", "difference"}
-        What the draws are.
-    prob : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Statement
-        A claim only where the interval excludes no association.
-    """
+    """Say how the outcome goes along with a covariate."""
     values = flat(draws)
     mean, lower, upper = mean_interval(values, prob)
     none = 0.0 if scale == "difference" else 1.0
@@ -215,21 +174,8 @@ def places(
     """
     Say in how many areas a threshold is very probably exceeded.
 
-    Parameters
-    ----------
-    exceedance : Series
-        Probability of each area of being above the threshold; NaN where there is no estimate.
-    outcome : str
-        The outcome in words.
-    limit : str
-        The threshold in words.
-    withheld : int
-        How many areas are not among them because of small counts.
-
-    Returns
-    -------
-    Statement
-        A claim where any area is above or below with a probability of 95% or more.
+    `exceedance`: Probability of each area of being above the threshold; NaN where there is no estimate. Returns: A
+    claim where any area is above or below with a probability of 95% or more.
     """
     known = exceedance.dropna()
     above, below = int((known >= SURE).sum()), int((known <= 1.0 - SURE).sum())
@@ -248,35 +194,13 @@ def withheld_said(values: Draws, dim: str) -> Statement | None:
     """
     Say how many groups of a dimension are withheld, and why.
 
-    Parameters
-    ----------
-    values : Covered
-        Draws of the groups that may be shown.
-    dim : str
-        The dimension.
-
-    Returns
-    -------
-    Statement or None
-        For example "18 of 100 counties are shown; 82 are withheld ..."; None where all are shown.
+    Returns: for example "18 of 100 counties are shown; 82 are withheld ..."; None where all are shown.
     """
     return Statement(said) if (said := values.words(plural(dimension_label(dim)))) else None
 
 
 def sentence(text: str) -> str:
-    """
-    Begin with a capital letter.
-
-    Parameters
-    ----------
-    text : str
-        Words.
-
-    Returns
-    -------
-    str
-        The same words, the first letter capital.
-    """
+    """Begin with a capital letter."""
     return text[:1].upper() + text[1:]
 
 
@@ -284,15 +208,7 @@ def listed(names: list[str]) -> str:
     """
     Join names as a sentence does.
 
-    Parameters
-    ----------
-    names : list of str
-        At least one.
-
-    Returns
-    -------
-    str
-        For example "A, B and C"; where a name holds a comma or an "and", semicolons keep all apart.
+    Returns: for example "A, B and C"; where a name holds a comma or an "and", semicolons keep all apart.
     """
     if any("," in name or " and " in name for name in names):
         return "; ".join(names)
