@@ -31,7 +31,7 @@ VARIABLES: Final[Mapping[str, Callable[..., Tensor]]] = {
 
 
 def arguments(parameter: str, prior: Prior) -> dict[str, Tensor]:
-    """Arguments of a prior as data of the model on the context stack, so that a compiled model takes those of new data."""
+    """Arguments of a prior as data of the model on the stack, so that a compiled model takes those of new data."""
     data = pm.modelcontext(None)[PRIOR + parameter]
     return {name: data[i] for i, name in enumerate(prior.parameters)}
 

@@ -22,7 +22,7 @@ _SHOWN: Final = 5
 
 
 def refuse_constant(design: Design) -> None:
-    """Refuse a measured outcome that is the same in all rows: its spread is zero, and the posterior has no bound there."""
+    """Refuse a measured outcome that is the same in all rows: its spread is zero, and the posterior without bound."""
     outcome, value = design.card.outcome, design.response.value
     value = value[np.isfinite(value)]
     family = outcome.family

@@ -8,9 +8,11 @@ approximation: at small counts its intercept is wrong by several posterior stand
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,56 +133,34 @@ def posterior(
     """
     own = own_value(latent, data, prior.values)
     scale = contribution_scale(latent, prior)
-    large, small = start.large / scale[0], start.small / scale[1]
     variance = start.variance if variational else np.zeros_like(start.variance)
     # From a cold start the mode comes first: variances mean little far from it.
     cold = variational and not variance.any()
-    rows, mean = rows_at(latent, data.offset, *effects(latent, prior, large, small), pool)
-    total, own_slope, slope, curvature = expected(data, own, mean, variance, pool)
-    force, small_force, _ = prior_force(latent, prior, large, small)
+    point = _at(latent, data, prior, own, (start.large / scale[0], start.small / scale[1]), variance, pool)
     best, iterations, settled = -np.inf, 0, False
     while not settled:
         iterations += 1
         if iterations > _ITERATIONS:
             raise ConvergenceError(_LOST)
         try:
-            sums = sums_over_rows(rows, slope, curvature, pool)
-            system, step, small_step = _newton_step(latent, prior, sums, force=(force, small_force), at=large)
+            sums = sums_over_rows(point.rows, point.slope, point.curvature, pool)
+            system, *step = _newton_step(latent, prior, sums, force=point.force, at=point.large)
         except np.linalg.LinAlgError as error:
             raise ConvergenceError(_LOST) from error
-        used, covariance, calm = curvature, np.empty(0), True
+        used, covariance, calm, entropy = point.curvature, np.empty(0), True, 0.0
         if variational and not cold:
-            covariance, fresh, mixed = _covariances(rows, prior, system, pool)
-            if mixed is not None and rows.mixed is not None:
+            covariance, fresh, mixed = _covariances(point.rows, prior, system, pool)
+            if mixed is not None and point.rows.mixed is not None:
                 # What bending now adds to the means changes the value before any step.
-                best += float(slope @ (mixed.lift - rows.mixed.lift))
+                best += float(point.slope @ (mixed.lift - point.rows.mixed.lift))
                 latent = replace(latent, mixed=mixed)
-            change = fresh - variance
-            calm = bool((np.abs(change) <= _VARIANCE_MOVE * fresh + 1e-12).all())
-            if data.family.density.noise is not None:
-                variance = fresh
-            else:
-                # The curvature grows with the variance and shrinks it in turn: this step is Newton's, row by row.
-                # Where many rows vary together, as with an intercept that is known to one side only, it overshoots.
-                length = 1.0 if iterations <= _EAGER else _PATIENT
-                variance = variance + length * change / (1.0 + 0.5 * used * fresh * np.maximum(fresh, variance))
-        length = 1.0
-        while True:
-            new_large, new_small = large + length * step, small + length * small_step
-            new_rows, new_mean = rows_at(latent, data.offset, *effects(latent, prior, new_large, new_small), pool)
-            total, own_slope, slope, curvature = expected(data, own, new_mean, variance, pool)
-            force, small_force, quadratic = prior_force(latent, prior, new_large, new_small)
-            value = total - 0.5 * quadratic
-            if variational and not cold:
-                value += 0.5 * (float(used @ variance) - system.log_determinant)
-            gained = value + climbed(rows.mixed, new_rows.mixed, used)
-            if np.isfinite(value) and (gained >= best - _FLAT * (1.0 + 1e-6 * abs(best)) or length < 0.02):
-                break
-            length *= 0.5
-            if length < _SHORTEST:
-                raise ConvergenceError(_LOST)
-        moved = float(np.abs(new_mean - mean).max(initial=0.0))
-        large, small, rows, mean, best = new_large, new_small, new_rows, new_mean, value
+            calm = bool((np.abs(fresh - variance) <= _VARIANCE_MOVE * fresh + 1e-12).all())
+            variance = _next_variance(data, variance, fresh, used, iterations)
+            entropy = 0.5 * (float(used @ variance) - system.log_determinant)
+        evaluate = partial(_at, latent, data, prior, own, variance=variance, pool=pool)
+        new, best, length = _search(evaluate, point, (step[0], step[1]), best, entropy)
+        moved = float(np.abs(new.mean - point.mean).max(initial=0.0))
+        point = new
         if cold:
             if moved < _COLD:
                 cold, best = False, -np.inf
@@ -188,26 +168,101 @@ def posterior(
             settled = moved < (_MOVE if variational else _MOVE_PLAIN) and calm and length == 1.0
     if variational:
         # S belongs to the curvature before the last step; what the bound loses by that is of second order.
-        best += 0.25 * float((((curvature - used) * variance) ** 2).sum())
+        best += 0.25 * float((((point.curvature - used) * variance) ** 2).sum())
     else:
-        covariance, variance, _ = _covariances(rows, prior, system, pool)
+        covariance, variance, _ = _covariances(point.rows, prior, system, pool)
         best -= 0.5 * system.log_determinant
+    bound = best + 0.5 * prior.log_determinant + data.constant
+    return _settled(prior, point, system, covariance, variance, bound=bound, sums=sums, iterations=iterations)
+
+
+class _Point(NamedTuple):
+    """The field at one place, with what pulls at it there."""
+
+    large: Float
+    small: Float
+    rows: Latent
+    mean: Float
+    own_slope: Float
+    slope: Float
+    curvature: Float
+    force: tuple[Float, Float]
+    value: float
+
+
+def _settled(
+    prior: Field,
+    point: _Point,
+    system: Arrow,
+    covariance: Float,
+    variance: Float,
+    *,
+    bound: float,
+    sums: Sums,
+    iterations: int,
+) -> Posterior:
     return Posterior(
         prior=prior,
-        large=large,
-        small=small,
+        large=point.large,
+        small=point.small,
         system=system,
         covariance=covariance,
-        mean=mean,
+        mean=point.mean,
         variance=variance,
-        slope=slope,
-        curvature=curvature,
-        bound=best + 0.5 * prior.log_determinant + data.constant,
-        own_slope=own_slope,
+        slope=point.slope,
+        curvature=point.curvature,
+        bound=bound,
+        own_slope=point.own_slope,
         sums=sums,
-        rows=rows,
+        rows=point.rows,
         iterations=iterations,
     )
+
+
+def _at(
+    latent: Latent,
+    data: Observed,
+    prior: Field,
+    own: Own,
+    place: tuple[Float, Float],
+    variance: Float,
+    pool: Executor | None,
+) -> _Point:
+    rows, mean = rows_at(latent, data.offset, *effects(latent, prior, *place), pool)
+    total, own_slope, slope, curvature = expected(data, own, mean, variance, pool)
+    force, small_force, quadratic = prior_force(latent, prior, *place)
+    value = total - 0.5 * quadratic
+    return _Point(*place, rows, mean, own_slope, slope, curvature, (force, small_force), value)
+
+
+def _next_variance(data: Observed, variance: Float, fresh: Float, curvature: Float, iterations: int) -> Float:
+    """Variances of the predictors for the next expectations."""
+    if data.family.density.noise is not None:
+        return fresh
+    # The curvature grows with the variance and shrinks it in turn: this step is Newton's, row by row.
+    # Where many rows vary together, as with an intercept that is known to one side only, it overshoots.
+    length = 1.0 if iterations <= _EAGER else _PATIENT
+    return variance + length * (fresh - variance) / (1.0 + 0.5 * curvature * fresh * np.maximum(fresh, variance))
+
+
+def _search(
+    evaluate: Callable[[tuple[Float, Float]], _Point],
+    point: _Point,
+    step: tuple[Float, Float],
+    best: float,
+    entropy: float,
+) -> tuple[_Point, float, float]:
+    """The step, halved until it gains: where it leads, the value there, and its length."""
+    length = 1.0
+    while True:
+        new = evaluate((point.large + length * step[0], point.small + length * step[1]))
+        value = new.value + entropy
+        gained = value + climbed(point.rows.mixed, new.rows.mixed, point.curvature)
+        if np.isfinite(value) and (gained >= best - _FLAT * (1.0 + 1e-6 * abs(best)) or length < 0.02):
+            return new, value, length
+        length *= 0.5
+        if length < _SHORTEST:
+            raise ConvergenceError(_LOST)
 
 
 _LOST: Final = (
