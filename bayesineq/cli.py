@@ -302,7 +302,7 @@ def _fit_latent(
     from bayesineq.inference.fit import LaplaceOptions
     from bayesineq.inference.mixture.recording import RecordingOptions
     from bayesineq.inference.mixture.study import deltas_of, fit_recorded
-    from bayesineq.records.ethnicity.agreement import confusion_of
+    from bayesineq.records.ethnicity.confusion import confusion_of
     from bayesineq.tables.files import read_table
 
     (latent,) = card.latent

@@ -45,6 +45,17 @@ def test_a_name_is_the_same_after_its_module_is_imported() -> None:
     assert done.stdout.strip() == "True"
 
 
+def test_no_name_is_hidden_by_a_module_of_another_content() -> None:
+    hidden = [
+        f"{space}.{name} of {module}"
+        for space, name, module in PROMISED
+        if module.rpartition(".")[2] != name
+        and (module.removeprefix(f"{space}.").partition(".")[0] != name)
+        and (PACKAGE.joinpath(*space.split(".")[1:], f"{name}.py")).is_file()
+    ]
+    assert not hidden, "importing the module would put it in the place of the function"
+
+
 def test_a_name_that_stood_at_the_top_says_where_it_is_now() -> None:
     with pytest.warns(FutureWarning, match=r"bayesineq\.plots\.plot_forest"):
         assert bayesineq.plot_forest is bayesineq.plots.plot_forest
@@ -77,12 +88,9 @@ def test_a_public_function_has_an_example(space: str, name: str, module: str) ->
         assert ">>>" in (value.__doc__ or ""), f"{module}.{name} has no example"
 
 
-UNUSED = {"centred_draws": "another way to draw the same, which the engine's own draws are held to"}
-
-
 def test_no_function_is_dead() -> None:
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
-    used = {name for _, name, _ in PROMISED} | set(UNUSED)
+    used = {name for _, name, _ in PROMISED}
     for node in (node for tree in trees.values() for node in ast.walk(tree)):
         if isinstance(node, ast.Name):
             used.add(node.id)

@@ -18,7 +18,7 @@ from bayesineq.model.read_card import read_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.files import load
 from bayesineq.posterior.imputation import due_to_imputation
-from bayesineq.records.ethnicity.agreement import confusion_of
+from bayesineq.records.ethnicity.confusion import confusion_of
 from bayesineq.report.page.content import gather
 from bayesineq.report.page.write import render
 from bayesineq.space.adjacency import from_edges

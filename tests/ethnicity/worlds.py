@@ -10,8 +10,8 @@ from scipy.special import expit, logit
 
 from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import parse_card
-from bayesineq.records.ethnicity.agreement import coarsened, england_margin, ons_confusion
 from bayesineq.records.ethnicity.codes import scheme_codes
+from bayesineq.records.ethnicity.confusion import coarsened, england_margin, ons_confusion
 
 GROUPS = ["asian", "black", "mixed", "other", "white"]
 UNKNOWN = "99"

@@ -46,7 +46,7 @@ from bayesineq.inference.inner import inner
 from bayesineq.inference.prior import prior_draws
 from bayesineq.measures.registry import MEASURES
 from bayesineq.posterior.predictive import predictive
-from bayesineq.records.ethnicity.agreement import confusion_of
+from bayesineq.records.ethnicity.confusion import confusion_of
 from tests.golden import tables
 
 STORED = Path(__file__).with_name("numbers.json")

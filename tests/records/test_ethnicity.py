@@ -9,13 +9,6 @@ import pandas as pd
 import pytest
 
 from bayesineq.errors import SchemaError
-from bayesineq.records.ethnicity.agreement import (
-    coarsened,
-    confusion_from_agreement,
-    england_margin,
-    ons_agreement,
-    ons_confusion,
-)
 from bayesineq.records.ethnicity.codes import (
     SCHEMES,
     crosswalk,
@@ -24,6 +17,13 @@ from bayesineq.records.ethnicity.codes import (
     recode,
     sample_codes,
     scheme_codes,
+)
+from bayesineq.records.ethnicity.confusion import (
+    coarsened,
+    confusion_from_agreement,
+    england_margin,
+    ons_agreement,
+    ons_confusion,
 )
 from bayesineq.tables.codes import code_list
 

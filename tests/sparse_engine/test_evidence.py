@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesineq.inference.sparse_engine.centred import centred_draws
 from bayesineq.inference.sparse_engine.correct import evidence_gap
 from bayesineq.inference.sparse_engine.engine import build, worker_threads
 from bayesineq.inference.sparse_engine.field import effects
 from bayesineq.inference.sparse_engine.hyper import Model, find_mode, prior_at, start_near
 from bayesineq.inference.sparse_engine.newton import Posterior, posterior
 from tests.sparse_engine.cases import as_given, make, ring
+from tests.sparse_engine.centred_draws import centred_draws
 
 N = 60
 OUTCOME = {

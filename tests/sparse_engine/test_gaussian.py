@@ -17,7 +17,6 @@ from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal
 
 from bayesineq.design.matrix import Block, Design
-from bayesineq.inference.sparse_engine.centred import centred_draws
 from bayesineq.inference.sparse_engine.correct import effect_variances
 from bayesineq.inference.sparse_engine.engine import build
 from bayesineq.inference.sparse_engine.field import effects
@@ -29,6 +28,7 @@ from bayesineq.inference.sparse_engine.slopes import bound_slope
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 from tests.sparse_engine.cases import as_given, make, numbered
+from tests.sparse_engine.centred_draws import centred_draws
 
 # A component of five, one of four and a singleton.
 GRAPH = numbered(np.array([(1, 2), (2, 3), (3, 4), (4, 5), (5, 1), (2, 5), (6, 7), (7, 8), (8, 9), (6, 9)]), 10)

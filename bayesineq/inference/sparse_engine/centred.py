@@ -9,7 +9,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bayesineq.inference.sparse_engine.arrow import Arrow
-from bayesineq.inference.sparse_engine.hyper import Model
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.sparse.numeric import half_solve_lanes, lanes
 
@@ -17,20 +16,6 @@ Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
 _ROUNDING: Final = 1e-14
-
-
-def centred_draws(model: Model, system: Arrow, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:
-    """
-    Draw the latent field about its mean.
-
-    The small values are drawn from their margin; given them the sparse block is drawn without its constraints, and
-    these are then imposed by kriging (Rue and Held 2005, algorithm 2.6).
-
-    Returns: large and small latent values less their means, shapes (n_large, n_draw) and (n_small, n_draw).
-    """
-    z = sparse_draws(system, n_draw, rng)
-    border, alpha = border_draws(model.latent, system, model.latent.constraint.T @ system.reach, z, rng)
-    return z - system.reach @ border, alpha
 
 
 def border_draws(latent: Latent, system: Arrow, held: Float, z: Float, rng: np.random.Generator) -> tuple[Float, Float]:

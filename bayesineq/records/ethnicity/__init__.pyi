@@ -1,4 +1,4 @@
-from .agreement import (
+from .confusion import (
     coarsened as coarsened,
     confusion_from_agreement as confusion_from_agreement,
     confusion_of as confusion_of,
