@@ -180,6 +180,14 @@ def agreement(
     ------
     SchemaError
         As of `completeness`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1", "p1", "p2", "p2"], "source": ["gp", "hospital"] * 2})
+    >>> records = records.assign(recorded_on="2024-05-01", ethnicity=["A", "A", "J", "L"])
+    >>> agreement(records, pd.DataFrame({"person_id": ["p1", "p2"]}))
+      first    second  people  agree  share
+    0    gp  hospital       2      1    0.5
     """
     read = latest_by_source(latest, scheme=scheme)
     columns, _ = _people(people, by, read)
