@@ -85,7 +85,7 @@ def agreement(study: Design, theirs: pd.DataFrame) -> dict[str, float]:
 def stopwatch() -> Iterator[dict[str, float]]:
     """Seconds of processor time, over all threads, inside functions of the engine."""
     watched = {
-        "newton": [(newton, "_newton_step"), (newton, "sums_over_rows"), (newton, "predict")],
+        "newton": [(newton, "_newton_step"), (newton, "sums_over_rows"), (newton, "rows_at")],
         "selected_inverse": [(newton, "_covariances")],
         "correction": [(newton, "expected"), (hyper, "evidence_gap")],
     }

@@ -50,7 +50,7 @@ def test_at_known_weights_the_engine_has_the_posterior_of_the_exact_mixture() ->
     drawn = weights(model, draws=2, seed=3)
     study = mixture(table, card(sigma=True), drawn, shift=outcome_shift(model, drawn, table["cases"].to_numpy()))
     with pytest.raises(DesignError, match="have 2 draws, and engine 'nuts' takes one"):
-        fit(study, engine="nuts", draws=1, progress=False)
+        fit(study, engine="nuts", draws=4, progress=False)
     assert study.members is not None
     study = dataclasses.replace(study, members=study.members.only(0))
     exact = fit(study, engine=NutsOptions(chains=2, tune=800), draws=3_000, seed=1, progress=False)["posterior"]
