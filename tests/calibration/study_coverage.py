@@ -111,20 +111,17 @@ def one_world(seed: int, likelihood: Likelihood, *, equal: bool) -> World:
     """A world of 64 areas, two of them islands, with 100 to 1,000 people each: about 3 to 100 events an area."""
     rng = np.random.default_rng([seed, 11])
     sigmas = {name: 0.0 if equal else rng.exponential(-above / np.log(0.01)) for name, above in ABOVE.items()}
+    parameters = WorldParameters(
+        likelihood=likelihood,
+        intercept=rng.normal(*INTERCEPT),
+        deprivation_sigma=sigmas["deprivation"],
+        ethnicity_sigma=0.0,
+        sigma=sigmas["place"],
+        phi=rng.uniform(),
+    )
+    people = float(np.exp(rng.uniform(np.log(100), np.log(1000))))
     return simulate_counts(
-        lattice(),
-        seed=seed,
-        ethnicities=("A",),
-        strata=(REFERENCE,),
-        people=float(np.exp(rng.uniform(np.log(100), np.log(1000)))),
-        parameters=WorldParameters(
-            likelihood=likelihood,
-            intercept=rng.normal(*INTERCEPT),
-            deprivation_sigma=sigmas["deprivation"],
-            ethnicity_sigma=0.0,
-            sigma=sigmas["place"],
-            phi=rng.uniform(),
-        ),
+        lattice(), seed=seed, parameters=parameters, ethnicities=("A",), strata=(REFERENCE,), people=people
     )
 
 
