@@ -15,21 +15,7 @@ import bayesineq
 from tests import reference_page
 
 PACKAGE = Path(bayesineq.__file__).parent
-STUBS = sorted(PACKAGE.rglob("__init__.pyi"))
-
-
-def promised(stub: Path) -> list[tuple[str, str, str]]:
-    """Namespace, name and module of every name that a stub promises."""
-    space = ".".join(("bayesineq", *stub.parent.relative_to(PACKAGE).parts))
-    return [
-        (space, alias.name, f"{space}.{node.module}" if node.module else f"{space}.{alias.name}")
-        for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    ]
-
-
-PROMISED = [entry for stub in STUBS for entry in promised(stub)]
+PROMISED = list(reference_page.promised())
 
 
 @pytest.mark.parametrize(("space", "name", "module"), PROMISED, ids=[f"{s}.{n}" for s, n, _ in PROMISED])

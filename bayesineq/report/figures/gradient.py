@@ -32,6 +32,7 @@ from bayesineq.report.tables.groups import group_table, groups_in_words
 from bayesineq.report.tables.numbers import PLAIN, Unit, estimate
 from bayesineq.report.words.described import described
 from bayesineq.report.words.labels import Labels, dimension_label
+from bayesineq.report.words.sentences import sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,7 +154,7 @@ def plot_gradient(
     if data.rii is not None:
         note += f"\nRII {estimate(*data.rii, PLAIN, places=2)}"
     _write_note(axes, note, right=data.sii[0] <= 0)
-    title = title or (f"{outcome[:1].upper()}{outcome[1:]} by {dimension_label(dim)}")
+    title = title or f"{sentence(outcome)} by {dimension_label(dim)}"
     headline(figure, f"{title} ({direction(more_is)})")
     parts = groups_in_words(shown, unit)
     caption = (

@@ -21,7 +21,7 @@ from bayesineq.report.figures.areas import (
     exceedance_classes,
     quantile_classes,
 )
-from bayesineq.report.figures.outline import Outline, outline
+from bayesineq.report.figures.outline import Outline, outlined
 from bayesineq.report.figures.style import (
     EXCEEDANCE,
     EXCEEDANCE_EDGES,
@@ -116,7 +116,7 @@ def map_posterior(
         raise MeasureError(f"statistic={statistic!r} is not known; choose one of {list(STATISTICS)}")
     return draw_map(
         area_table(safe, threshold=threshold, prob=prob),
-        areas if isinstance(areas, Outline) else outline(areas),
+        outlined(areas),
         statistic=statistic,
         threshold=threshold,
         prob=prob,

@@ -50,6 +50,11 @@ class Outline:
         return len(self.codes)
 
 
+def outlined(areas: gpd.GeoDataFrame | Outline) -> Outline:
+    """The outline of areas; themselves where they are outlined already."""
+    return areas if isinstance(areas, Outline) else outline(areas)
+
+
 def outline(areas: gpd.GeoDataFrame, *, code: str | None = None) -> Outline:
     """
     Make boundaries ready for drawing.

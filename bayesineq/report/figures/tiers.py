@@ -16,10 +16,11 @@ from bayesineq.posterior.groups import ranks
 from bayesineq.report.figures.areas import area_table, quantile_classes
 from bayesineq.report.figures.draws import to_draw
 from bayesineq.report.figures.maps import by_code, legend, map_size, paint
-from bayesineq.report.figures.outline import Outline, outline
+from bayesineq.report.figures.outline import Outline, outlined
 from bayesineq.report.figures.style import INK, MISSING, QUIET, SEQUENTIAL, Chart, MoreIs, direction, new_figure, plain
 from bayesineq.report.tables.numbers import Unit, with_unit
 from bayesineq.report.words.described import described
+from bayesineq.report.words.sentences import sentence
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -113,7 +114,7 @@ def map_tiers(
     """
     safe = covered(values, counts=False)
     outcome, _, more_is = described(safe, outcome, None, more_is)
-    shapes = areas if isinstance(areas, Outline) else outline(areas)
+    shapes = outlined(areas)
     if not 2 <= tiers <= TIERS:
         raise MeasureError(f"tiers={tiers}: a map tells 2 to {TIERS} tiers apart")
     rows = by_code(tier_data(safe, tiers=tiers, certain=certain), shapes)
@@ -207,12 +208,12 @@ def map_bivariate(
     """
     safe = covered(values, counts=False)
     outcome, _, more_is = described(safe, outcome, None, more_is)
-    shapes = areas if isinstance(areas, Outline) else outline(areas)
+    shapes = outlined(areas)
     rows = by_code(bivariate_data(safe, other), shapes)
     missing = rows["outcome_third"].isna().to_numpy() | rows["outcome_third"].lt(0).to_numpy()
     pair = rows[["outcome_third", "other_third"]].fillna(0).astype(int).to_numpy()
     colours = [MISSING if gone else _BIVARIATE[a][b] for (a, b), gone in zip(pair, missing, strict=True)]
-    title = title or (f"{outcome[:1].upper()}{outcome[1:]} and {other_name} together")
+    title = title or f"{sentence(outcome)} and {other_name} together"
     width, height = map_size(shapes)
     figure = new_figure(width, height)
     axes, key = figure.subplots(1, 2, width_ratios=(4.0, 1.0))
@@ -276,7 +277,7 @@ def map_certainty(
     outcome, unit, more_is = described(safe, outcome, unit, more_is)
     from matplotlib.colors import to_hex, to_rgb
 
-    shapes = areas if isinstance(areas, Outline) else outline(areas)
+    shapes = outlined(areas)
     table = area_table(safe, prob=prob)
     classes = quantile_classes(table["mean"].to_numpy(), 3)
     positive = bool(table["mean"].dropna().gt(0).all())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesineq.dims import AREA, INTERVENTION
 from bayesineq.report.figures.maps import by_code, legend, map_size, paint
-from bayesineq.report.figures.outline import Outline, outline
+from bayesineq.report.figures.outline import Outline, outlined
 from bayesineq.report.figures.style import INK, MISSING, Chart, new_figure, plain
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def map_allocation(
 
     An area with several plans has the colour of the one given to most people; areas not decided for are hatched.
     """
-    shapes = areas if isinstance(areas, Outline) else outline(areas)
+    shapes = outlined(areas)
     main = table.sort_values("treated", ascending=False).drop_duplicates(AREA).set_index(AREA)[[INTERVENTION]]
     rows = by_code(main, shapes)
     known = rows.index if decided is None else pd.Index([str(code) for code in decided])
@@ -51,7 +51,7 @@ def map_served(
     ranked: pd.DataFrame, areas: gpd.GeoDataFrame | Outline, *, first: str, title: str | None = None
 ) -> Chart:
     """Draw with which probability areas belong among those served first."""
-    shapes = areas if isinstance(areas, Outline) else outline(areas)
+    shapes = outlined(areas)
     rows = by_code(ranked.set_index(AREA)[["p_top", "tier"]], shapes)
     title = title or (f"Which areas belong to the {first} that gain most")
     caption = f"Probability of belonging to them. {shapes.note}".rstrip()
