@@ -1,3 +1,10 @@
 from . import ethnicity as ethnicity
 from .engines import connect as connect
+from .person_time import (
+    EventRule as EventRule,
+    at_risk as at_risk,
+    incidence as incidence,
+    lexis as lexis,
+    prevalence as prevalence,
+)
 from .tabulate import age_bands as age_bands, band_labels as band_labels, cells as cells, tabulate as tabulate

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import MISSING
 from bayesineq.tables.files import existing, header, refuse_twice, suffix
@@ -86,6 +87,19 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
             text = read_schema("people").text
         types = {name: "string" for name in text if name in names}
         return engine.read_csv(path, types=types, nullstr=[*MISSING, " "], **LAYOUT)
+
+
+def collected(table: ibis.Table, source: Any = None) -> pd.DataFrame:
+    """
+    Counts as a data frame: the one way out of the engine, shut to rows of people.
+
+    `source` is what an error names, where it is a file.
+    """
+    if PERSON in table.columns:
+        raise SchemaError(f"A table with the column {PERSON!r} holds rows of people, which stay where they are.")
+    with reading(source):
+        found: pd.DataFrame = table.to_pyarrow().to_pandas()
+    return found
 
 
 def _zone(fields: pa.Schema | None, path: Path) -> str:
