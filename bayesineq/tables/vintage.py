@@ -12,6 +12,7 @@ from bayesineq.dims import AREA
 from bayesineq.errors import SchemaError
 from bayesineq.shipped import folder
 from bayesineq.tables.findings import Finding, failing, raise_findings
+from bayesineq.tables.geographies import geography_findings, years_findings
 
 KIND_LENGTH = 3
 """The first characters of an ONS code name the kind of area: E01 an English LSOA, W01 a Welsh one, E02 an MSOA."""
@@ -22,12 +23,6 @@ NUMBERS = {2: "two", 3: "three"}
 
 CONVERT = "Use tables of one vintage, or carry counts over with the ONS look-up (`carry_counts`)."
 
-
-LOWER_TIER = frozenset({"E06", "E07", "E08", "E09"})
-"""English local authorities: unitary, district, metropolitan, London. One geography under four letters."""
-
-UPPER_TIER = frozenset({"E06", "E08", "E09", "E10"})
-"""Counties and unitary authorities: with E10 in place of the districts that it holds."""
 
 VINTAGED = {"E01": "LSOA", "W01": "LSOA", "E02": "MSOA", "S01": "data zone", "S02": "intermediate zone"}
 
@@ -114,7 +109,8 @@ def mixed_areas(codes: pd.Series) -> list[Finding]:
     What is wrong with a column of area codes as a set: several kinds of area, or several vintages of one.
 
     English local authorities of four kinds (E06 to E09) are one geography, and so are counties and unitary authorities
-    (E10 with E06, E08 and E09); districts and the counties that hold them are not.
+    (E10 with E06, E08 and E09); districts and the counties that hold them are not. Codes of your own, of no geography
+    in `data_schema/geographies.csv`, are taken as they are.
 
     Parameters
     ----------
@@ -129,25 +125,18 @@ def mixed_areas(codes: pd.Series) -> list[Finding]:
     Examples
     --------
     >>> mixed_areas(pd.Series(["E01000001", "E01000002", "E02000001"]))[0].problem
-    'kind of area E02 (areas: 1) among E01 (areas: 2)'
+    'kind of area: MSOA (England) (areas: 1) among LSOA (England) (areas: 2)'
     """
-    findings = []
+    findings = geography_findings(codes) + years_findings(codes)
     distinct = pd.Series(codes.dropna().unique(), dtype=object)
-    distinct = distinct[distinct.str.fullmatch(ONS_CODE)]
-    kinds = distinct.str[:KIND_LENGTH]
-    one = any(set(kinds) <= tier for tier in (LOWER_TIER, UPPER_TIER))
-    checks = [] if one else [("kind of area", kinds, "Keep one kind of area of one nation in a table.")]
-    of_each = kinds.map(VINTAGED)
+    of_each = distinct[distinct.str.fullmatch(ONS_CODE)].str[:KIND_LENGTH].map(VINTAGED)
     for name in of_each.dropna().unique():
-        decided = distinct[of_each == name].map(_vintage_of).dropna()
-        years = decided.str.rpartition(" ")[2].reindex(distinct.index) if len(decided) else decided
-        checks.append((f"{name} vintage", years, CONVERT))
-    for what, by_code, remedy in checks:
-        counts = by_code.value_counts()
-        minority = distinct[by_code.notna() & (by_code != counts.index[0])] if len(counts) > 1 else distinct[:0]
+        years = distinct[of_each.index[of_each == name]].map(_vintage_of).dropna().str.split().str[-1]
+        counts = years.value_counts()
+        minority = distinct[years.index[years != counts.index[0]]] if len(counts) > 1 else distinct[:0]
         others = ", ".join(f"{name} (areas: {count:,})" for name, count in counts.iloc[1:].items())
         majority = ", ".join(f"{name} (areas: {count:,})" for name, count in counts.iloc[:1].items())
-        findings += failing(codes, codes.isin(minority), f"{what} {others} among {majority}", remedy)
+        findings += failing(codes, codes.isin(minority), f"{name} vintage {others} among {majority}", CONVERT)
     return findings
 
 
