@@ -5,6 +5,7 @@ from . import (
     inference as inference,
     measures as measures,
     model as model,
+    pathway as pathway,
     plots as plots,
     posterior as posterior,
     records as records,

@@ -24,6 +24,8 @@ MAY_IMPORT = {
     "design": {"model", "tables", "space"},
     "inference": {"model", "design", "space", "sparse"},
     "posterior": {"model", "design", "measures"},
+    # What several outcomes say together, of draws: between what one posterior says and what may be shown of it.
+    "pathway": {"model", "design", "posterior", "measures"},
     "disclosure": {"tables", "design", "posterior", "measures"},
     "decisions": {"measures", "posterior", "disclosure"},
     "uplift": {"design", "posterior", "decisions"},
@@ -35,6 +37,7 @@ MAY_IMPORT = {
         "design",
         "measures",
         "posterior",
+        "pathway",
         "disclosure",
         "uplift",
         "decisions",
@@ -140,6 +143,7 @@ SPELL_KINDS = {
     "model/kinds": "a file each",
     "inference/nuts/terms.py": "a line each",
     "measures": "a scale of measures is linear too",
+    "pathway": "its scales are those of measures",
 }
 KINDS_OTHERWISE_SPELT = {
     ("uplift/nuisance.py", "linear"): "a learner",

@@ -1,3 +1,4 @@
+from .association import correlation as correlation, percentiles as percentiles
 from .concentration import (
     absolute_concentration_index as absolute_concentration_index,
     erreygers_index as erreygers_index,
@@ -103,6 +104,8 @@ from .standardise import (
     indirect_ratio as indirect_ratio,
     isr as isr,
 )
+from .steps import gap_by_steps as gap_by_steps
+from .totals import Margin as Margin, rake as rake
 from .undefined import UndefinedDrawsWarning as UndefinedDrawsWarning
 from .welfare import (
     atkinson as atkinson,
