@@ -1,0 +1,331 @@
+"""The normal form of linked records: persons, coded facts, contacts, registrations, addresses, ethnicity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pandas as pd
+
+from bayesineq.dims import PERSON
+from bayesineq.errors import SchemaError
+from bayesineq.records.engines import collected
+from bayesineq.records.sources import Source, Tables, open_tables
+from bayesineq.records.written import Order, as_day, as_number, as_text, lost_digits
+from bayesineq.tables.schema import Field, read_schema
+
+if TYPE_CHECKING:
+    import ibis
+
+TABLES: Final = ("persons", "events", "spells", "registration_periods", "addresses", "ethnicity_records")
+ENDS: Final = ("end", "registered_to", "death")
+
+Kind = Literal["unread", "form", "assumed", "unmapped", "left out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """
+    Something that was read otherwise than it is written, or could not be read, and which rows that is.
+
+    Parameters
+    ----------
+    table, column : str
+        Table of the normal form and its column.
+    said : str
+        What happened to these rows.
+    kind : {"unread", "form", "assumed", "unmapped", "left out"}
+        A value that became missing; a form that a column is written in; a value that was completed by a rule; a code
+        that the mapping does not know; rows that are not in the table.
+    rows : ibis.Table
+        The table that was read.
+    holds : ibis boolean column
+        Which of its rows.
+    """
+
+    table: str
+    column: str
+    said: str
+    kind: Kind
+    rows: ibis.Table
+    holds: ibis.Value
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """
+    Linked records in their normal form: tables of an engine, none of them collected.
+
+    Parameters
+    ----------
+    persons : ibis.Table
+        One row a person: `person, birth, birth_known_to, sex, death, area, postcode, practice, registered_from,
+        registered_to`; sex is female, male, indeterminate or unknown.
+    events : ibis.Table
+        One row a coded fact: `person, date, system, code, source, value, unit`.
+    spells : ibis.Table
+        One row a stay or contact: `person, start, end, kind, provider, outcome, cost, source`.
+    registration_periods : ibis.Table
+        One row a period of registration: `person, start, end, practice`; both ends are days of it.
+    addresses : ibis.Table
+        One row a period at one address: `person, start, end, area, postcode`.
+    ethnicity_records : ibis.Table
+        One row a recorded ethnicity: `person_id, source, recorded_on, ethnicity`, as `bayesineq.records.ethnicity`
+        reads them.
+    concepts : ibis.Table or None
+        Codes by the number of a concept, where the source has a vocabulary: `concept, system, code, name`.
+    descendants : ibis.Table or None
+        Pairs of concepts, where the source has them: `ancestor, descendant`.
+    notes : tuple of Note
+        What could not be read or mapped; `unmapped` counts it.
+    origin : str
+        Where the records are, for errors.
+    """
+
+    persons: ibis.Table
+    events: ibis.Table
+    spells: ibis.Table
+    registration_periods: ibis.Table
+    addresses: ibis.Table
+    ethnicity_records: ibis.Table
+    concepts: ibis.Table | None
+    descendants: ibis.Table | None
+    notes: tuple[Note, ...]
+    origin: str
+
+
+def read_normal(source: Source) -> Records:
+    """
+    Read records that are in their normal form already: tables named as those of `Records`.
+
+    Only `persons` must be there, and of its columns only `person`; what is not there is missing, and a table that is
+    not there is empty. Registrations and addresses are those of `persons` where they have no table of their own.
+
+    Parameters
+    ----------
+    source : str, Path, Mapping or Ibis backend
+        A folder of parquet, csv or csv.gz files, a DuckDB file, a connection of Ibis, or tables and data frames by
+        name.
+
+    Returns
+    -------
+    Records
+        The records; nothing but the number of persons has been computed.
+
+    Raises
+    ------
+    SchemaError
+        There is no table of persons, or a table lacks a column that it must have.
+
+    Examples
+    --------
+    >>> persons = pd.DataFrame({"person": ["p1", "p2"], "birth": ["1950-03-01", "1980-06-30"], "sex": ["female"] * 2})
+    >>> events = pd.DataFrame({"person": ["p1"], "date": ["2020-01-31"], "system": ["icd10"], "code": ["E119"]})
+    >>> records = read_normal({"persons": persons, "events": events})
+    >>> records.events.select("person", "date", "code").to_pyarrow().to_pylist()
+    [{'person': 'p1', 'date': datetime.date(2020, 1, 31), 'code': 'E119'}]
+    >>> records.spells.count().to_pyarrow().as_py()
+    0
+    """
+    found = open_tables(source)
+    unlike = [name for name in found.tables if name in TABLES]
+    if "persons" not in unlike:
+        raise SchemaError(
+            f"There is no table 'persons' in {found.origin}; there is {', '.join(sorted(found.tables)) or 'none'}. "
+            f"Records in their normal form are tables named {', '.join(TABLES)}; others need a mapping: see `adapt`."
+        )
+    return normal_form({name: [found.tables[name]] for name in unlike}, found)
+
+
+def normal_form(
+    given: Mapping[str, Sequence[ibis.Table]],
+    found: Tables,
+    notes: Sequence[Note] = (),
+    order: Order = "year first",
+    vocabulary: Mapping[str, ibis.Table] | None = None,
+) -> Records:
+    """Records from tables whose columns are named as those of the normal form, whatever their types."""
+    noted = list(notes)
+    tables: dict[str, ibis.Table] = {}
+    for name in TABLES:
+        parts = [_typed(name, part, found, order, noted) for part in given.get(name, ())]
+        if len(parts) > 1:
+            columns = [field.name for field in read_schema(name).fields]
+            parts = [part.select(columns) for part in parts]
+        if parts:
+            tables[name] = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
+    persons = tables["persons"]
+    for name, told in _FROM_PERSONS.items():
+        if name not in tables:
+            held = persons.select(**told)
+            tables[name] = held.filter(_something(held, _SAYS[name]))
+    for name in TABLES:
+        if name not in tables:
+            tables[name] = _empty(name, persons)
+    words = vocabulary or {}
+    records = Records(
+        **tables, concepts=words.get("concepts"), descendants=words.get("descendants"), notes=(), origin=found.origin
+    )
+    records, more = _one_row_a_person(records)
+    return replace(records, notes=(*noted, *more))
+
+
+_FROM_PERSONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "registration_periods": {PERSON: PERSON, "start": "registered_from", "end": "registered_to",
+                             "practice": "practice"},
+    "addresses": {PERSON: PERSON, "start": "registered_from", "end": "registered_to", "area": "area",
+                  "postcode": "postcode"},
+}  # fmt: skip
+"""What rows of persons say of registrations and addresses, by the column of each."""
+
+_SAYS: Final = {"registration_periods": ("start", "end", "practice"), "addresses": ("area", "postcode")}
+"""Columns of which one at least must be there."""
+
+
+def _something(table: ibis.Table, columns: Sequence[str]) -> ibis.Value:
+    there = table[columns[0]].notnull()  # noqa: PD004
+    for name in columns[1:]:
+        there = there | table[name].notnull()  # noqa: PD004
+    return there
+
+
+def _typed(name: str, table: ibis.Table, found: Tables, order: Order, notes: list[Note]) -> ibis.Table:
+    """A table with the columns and types of the normal form, then whatever else it has."""
+    import ibis
+
+    fields = read_schema(name).fields
+    names = {column.lower(): column for column in table.columns}
+    if absent := [f.name for f in fields if f.constraints.get("required") and not f.optional and f.name not in names]:
+        raise SchemaError(
+            f"The table {name!r} of {found.origin} has no column {', '.join(absent)}; it has "
+            f"{', '.join(table.columns)}. Name it so, or say in a mapping what it is called: see `adapt`."
+        )
+    made: dict[str, Any] = {}
+    for field in fields:
+        if field.name in names:
+            made[field.name] = _read(name, field, table, table[names[field.name]], order, notes)
+        else:
+            made[field.name] = ibis.null(_type(field))
+    if name == "persons":
+        made |= _persons(table, names, made)
+    rest = {c: table[c] for c in table.columns if c.lower() not in made}
+    return table.select(**made, **rest)
+
+
+def _type(field: Field) -> str:
+    return {"string": "string", "date": "date", "number": "float64", "integer": "int64"}[field.type]
+
+
+def _read(name: str, field: Field, table: ibis.Table, value: ibis.Value, order: Order, notes: list[Note]) -> ibis.Value:
+    def _note(kind: Kind, said: str, holds: ibis.Value) -> None:
+        notes.append(Note(name, field.name, said, kind, table, holds))
+
+    if field.type == "date":
+        day = as_day(value, order, coarse=field.name == "birth", ends=field.name in ENDS)
+        for form, holds in day.forms.items():
+            _note("form", form, holds)
+        if day.forms:
+            _note("unread", f"a date that is not written {order}, or no date", day.unread)
+        _note("unread", "a day before 2 January 1900, which stands for no date", day.placeholder)
+        return day.value
+    if field.type in ("number", "integer"):
+        number, wrong = as_number(value)
+        if not value.type().is_integer():
+            _note("unread", "not a number", wrong)
+        return number
+    if (lost := lost_digits(value)) is not None and field.name in ("code", PERSON):
+        _note("unread", "a number with a fraction, which has lost its last digits: export it as text", lost)
+    text = as_text(value)
+    if allowed := field.constraints.get("enum"):
+        text = text.lower()
+        known = text.isin(allowed)
+        _note("unmapped", f"not one of {', '.join(allowed)}", text.notnull() & ~known)  # noqa: PD004
+        text = known.ifelse(text, None)
+    return text
+
+
+def _persons(table: ibis.Table, names: Mapping[str, str], made: Mapping[str, Any]) -> dict[str, Any]:
+    """Sex that is said to be unknown where nothing is said, and how far a birth is known."""
+    more: dict[str, Any] = {"sex": made["sex"].fill_null("unknown")}
+    if "birth_known_to" not in names and "birth" in names:
+        written = as_text(table[names["birth"]])
+        length = written.length()
+        known = (length == 4).ifelse("year", (length <= 7).ifelse("month", "day"))
+        if not table[names["birth"]].type().is_string():
+            known = (length == 4).ifelse("year", "day")
+        more["birth_known_to"] = made["birth"].notnull().ifelse(known, None)  # noqa: PD004
+    return more
+
+
+def _empty(name: str, persons: ibis.Table) -> ibis.Table:
+    import ibis
+
+    columns = {field.name: ibis.null(_type(field)) for field in read_schema(name).fields}
+    return persons.select(**columns).limit(0)
+
+
+def _one_row_a_person(records: Records) -> tuple[Records, list[Note]]:
+    """One row a person, the one registered last, so that no join counts somebody twice; more rows are noted."""
+    import ibis
+
+    persons = records.persons
+    counts = collected(
+        persons.aggregate(rows=persons[PERSON].count(), people=persons[PERSON].nunique()), records.origin
+    ).iloc[0]
+    nobody = persons[PERSON].isnull()  # noqa: PD003
+    notes = [Note("persons", PERSON, "a row without a person", "left out", persons, nobody)]
+    kept = persons.filter(~nobody)
+    if counts["rows"] > counts["people"]:
+        latest = [ibis.desc("registered_from", nulls_first=False), ibis.desc("registered_to", nulls_first=True)]
+        rest = [
+            ibis.asc(name, nulls_first=False) for name in persons.columns if name not in (PERSON, "registered_from")
+        ]
+        ranked = kept.mutate(_place=ibis.row_number().over(group_by=PERSON, order_by=[*latest, *rest]))
+        said = "a further row of the same person; the one registered last is kept"
+        notes.append(Note("persons", PERSON, said, "left out", ranked, ranked["_place"] > 0))
+        kept = ranked.filter(ranked["_place"] == 0).drop("_place")
+    return replace(records, persons=kept), notes
+
+
+def unmapped(records: Records) -> pd.DataFrame:
+    """
+    Count what could not be read or mapped, and what was read by a rule.
+
+    Parameters
+    ----------
+    records : Records
+        The records.
+
+    Returns
+    -------
+    DataFrame
+        One row for each that occurs: `table`, `column`, `kind`, `said`, `rows`, `of` (rows that were read), `share`.
+
+    Examples
+    --------
+    >>> persons = pd.DataFrame({"person": ["p1", "p2"], "birth": ["1950-03-01", "30 or so"]})
+    >>> unmapped(read_normal({"persons": persons}))[["table", "column", "kind", "rows", "of"]]
+         table column    kind  rows  of
+    0  persons  birth    form     1   2
+    1  persons  birth  unread     1   2
+    """
+    groups: list[tuple[Any, list[int]]] = []
+    for k, note in enumerate(records.notes):
+        same = next((members for table, members in groups if table.equals(note.rows)), None)
+        if same is None:
+            groups.append((note.rows, [k]))
+        else:
+            same.append(k)
+    counted: dict[int, tuple[int, int]] = {}
+    for table, members in groups:
+        sums = {f"n{k}": records.notes[k].holds.fill_null(False).cast("int64").sum() for k in members}
+        row = collected(table.aggregate(of=table.count(), **sums), records.origin).iloc[0]
+        counted |= {k: (int(row[f"n{k}"]) if row["of"] else 0, int(row["of"])) for k in members}
+    rows = [
+        (note.table, note.column, note.kind, note.said, *counted[k])
+        for k, note in enumerate(records.notes)
+        if counted[k][0]
+    ]
+    table = pd.DataFrame(rows, columns=["table", "column", "kind", "said", "rows", "of"])
+    return table.assign(share=table["rows"] / table["of"].clip(lower=1))
