@@ -135,17 +135,3 @@ def _numbered(text: ibis.Value) -> ibis.Value:
     place = ibis.literal(_MONTHS).find(text.substr(5, 3).lower())
     number = (place // 3 + 1).cast("string")
     return text.re_search(_LETTERS).ifelse(text.substr(0, 5) + number + text.substr(8, 3), text)
-
-
-def from_parts(year: ibis.Value, month: ibis.Value | None, day: ibis.Value | None) -> ibis.Value:
-    """Text of a day from columns of its year, month and day, as far as they are known."""
-    import ibis
-
-    texts = [as_text(year), *(as_text(part).lpad(2, "0") for part in (month, day) if part is not None)]
-    known = texts[0]
-    longest = known
-    longer = []
-    for part in texts[1:]:
-        longest = longest + "-" + part
-        longer.append(longest)
-    return ibis.coalesce(*reversed(longer), known)
