@@ -32,6 +32,11 @@ SEX: Final = "sex"
 PERSON: Final = "person"
 INTERVENTION: Final = "intervention"
 OUTCOME: Final = "outcome"
+OTHER: Final = "other_outcome"
+"""Second dimension of what stands between two outcomes."""
+
+OUTCOME_OF_ROW: Final = "outcome_of_row"
+"""Name of the position of each row's outcome, where a posterior has several."""
 
 GIVEN: Final = "given"
 """Name of what a row's likelihood is given beside its outcome, where a posterior keeps it: a standard error."""

@@ -16,11 +16,11 @@ from bayesineq.design.incidence import Incidence
 from bayesineq.design.levels import find_levels, positions
 from bayesineq.design.members import Members
 from bayesineq.design.predicted import what_is_predicted
-from bayesineq.design.priors import Priors, is_constant, pivoted, resolve
-from bayesineq.design.response import Response, number, outcome_columns, read_response, rows_in_words
+from bayesineq.design.priors import Priors, is_constant, pivoted, resolve, resolve_joint, states
+from bayesineq.design.response import Response, lacking_columns, number, read_responses, rows_in_words
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
-from bayesineq.model.card import ModelCard, Term
+from bayesineq.model.card import ModelCard, Term, base_name, of_outcome
 from bayesineq.model.kinds import Coefficients, Part, Seen
 from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
@@ -50,6 +50,11 @@ class Block:
         What was subtracted from the covariate and what it was divided by.
     reference : int, optional
         Position of the level of a fixed term at which the effect is zero.
+    outcome : int
+        Position of the outcome whose rows it is on. With several outcomes a term has a block for each that it acts on,
+        whose term is named `OUTCOME:TERM`; rows are those of the outcome alone.
+    unit : float
+        What multiplies an effect that outcomes share where this one reads it; other than one in engines' units only.
     """
 
     term: Term
@@ -59,6 +64,13 @@ class Block:
     centre: float
     spread: float
     reference: int | None
+    outcome: int = 0
+    unit: float = 1.0
+
+    @property
+    def base(self) -> str:
+        """Name of the term on the card."""
+        return base_name(self.term.name)[1]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -156,11 +168,47 @@ class Design:
         return sum(len(response.value) for response in self.responses)
 
     @property
+    def is_joint(self) -> bool:
+        """Whether it has several outcomes."""
+        return len(self.responses) > 1
+
+    def only(self, outcome: int) -> Design:
+        """
+        The design of one of several outcomes, with its rows and the terms that act on it, each on its own.
+
+        Parameters
+        ----------
+        outcome : int
+            Its position.
+
+        Returns
+        -------
+        Design
+            As if the card had that outcome alone; itself where it has.
+        """
+        if not self.is_joint:
+            return self
+        name = self.card.outcomes[outcome].name
+        return replace(
+            self,
+            card=self.card.only(name),
+            responses=(self.responses[outcome],),
+            blocks=tuple(
+                replace(block, term=replace(block.term, name=block.base), outcome=0)
+                for block in self.blocks
+                if block.outcome == outcome
+            ),
+            population=self.population[self.outcome_of_row == outcome].reset_index(drop=True),
+            priors=self.priors.outcomes[name],
+        )
+
+    @property
     def response(self) -> Response:
         """What was observed, where the card has one outcome."""
         if len(self.responses) > 1:
             raise DesignError(
-                f"card {self.card.name!r} has {len(self.responses)} outcomes; ask design.responses for each"
+                f"card {self.card.name!r} has several outcomes, {[of.name for of in self.card.outcomes]}; ask "
+                "design.responses for each, or take the design of one, design.only(0)"
             )
         return self.responses[0]
 
@@ -259,10 +307,11 @@ class Design:
         at = np.concatenate([response.observed for response in self.responses])
         if at.all():
             return self
+        of = [response.observed for response in self.responses]
         return replace(
             self,
             responses=tuple(response.rows(response.observed) for response in self.responses),
-            blocks=tuple(block.rows(at) for block in self.blocks),
+            blocks=tuple(block.rows(of[block.outcome]) for block in self.blocks),
             population=self.population[at].reset_index(drop=True),
         )
 
@@ -312,12 +361,36 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     if table.empty:
         raise DesignError(f"the table for card {card.name!r} has no rows; check the file and its filters")
     wrong: list[str] = []
-    observed = outcome_columns(card.outcome)
+    may_lack = {column for outcome in card.outcomes for column in lacking_columns(outcome, card)}
     for column in card.columns:
-        _check_missing(table[column], column, wrong, may_lack=column in observed)
-    response = read_response(table, card.outcome, wrong)
+        _check_missing(table[column], column, wrong, may_lack=column in may_lack)
+    responses, said = read_responses(table, card, wrong)
+    levels, ordered = _levels(table, card, adjacency, wrong)
+    if wrong:
+        raise DesignError(_message(card, wrong))
+    codes = {dim: _codes(table[dim], dim, levels[dim], wrong) for dim in card.dims}
+    blocks = tuple(block for term in card.terms for block in _blocks(table, term, levels, codes, responses, card, wrong))
+    if wrong:
+        raise DesignError(_message(card, wrong))
+    return Design(
+        card=card,
+        responses=responses,
+        blocks=blocks,
+        adjacency=adjacency if any(t.is_spatial for t in card.terms) else None,
+        population=_population(table, card, responses, levels, codes),
+        sha256=_digest(table[list(card.columns)]),
+        priors=resolve_joint(card, responses, blocks) if card.is_joint else _priors(card, responses[0], blocks),
+        ordered=frozenset(ordered),
+        notes=(*said, *_predicted(card, responses, blocks)),
+    )
+
+
+def _levels(
+    table: pd.DataFrame, card: ModelCard, adjacency: Adjacency | None, wrong: list[str]
+) -> tuple[dict[str, NDArray[np.generic]], set[str]]:
+    """Levels of every dimension, and those whose order was declared."""
     levels: dict[str, NDArray[np.generic]] = {}
-    ordered = set()
+    ordered: set[str] = set()
     areas = {term.by[0] for term in card.terms if term.is_spatial}
     for dim in card.dims:
         if dim in areas and adjacency is not None:
@@ -329,24 +402,52 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     if any(t.is_spatial for t in card.terms) and adjacency is None:
         names = [t.name for t in card.terms if t.is_spatial]
         wrong.append(f"terms {names} are spatial; pass adjacency= (bayesineq.contiguity, or an edge list)")
-    if wrong:
-        raise DesignError(_message(card, wrong))
-    codes = {dim: _codes(table[dim], dim, levels[dim], wrong) for dim in card.dims}
+    return levels, ordered
+
+
+def _priors(card: ModelCard, response: Response, blocks: tuple[Block, ...]) -> Priors:
     seen = response.observed
-    blocks = tuple(pivoted(_block(table, term, levels, codes, response, wrong), card, seen) for term in card.terms)
-    if wrong:
-        raise DesignError(_message(card, wrong))
-    return Design(
-        card=card,
-        responses=(response,),
-        blocks=blocks,
-        adjacency=adjacency if any(t.is_spatial for t in card.terms) else None,
-        population=_population(table, card, levels, codes),
-        sha256=_digest(table[list(card.columns)]),
-        priors=resolve(card, response.rows(seen), [block.rows(seen) for block in blocks]),
-        ordered=frozenset(ordered),
-        notes=what_is_predicted(response, blocks),
+    return resolve(card, response.rows(seen), [block.rows(seen) for block in blocks])
+
+
+def _predicted(card: ModelCard, responses: tuple[Response, ...], blocks: tuple[Block, ...]) -> list[str]:
+    if not card.is_joint:
+        return list(what_is_predicted(responses[0], blocks))
+    said = []
+    for k, (outcome, response) in enumerate(zip(card.outcomes, responses, strict=True)):
+        own = tuple(block for block in blocks if block.outcome == k)
+        said += [f"outcome {outcome.name!r}: {line}" for line in what_is_predicted(response, own)]
+    return said
+
+
+def _blocks(
+    table: pd.DataFrame,
+    term: Term,
+    levels: dict[str, NDArray[np.generic]],
+    codes: dict[str, NDArray[np.int32]],
+    responses: tuple[Response, ...],
+    card: ModelCard,
+    wrong: list[str],
+) -> list[Block]:
+    """A term on the rows of each outcome that it acts on; its covariate is measured alike in all of them."""
+    if not card.is_joint:
+        response = responses[0]
+        block = _block(table, term, levels, codes, (response.observed, response.informative), wrong)
+        return [pivoted(block, states(card, term), response.observed)]
+    names = [outcome.name for outcome in card.outcomes]
+    acts_on = [names.index(name) for name in term.outcomes]
+    observed = np.any([responses[k].observed for k in acts_on], axis=0)
+    informative = np.any([responses[k].informative for k in acts_on], axis=0)
+    stated = states(card, term) or any(
+        states(card, replace(term, name=of_outcome(name, term.name))) for name in term.outcomes
     )
+    out = []
+    for k in acts_on:
+        named = replace(term, name=of_outcome(names[k], term.name))
+        masks = observed, responses[k].informative if term.across == "apart" else informative
+        block = _block(table, named, levels, codes, masks, wrong)
+        out.append(replace(pivoted(block, stated, observed), outcome=k))
+    return out
 
 
 def _message(card: ModelCard, wrong: list[str]) -> str:
@@ -386,15 +487,16 @@ def _block(
     term: Term,
     levels: dict[str, NDArray[np.generic]],
     codes: dict[str, NDArray[np.int32]],
-    response: Response,
+    masks: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     wrong: list[str],
 ) -> Block:
+    """`masks`: Rows with an outcome, and those whose outcome says something."""
     shape = tuple(len(levels[d]) for d in term.dims)
     index = np.ravel_multi_index([codes[d].clip(0) for d in term.dims], shape).astype(np.int32) if shape else None
     weight, centre, spread = None, 0.0, 1.0
     if term.covariate is not None:
         weight = number(table, term.covariate, wrong)
-        seen = weight[response.observed]
+        seen = weight[masks[0]]
         if pd.api.types.is_numeric_dtype(table[term.covariate]) and is_constant(seen):
             wrong.append(
                 f"term {term.name!r}: column {term.covariate!r} is constant ({seen[0]:.6g}, but for rounding) where "
@@ -412,7 +514,7 @@ def _block(
         incidence=Incidence(int(np.prod(shape, dtype=np.int64)), index, weight),
         centre=centre,
         spread=spread,
-        reference=_reference(term, levels, shape, index, response, wrong),
+        reference=_reference(term, levels, shape, index, masks[1], wrong),
     )
 
 
@@ -421,7 +523,7 @@ def _reference(
     levels: dict[str, NDArray[np.generic]],
     shape: tuple[int, ...],
     index: NDArray[np.int32] | None,
-    response: Response,
+    informative: NDArray[np.bool_],
     wrong: list[str],
 ) -> int | None:
     if term.reference is None:
@@ -436,7 +538,7 @@ def _reference(
             return 0
         position.append(int(found[0]))
     place = int(np.ravel_multi_index(position, shape))
-    held = np.bincount(index[response.informative], minlength=int(np.prod(shape))) if index is not None else np.ones(1)
+    held = np.bincount(index[informative], minlength=int(np.prod(shape))) if index is not None else np.ones(1)
     if index is not None and held.any() and not held[place]:
         most = np.unravel_index(int(held.argmax()), shape)
         best = [levels[dim][k].item() if levels[dim].dtype.kind in "if" else str(levels[dim][k])
@@ -451,14 +553,20 @@ def _reference(
 def _population(
     table: pd.DataFrame,
     card: ModelCard,
+    responses: tuple[Response, ...],
     levels: dict[str, NDArray[np.generic]],
     codes: dict[str, NDArray[np.int32]],
 ) -> pd.DataFrame:
+    """Columns of every row and its weight, the rows of each outcome in turn."""
     columns: dict[str, object] = {d: pd.Categorical.from_codes(codes[d], pd.Index(levels[d])) for d in card.dims}
     columns |= {c: table[c].to_numpy(dtype=np.float64) for c in card.covariates if c not in columns}
-    role = card.outcome.weight_role
-    weight = np.ones(len(table)) if role is None else table[card.outcome.columns[role]].to_numpy(dtype=np.float64)
-    return pd.DataFrame(columns | {POPULATION: weight})
+    frames = []
+    for outcome in card.outcomes:
+        role = outcome.weight_role
+        weight = np.ones(len(table)) if role is None else table[outcome.columns[role]].to_numpy(dtype=np.float64)
+        # What nobody counted has no weight: it is predicted, and averages leave it out.
+        frames.append(pd.DataFrame(columns | {POPULATION: np.nan_to_num(weight) if card.is_joint else weight}))
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 def _digest(table: pd.DataFrame) -> str:

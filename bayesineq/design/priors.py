@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.errors import DesignError, PosteriorError
-from bayesineq.model.card import ModelCard, Term
+from bayesineq.model.card import ModelCard, Term, base_name, of_outcome
 from bayesineq.model.families.family import DEFAULT_ABOVE
 from bayesineq.model.priors import POWERS, Prior, complexity, named, normal
 
@@ -65,6 +66,10 @@ class Priors:
     spread : mapping of str to float
         Terms with a covariate to its spread, in the block's own units: the difference of its values if there are two,
         else the standard deviation.
+    outcomes : mapping of str to Priors
+        Of several outcomes: those of each, by the names that parameters have there. The names in `force` begin with
+        the outcome (`OUTCOME:TERM.sigma`) where each has the parameter for itself, and do not where outcomes share it
+        (`TERM.sigma` of a shared component, `TERM.correlation`); what else is above is that of the first outcome.
     """
 
     force: Mapping[str, Prior]
@@ -73,6 +78,7 @@ class Priors:
     unit: float
     centre: Mapping[str, float]
     spread: Mapping[str, float]
+    outcomes: Mapping[str, Priors] = MappingProxyType({})
 
     def __getitem__(self, parameter: str) -> Prior:
         if parameter not in self.force:
@@ -97,14 +103,18 @@ class Priors:
 
     def scale(self, term: str) -> float:
         """Size that an effect of a term has when it changes the linear predictor by a unit at a spread."""
-        return self.unit / self.spread.get(term, 1.0)
+        owner, base = base_name(term)
+        return self.outcomes[owner].scale(base) if owner else self.unit / self.spread.get(term, 1.0)
 
 
-def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Priors:
+def resolve(
+    card: ModelCard, response: Response, blocks: Sequence[Block], spreads: Mapping[str, float] = MappingProxyType({})
+) -> Priors:
     """
     Priors in force for a table.
 
-    `response`: What was observed; rows without an outcome are not looked at.
+    `response`: What was observed; rows without an outcome are not looked at. `spreads`: Spreads of covariates that are
+    not those of these rows.
 
     References
     ----------
@@ -113,7 +123,7 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
     """
     level, unit = outcome_scale(response)
     covariates = {b.term.name: b.incidence.weight for b in blocks if b.incidence.weight is not None}
-    spread = {name: covariate_spread(weight) for name, weight in covariates.items()}
+    spread = {name: spreads.get(name, covariate_spread(weight)) for name, weight in covariates.items()}
     linear = {b.term.name: float(covariates[b.term.name].mean()) for b in blocks if b.term.of_kind.slope}
     # Where nobody has an event, or everybody, the data bound one side only, and the prior the other.
     wide = COEFFICIENT_SD if _is_one_sided(response) else INTERCEPT_SD
@@ -134,6 +144,73 @@ def resolve(card: ModelCard, response: Response, blocks: Sequence[Block]) -> Pri
         force[parameter] = prior
     stated = frozenset(card.priors)
     return Priors(force, stated, level, unit, {} if "intercept" in stated else linear, spread)
+
+
+def resolve_joint(card: ModelCard, responses: Sequence[Response], blocks: Sequence[Block]) -> Priors:
+    """
+    Priors in force for a table of several outcomes.
+
+    Defaults of what outcomes share are measured in the first of them, of a shared component in the first whose loading
+    is fixed; its covariate has one spread in all of them.
+    """
+    spreads = _spreads(card, responses, blocks)
+    found: dict[str, Priors] = {}
+    for k, (outcome, response) in enumerate(zip(card.outcomes, responses, strict=True)):
+        own = [replace(b, term=replace(b.term, name=b.base)) for b in blocks if b.outcome == k]
+        seen = response.observed
+        found[outcome.name] = resolve(
+            card.only(outcome.name), response.rows(seen), [b.rows(seen) for b in own], spreads
+        )
+    force: dict[str, Prior] = {}
+    owners: dict[str, Term] = {}
+    for term in card.terms:
+        names = [*term.coefficients, *term.parameters, f"{term.name}.precision"]
+        owners |= dict.fromkeys(names, term)
+    for name, priors in found.items():
+        for parameter, prior in priors.force.items():
+            of = owners.get(parameter)
+            if of is None or _is_apart(of, parameter):
+                force[of_outcome(name, parameter)] = prior
+            elif name == reference_outcome(of):
+                force[parameter] = prior
+    for term in card.terms:
+        unit = found[reference_outcome(term)].unit
+        if term.across == "correlated":
+            force[f"{term.name}.correlation"] = card.priors.get(f"{term.name}.correlation", UNCORRELATED)
+        for name in term.estimated:
+            default = _LOADINGS[str(dict(term.loadings)[name])].scaled(found[name].unit / unit)
+            force[of_outcome(name, f"{term.name}.loading")] = card.priors.get(f"{term.name}.loading", default)
+    first = next(iter(found.values()))
+    return replace(first, force=force, stated=frozenset(card.priors), outcomes=found)
+
+
+UNCORRELATED: Final = Prior("LKJ", {"eta": 2.0})
+"""Default of correlations between outcomes: none of them is likelier, and the extremes are least likely."""
+
+_LOADINGS: Final = {"estimated": normal(0.0, 1.0), "positive": Prior("HalfNormal", {"sd": 1.0})}
+"""Default of a loading, relative to that which is fixed."""
+
+
+def reference_outcome(term: Term) -> str:
+    """Outcome in whose unit what outcomes share is measured: the first whose loading is fixed, or the first."""
+    fixed = [name for name, loading in term.loadings if not isinstance(loading, str)]
+    return fixed[0] if fixed else term.outcomes[0]
+
+
+def _is_apart(term: Term, parameter: str) -> bool:
+    last = parameter.removeprefix(term.name).removeprefix(".")
+    return {"precision": "sigma"}.get(last, last) in term.apart
+
+
+def _spreads(card: ModelCard, responses: Sequence[Response], blocks: Sequence[Block]) -> dict[str, float]:
+    """Spread of each covariate over the rows in which any outcome that its term acts on is known."""
+    out = {}
+    for term in card.terms:
+        own = [b for b in blocks if b.base == term.name]
+        if own[0].incidence.weight is not None:
+            seen = np.any([responses[b.outcome].observed for b in own], axis=0)
+            out[term.name] = covariate_spread(own[0].incidence.weight[seen])
+    return out
 
 
 def _is_one_sided(response: Response) -> bool:
@@ -213,7 +290,7 @@ def _is_binary(weight: Float) -> bool:
     return bool(np.isin(weight, (weight.min(), weight.max())).all())
 
 
-def pivoted(block: Block, card: ModelCard, seen: NDArray[np.bool_]) -> Block:
+def pivoted(block: Block, stated: bool, seen: NDArray[np.bool_]) -> Block:
     """
     Let the slopes of a term with `times`, on whose priors the card is silent, cross where the covariate has its mean.
 
@@ -222,9 +299,11 @@ def pivoted(block: Block, card: ModelCard, seen: NDArray[np.bool_]) -> Block:
     effect on top of the lower one. Where the card states the term's prior, or standardises, nothing is changed.
 
     Shapes: seen (n_row,).
+
+    `stated`: Whether the card states the term's prior.
     """
     weight = block.incidence.weight
-    if weight is None or block.term.of_kind.slope or block.term.standardise or _states(card, block.term):
+    if weight is None or block.term.of_kind.slope or block.term.standardise or stated:
         return block
     known = weight[seen]
     if not len(known):
@@ -234,29 +313,39 @@ def pivoted(block: Block, card: ModelCard, seen: NDArray[np.bool_]) -> Block:
     return replace(block, incidence=incidence, centre=block.centre + pivot * block.spread)
 
 
-def _states(card: ModelCard, term: Term) -> bool:
+def states(card: ModelCard, term: Term) -> bool:
+    """Whether a card states the prior of a term's effects."""
     own = f"{term.name}.sigma" if term.of_kind.is_random else term.name
     return own in card.priors or f"{term.name}.precision" in card.priors
 
 
 def write_priors(priors: Priors) -> str:
     """Text of the priors in force, as a posterior keeps it in `attrs["priors"]`."""
+    return json.dumps(_as_record(priors))
+
+
+def _as_record(priors: Priors) -> dict[str, Any]:
     force = {
         name: {"dist": prior.distribution, **prior.parameters, "stated": name in priors.stated}
         for name, prior in priors.force.items()
     }
     scale = {"level": priors.level, "unit": priors.unit, "centre": dict(priors.centre), "spread": dict(priors.spread)}
-    return json.dumps({"force": force, **scale})
+    outcomes = {name: _as_record(of) for name, of in priors.outcomes.items()}
+    return {"force": force, **scale, **({"outcomes": outcomes} if outcomes else {})}
+
+
+def _from_record(raw: Mapping[str, Any]) -> Priors:
+    force = {name: dict(spec) for name, spec in raw["force"].items()}
+    stated = frozenset(name for name, spec in force.items() if spec.pop("stated"))
+    found = {name: named(spec.pop("dist"), name.rpartition(".")[2], spec) for name, spec in force.items()}
+    outcomes = {name: _from_record(of) for name, of in raw.get("outcomes", {}).items()}
+    return Priors(found, stated, float(raw["level"]), float(raw["unit"]), raw["centre"], raw["spread"], outcomes)
 
 
 def read_priors(text: str) -> Priors:
     """Priors in force from what a posterior keeps."""
     try:
-        raw = json.loads(text)
-        force = {name: dict(spec) for name, spec in raw["force"].items()}
-        stated = frozenset(name for name, spec in force.items() if spec.pop("stated"))
-        found = {name: named(spec.pop("dist"), name.rpartition(".")[2], spec) for name, spec in force.items()}
-        return Priors(found, stated, float(raw["level"]), float(raw["unit"]), raw["centre"], raw["spread"])
+        return _from_record(json.loads(text))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PosteriorError(
             f"the record of priors cannot be read ({error!r}); the file was altered or was not written by bayesineq"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.model.card import Outcome
+from bayesineq.model.card import ModelCard, Outcome
 
 OBSERVED_ROLES: Final = ("count", "lower", "upper", "value", "standard_error")
 """Roles of columns that may be missing in a row: its outcome is then predicted."""
@@ -95,6 +95,70 @@ def outcome_columns(outcome: Outcome) -> tuple[str, ...]:
     Returns: the count, the value, or both ends of an interval: where a row lacks them it is predicted.
     """
     return tuple(outcome.columns[role] for role in OBSERVED_ROLES if role in outcome.columns)
+
+
+def lacking_columns(outcome: Outcome, card: ModelCard) -> tuple[str, ...]:
+    """
+    Columns of an outcome that a row may lack.
+
+    Returns: those that hold what was observed; of a card with several outcomes also those of its denominators, for
+    rows in which that outcome was not observed.
+    """
+    return tuple(outcome.columns.values()) if card.is_joint else outcome_columns(outcome)
+
+
+def read_responses(
+    table: pd.DataFrame, card: ModelCard, wrong: list[str]
+) -> tuple[tuple[Response, ...], list[str]]:
+    """
+    Read what was observed of each outcome of a card.
+
+    Returns: a response each, and in words in which rows an outcome is predicted since its denominator is missing.
+    """
+    if not card.is_joint:
+        return (read_response(table, card.outcome, wrong),), []
+    found, said = [], []
+    for outcome in card.outcomes:
+        own: list[str] = []
+        whole, lines = _with_denominators(table, outcome, card, own)
+        found.append(read_response(whole, outcome, own))
+        if not own and not found[-1].informative.any():
+            own.append("in every row that has the outcome nobody is at risk, so there is nothing to learn from")
+        wrong += [f"outcome {outcome.name!r}: {line}" for line in own]
+        said += [f"outcome {outcome.name!r}: {line}" for line in lines]
+    return tuple(found), said
+
+
+def _with_denominators(
+    table: pd.DataFrame, outcome: Outcome, card: ModelCard, wrong: list[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """
+    A table in which an outcome is missing where its denominator is.
+
+    A denominator that another outcome counts may be missing beside a known count, and says so; any other must not be.
+    """
+    observed = outcome_columns(outcome)
+    others = {c for other in card.outcomes if other is not outcome for c in outcome_columns(other)}
+    whole, said = table[list(dict.fromkeys(outcome.columns.values()))].copy(), []
+    for role, column in outcome.columns.items():
+        if role in OBSERVED_ROLES:
+            continue
+        gaps = whole[column].isna().to_numpy()
+        known = gaps & whole[list(observed)].notna().all(axis=1).to_numpy()
+        if known.any() and column not in others:
+            wrong.append(
+                f"column {column!r} ({role}) is missing in {rows_in_words(known)}, whose {observed[0]!r} is known; "
+                "complete these rows, or leave the count out as well"
+            )
+        elif known.any():
+            said.append(
+                f"{rows_in_words(known)} have {observed[0]!r} and no {column!r} to count it against; the outcome is "
+                "predicted there, and such rows weigh nothing in averages"
+            )
+        for name in observed:
+            whole[name] = whole[name].where(~gaps)
+        whole[column] = whole[column].where(~gaps, 0.0 if role in ("at_risk", "population") else 1.0)
+    return whole, said
 
 
 def read_response(table: pd.DataFrame, outcome: Outcome, wrong: list[str]) -> Response:

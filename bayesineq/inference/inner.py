@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.design.matrix import Block, Design, Response
-from bayesineq.design.priors import Priors
+from bayesineq.design.priors import Priors, reference_outcome
+from bayesineq.model.card import Term, base_name
 from bayesineq.model.priors import POWERS
 
 Float = NDArray[np.float64]
@@ -46,7 +47,9 @@ class Inner:
 
 
 def inner(design: Design) -> Inner:
-    """Measure a design in units of its own."""
+    """Measure a design in units of its own, each of several outcomes in those of its own."""
+    if design.is_joint:
+        return _joint(design)
     priors = design.priors
     response, log_jacobian = _response(design.response, priors)
     unitless = {f"{b.term.name}.{of.name}" for b in design.blocks for of in b.term.hyperparameters if not of.has_unit}
@@ -67,6 +70,38 @@ def inner(design: Design) -> Inner:
         priors=Priors(force, priors.stated, 0.0, 1.0, {}, {}),
     )
     return Inner(solved, design, log_jacobian)
+
+
+def _joint(design: Design) -> Inner:
+    names = [outcome.name for outcome in design.card.outcomes]
+    each = [inner(design.only(k)) for k in range(len(names))]
+    solved = {name: one.design for name, one in zip(names, each, strict=True)}
+    of_blocks = [iter(one.design.blocks) for one in each]
+    terms = {term.name: term for term in design.card.terms}
+    blocks = []
+    for block in design.blocks:
+        measured, term = next(of_blocks[block.outcome]), terms[block.base]
+        unit = 1.0
+        if term.across in ("same", "shared"):
+            units = {name: priors.unit for name, priors in design.priors.outcomes.items()}
+            unit = units[reference_outcome(term)] / units[names[block.outcome]]
+        blocks.append(replace(block, incidence=measured.incidence, unit=unit))
+    force = {}
+    for name, prior in design.priors.force.items():
+        owner, base = base_name(name)
+        known = solved[owner or reference_outcome(_term_of(base, terms))].priors.force
+        # Correlations and loadings have no unit.
+        force[name] = known.get(base, prior)
+    outcomes = {name: one.priors for name, one in solved.items()}
+    priors = Priors(force, design.priors.stated, 0.0, 1.0, {}, {}, outcomes)
+    responses = tuple(one.design.responses[0] for one in each)
+    jacobian = np.concatenate([one.log_jacobian for one in each])
+    return Inner(replace(design, responses=responses, blocks=tuple(blocks), priors=priors), design, jacobian)
+
+
+def _term_of(parameter: str, terms: Mapping[str, Term]) -> Term:
+    """Term that a parameter belongs to."""
+    return terms[parameter.partition(".")[0]]
 
 
 def _owner(parameter: str, design: Design) -> str:
@@ -105,6 +140,8 @@ def outer_values(solved: Inner, values: Mapping[str, NDArray[Any]]) -> dict[str,
     `values`: `intercept`, each term's effect, and hyperparameters, in those units. Returns: the same, each effect
     at one unit of its covariate and the intercept where covariates are zero.
     """
+    if solved.outer.is_joint:
+        return _joint_values(solved, values)
     priors, out = solved.outer.priors, dict(values)
     intercept = priors.level + priors.unit * np.asarray(values["intercept"], dtype=np.float64)
     for block in solved.outer.blocks:
@@ -118,3 +155,19 @@ def outer_values(solved: Inner, values: Mapping[str, NDArray[Any]]) -> dict[str,
     if "outcome.sigma" in out:
         out["outcome.sigma"] = out["outcome.sigma"] * priors.unit
     return {**out, "intercept": intercept}
+
+
+def _joint_values(solved: Inner, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Draws of several outcomes in the units of each; what they share in that of the outcome that it is measured in."""
+    design, out = solved.outer, dict(values)
+    terms = {term.name: term for term in design.card.terms}
+    owner_of = {}
+    for name in values:
+        owner, base = base_name(name)
+        owner_of[name] = owner or reference_outcome(_term_of(base, terms))
+    for k, outcome in enumerate(design.card.outcomes):
+        own, names = design.only(k), [name for name in values if owner_of[name] == outcome.name]
+        one = Inner(own, own, solved.log_jacobian)
+        turned = outer_values(one, {base_name(name)[1]: values[name] for name in names})
+        out |= {name: turned[base_name(name)[1]] for name in names}
+    return out

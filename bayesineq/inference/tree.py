@@ -17,7 +17,8 @@ from bayesineq.design.events import FEW_EVENTS, few_events
 from bayesineq.design.matrix import Design
 from bayesineq.design.order import order_attributes
 from bayesineq.design.priors import write_priors
-from bayesineq.dims import GIVEN, ROW, SAMPLE_DIMS
+from bayesineq.dims import GIVEN, OTHER, OUTCOME, OUTCOME_OF_ROW, ROW, SAMPLE_DIMS
+from bayesineq.inference.outcomes import side_by_side
 
 NOTES: Final = "notes"
 """Attribute of a posterior: what is predicted and rests on no row, a line each; absent where there is nothing."""
@@ -52,7 +53,12 @@ def posterior_tree(
     also `few_events`. Observed counts are not kept. It is a working file all the same, and says so.
     """
     design, card = design.by_member(), design.card
-    dims = {card.variable(block.term.name): block.dims for block in design.blocks}
+    if design.is_joint:
+        laid = side_by_side(design, values)
+        dims = {card.variable(name): of for name, (of, _) in laid.items()}
+        values = {name: value for name, (_, value) in laid.items()}
+    else:
+        dims = {card.variable(block.term.name): block.dims for block in design.blocks}
     coords = {d: level for block in design.blocks for d, level in zip(block.dims, block.levels, strict=True)}
     # The intercept and hyperparameters first, thousands of area effects last: the order in which a summary is read.
     by_size = sorted(values, key=lambda name: (values[name].size, name != "intercept"))
@@ -61,13 +67,16 @@ def posterior_tree(
     posterior = xr.Dataset(variables, coords={d: _storable(c) for d, c in coords.items()})
     for dim, level in coords.items():
         posterior[dim].attrs |= order_attributes(dim, level, ordered=dim in design.ordered)
+    if design.is_joint:
+        names = np.array([outcome.name for outcome in card.outcomes], dtype=object)
+        posterior = posterior.assign_coords({dim: names for dim in (OUTCOME, OTHER) if dim in posterior.dims})
     for block in design.blocks:
-        posterior[card.variable(block.term.name)].attrs |= {"centre": block.centre, "spread": block.spread}
+        base = block.base if design.is_joint else block.term.name
+        posterior[card.variable(base)].attrs |= {"centre": block.centre, "spread": block.spread}
     groups: dict[str, xr.Dataset] = {"/posterior": posterior, "/constant_data": _constant(design)}
     if sample_stats:
         groups["/sample_stats"] = xr.Dataset({k: (SAMPLE_DIMS, v) for k, v in sample_stats.items()})
-    if (few := few_events(design)) is not None:
-        groups[f"/{FEW_EVENTS}"] = few
+    groups |= _few_events(design)
     if checks:
         groups["/checks"] = xr.Dataset({k: ((ROW,), v) for k, v in checks.items()})
     tree = xr.DataTree.from_dict(groups, name="posterior")
@@ -91,6 +100,15 @@ def posterior_tree(
     return tree
 
 
+def _few_events(design: Design) -> dict[str, xr.Dataset]:
+    """Which groups have few events; of several outcomes a group of the tree each, by its name."""
+    if not design.is_joint:
+        few = few_events(design)
+        return {} if few is None else {f"/{FEW_EVENTS}": few}
+    each = {outcome.name: few_events(design.only(k)) for k, outcome in enumerate(design.card.outcomes)}
+    return {f"/{FEW_EVENTS}/{name}": few for name, few in each.items() if few is not None}
+
+
 def with_predicted(tree: xr.DataTree, design: Design) -> xr.DataTree:
     """
     Put the rows without an outcome beside those that a posterior was fitted to.
@@ -98,7 +116,7 @@ def with_predicted(tree: xr.DataTree, design: Design) -> xr.DataTree:
     Returns: `constant_data` and `checks` with a row for each row of the table: checks are missing where there is no
     outcome. Variable `predicted` of `constant_data` is 1 there, and attribute `rows_predicted` counts them.
     """
-    seen = design.response.observed
+    seen = np.concatenate([response.observed for response in design.responses])
     constant = _constant(design)
     constant[PREDICTED] = (ROW, (~seen).astype(np.int8))
     tree["constant_data"] = constant
@@ -125,7 +143,14 @@ def _constant(design: Design) -> xr.Dataset:
         column = population[name]
         coded = isinstance(column.dtype, pd.CategoricalDtype)
         columns[name] = (ROW, column.cat.codes.to_numpy(np.int32) if coded else column.to_numpy())
-    columns["offset"] = (ROW, design.response.offset)
-    if design.response.standard_error is not None:
-        columns[GIVEN] = (ROW, design.response.standard_error)
+    columns["offset"] = (ROW, np.concatenate([response.offset for response in design.responses]))
+    errors = [response.standard_error for response in design.responses]
+    if any(error is not None for error in errors):
+        each = [
+            np.full(len(r.value), np.nan) if error is None else error
+            for r, error in zip(design.responses, errors, strict=True)
+        ]
+        columns[GIVEN] = (ROW, np.concatenate(each))
+    if design.is_joint:
+        columns[OUTCOME_OF_ROW] = (ROW, design.outcome_of_row.astype(np.int32))
     return xr.Dataset(columns)

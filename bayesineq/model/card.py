@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from types import MappingProxyType
+from typing import Literal
 
 from bayesineq.dims import MoreIs
 from bayesineq.errors import CardError
@@ -14,6 +15,25 @@ from bayesineq.model.families import FAMILIES, Family
 from bayesineq.model.families.family import Link
 from bayesineq.model.kinds import KINDS, Hyperparameter, Kind
 from bayesineq.model.priors import Prior
+
+
+type Across = Literal["apart", "same", "correlated", "shared"]
+
+
+def of_outcome(outcome: str, parameter: str) -> str:
+    """Name of a parameter that one of several outcomes has for itself."""
+    return f"{outcome}:{parameter}"
+
+
+def partial_name(term: str, first: str, second: str) -> str:
+    """Name of the partial correlation of a term's effects on two outcomes, given those on the outcomes before."""
+    return f"{term}.partial.{second}.{first}"
+
+
+def base_name(parameter: str) -> tuple[str, str]:
+    """Outcome that a parameter belongs to, empty for what all share, and its name there."""
+    owner, colon, base = parameter.partition(":")
+    return (owner, base) if colon else ("", parameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +118,13 @@ class Term:
         (walks step in order), the schema, `levels` and the table.
     chosen : tuple of (str, str)
         Key and word of what it holds under the keys that its kind alone takes.
+    across : {"apart", "same", "correlated", "shared"}
+        How its effects on several outcomes hang together: each on its own; one effect; a covariance D R D between
+        outcomes at every level; or one component that each outcome loads.
+    outcomes : tuple of str
+        Outcomes that it acts on, in the card's order.
+    loadings : tuple of (str, float or str)
+        Of a shared component: each outcome's loading, a number, or "estimated" (of either sign) or "positive".
     """
 
     name: str
@@ -111,6 +138,9 @@ class Term:
     levels: tuple[object, ...] | None = None
     ordered: bool | None = None
     chosen: tuple[tuple[str, str], ...] = ()
+    across: Across = "apart"
+    outcomes: tuple[str, ...] = ()
+    loadings: tuple[tuple[str, float | str], ...] = ()
 
     @property
     def of_kind(self) -> Kind:
@@ -153,6 +183,18 @@ class Term:
         return (*self.by, *((self.times,) if self.times else ()))
 
     @property
+    def apart(self) -> tuple[str, ...]:
+        """Last parts of the names of the parameters that each outcome has for itself; empty for its coefficients."""
+        scales = [of.name for of in self.hyperparameters if self.across == "apart" or of.like != "rho"]
+        own = {"apart": [*self.of_kind.coefficients(self), *scales], "same": [], "shared": []}
+        return tuple(own.get(self.across, [*self.of_kind.coefficients(self), *scales]))
+
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """Outcomes whose loading of a shared component is a parameter."""
+        return tuple(name for name, loading in self.loadings if isinstance(loading, str))
+
+    @property
     def is_spatial(self) -> bool:
         """Whether the term needs an adjacency."""
         return self.of_kind.spatial
@@ -170,12 +212,13 @@ class ModelCard:
     table : str
         Schema of the table that it reads, in `data_schema/`.
     outcomes : tuple of Outcome
-        What is explained; one for now.
+        What is explained: one, or several under `[outcomes.NAME]`.
     terms : tuple of Term
         Contributions to the linear predictor, beside the intercept.
     priors : mapping of str to Prior
         What the card states, by parameter: `intercept`, `TERM`, `TERM.sigma`, `TERM.precision`, `outcome.sigma`, ...
-        Where it is silent, defaults follow from the table (`bayesineq.design.priors`).
+        Where it is silent, defaults follow from the table (`bayesineq.design.priors`). With several outcomes the name
+        of what each has for itself begins with it: `OUTCOME:TERM.sigma`.
     limits : mapping of str to float
         What a fit must reach to be trusted: `rhat`, `ess_bulk`.
     intended, not_for : str
@@ -208,7 +251,8 @@ class ModelCard:
 
     def __repr__(self) -> str:
         terms = ", ".join(f"{term.name}: {term.kind}({', '.join(term.columns)})" for term in self.terms)
-        return f"ModelCard({self.name}: {self.outcome.name}, {self.outcome.likelihood}; {terms})"
+        outcomes = "; ".join(f"{of.name}, {of.likelihood}" for of in self.outcomes)
+        return f"ModelCard({self.name}: {outcomes}; {terms})"
 
     def _repr_html_(self) -> str:
         import pandas as pd
@@ -220,13 +264,66 @@ class ModelCard:
 
     def _stated(self, owner: str) -> str:
         """Priors that the card states of a term, in words."""
-        own = {name: prior for name, prior in self.priors.items() if name.partition(".")[0] == owner}
+        own = {
+            name: prior for name, prior in self.priors.items() if base_name(name)[1].partition(".")[0] == owner
+        }
         return "; ".join(f"{name}: {prior}" for name, prior in own.items())
 
     @property
     def outcome(self) -> Outcome:
-        """The card's outcome."""
+        """The card's outcome; a card of several has no one."""
+        if len(self.outcomes) > 1:
+            raise CardError(self._several())
         return self.outcomes[0]
+
+    def _several(self) -> str:
+        names = [of.name for of in self.outcomes]
+        return f"card {self.name!r} has several outcomes, {names}; say which, as outcome={names[0]!r}"
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether it explains several outcomes together."""
+        return len(self.outcomes) > 1
+
+    def only(self, outcome: str) -> ModelCard:
+        """
+        The card of one of its outcomes.
+
+        Parameters
+        ----------
+        outcome : str
+            Its name.
+
+        Returns
+        -------
+        ModelCard
+            With that outcome and the terms that act on it, each on its own: what the outcome's predictor is made of.
+            Loadings and correlations are left behind.
+
+        Raises
+        ------
+        CardError
+            If the card has no such outcome; it names those that there are.
+        """
+        found = [of for of in self.outcomes if of.name == outcome]
+        if not found:
+            raise CardError(
+                f"card {self.name!r} has no outcome {outcome!r}; it has {[of.name for of in self.outcomes]}"
+            )
+        if not self.is_joint:
+            return self
+        terms = tuple(
+            replace(term, across="apart", outcomes=(), loadings=()) for term in self.terms if outcome in term.outcomes
+        )
+        known = {"intercept", *(f"outcome.{own}" for own in (*found[0].family.own, "dispersion", "precision"))}
+        for term in terms:
+            known |= {*term.coefficients, *term.parameters, f"{term.name}.precision"}
+        priors = {}
+        for name, prior in self.priors.items():
+            owner, base = base_name(name)
+            if owner in ("", outcome) and base in known:
+                priors[base] = prior
+        return replace(self, outcomes=(found[0],), terms=terms, priors=priors)
 
     def term(self, name: str) -> Term:
         """
@@ -271,7 +368,7 @@ class ModelCard:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that the card reads, each once; for a latent one the column that was recorded in its place."""
-        read = [*self.outcome.columns.values()]
+        read = [column for of in self.outcomes for column in of.columns.values()]
         for term in self.terms:
             read += term.columns
         return tuple(dict.fromkeys(self.latent.get(name, name) for name in read))

@@ -30,7 +30,7 @@ _LOCATIONS: Final = ("mean", "lower", "upper")
 _IN_UNIT: Final = {"mean": 1, "sd": 1, "lower": 1, "upper": 1, "above": 1, "rate": -1}
 """Power of the parameter's unit that an argument is measured in; others have none."""
 
-_POSITIVE: Final = frozenset({"sd", "rate", "shape", "a", "b", "above", "below"})
+_POSITIVE: Final = frozenset({"sd", "rate", "shape", "a", "b", "above", "below", "eta"})
 _BOUNDS: Final = ("lower", "upper", "above", "below")
 
 
@@ -110,6 +110,11 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = {
         ),
         "falling",
     ),
+    "LKJ": Distribution(
+        (("eta",),),
+        lambda eta: stats.beta(eta, eta, loc=-1.0, scale=2.0),
+        lambda x, eta: (eta - 1.0) * np.log((1.0 - x) * (1.0 + x)) - (2.0 * eta - 1.0) * math.log(2.0) - betaln(eta, eta),
+    ),
     "PC.phi": Distribution((("above", "probability"), ("below", "probability"))),
 }
 """By name; `WORD.KIND` where a card's word means something else of one kind of parameter."""
@@ -124,8 +129,9 @@ class Prior:
     ----------
     distribution : str
         One of Normal(mean, sd), HalfNormal(sd), Exponential(rate), Gamma(shape, rate), Beta(a, b),
-        Uniform(lower, upper), PC(above, probability): exponential with P(value > above) = probability; and of BYM2's
-        mixing parameter PC.phi, stated as PC(above, probability) or PC(below, probability).
+        Uniform(lower, upper), PC(above, probability): exponential with P(value > above) = probability; of BYM2's
+        mixing parameter PC.phi, stated as PC(above, probability) or PC(below, probability); and of correlations between
+        outcomes LKJ(eta), whose law is that of each correlation of two outcomes.
     parameters : mapping of str to float
         The distribution's arguments by name.
 
@@ -228,6 +234,8 @@ PARAMETER_KINDS: Final[Mapping[str, ParameterKind]] = {
     "dispersion": ParameterKind(("PC", "HalfNormal", "Exponential", "Gamma", "Uniform")),
     "phi": ParameterKind(("Beta", "Uniform", "PC"), upper=1.0),
     "rho": ParameterKind(("Uniform", "Beta"), -1.0, 1.0),
+    "correlation": ParameterKind(("LKJ",), -1.0, 1.0),
+    "loading": ParameterKind(("Normal", "HalfNormal", "Exponential", "Gamma"), -math.inf),
 }
 """By what a parameter is: the intercept, effects and trends are coefficients."""
 

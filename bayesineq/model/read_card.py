@@ -9,10 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from bayesineq.errors import CardError
 from bayesineq.model.adjusters import read_adjusters
-from bayesineq.model.card import ModelCard, Outcome, Term
+from bayesineq.model.card import ModelCard, Outcome, Term, of_outcome
 from bayesineq.model.families import DISPERSION, FAMILIES, OwnParameter
 from bayesineq.model.kinds import KINDS, Kind
 from bayesineq.model.priors import PARAMETER_KINDS, ParameterKind, Prior, is_number, read_prior
+from bayesineq.model.read_across import KEYS, across_outcomes
 from bayesineq.shipped import folder
 
 _TOP: Final = {
@@ -20,6 +21,7 @@ _TOP: Final = {
     "question",
     "table",
     "outcome",
+    "outcomes",
     "terms",
     "priors",
     "limits",
@@ -41,7 +43,7 @@ _LIMITS: Final = {"rhat": 1.01, "ess_bulk": 400.0}
 _USE: Final = {"intended", "not_for"}
 _REFERENCE: Final = {"cite", "doi", "url"}
 
-_NEEDED: Final = ("name", "question", "table", "outcome")
+_NEEDED: Final = ("name", "question", "table")
 _RESERVED: Final = {"intercept", "outcome", "population", "chain", "draw", "row", "offset"}
 
 
@@ -97,10 +99,17 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
     _unknown(raw, _TOP, "", wrong)
     wrong += [f"{key}: missing; every card states it" for key in _NEEDED if key not in raw]
     named = {key: _valid(raw, key, "", _TEXT, wrong, "") for key in ("name", "question", "table")}
-    outcome = _outcome(_section(raw, "outcome", wrong), wrong)
-    terms = tuple(_term(name, spec, wrong) for name, spec in _section(raw, "terms", wrong).items())
-    priors = _priors(_section(raw, "priors", wrong), outcome, terms, wrong)
+    outcomes, apart = _outcomes(raw, wrong)
+    terms = tuple(_term(name, spec, outcomes, wrong) for name, spec in _section(raw, "terms", wrong).items())
+    wrong += [f"terms.{t.name}: an outcome has that name too" for t in terms if t.name in apart]
+    stated = _section(raw, "priors", wrong)
+    if len(outcomes) > 1:
+        priors = _joint_priors(stated, apart, outcomes, terms, wrong)
+    else:
+        priors = _priors(stated, outcomes[0], terms, wrong)
     latent = _latent(_section(raw, "latent", wrong), terms, wrong)
+    if latent and len(outcomes) > 1:
+        wrong.append("latent: a card of several outcomes has no latent column; fit the outcomes one by one")
     adjust = read_adjusters(raw.get("adjust"), terms, wrong)
     stated, use = _section(raw, "limits", wrong), _section(raw, "use", wrong)
     _unknown(stated, set(_LIMITS), "limits.", wrong)
@@ -118,7 +127,7 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
         raise CardError(f"card {raw.get('name', origin)!r} ({origin}) has {len(wrong)} problems:\n{problems}")
     return ModelCard(
         **named,
-        outcomes=(outcome,),
+        outcomes=outcomes,
         terms=terms,
         priors=priors,
         limits=limits,
@@ -195,33 +204,57 @@ def _unknown(given: Mapping[str, Any], allowed: set[str], where: str, wrong: lis
     wrong += [f"{where}{key}: unknown key; allowed are {sorted(allowed)}" for key in given if key not in allowed]
 
 
-def _outcome(spec: dict[str, Any], wrong: list[str]) -> Outcome:
-    _unknown(spec, _OUTCOME, "outcome.", wrong)
+def _outcomes(raw: Mapping[str, Any], wrong: list[str]) -> tuple[tuple[Outcome, ...], dict[str, dict[str, Any]]]:
+    """The card's outcomes, and the priors that each of several states for itself."""
+    if "outcomes" not in raw:
+        if "outcome" not in raw:
+            wrong.append("outcome: missing; every card states it, or several as [outcomes.NAME]")
+        return (_outcome(_section(raw, "outcome", wrong), "outcome", wrong),), {}
+    if "outcome" in raw:
+        wrong.append("outcome and outcomes: a card states one outcome or several; give one of the two")
+    found, apart = [], {}
+    for name, spec in _section(raw, "outcomes", wrong).items():
+        at = f"outcomes.{name}"
+        if not isinstance(spec, dict):
+            wrong.append(f"{at}: is {spec!r}; write it as a TOML table")
+            continue
+        if name in _RESERVED or not name.isidentifier():
+            wrong.append(f"{at}: not a name for an outcome; use letters, digits and _, none of {sorted(_RESERVED)}")
+        apart[name] = _section(spec, "priors", wrong)
+        rest = {key: value for key, value in spec.items() if key != "priors"}
+        found.append(_outcome({**rest, "name": name}, at, wrong))
+    if not found:
+        wrong.append("outcomes: holds none; state each as [outcomes.NAME]")
+    return tuple(found) or (Outcome("outcome", "", {}),), apart
+
+
+def _outcome(spec: dict[str, Any], at: str, wrong: list[str]) -> Outcome:
+    _unknown(spec, _OUTCOME, f"{at}.", wrong)
     likelihood = spec.get("likelihood")
     family = FAMILIES.get(str(likelihood))
     roles = {k: v for k, v in spec.items() if k in _ROLES}
-    wrong += [f"outcome.{k}: is {v!r}; give the name of a column" for k, v in roles.items() if not isinstance(v, str)]
+    wrong += [f"{at}.{k}: is {v!r}; give the name of a column" for k, v in roles.items() if not isinstance(v, str)]
     if family is None:
-        wrong.append(f"outcome.likelihood: is {likelihood!r}; allowed are {list(FAMILIES)}")
+        wrong.append(f"{at}.likelihood: is {likelihood!r}; allowed are {list(FAMILIES)}")
     else:
         needed, taken = family.roles(roles)
         wrong += [
-            f"outcome.{role}: missing; {likelihood} needs {family.in_words()}" for role in needed if role not in roles
+            f"{at}.{role}: missing; {likelihood} needs {family.in_words()}" for role in needed if role not in roles
         ]
         wrong += [
-            f"outcome.{role}: has no meaning for {likelihood}; allowed are {sorted({*needed, *taken})}"
+            f"{at}.{role}: has no meaning for {likelihood}; allowed are {sorted({*needed, *taken})}"
             for role in roles
             if role not in {*needed, *taken}
         ]
     if "expected" in roles and "exposure" in roles:
-        wrong.append("outcome.expected and outcome.exposure: give one of them, both are offsets")
-    plausible = _valid(spec, "plausible", "outcome.", _RANGE, wrong, None)
-    more_is = _valid(spec, "more_is", "outcome.", _POLARITY, wrong, "worse")
+        wrong.append(f"{at}.expected and {at}.exposure: give one of them, both are offsets")
+    plausible = _valid(spec, "plausible", f"{at}.", _RANGE, wrong, None)
+    more_is = _valid(spec, "more_is", f"{at}.", _POLARITY, wrong, "worse")
     name = spec.get("name", roles.get("count", roles.get("value", roles.get("lower", "outcome"))))
     return Outcome(str(name), str(likelihood), roles, tuple(plausible) if plausible else None, more_is)
 
 
-def _term(name: str, spec: Any, wrong: list[str]) -> Term:
+def _term(name: str, spec: Any, outcomes: tuple[Outcome, ...], wrong: list[str]) -> Term:
     at = f"terms.{name}"
     if not isinstance(spec, dict):
         wrong.append(f"{at}: is {spec!r}; write {{ kind = ..., by = ... }}")
@@ -233,7 +266,7 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
         wrong.append(f"{at}.kind: is {spec.get('kind')!r}; allowed are {list(KINDS)}")
         kind = next(iter(KINDS.values()))
         spec = {key: spec[key] for key in spec if key not in {"kind", "order"}}
-    _unknown(spec, {*_TERM, *kind.choices}, f"{at}.", wrong)
+    _unknown(spec, {*_TERM, *KEYS, *kind.choices}, f"{at}.", wrong)
     by = _valid({"by": None, **spec}, "by", f"{at}.", _COLUMNS, wrong, [])
     by = tuple([by] if isinstance(by, str) else by)
     if kind.columns and len(by) not in {0, kind.columns}:
@@ -255,7 +288,7 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
         "give the levels of its one column once each, in order",
     )
     levels = _valid(spec, "levels", f"{at}.", listed, wrong, None)
-    return Term(
+    term = Term(
         name=name,
         kind=kind.name,
         by=by,
@@ -268,6 +301,7 @@ def _term(name: str, spec: Any, wrong: list[str]) -> Term:
         ordered=_ordered(at, kind, spec, wrong),
         chosen=_chosen(at, kind, spec, wrong),
     )
+    return across_outcomes(term, spec, outcomes, wrong)
 
 
 def _chosen(at: str, kind: Kind, spec: Mapping[str, Any], wrong: list[str]) -> tuple[tuple[str, str], ...]:
@@ -312,27 +346,91 @@ def _reference(at: str, kind: Kind, by: tuple[str, ...], given: Any, wrong: list
     return reference
 
 
-def _priors(raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wrong: list[str]) -> dict[str, Prior]:
-    known = _parameters(outcome, terms)
+def _joint_priors(
+    raw: dict[str, Any],
+    apart: Mapping[str, dict[str, Any]],
+    outcomes: tuple[Outcome, ...],
+    terms: tuple[Term, ...],
+    wrong: list[str],
+) -> dict[str, Prior]:
+    """
+    Priors of a card with several outcomes, by the names that parameters have inside.
+
+    What `[priors]` states of a parameter that each outcome has for itself holds for every outcome, unless
+    `[outcomes.NAME.priors]` states another.
+    """
+    own = {of.name: _priors(apart[of.name], of, _on(terms, of), wrong, f"outcomes.{of.name}.priors.") for of in outcomes}
+    shared = _parameters(None, terms) | _between(terms)
+    stated = _stated_priors(_flatten(raw), shared, "priors.", wrong)
     found: dict[str, Prior] = {}
-    for key, spec in _flatten(raw).items():
+    for name, prior in stated.items():
+        owners = [of.name for of in outcomes if name in _parameters(None, _on(terms, of))]
+        for owner in owners:
+            if not any(other in own[owner] for other in _instead_of(name)):
+                found[of_outcome(owner, name)] = prior
+        if not owners:
+            found[name] = prior
+    for owner, priors in own.items():
+        found |= {of_outcome(owner, name): prior for name, prior in priors.items()}
+    return found
+
+
+def _on(terms: tuple[Term, ...], outcome: Outcome) -> tuple[Term, ...]:
+    """Terms whose parameters an outcome has for itself, at least in part."""
+    return tuple(t for t in terms if outcome.name in t.outcomes and t.across in ("apart", "correlated"))
+
+
+def _instead_of(name: str) -> tuple[str, str]:
+    """A standard deviation's prior and that of its precision stand for each other."""
+    owner, _, last = name.rpartition(".")
+    return name, f"{owner}.{ {'sigma': 'precision', 'precision': 'sigma'}.get(last, last)}"
+
+
+def _between(terms: tuple[Term, ...]) -> dict[str, tuple[str, ParameterKind]]:
+    """Parameters that outcomes have together: correlations and loadings."""
+    correlated = [f"{t.name}.correlation" for t in terms if t.across == "correlated"]
+    loaded = [f"{t.name}.loading" for t in terms if t.estimated]
+    return dict.fromkeys(correlated, ("correlation", PARAMETER_KINDS["correlation"])) | dict.fromkeys(
+        loaded, ("loading", PARAMETER_KINDS["loading"])
+    )
+
+
+def _stated_priors(
+    flat: Mapping[str, Any], known: Mapping[str, tuple[str, ParameterKind]], at: str, wrong: list[str]
+) -> dict[str, Prior]:
+    found: dict[str, Prior] = {}
+    for key, spec in flat.items():
         if key not in known:
-            wrong.append(f"priors.{key}: no such parameter; this card has {sorted(known)}")
+            wrong.append(f"{at}{key}: no such parameter; this card has {sorted(known)}")
         elif not isinstance(spec, dict):
-            wrong.append(f'priors.{key}: is {spec!r}; write {{ dist = "Normal", mean = 0, sd = 1 }} or the like')
+            wrong.append(f'{at}{key}: is {spec!r}; write {{ dist = "Normal", mean = 0, sd = 1 }} or the like')
         elif isinstance(prior := read_prior(spec, *known[key]), Prior):
             found[key] = prior
         else:
-            wrong.append(f"priors.{key}{prior}")
+            wrong.append(f"{at}{key}{prior}")
+    return found
+
+
+def _priors(
+    raw: dict[str, Any], outcome: Outcome, terms: tuple[Term, ...], wrong: list[str], at: str = "priors."
+) -> dict[str, Prior]:
+    known = _parameters(outcome, terms)
+    if at == "priors.":
+        found = _stated_priors(_flatten(raw), known, at, wrong)
+    else:
+        # Under an outcome of several its own parameters need no owner.
+        bare = {name.removeprefix("outcome."): (name, of) for name, of in known.items()}
+        stated = _stated_priors(_flatten(raw), {name: of for name, (_, of) in bare.items()}, at, wrong)
+        found = {bare[name][0]: prior for name, prior in stated.items()}
     instead = {"precision": ["sigma"], DISPERSION: [own.name for own in _own(outcome) if own.dispersed]}
     for key in found:
         owner, _, kind = key.rpartition(".")
         both = [name for name in instead.get(kind, ()) if f"{owner}.{name}" in found]
-        wrong += [f"priors.{owner}: has a prior on {name} and on {kind}; give one of them" for name in both]
+        wrong += [f"{at}{owner}: has a prior on {name} and on {kind}; give one of them" for name in both]
     return found
 
 
-def _parameters(outcome: Outcome, terms: tuple[Term, ...]) -> dict[str, tuple[str, ParameterKind]]:
+def _parameters(outcome: Outcome | None, terms: tuple[Term, ...]) -> dict[str, tuple[str, ParameterKind]]:
     """What a card's priors may stand on: the last part of each name, and what that may be."""
     coefficients = ("intercept", *(name for term in terms for name in term.coefficients))
     known = dict.fromkeys(coefficients, ("coefficient", PARAMETER_KINDS["coefficient"]))
@@ -348,8 +446,8 @@ def _parameters(outcome: Outcome, terms: tuple[Term, ...]) -> dict[str, tuple[st
     return known
 
 
-def _own(outcome: Outcome) -> tuple[OwnParameter, ...]:
-    return outcome.family.parameters if outcome.likelihood in FAMILIES else ()
+def _own(outcome: Outcome | None) -> tuple[OwnParameter, ...]:
+    return outcome.family.parameters if outcome is not None and outcome.likelihood in FAMILIES else ()
 
 
 def _flatten(raw: dict[str, Any], prefix: str = "") -> dict[str, Any]:

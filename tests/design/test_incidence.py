@@ -87,14 +87,14 @@ def test_rows_know_their_outcome() -> None:
     twice = replace(
         one,
         responses=(one.response, one.response.rows(np.array([0, 2]))),
-        blocks=(block.rows(np.array([0, 1, 2, 3, 0, 2])),),
+        blocks=(block, replace(block.rows(np.array([0, 2])), outcome=1)),
         population=one.population.iloc[[0, 1, 2, 3, 0, 2]].reset_index(drop=True),
     )
     assert len(twice) == 6
     assert twice.outcome_of_row.tolist() == [0, 0, 0, 0, 1, 1]
     known = twice.known()
     assert known.outcome_of_row.tolist() == [0, 0, 0, 1]
-    assert known.blocks[0].incidence.index.tolist() == [0, 1, 0, 0]
+    assert [b.incidence.index.tolist() for b in known.blocks] == [[0, 1, 0], [0]]
     assert [response.value.tolist() for response in known.responses] == [[1.0, 2.0, 3.0], [1.0]]
-    with pytest.raises(DesignError, match="has 2 outcomes; ask"):
+    with pytest.raises(DesignError, match="has several outcomes"):
         _ = twice.response

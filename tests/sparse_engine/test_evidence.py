@@ -45,9 +45,10 @@ def sampled_gap(model: Model, found: Posterior, n_pair: int = 6000) -> tuple[flo
         for level in side.index:
             away += effect[level]
     away = np.hstack([away, -away])
-    eta, y = found.mean[:, None] + away, model.data.outcomes.upper[:, None]
-    trials = model.data.outcomes.given[:, None]
-    log_p = y * eta - (np.exp(eta) if model.data.family.link == "log" else trials * np.logaddexp(0.0, eta))
+    (piece,) = model.data.pieces
+    eta, y = found.mean[:, None] + away, piece.outcomes.upper[:, None]
+    trials = piece.outcomes.given[:, None]
+    log_p = y * eta - (np.exp(eta) if piece.family.link == "log" else trials * np.logaddexp(0.0, eta))
     rest = (log_p - found.slope[:, None] * away + 0.5 * found.curvature[:, None] * away**2).sum(axis=0)
     weight = np.exp(rest - rest.mean())
     return float(np.log(weight.mean())), float(weight.std() / weight.mean() / np.sqrt(n_pair))

@@ -197,13 +197,13 @@ def test_effects_have_their_variance_where_rows_read_several_levels(name: str) -
     n, noise = len(design), 0.25
     parts = {b.term.name: (dense_rows(b, n), covariance(b, GRAPH)) for b in design.blocks}
     total = 4.0 * np.ones((n, n)) + sum(m @ k @ m.T for m, k in parts.values()) + noise * np.eye(n)
-    for side, of in ((large, model.latent.large_parts), (small, model.latent.small_parts)):
-        for part in of:
-            if part.term in parts:
-                matrix, prior = parts[part.term]
+    for side, of in ((large, model.latent.large_loads), (small, model.latent.small_loads)):
+        for load in of:
+            if load.term in parts:
+                matrix, prior = parts[load.term]
                 after = np.diag(prior - prior @ matrix.T @ np.linalg.solve(total, matrix @ prior))
                 seen = (matrix != 0).any(axis=0)
-                assert_allclose(side[part.effect][seen], after[seen], rtol=1e-4, atol=1e-6, err_msg=part.term)
+                assert_allclose(side[load.effect][seen], after[seen], rtol=1e-4, atol=1e-6, err_msg=load.term)
 
 
 def dense_rows(block: Block, n: int) -> np.ndarray:
@@ -276,8 +276,8 @@ def check_exact(design: Design) -> None:
     assert_allclose(found.mean, mean, rtol=1e-5, atol=1e-6)
     assert_allclose(found.variance, variance, rtol=1e-5)
     large_effect, small_effect = effects(model.latent, found.prior, found.large, found.small)
-    of_large = {p.term: p.effect for p in model.latent.large_parts}
-    of_small = {p.term: p.effect for p in model.latent.small_parts}
+    of_large = {p.term: p.effect for p in model.latent.large_loads}
+    of_small = {p.term: p.effect for p in model.latent.small_loads}
     for term, expected in effect.items():
         got = small_effect[of_small[term]] if term in of_small else large_effect[of_large[term]]
         assert_allclose(got, expected, rtol=1e-4, atol=1e-5, err_msg=term)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from bayesineq.inference.sparse_engine.likelihoods import NODES, WEIGHTS, Moments, Outcomes, Own, formula
-from bayesineq.inference.sparse_engine.passes import Observed, subset
+from bayesineq.inference.sparse_engine.passes import Observed, Piece
 
 Float = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ _REGULAR: Final = 5.0
 """Laws of at least this size are near enough to Gaussian for Gauss-Hermite sums about their mode."""
 
 
-def probability_below(data: Observed, own: Own, mean: Float, variance: Float, log_density: Float) -> Float:
+def probability_below(data: Observed, own: tuple[Own, ...], mean: Float, variance: Float, log_density: Float) -> Float:
     """
     Probability of an outcome below each row's, and half of that of its own.
 
@@ -35,30 +35,40 @@ def probability_below(data: Observed, own: Own, mean: Float, variance: Float, lo
 
     `log_density`: Log probability or density of each row under that predictor, as `log_predictive` gives it.
     """
-    formulas, rows = data.family.density, data.outcomes
+    return np.concatenate(
+        [
+            _below(piece, mine, Moments(mean[piece.rows], variance[piece.rows]), log_density[piece.rows])
+            for piece, mine in zip(data.pieces, own, strict=True)
+        ]
+    )
+
+
+def _below(piece: Piece, own: Own, at: Moments, log_density: Float) -> Float:
+    """The same for one outcome."""
+    formulas, rows, counts = piece.family.density, piece.outcomes, piece.family.counts
     if formulas.noise is not None:
-        return np.asarray(special.ndtr((rows.upper - mean) / np.sqrt(variance + formulas.noise(own, rows.given))))
-    out = np.full(len(mean), np.nan)
-    at = Moments(mean, variance)
+        total = at.variance + formulas.noise(own, rows.given)
+        return np.asarray(special.ndtr((rows.upper - at.mean) / np.sqrt(total)))
+    out = np.full(len(at.mean), np.nan)
     if formulas.tail is not None:
         _informative_below(own, rows, at, out)
     if formulas.none is not None:
         _counted_below(own, rows, at, out)
-    if data.family.counts:
+    if counts:
         out -= 0.5 * np.exp(log_density)
     vague = np.flatnonzero(np.isnan(out))
     if len(vague):
-        eta = mean[vague, None] + np.sqrt(variance[vague])[:, None] * RULE_NODES
-        part = subset(data, vague)
-        upper = _cdf(part, own, part.outcomes.upper, eta)
-        lower = _cdf(part, own, part.outcomes.lower - 1.0, eta) if data.family.counts else upper
-        out[vague] = 0.5 * (lower + upper) @ RULE_WEIGHTS
+        eta = at.mean[vague, None] + np.sqrt(at.variance[vague])[:, None] * RULE_NODES
+        lower, upper, given = (values[vague] for values in rows)
+        below = _cdf(piece, own, upper, given, eta)
+        above = _cdf(piece, own, lower - 1.0, given, eta) if counts else below
+        out[vague] = 0.5 * (above + below) @ RULE_WEIGHTS
     return out
 
 
-def _cdf(data: Observed, own: Own, y: Float, eta: Float) -> Float:
+def _cdf(piece: Piece, own: Own, y: Float, given: Float, eta: Float) -> Float:
     """P(Y <= y) at each node; nothing lies below zero."""
-    found = data.family.density.cdf(own, np.maximum(y, 0.0)[:, None], data.outcomes.given[:, None], eta)
+    found = piece.family.density.cdf(own, np.maximum(y, 0.0)[:, None], given[:, None], eta)
     return np.where(y[:, None] < 0.0, 0.0, found)
 
 

@@ -105,7 +105,7 @@ def pointwise_checks(model: Model, explored: Explored, pool: ThreadPoolExecutor)
     return checks, most
 
 
-def held_out(data: Observed, own: Own, mean: Float, variance: Float) -> NDArray[Any]:
+def held_out(data: Observed, own: tuple[Own, ...], mean: Float, variance: Float) -> NDArray[Any]:
     """
     What a node that was found without some rows says of them.
 
@@ -115,7 +115,7 @@ def held_out(data: Observed, own: Own, mean: Float, variance: Float) -> NDArray[
     return np.stack([log_density, probability_below(data, own, mean, variance, log_density)])
 
 
-def log_predictive(data: Observed, own: Own, mean: Float, variance: Float) -> Float:
+def log_predictive(data: Observed, own: tuple[Own, ...], mean: Float, variance: Float) -> Float:
     """
     Log density of each row under a Gaussian linear predictor.
 
@@ -123,12 +123,14 @@ def log_predictive(data: Observed, own: Own, mean: Float, variance: Float) -> Fl
 
     Returns: log of the density averaged over the predictor; of the outcome itself where it was transformed.
     """
-    noise = data.family.density.noise
-    if noise is not None:
-        total = variance + noise(own, data.outcomes.given)
-        return -0.5 * (np.log(2.0 * np.pi * total) + (data.outcomes.upper - mean) ** 2 / total) - data.log_value
     out = np.empty(len(mean))
-    _log_predictive(own, data.outcomes, Moments(mean, variance), out)
+    for piece, mine in zip(data.pieces, own, strict=True):
+        at, noise = Moments(mean[piece.rows], variance[piece.rows]), piece.family.density.noise
+        if noise is not None:
+            total = at.variance + noise(mine, piece.outcomes.given)
+            out[piece.rows] = -0.5 * (np.log(2.0 * np.pi * total) + (piece.outcomes.upper - at.mean) ** 2 / total)
+        else:
+            _log_predictive(mine, piece.outcomes, at, out[piece.rows])
     return out - data.log_value
 
 

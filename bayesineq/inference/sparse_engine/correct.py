@@ -29,7 +29,7 @@ from bayesineq.inference.sparse_engine.likelihoods import (
 )
 from bayesineq.inference.sparse_engine.newton import Posterior, own_value
 from bayesineq.inference.sparse_engine.parts import Latent
-from bayesineq.inference.sparse_engine.passes import Observed
+from bayesineq.inference.sparse_engine.passes import Observed, Piece
 from bayesineq.inference.sparse_engine.rows import Side
 from bayesineq.model.families.density import point
 
@@ -43,11 +43,13 @@ _MOST: Final = 2.0
 def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
     """What the evidence has beyond its bound."""
     own = own_value(latent, data, found.prior.values)
-    third = np.empty_like(found.mean)
-    # What varies beside an effect raises the mean of a count with a log link: half its variance stands for it.
-    raised = 0.5 if data.family.counts and data.family.link == "log" else 0.0
-    _third_derivatives(own, data.outcomes, found.mean + raised * found.variance, third)
-    rows = _Rows(own, data.outcomes, third, raised)
+    third, raised = np.empty_like(found.mean), np.zeros_like(found.mean)
+    for piece, mine in zip(data.pieces, own, strict=True):
+        at = piece.rows
+        # What varies beside an effect raises the mean of a count with a log link: half its variance stands for it.
+        raised[at] = 0.5 if piece.family.counts and piece.family.link == "log" else 0.0
+        _third_derivatives(mine, piece.outcomes, found.mean[at] + raised[at] * found.variance[at], third[at])
+    rows = _Rows(own, data.pieces, third, raised)
     large, small = effect_variances(latent, found)
     large_prior, small_prior = _prior_variances(latent, found)
     total = 0.0
@@ -62,10 +64,10 @@ def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
 class _Rows(NamedTuple):
     """Rows with their third derivatives, and the share of a variance beside that raises their predictors."""
 
-    own: Own
-    outcomes: Outcomes
+    own: tuple[Own, ...]
+    pieces: tuple[Piece, ...]
     third: Float
-    raised: float
+    raised: Float
 
 
 def _block_gap(
@@ -85,8 +87,9 @@ def _block_gap(
     else:
         # A row that reads several effects of the block is a row of each.
         level, weight = side.index[slots].ravel(), side.weight[side.weighted[slots]].ravel()
-        third, mean, spread, curvature = (np.tile(v, len(slots)) for v in (rows.third, mean, spread, curvature))
-        rows = rows._replace(third=third, outcomes=Outcomes(*(np.tile(v, len(slots)) for v in rows.outcomes)))
+        several = (rows.third, rows.raised, mean, spread, curvature)
+        third, raised, mean, spread, curvature = (np.tile(v, len(slots)) for v in several)
+        rows = rows._replace(third=third, raised=raised)
     pull = rows.third if weight is None else rows.third * weight**3
     summed = np.bincount(level, weights=pull, minlength=side.size)
     leading = summed**2 * variance**3 / 12.0
@@ -106,7 +109,11 @@ def _block_gap(
     along = variance[level] if weight is None else variance[level] * weight**2
     mean = mean + rows.raised * np.maximum(spread - along, 0.0)
     at = np.zeros((end - begin, len(_GRID)))
-    log_density_at_nodes(rows.own, rows.outcomes, Moments(mean, along), _GRID, level - np.int32(begin), at)
+    for first in range(0, len(level), len(found.mean)):
+        for piece, own in zip(rows.pieces, rows.own, strict=True):
+            mine = slice(first + piece.rows.start, first + piece.rows.stop)
+            moments = Moments(mean[mine], along[mine])
+            log_density_at_nodes(own, piece.outcomes, moments, _GRID, level[mine] - np.int32(begin), at)
     hermite = np.stack([np.ones_like(_GRID), _GRID, (_GRID * _GRID - 1.0) / np.sqrt(2.0)])
     rest = at - (at @ (_MASS * hermite).T) @ hermite
     top = rest.max(axis=1)
@@ -142,10 +149,10 @@ def effect_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
 def _prior_variances(latent: Latent, found: Posterior) -> tuple[Float, Float]:
     """Prior variance of large effects, infinite where it is not at hand, and of small ones."""
     large = np.full(latent.large.size, np.inf)
-    for k, part in enumerate(latent.large_parts):
-        alone = sum(other.block == part.block for other in latent.large_parts) == 1
-        if alone and part.structure.is_white:
-            large[part.effect] = found.prior.scale[k] ** 2
+    for scale, load in zip(found.prior.scale, latent.large_loads, strict=True):
+        alone = sum(other.effect == load.effect for other in latent.large_loads) == 1
+        if alone and latent.large_parts[load.part].structure.is_white:
+            large[load.effect] = scale**2
     return large, np.maximum((found.prior.basis**2).sum(axis=1), 1e-300)
 
 

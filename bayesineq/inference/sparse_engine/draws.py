@@ -198,11 +198,12 @@ def finish_draws(
     by = shift(node, values, np.concatenate([along.small.T @ alpha, along.large.T @ z - ready.level @ border]))
     first, second = by[: along.small.shape[1]], by[along.small.shape[1] :]
     border = border + node.border[:, : len(first)] @ first
-    parts, block = latent.large_parts, np.array([part.block for part in latent.large_parts], dtype=np.int64)
+    loads = latent.large_loads
+    start = np.array([load.effect.start for load in loads], dtype=np.int64)
     where = _Where(
-        np.searchsorted(block, np.arange(int(block.max(initial=-1)) + 2)),
-        np.array([part.latent.start for part in parts], dtype=np.int64),
-        np.array([(part.effect.start, part.effect.stop) for part in parts], dtype=np.int64).reshape(-1, 2),
+        np.append(np.unique(start, return_index=True)[1], len(start)).astype(np.int64),
+        np.array([latent.large_parts[load.part].latent.start for load in loads], dtype=np.int64),
+        np.array([(load.effect.start, load.effect.stop) for load in loads], dtype=np.int64).reshape(-1, 2),
         found.prior.scale,
     )
     centre = _Centre(found.large, z, ready.system.reach, border, node.large, second)
@@ -212,9 +213,9 @@ def finish_draws(
 
 
 class _Where(NamedTuple):
-    """First part of each block; start of each part's latent values; its effects, shape (n_part, 2); its scale."""
+    """First load of each effect; start of its part's latent values; its effects, shape (n_load, 2); its scale."""
 
-    first_part: NDArray[np.int64]
+    first_load: NDArray[np.int64]
     latent_start: NDArray[np.int64]
     effect: NDArray[np.int64]
     scale: Float
@@ -236,12 +237,12 @@ def _write_effects(
     where: _Where, centre: _Centre, moves: Float, away: Float, rows: NDArray[np.int64], out: Float32
 ) -> None:
     """Sum over an effect's parts of scale times latent values, and moves' away."""
-    first_part, latent_start, effect, scale = where.first_part, where.latent_start, where.effect, where.scale
+    first_load, latent_start, effect, scale = where.first_load, where.latent_start, where.effect, where.scale
     mean, z, reach, border, along, by = centre.mean, centre.z, centre.reach, centre.border, centre.along, centre.by
     n_draw = z.shape[1]
     total, taken, added = np.empty((_CHUNK, n_draw)), np.empty((_CHUNK, n_draw)), np.empty((_CHUNK, n_draw))
-    for b in range(len(first_part) - 1):
-        start, stop = effect[first_part[b], 0], effect[first_part[b], 1]
+    for b in range(len(first_load) - 1):
+        start, stop = effect[first_load[b], 0], effect[first_load[b], 1]
         for begin in range(start, stop, _CHUNK):
             n = min(stop - begin, _CHUNK)
             for e in range(n):
@@ -250,7 +251,7 @@ def _write_effects(
                 for d in range(len(moves)):
                     for r in range(n_draw):
                         total[e, r] += moves[d, begin + e] * away[r, d]
-            for k in range(first_part[b], first_part[b + 1]):
+            for k in range(first_load[b], first_load[b + 1]):
                 at = latent_start[k] + begin - start
                 np.dot(reach[at : at + n], border, taken[:n])
                 np.dot(along[at : at + n], by, added[:n])

@@ -30,6 +30,7 @@ from bayesineq.inference.sparse_engine.passes import Observed, observed
 from bayesineq.inference.sparse_engine.progress import reporter
 from bayesineq.inference.sparse_engine.terms import latent_field
 from bayesineq.inference.tree import posterior_tree
+from bayesineq.model.card import base_name
 
 Float = NDArray[np.float64]
 
@@ -178,21 +179,24 @@ def build(solved: Inner, correction: str) -> tuple[Model, Start]:
     """Everything that depends on the design alone."""
     latent, data = latent_field(solved.design), observed(solved)
     start = Start(np.zeros(latent.n_large), np.zeros(latent.n_small), np.zeros(len(data.offset)))
-    start.small[0] = _typical(data)
+    for k in range(len(data.pieces)):
+        start.small[k] = _typical(data, k)
     return Model(latent, data, constant_log_determinant(latent), correction == "variational"), start
 
 
-def _typical(data: Observed) -> float:
+def _typical(data: Observed, outcome: int) -> float:
     """Intercept of a model without terms."""
-    value = 0.5 * (data.outcomes.lower + data.outcomes.upper)
-    if data.family.link == "log":
+    piece = data.pieces[outcome]
+    family, outcomes, offset = piece.family, piece.outcomes, data.offset[piece.rows]
+    value = 0.5 * (outcomes.lower + outcomes.upper)
+    if family.link == "log":
         # Half an event stands in for none; outcomes that are no counts are never zero, and have a unit.
-        none = 0.5 if data.family.counts else 0.0
-        return float(np.log((value.sum() + none) / np.exp(data.offset).sum()))
-    if data.family.link == "logit":
-        share = (value.sum() + 0.5) / (data.outcomes.given.sum() + 1.0)
-        return float(np.log(share) - np.log1p(-share) - data.offset.mean())
-    return float((value - data.offset).mean())
+        none = 0.5 if family.counts else 0.0
+        return float(np.log((value.sum() + none) / np.exp(offset).sum()))
+    if family.link == "logit":
+        share = (value.sum() + 0.5) / (outcomes.given.sum() + 1.0)
+        return float(np.log(share) - np.log1p(-share) - offset.mean())
+    return float((value - offset).mean())
 
 
 def named_draws(
@@ -204,9 +208,10 @@ def named_draws(
     `values, large, small`: Draws of hyperparameters and effects, as `joint_draws` gives them. Returns: `intercept`,
     every term in the design's order, every hyperparameter.
     """
-    out: dict[str, NDArray[Any]] = {"intercept": small[None, :, 0]}
-    where = {part.term: part.effect for part in latent.small_parts}
-    large_where = {part.term: part.effect for part in latent.large_parts}
+    where = {load.term: load.effect for load in latent.small_loads}
+    large_where = {load.term: load.effect for load in latent.large_loads}
+    intercepts = [name for name in where if base_name(name)[1] == "intercept"]
+    out: dict[str, NDArray[Any]] = {name: small[None, :, where[name].start] for name in intercepts}
     for block in design.blocks:
         name = block.term.name
         source = small[:, where[name]] if name in where else large[:, large_where[name]]

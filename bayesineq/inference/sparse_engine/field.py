@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from bayesineq.inference.sparse_engine.arrow import arrow, selected_covariances
-from bayesineq.inference.sparse_engine.parts import LargePart, Latent, SmallPart
+from bayesineq.inference.sparse_engine.parts import LargePart, Latent, Load, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Sums
 
 Float = NDArray[np.float64]
@@ -25,8 +26,8 @@ class Field:
     ----------
     values : ndarray, shape (n_parameter,)
         Hyperparameters.
-    scale : ndarray, shape (n_large_part,)
-        What multiplies each large part.
+    scale : ndarray, shape (n_large_load,)
+        What multiplies a large part in each effect that it enters.
     weights : tuple of ndarray, shape (n_matrix,)
         What multiplies each matrix of each large part's precision.
     basis : ndarray, shape (n_small_effect, n_small)
@@ -58,7 +59,7 @@ def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None
     `intrinsic_log_determinant`: Log determinant of the sparse block's prior where it is constant, as
     `constant_log_determinant` gives it.
     """
-    scale = np.array([part_scale(part, values) for part in latent.large_parts])
+    scale = np.array([load_scale(load, latent.large_parts[load.part], values) for load in latent.large_loads])
     weights = _weights(latent, values)
     slope = np.zeros(len(values))
     if intrinsic_log_determinant is None:
@@ -68,8 +69,10 @@ def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None
     basis = np.zeros((latent.small.size, latent.n_small))
     precision = np.zeros((latent.n_small, latent.n_small))
     mean = np.empty(latent.n_small)
+    for load in latent.small_loads:
+        part = latent.small_parts[load.part]
+        basis[load.effect, part.latent] = load_scale(load, part, values) * part.basis
     for part in latent.small_parts:
-        basis[part.effect, part.latent] = part_scale(part, values) * part.basis
         mean[part.latent] = part.mean
         if part.structure is None:
             precision[part.latent, part.latent] = np.diag(part.precision)
@@ -99,10 +102,32 @@ def part_scale(part: SmallPart | LargePart, values: Float) -> Float:
 
     Returns: the product of its factors: sigma, or sigma sqrt(phi) and sigma sqrt(1 - phi) of the halves of BYM2.
     """
+    return _product(part.scale, values)
+
+
+def load_scale(load: Load, part: SmallPart | LargePart, values: Float) -> Float:
+    """What multiplies a part in an effect. Shapes: values (..., n_parameter); returns (...,)."""
+    product = part_scale(part, values)
+    if not load.scale and load.constant == 1.0:
+        return product
+    return load.constant * product * _product(load.scale, values)
+
+
+def _product(scales: Sequence[Scale], values: Float) -> Float:
     product = np.ones(values.shape[:-1])
-    for scale in part.scale:
+    for scale in scales:
         product = product * scale.factor.of(values[..., scale.at])
     return product
+
+
+def load_slopes(load: Load, part: SmallPart | LargePart, values: Float) -> dict[int, float]:
+    """Derivative of what multiplies a part in an effect, in each hyperparameter that is the load's alone."""
+    out: dict[int, float] = {}
+    whole = load.constant * float(part_scale(part, values))
+    for k, scale in enumerate(load.scale):
+        rest = float(_product([*load.scale[:k], *load.scale[k + 1 :]], values))
+        out[scale.at] = out.get(scale.at, 0.0) + whole * rest * float(scale.factor.slope(values[scale.at]))
+    return out
 
 
 def correlations_of(part: SmallPart | LargePart, values: Float) -> dict[str, Any]:
@@ -181,8 +206,8 @@ def prior_force(latent: Latent, prior: Field, large: Float, small: Float) -> tup
 def effects(latent: Latent, prior: Field, large: Float, small: Float) -> tuple[Float, Float]:
     """Effects from latent values."""
     out = np.zeros((latent.large.size, *large.shape[1:]))
-    for k, part in enumerate(latent.large_parts):
-        out[part.effect] += prior.scale[k] * large[part.latent]
+    for scale, load in zip(prior.scale, latent.large_loads, strict=True):
+        out[load.effect] += scale * large[latent.large_parts[load.part].latent]
     return out, prior.basis @ small
 
 
@@ -193,14 +218,20 @@ def latent_sums(latent: Latent, prior: Field, sums: Sums, spare: int) -> tuple[F
     Returns: gradient of the two, curvature on the sparse pattern, between the two (followed by the constraints and
     the spare columns), and of the small.
     """
-    large = np.empty(latent.n_large)
+    large = np.zeros(latent.n_large)
     across = sums.cross @ prior.basis
     n_border = latent.n_small + latent.constraint.shape[1]
     border = np.empty((latent.n_large, n_border + spare))
     border[:, latent.n_small : n_border] = latent.constraint
-    for k, part in enumerate(latent.large_parts):
-        large[part.latent] = prior.scale[k] * sums.large[part.effect]
-        np.multiply(prior.scale[k], across[part.effect], out=border[part.latent, : latent.n_small])
+    entered: set[int] = set()
+    for scale, load in zip(prior.scale, latent.large_loads, strict=True):
+        at = latent.large_parts[load.part].latent
+        large[at] += scale * sums.large[load.effect]
+        if load.part in entered:
+            border[at, : latent.n_small] += scale * across[load.effect]
+        else:
+            np.multiply(scale, across[load.effect], out=border[at, : latent.n_small])
+        entered.add(load.part)
     entry = np.zeros(len(latent.pattern.row))
     for c in latent.couplings:
         entry[c.entry] += prior.scale[c.left] * prior.scale[c.right] * sums.link[c.link]

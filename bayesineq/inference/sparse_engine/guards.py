@@ -23,6 +23,10 @@ _SHOWN: Final = 5
 
 def refuse_constant(design: Design) -> None:
     """Refuse a measured outcome that is the same in all rows: its spread is zero, and the posterior without bound."""
+    if design.is_joint:
+        for k in range(len(design.responses)):
+            refuse_constant(design.only(k))
+        return
     outcome, value = design.card.outcome, design.response.value
     value = value[np.isfinite(value)]
     family = outcome.family
@@ -38,6 +42,10 @@ def refuse_constant(design: Design) -> None:
 
 def refuse_separation(design: Design) -> None:
     """Refuse levels of a fixed term of which all counts are zero, or full, under a prior that does not bound them."""
+    if design.is_joint:
+        for k in range(len(design.responses)):
+            refuse_separation(_apart(design, k))
+        return
     if not design.card.outcome.family.counts:
         return
     wrong = []
@@ -54,6 +62,13 @@ def refuse_separation(design: Design) -> None:
             + "\n".join(f"  - {w}" for w in wrong)
             + "\nState a prior such as Normal(0, 2.5), merge the levels, or make the term exchangeable"
         )
+
+
+def _apart(design: Design, outcome: int) -> Design:
+    """One outcome with the terms that it has for itself: what others share is bounded by their rows, too."""
+    across = {term.name: term.across for term in design.card.terms}
+    one = design.only(outcome)
+    return replace(one, blocks=tuple(block for block in one.blocks if across[block.term.name] == "apart"))
 
 
 def _separated(design: Design, block: Block) -> list[str]:
@@ -96,10 +111,13 @@ def refuse_unidentified(design: Design, latent: Latent, found: Posterior) -> Non
             "as each other or as the intercept, or outcomes that a covariate separates completely, under priors too "
             "vague to decide. Remove one of the terms, give a reference level, or state a prior such as Normal(0, 2.5)"
         )
-    far = np.abs(found.mean) > _FAR
-    if design.card.outcome.link != "identity" and far.any():
-        raise ConvergenceError(
-            f"linear predictors of {int(far.sum())} rows ran beyond {_FAR:g} on the {design.card.outcome.link} scale "
-            f"(rows counted from 0: {np.flatnonzero(far)[:_SHOWN].tolist()}); look for columns of wrong scale, "
-            "standardise covariates, or state tighter priors"
-        )
+    # Rows that are made up of members are fewer than what the design holds.
+    of_row = design.outcome_of_row if design.is_joint else np.zeros(len(found.mean), dtype=np.int64)
+    for k, outcome in enumerate(design.card.outcomes):
+        far = np.abs(found.mean[of_row == k]) > _FAR
+        if outcome.link != "identity" and far.any():
+            raise ConvergenceError(
+                f"linear predictors of {int(far.sum())} rows ran beyond {_FAR:g} on the {outcome.link} scale "
+                f"(rows counted from 0: {np.flatnonzero(far)[:_SHOWN].tolist()}); look for columns of wrong scale, "
+                "standardise covariates, or state tighter priors"
+            )

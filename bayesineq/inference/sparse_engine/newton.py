@@ -111,10 +111,12 @@ class Start:
     variance: Float
 
 
-def own_value(latent: Latent, data: Observed, values: Float) -> Own:
-    """The outcome's own parameters. Shapes: values (n_parameter,)."""
-    own: Own = data.family.density.own(*(float(values[at]) for at in latent.own))
-    return own
+def own_value(latent: Latent, data: Observed, values: Float) -> tuple[Own, ...]:
+    """Each outcome's own parameters. Shapes: values (n_parameter,)."""
+    left = iter(latent.own)
+    return tuple(
+        piece.family.density.own(*(float(values[next(left)]) for _ in piece.family.parameters)) for piece in data.pieces
+    )
 
 
 def posterior(
@@ -223,7 +225,7 @@ def _at(
     latent: Latent,
     data: Observed,
     prior: Field,
-    own: Own,
+    own: tuple[Own, ...],
     place: tuple[Float, Float],
     variance: Float,
     pool: Executor | None,
@@ -237,12 +239,14 @@ def _at(
 
 def _next_variance(data: Observed, variance: Float, fresh: Float, curvature: Float, iterations: int) -> Float:
     """Variances of the predictors for the next expectations."""
-    if data.family.density.noise is not None:
-        return fresh
     # The curvature grows with the variance and shrinks it in turn: this step is Newton's, row by row.
     # Where many rows vary together, as with an intercept that is known to one side only, it overshoots.
     length = 1.0 if iterations <= _EAGER else _PATIENT
-    return variance + length * (fresh - variance) / (1.0 + 0.5 * curvature * fresh * np.maximum(fresh, variance))
+    out = variance + length * (fresh - variance) / (1.0 + 0.5 * curvature * fresh * np.maximum(fresh, variance))
+    for piece in data.pieces:
+        if piece.family.density.noise is not None:
+            out[piece.rows] = fresh[piece.rows]
+    return out
 
 
 def _search(
@@ -318,8 +322,8 @@ def system_of(latent: Latent, found: Posterior, right: Float) -> tuple[Arrow, Fl
 def contribution_scale(latent: Latent, prior: Field) -> tuple[Float, Float]:
     """What turns latent values into contributions to the linear predictor."""
     large = np.empty(latent.n_large)
-    for k, part in enumerate(latent.large_parts):
-        large[part.latent] = prior.scale[k]
+    for part in latent.large_parts:
+        large[part.latent] = part_scale(part, prior.values)
     small = np.ones(latent.n_small)
     for small_part in latent.small_parts:
         small[small_part.latent] = part_scale(small_part, prior.values)

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import betaln, expit, logit
 
 from bayesineq.design.priors import Priors
 from bayesineq.inference.pc_phi import phi_prior
@@ -25,14 +25,14 @@ Density = Callable[[float], float]
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """
-    One hyperparameter: x on the real line, value = lower + exp(x), or lower + (upper - lower) expit(x).
+    One hyperparameter: x on the real line, value = x, lower + exp(x), or lower + (upper - lower) expit(x).
 
     Parameters
     ----------
     name : str
         Name in the posterior.
     lower, upper : float
-        Support of the value; `upper` may be infinite.
+        Support of the value; `upper` may be infinite, or both.
     start : float
         Value to start from.
     log_prior : callable
@@ -47,18 +47,24 @@ class Parameter:
 
     def value(self, x: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Value at x."""
+        if math.isinf(self.lower):
+            return np.asarray(x, dtype=np.float64)
         if math.isinf(self.upper):
             return np.asarray(self.lower + np.exp(x))
         return np.asarray(self.lower + (self.upper - self.lower) * expit(x))
 
     def slope(self, x: float) -> float:
         """Derivative of the value at x."""
+        if math.isinf(self.lower):
+            return 1.0
         if math.isinf(self.upper):
             return math.exp(x)
         return float((self.upper - self.lower) * expit(x) * expit(-x))
 
     def position(self, value: float) -> float:
         """Position x of a value."""
+        if math.isinf(self.lower):
+            return value
         if math.isinf(self.upper):
             return math.log(value - self.lower)
         return float(logit((value - self.lower) / (self.upper - self.lower)))
@@ -94,3 +100,19 @@ def parameter(priors: Priors, name: str, start: float, adjacency: Adjacency | No
         )
     lower, upper = (float(end) for end in prior.law.support())
     return Parameter(name, lower, upper, start if lower < start < upper else 0.5 * (lower + upper), prior.log_density)
+
+
+def partial_correlation(name: str, shape: float) -> Parameter:
+    """
+    A partial correlation on (-1, 1), of density in proportion to (1 - v^2)^(shape - 1).
+
+    With shape eta + (K - 2 - j) / 2 for every pair whose first outcome has position j of K, the correlations that
+    follow have an LKJ(eta) prior.
+
+    References
+    ----------
+    Lewandowski D, Kurowicka D, Joe H. Generating random correlation matrices based on vines and extended onion method.
+    Journal of Multivariate Analysis 2009. https://doi.org/10.1016/j.jmva.2009.04.008
+    """
+    constant = -(2.0 * shape - 1.0) * math.log(2.0) - float(betaln(shape, shape))
+    return Parameter(name, -1.0, 1.0, 0.0, lambda v: (shape - 1.0) * math.log((1.0 - v) * (1.0 + v)) + constant)

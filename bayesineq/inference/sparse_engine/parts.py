@@ -48,16 +48,46 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """
+    An effect that a part enters: the part's own scale, times this one, times z.
+
+    With one outcome each part enters one effect, as it is. A component that outcomes share enters an effect of each of
+    them by a loading, and effects that are correlated are sums of independent parts by the rows of a Cholesky factor.
+
+    Parameters
+    ----------
+    part : int
+        Position of the part among those of its size.
+    term : str
+        Block whose effect it is, or "intercept".
+    block : int
+        Position of the term among those of its size.
+    effect : slice
+        The effects, among those of its size.
+    scale : tuple of Scale
+        What multiplies it beside the part's own scale.
+    constant : float
+        And a number.
+    """
+
+    part: int
+    term: str
+    block: int
+    effect: slice
+    scale: tuple[Scale, ...] = ()
+    constant: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class SmallPart:
     """
-    Part of a small effect: scale * basis @ z, z ~ N(mean, precision^-1).
+    Part of small effects: scale * basis @ z, z ~ N(mean, precision^-1).
 
     Parameters
     ----------
     term : str
         Term it belongs to, or "intercept".
-    effect : slice
-        Its effects among the small ones.
     latent : slice
         Its z among the small ones.
     basis : ndarray, shape (n_effect, n_latent)
@@ -73,7 +103,6 @@ class SmallPart:
     """
 
     term: str
-    effect: slice
     latent: slice
     basis: Float
     mean: Float
@@ -86,16 +115,12 @@ class SmallPart:
 @dataclass(frozen=True, slots=True)
 class LargePart:
     """
-    Part of a large effect: scale * z, z ~ N(0, R^-1), R the precision of a structure.
+    Part of large effects: scale * z, z ~ N(0, R^-1), R the precision of a structure.
 
     Parameters
     ----------
     term : str
         Term it belongs to.
-    block : int
-        Position of its block among the large ones.
-    effect : slice
-        Its effects among the large ones.
     latent : slice
         Its z among the large ones.
     structure : Structure
@@ -113,8 +138,6 @@ class LargePart:
     """
 
     term: str
-    block: int
-    effect: slice
     latent: slice
     structure: Structure
     scale: tuple[Scale, ...]
@@ -134,20 +157,20 @@ class Coupling:
     Parameters
     ----------
     left, right : int
-        Large parts.
-    link : slice
-        Links of their blocks.
+        Loads of large parts.
+    link : slice or ndarray of int64
+        Links of their effects.
     entry : ndarray of int64, shape (n_link,)
         Entry of each link.
     twice : bool
-        Whether the two parts are different parts of one block, which a variance counts twice.
+        Whether the two are different loads of one effect, which a variance counts twice.
     slot : int
         Slot of which each effect is linked with itself; -1 for links between slots.
     """
 
     left: int
     right: int
-    link: slice
+    link: slice | Int
     entry: Int
     twice: bool
     slot: int
@@ -161,9 +184,9 @@ class Latent:
     Parameters
     ----------
     parameters : tuple of Parameter
-        Hyperparameters; the outcome's own are the last.
+        Hyperparameters; the outcomes' own are the last.
     own : tuple of int
-        Positions of the outcome's own.
+        Positions of the outcomes' own, those of each outcome in turn.
     small, large : Side
         Rows against effects.
     random_blocks : tuple of bool
@@ -172,6 +195,8 @@ class Latent:
         Pairs of large effects that share a row.
     small_parts, large_parts : tuple
         Parts of the effects.
+    small_loads, large_loads : tuple of Load
+        Which effects they enter, by effect.
     couplings : tuple of Coupling
         Where curvature enters the sparse system.
     n_small, n_large : int
@@ -193,6 +218,8 @@ class Latent:
     links: Links
     small_parts: tuple[SmallPart, ...]
     large_parts: tuple[LargePart, ...]
+    small_loads: tuple[Load, ...]
+    large_loads: tuple[Load, ...]
     couplings: tuple[Coupling, ...]
     n_small: int
     n_large: int

@@ -33,14 +33,12 @@ _CHUNK: Final = 200_000
 @dataclass(frozen=True, slots=True)
 class Observed:
     """
-    The response as arrays.
+    The responses as arrays, the rows of each outcome in turn.
 
     Parameters
     ----------
-    family : Family
-        Likelihood.
-    outcomes : Outcomes
-        What the kernels take.
+    pieces : tuple of Piece
+        What was observed of each outcome.
     offset : ndarray, shape (n_row,)
         Offset.
     constant : float
@@ -50,33 +48,67 @@ class Observed:
         Minus that Jacobian of each row: what makes densities those of the table's own outcome.
     """
 
-    family: Family
-    outcomes: Outcomes
+    pieces: tuple[Piece, ...]
     offset: Float
     constant: float
     log_value: Float
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """
+    What was observed of one outcome.
+
+    Parameters
+    ----------
+    family : Family
+        Likelihood.
+    outcomes : Outcomes
+        What the kernels take.
+    rows : slice
+        Its rows among those of all outcomes.
+    """
+
+    family: Family
+    outcomes: Outcomes
+    rows: slice
+
+
 def observed(solved: Inner) -> Observed:
-    """The response of a design as arrays."""
-    response, outcome = solved.design.response, solved.design.card.outcome
-    value, log_value = response.value, -solved.log_jacobian
-    if outcome.family.logged:
-        value = np.log(value)
-        log_value = log_value + value
-    lower = value if response.lower is None else response.lower
-    upper = value if response.upper is None else response.upper
-    outcomes = Outcomes(lower, upper, np.ones(len(value)) if response.given is None else response.given)
-    constant = -float(log_value.sum())
-    if not outcome.family.parameters:
-        constant += fixed_total(outcome.family.density.own(), outcomes)
-    return Observed(outcome.family, outcomes, response.offset, constant, log_value)
+    """The responses of a design as arrays."""
+    pieces, offsets, log_values, constant, begin = [], [], [], 0.0, 0
+    for response in solved.design.responses:
+        rows, family = slice(begin, begin + len(response.value)), response.outcome.family
+        value, log_value, begin = response.value, -solved.log_jacobian[rows], rows.stop
+        if family.logged:
+            value = np.log(value)
+            log_value = log_value + value
+        lower = value if response.lower is None else response.lower
+        upper = value if response.upper is None else response.upper
+        outcomes = Outcomes(lower, upper, np.ones(len(value)) if response.given is None else response.given)
+        constant -= float(log_value.sum())
+        if not family.parameters:
+            constant += fixed_total(family.density.own(), outcomes)
+        pieces.append(Piece(family, outcomes, rows))
+        offsets.append(response.offset)
+        log_values.append(log_value)
+    return Observed(tuple(pieces), np.concatenate(offsets), constant, np.concatenate(log_values))
 
 
 def subset(data: Observed, at: slice | NDArray[np.int64]) -> Observed:
-    """Some rows of a response."""
-    outcomes = Outcomes(*(values[at] for values in data.outcomes))
-    return replace(data, outcomes=outcomes, offset=data.offset[at], log_value=data.log_value[at])
+    """Some rows of the responses, in their order."""
+    pieces, begin = [], 0
+    for piece in data.pieces:
+        if isinstance(at, slice):
+            mine: slice | NDArray[np.int64] = slice(
+                max(at.start - piece.rows.start, 0), max(min(at.stop, piece.rows.stop) - piece.rows.start, 0)
+            )
+        else:
+            mine = at[(at >= piece.rows.start) & (at < piece.rows.stop)] - piece.rows.start
+        outcomes = Outcomes(*(values[mine] for values in piece.outcomes))
+        pieces.append(Piece(piece.family, outcomes, slice(begin, begin + len(outcomes.upper))))
+        begin = pieces[-1].rows.stop
+    return replace(data, pieces=tuple(pieces), offset=data.offset[at], log_value=data.log_value[at])
 
 
 def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None) -> None:
@@ -156,8 +188,8 @@ def variance_of_rows(
     inner, spread, covariance = of_latent
     corner = prior.basis @ inner @ prior.basis.T
     across = np.zeros((latent.large.size, latent.n_small))
-    for k, part in enumerate(latent.large_parts):
-        across[part.effect] -= prior.scale[k] * spread[part.latent, : latent.n_small]
+    for scale, load in zip(prior.scale, latent.large_loads, strict=True):
+        across[load.effect] -= scale * spread[latent.large_parts[load.part].latent, : latent.n_small]
     cross = across @ prior.basis.T
     link = np.zeros(len(latent.links.left))
     for c in latent.couplings:
@@ -176,7 +208,7 @@ def variance_of_rows(
 
 
 def expected(
-    data: Observed, own: Own, mean: Float, variance: Float, pool: Executor | None
+    data: Observed, own: tuple[Own, ...], mean: Float, variance: Float, pool: Executor | None
 ) -> tuple[float, Float, Float, Float]:
     """
     Expected log likelihood and its derivatives under N(mean, variance) of each linear predictor.
@@ -186,14 +218,28 @@ def expected(
     Returns: sum of expected log p (less what `Observed.constant` holds of it), of its derivative in the logarithm
     of each own parameter, and by row the slope and minus the curvature.
     """
-    at, out = Moments(mean, variance), Pulls(np.empty_like(mean), np.empty_like(mean))
-    parts: list[tuple[float, ...]] = []
+    whole = Pulls(np.empty_like(mean), np.empty_like(mean))
+    total, by_own = 0.0, []
+    for piece, mine in zip(data.pieces, own, strict=True):
+        rows = piece.rows
+        at, out = Moments(mean[rows], variance[rows]), Pulls(whole.slope[rows], whole.curvature[rows])
+        parts: list[tuple[float, ...]] = []
 
-    def work(begin: int, end: int) -> None:
-        total, totals = expectations(own, data.outcomes, at, begin, end, out, len(own) > 0)
-        parts.append((total, *totals))
+        def work(
+            begin: int,
+            end: int,
+            mine: Own = mine,
+            outcomes: Outcomes = piece.outcomes,
+            at: Moments = at,
+            out: Pulls = out,
+            parts: list[tuple[float, ...]] = parts,
+        ) -> None:
+            of_rows, totals = expectations(mine, outcomes, at, begin, end, out, len(mine) > 0)
+            parts.append((of_rows, *totals))
 
-    chunked(work, len(mean), pool)
-    # Sorted, so that the order in which threads finish does not change the last digit.
-    total, *by_own = (sum(sorted(part)) for part in zip(*parts, strict=True))
-    return total, np.array(by_own), out.slope, out.curvature
+        chunked(work, len(at.mean), pool)
+        # Sorted, so that the order in which threads finish does not change the last digit.
+        first, *rest = (sum(sorted(part)) for part in zip(*parts, strict=True))
+        total += first
+        by_own += rest
+    return total, np.array(by_own), whole.slope, whole.curvature

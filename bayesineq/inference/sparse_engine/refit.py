@@ -24,7 +24,7 @@ from bayesineq.inference.sparse_engine.rows import Side
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
-HeldOut = Callable[[Observed, Own, Float, Float], NDArray[Any]]
+HeldOut = Callable[[Observed, tuple[Own, ...], Float, Float], NDArray[Any]]
 
 _MOST: Final = 20
 _SHORT: Final = 40_000
@@ -84,12 +84,13 @@ def joint_covariance(latent: Latent, found: Posterior, rows: Int) -> Float:
         at = latent.small.weighted[block]
         small_effect[index[rows], place] += 1.0 if at < 0 else latent.small.weight[at, rows]
     right = np.zeros((latent.n_large, n))
-    for k, part in enumerate(latent.large_parts):
-        for slot in np.flatnonzero(latent.large.block == part.block):
-            at = latent.large.weighted[slot]
-            weight = 1.0 if at < 0 else latent.large.weight[at, rows]
-            position = latent.large.index[slot, rows] - part.effect.start + part.latent.start
-            right[position, place] += prior.scale[k] * weight
+    for scale, load in zip(prior.scale, latent.large_loads, strict=True):
+        for slot in np.flatnonzero(latent.large.block == load.block):
+            at, index = latent.large.weighted[slot], latent.large.index[slot, rows]
+            weight = np.ones(n) if at < 0 else latent.large.weight[at, rows]
+            mine = np.flatnonzero((index >= load.effect.start) & (index < load.effect.stop))
+            position = index[mine] - load.effect.start + latent.large_parts[load.part].latent.start
+            right[position, place[mine]] += scale * weight[mine]
     border = np.zeros((latent.n_small + latent.constraint.shape[1], n))
     border[: latent.n_small] = prior.basis.T @ small_effect
     solution, solution_border = arrow_solve(found.system, right, border)

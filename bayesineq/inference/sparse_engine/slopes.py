@@ -6,9 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.inference.sparse_engine.arrow import arrow_solve
-from bayesineq.inference.sparse_engine.field import large_changes, part_traces, prior_force, small_changes
+from bayesineq.inference.sparse_engine.field import (
+    large_changes,
+    load_slopes,
+    part_traces,
+    prior_force,
+    small_changes,
+)
 from bayesineq.inference.sparse_engine.newton import Posterior, contribution_scale
 from bayesineq.inference.sparse_engine.parts import LargePart, Latent, SmallPart
+from bayesineq.inference.sparse_engine.passes import sums_over_rows
 
 Float = NDArray[np.float64]
 
@@ -55,8 +62,58 @@ def bound_slope(latent: Latent, found: Posterior) -> Float:
         out += by_small[k] * (float((second * prior.precision[small.latent, small.latent]).sum()) - len(z))
         for name, change in small_changes(small, values).items():
             out[small.correlations[name]] -= 0.5 * float((second * change).sum())
+    if any(load.scale for load in (*latent.large_loads, *latent.small_loads)):
+        out += loading_slope(latent, found)
     for at, slope in zip(latent.own, found.own_slope, strict=True):
         out[at] += slope / values[at]
+    return out
+
+
+def loading_slope(latent: Latent, found: Posterior) -> Float:
+    """
+    Derivative of the evidence bound in what multiplies parts in single effects: loadings, and roots of correlations.
+
+    With effects e = B z, it is E_q[dB z]'A'g less the trace of dB S B'A'WA.
+
+    Shapes: returns (n_parameter,).
+    """
+    prior, values = found.prior, found.prior.values
+    rows = found.rows or latent
+    sums = sums_over_rows(rows, found.slope, found.curvature, None)
+    spread = -(found.system.reach @ found.system.inner)[:, : latent.n_small]
+    by_large = np.array(
+        [
+            float(sums.large[load.effect] @ found.large[latent.large_parts[load.part].latent])
+            for load in latent.large_loads
+        ]
+    )
+    for c in latent.couplings:
+        shared = float(sums.link[c.link] @ found.covariance[c.entry])
+        by_large[c.left] -= prior.scale[c.right] * shared
+        if c.left != c.right:
+            by_large[c.right] -= prior.scale[c.left] * shared
+    with_small = sums.cross @ prior.basis
+    for k, load in enumerate(latent.large_loads):
+        by_large[k] -= float((with_small[load.effect] * spread[latent.large_parts[load.part].latent]).sum())
+    full = sums.corner + sums.corner.T
+    full[np.diag_indices_from(full)] *= 0.5
+    inner = found.system.inner[: latent.n_small, : latent.n_small]
+    # Covariance of small effects' summed curvatures with latent values: A'WA B S.
+    across = full @ prior.basis @ inner
+    for scale, load in zip(prior.scale, latent.large_loads, strict=True):
+        across += scale * sums.cross[load.effect].T @ spread[latent.large_parts[load.part].latent]
+    out = np.zeros(len(values))
+    for k, load in enumerate(latent.large_loads):
+        for at, slope in load_slopes(load, latent.large_parts[load.part], values).items():
+            out[at] += slope * by_large[k]
+    for load in latent.small_loads:
+        if not load.scale:
+            continue
+        part = latent.small_parts[load.part]
+        pull = float(sums.small[load.effect] @ (part.basis @ found.small[part.latent]))
+        pull -= float((part.basis * across[load.effect, part.latent]).sum())
+        for at, slope in load_slopes(load, part, values).items():
+            out[at] += slope * pull
     return out
 
 

@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float64]
 
-type Share = Literal["value", "root", "rest"]
+type Share = Literal["value", "root", "rest", "across"]
 
-_SHARE: Final[Mapping[str, tuple[Callable[[Float], Float], Callable[[Float], Float]]]] = {
-    "value": (lambda v: v, lambda v: 1.0 / v),
-    "root": (lambda v: np.sqrt(v), lambda v: 0.5 / v),
-    "rest": (lambda v: np.sqrt(1.0 - v), lambda v: 0.5 / (v - 1.0)),
+_SHARE: Final[Mapping[str, tuple[Callable[[Float], Float], Callable[[Float], Float], Callable[[Float], Float]]]] = {
+    "value": (lambda v: v, lambda v: 1.0 / v, lambda v: np.ones_like(v)),
+    "root": (lambda v: np.sqrt(v), lambda v: 0.5 / v, lambda v: 0.5 / np.sqrt(v)),
+    "rest": (lambda v: np.sqrt(1.0 - v), lambda v: 0.5 / (v - 1.0), lambda v: -0.5 / np.sqrt(1.0 - v)),
+    "across": (
+        lambda v: np.sqrt((1.0 - v) * (1.0 + v)),
+        lambda v: -v / ((1.0 - v) * (1.0 + v)),
+        lambda v: -v / np.sqrt((1.0 - v) * (1.0 + v)),
+    ),
 }
+"""Of each share: the factor, the derivative of its logarithm, and its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,9 @@ class Factor:
     ----------
     parameter : str
         Its name.
-    share : {"value", "root", "rest"}
-        The value itself (a standard deviation, a loading), its root, or the root of one less it.
+    share : {"value", "root", "rest", "across"}
+        The value itself (a standard deviation, a loading), its root, the root of one less it, or of one less its
+        square (what a correlation leaves).
     """
 
     parameter: str
@@ -84,6 +91,10 @@ class Factor:
     def log_slope(self, value: Float) -> Float:
         """Derivative of its logarithm in the hyperparameter."""
         return _SHARE[self.share][1](value)
+
+    def slope(self, value: Float) -> Float:
+        """Its derivative in the hyperparameter, also where it is zero."""
+        return _SHARE[self.share][2](value)
 
 
 @dataclass(frozen=True, slots=True)
