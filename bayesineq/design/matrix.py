@@ -369,7 +369,9 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     if wrong:
         raise DesignError(_message(card, wrong))
     codes = {dim: _codes(table[dim], dim, levels[dim], wrong) for dim in card.dims}
-    blocks = tuple(block for term in card.terms for block in _blocks(table, term, levels, codes, responses, card, wrong))
+    blocks = tuple(
+        block for term in card.terms for block in _blocks(table, term, levels, codes, responses, card, wrong)
+    )
     if wrong:
         raise DesignError(_message(card, wrong))
     return Design(

@@ -107,9 +107,7 @@ def lacking_columns(outcome: Outcome, card: ModelCard) -> tuple[str, ...]:
     return tuple(outcome.columns.values()) if card.is_joint else outcome_columns(outcome)
 
 
-def read_responses(
-    table: pd.DataFrame, card: ModelCard, wrong: list[str]
-) -> tuple[tuple[Response, ...], list[str]]:
+def read_responses(table: pd.DataFrame, card: ModelCard, wrong: list[str]) -> tuple[tuple[Response, ...], list[str]]:
     """
     Read what was observed of each outcome of a card.
 
@@ -152,7 +150,7 @@ def _with_denominators(
             )
         elif known.any():
             said.append(
-                f"{rows_in_words(known)} have {observed[0]!r} and no {column!r} to count it against; the outcome is "
+                f"{column!r} to count {observed[0]!r} against is missing in {rows_in_words(known)}: the outcome is "
                 "predicted there, and such rows weigh nothing in averages"
             )
         for name in observed:

@@ -16,7 +16,6 @@ from bayesineq.model.families.family import Link
 from bayesineq.model.kinds import KINDS, Hyperparameter, Kind
 from bayesineq.model.priors import Prior
 
-
 type Across = Literal["apart", "same", "correlated", "shared"]
 
 
@@ -264,9 +263,7 @@ class ModelCard:
 
     def _stated(self, owner: str) -> str:
         """Priors that the card states of a term, in words."""
-        own = {
-            name: prior for name, prior in self.priors.items() if base_name(name)[1].partition(".")[0] == owner
-        }
+        own = {name: prior for name, prior in self.priors.items() if base_name(name)[1].partition(".")[0] == owner}
         return "; ".join(f"{name}: {prior}" for name, prior in own.items())
 
     @property

@@ -44,7 +44,8 @@ class Distribution:
     forms : tuple of tuple of str
         Arguments that it takes, in each way in which it can be stated.
     law : callable, optional
-        Of its arguments: the distribution in `scipy.stats`; None where it depends on the graph as well.
+        Of its arguments: the distribution in `scipy.stats`; None where it depends on the graph as well, or is of a whole
+        matrix of correlations.
     log_density : callable, optional
         Of a value inside the support and its arguments: the same as `law`'s, for loops that ask thousands of times.
     shape : {"normal", "flat", "falling", "power"}
@@ -110,11 +111,7 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = {
         ),
         "falling",
     ),
-    "LKJ": Distribution(
-        (("eta",),),
-        lambda eta: stats.beta(eta, eta, loc=-1.0, scale=2.0),
-        lambda x, eta: (eta - 1.0) * np.log((1.0 - x) * (1.0 + x)) - (2.0 * eta - 1.0) * math.log(2.0) - betaln(eta, eta),
-    ),
+    "LKJ": Distribution((("eta",),)),
     "PC.phi": Distribution((("above", "probability"), ("below", "probability"))),
 }
 """By name; `WORD.KIND` where a card's word means something else of one kind of parameter."""
@@ -131,7 +128,7 @@ class Prior:
         One of Normal(mean, sd), HalfNormal(sd), Exponential(rate), Gamma(shape, rate), Beta(a, b),
         Uniform(lower, upper), PC(above, probability): exponential with P(value > above) = probability; of BYM2's
         mixing parameter PC.phi, stated as PC(above, probability) or PC(below, probability); and of correlations between
-        outcomes LKJ(eta), whose law is that of each correlation of two outcomes.
+        outcomes LKJ(eta), of all of them together.
     parameters : mapping of str to float
         The distribution's arguments by name.
 

@@ -359,7 +359,9 @@ def _joint_priors(
     What `[priors]` states of a parameter that each outcome has for itself holds for every outcome, unless
     `[outcomes.NAME.priors]` states another.
     """
-    own = {of.name: _priors(apart[of.name], of, _on(terms, of), wrong, f"outcomes.{of.name}.priors.") for of in outcomes}
+    own = {
+        of.name: _priors(apart[of.name], of, _on(terms, of), wrong, f"outcomes.{of.name}.priors.") for of in outcomes
+    }
     shared = _parameters(None, terms) | _between(terms)
     stated = _stated_priors(_flatten(raw), shared, "priors.", wrong)
     found: dict[str, Prior] = {}
@@ -383,7 +385,7 @@ def _on(terms: tuple[Term, ...], outcome: Outcome) -> tuple[Term, ...]:
 def _instead_of(name: str) -> tuple[str, str]:
     """A standard deviation's prior and that of its precision stand for each other."""
     owner, _, last = name.rpartition(".")
-    return name, f"{owner}.{ {'sigma': 'precision', 'precision': 'sigma'}.get(last, last)}"
+    return name, f"{owner}.{ {'sigma': 'precision', 'precision': 'sigma'}.get(last, last) }"
 
 
 def _between(terms: tuple[Term, ...]) -> dict[str, tuple[str, ParameterKind]]:

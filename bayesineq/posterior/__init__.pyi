@@ -22,6 +22,7 @@ from .inequality import inequality as inequality
 from .lift import over_draws as over_draws
 from .lives import life_expectancy as life_expectancy
 from .maihda import change_in_variance as change_in_variance, intersectional as intersectional
+from .outcomes import one_outcome as one_outcome, outcome_names as outcome_names
 from .population import population as population
 from .predictive import predictive as predictive
 from .standardise import (

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayesineq.dims import CHAIN, DRAW, POPULATION
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import as_values, expected, groups_of, names_of
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.posterior.population import card_of, resolve
 from bayesineq.posterior.predictor import Strata, group_totals, predictor_of, row_effects
 
@@ -35,6 +36,7 @@ def adjusted(
     population: pd.DataFrame | None = None,
     *,
     threads: int | None = None,
+    outcome: str | None = None,
 ) -> xr.DataArray:
     """
     Mean outcome of groups or areas at the same age, sex or other adjusters of the card, for every draw.
@@ -50,6 +52,8 @@ def adjusted(
         is given.
     threads : int, optional
         How many; by default as many as there are cores, at most 4.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -96,6 +100,7 @@ def adjusted(
     white    0.089
     Name: prevalence, dtype: float64
     """
+    post = one_outcome(post, outcome)
     names = names_of(by)
     card = card_of(post)
     frame = resolve(post, population, names)

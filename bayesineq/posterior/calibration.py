@@ -12,6 +12,7 @@ from scipy import stats
 
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.posterior.population import card_of
 
 BINS: Final = 20
@@ -50,7 +51,9 @@ def calibration_data(
     return _with_band(np.diff([0.0, *below, 1.0]), len(low), prob)
 
 
-def calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB) -> pd.DataFrame:
+def calibration(
+    post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB, outcome: str | None = None
+) -> pd.DataFrame:
     """
     Where the rows of a posterior fell in the predictions made without them.
 
@@ -62,6 +65,8 @@ def calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB) -
         Number of bins; of a posterior that was saved, which holds no single row, 20 or a divisor of it.
     prob : float
         Probability of the band.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -83,6 +88,7 @@ def calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PROB) -
     2   0.50  0.75   0.25   0.21   0.29
     3   0.75  1.00   0.24   0.21   0.29
     """
+    post = one_outcome(post, outcome)
     if "checks" not in post.children or "pit" not in post["checks"].data_vars:
         raise MeasureError("this posterior holds no checks of held-out rows; fit with engine='laplace' to have them")
     checks = post["checks"]

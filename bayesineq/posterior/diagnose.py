@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesineq.dims import CHAIN, DRAW
+from bayesineq.dims import CHAIN, DRAW, OTHER, OUTCOME
 from bayesineq.errors import ConvergenceError
 from bayesineq.posterior.conflict import conflicts, power_scaling, pulls
 from bayesineq.posterior.groups import convergence, draws_of, labels, variables
+from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.posterior.population import card_of, priors_of
 
 # Means over hyperparameters are off by at most this many posterior standard deviations, and mostly by far fewer; of
@@ -90,7 +91,7 @@ class Diagnosis:
         )
 
 
-def diagnose(post: xr.DataTree) -> Diagnosis:
+def diagnose(post: xr.DataTree, *, outcome: str | None = None) -> Diagnosis:
     """
     Check a fit against the limits of its card.
 
@@ -98,6 +99,8 @@ def diagnose(post: xr.DataTree) -> Diagnosis:
     ----------
     post : DataTree
         A posterior.
+    outcome : str, optional
+        Look at one of several outcomes only; by default at all of them, and at what stands between them.
 
     Returns
     -------
@@ -117,6 +120,60 @@ def diagnose(post: xr.DataTree) -> Diagnosis:
     >>> diagnose(example().post)
     Diagnosis(laplace: 6 checks passed)
     """
+    if outcome is not None or not card_of(post).is_joint:
+        return _diagnosis(post, _checks(one_outcome(post, outcome)))
+    checks, seen = [], set()
+    for name in outcome_names(post):
+        for check in _checks(one_outcome(post, name)):
+            # What the engine says of the whole fit, it says once.
+            said = (check["check"], check["parameter"], check["value"])
+            if check["check"] not in _OF_THE_FIT:
+                check |= {"parameter": f"{name}: {check['parameter']}" if check["parameter"] else name}
+            elif said in seen:
+                continue
+            seen.add(said)
+            checks.append(check)
+    return _diagnosis(post, [*checks, *_between(post)])
+
+
+_OF_THE_FIT: Final = frozenset({"chains", "divergences", "spread of importance weights of hyperparameters"})
+
+
+def _diagnosis(post: xr.DataTree, checks: list[dict[str, object]]) -> Diagnosis:
+    table = pd.DataFrame(checks, columns=list(_COLUMNS))
+    engine = str(post.attrs.get("engine", "unknown"))
+    return Diagnosis(table=table, engine=engine, graph=str(post.attrs.get("graph", "")))
+
+
+_TOLD: Final = 0.9
+"""Share of a prior standard deviation below which a correlation's posterior tells more than its prior did."""
+
+
+def _between(post: xr.DataTree) -> list[dict[str, object]]:
+    """Correlations of which the data say no more than the prior, which nothing should be concluded from."""
+    draws, priors, made = post["posterior"].to_dataset(), priors_of(post), []
+    for term in card_of(post).terms:
+        if term.across != "correlated":
+            continue
+        of = list(term.outcomes)
+        shape = priors[f"{term.name}.correlation"]["eta"] + 0.5 * (len(of) - 2)
+        # Each correlation of an LKJ prior is a beta variable on (-1, 1).
+        prior = 1.0 / np.sqrt(2.0 * shape + 1.0)
+        for k, second in enumerate(of):
+            for first in of[:k]:
+                pair = draws[f"{term.name}.correlation"].sel({OUTCOME: first, OTHER: second})
+                share = float(pair.std()) / prior
+                advice = (
+                    f"the data say no more of the correlation of {first} and {second} than its prior did (mean "
+                    f"{float(pair.mean()):.2f}, {share:.0%} of the prior's standard deviation); conclude nothing from "
+                    "it, and report that it is not known"
+                )
+                name = f"{term.name}.correlation[{first}, {second}]"
+                made.append(_check("spread of a correlation, in prior standard deviations", name, share, _TOLD, advice))
+    return made
+
+
+def _checks(post: xr.DataTree) -> list[dict[str, object]]:
     card = card_of(post)
     engine, sizes = str(post.attrs.get("engine", "unknown")), post["posterior"].sizes
     checks = [_finite(post)]
@@ -128,8 +185,7 @@ def diagnose(post: xr.DataTree) -> Diagnosis:
     checks += _engine_checks(post)
     if sizes[CHAIN] * sizes[DRAW] >= _FEWEST_DRAWS and checks[0]["passed"]:
         checks += _prior_checks(post)
-    table = pd.DataFrame(checks, columns=list(_COLUMNS))
-    return Diagnosis(table=table, engine=engine, graph=str(post.attrs.get("graph", "")))
+    return checks
 
 
 def _check(

@@ -16,6 +16,7 @@ from bayesineq.design.unrecorded import unrecorded_of
 from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.model.card import Outcome
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.posterior.population import card_of, population, provenance, resolve
 from bayesineq.posterior.predictor import group_totals, predictor_of
 
@@ -29,6 +30,7 @@ def expected(
     population: pd.DataFrame | None = None,
     by: str | Sequence[str] | None = None,
     *,
+    outcome: str | None = None,
     threads: int | None = None,
 ) -> xr.DataArray:
     """
@@ -43,6 +45,8 @@ def expected(
         was fitted) and `population`, the number of people. By default those that were fitted.
     by : str or sequence of str, optional
         Columns of the population that make the groups: the card's dimensions or any other column. None is everyone.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
     threads : int, optional
         How many; by default as many as there are cores, at most 4.
 
@@ -62,6 +66,8 @@ def expected(
     ------
     DesignError
         If the population lacks a column, holds an unknown level, or weighs nothing; with every reason.
+    PosteriorError
+        If there are several outcomes and none is named, or there is none of that name.
 
     Notes
     -----
@@ -79,6 +85,7 @@ def expected(
     10    0.06
     Name: prevalence, dtype: float64
     """
+    post = one_outcome(post, outcome)
     names = names_of(by)
     frame = resolve(post, population, names)
     levels, group = groups_of(frame, names)
@@ -125,7 +132,7 @@ def as_values(
     return _without_empty(value, names)
 
 
-def contribution(post: xr.DataTree, term: str) -> xr.DataArray:
+def contribution(post: xr.DataTree, term: str, *, outcome: str | None = None) -> xr.DataArray:
     """
     What one term adds to the linear predictor, for every draw.
 
@@ -135,6 +142,8 @@ def contribution(post: xr.DataTree, term: str) -> xr.DataArray:
         A posterior.
     term : str
         Name of a term on the card.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -153,6 +162,7 @@ def contribution(post: xr.DataTree, term: str) -> xr.DataArray:
     >>> contribution(example().post, "ethnicity").dims
     ('chain', 'draw', 'ethnicity')
     """
+    post = one_outcome(post, outcome)
     card = card_of(post)
     stated = card.term(term)
     effect = post["posterior"].to_dataset()[card.variable(term)].rename(term if term not in card.dims else None)

@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from bayesineq.dims import SAMPLE_DIMS
+from bayesineq.dims import OUTCOME, OUTCOME_OF_ROW, SAMPLE_DIMS
 from bayesineq.errors import CardError, PosteriorError
 from bayesineq.posterior.calibration import CALIBRATION, calibration
 from bayesineq.posterior.diagnose import TORN
+from bayesineq.posterior.outcomes import outcome_names
 from bayesineq.posterior.population import card_of
 
 _COMPRESSED_FROM: Final = 10_000
@@ -95,9 +96,17 @@ def _unlinked(post: xr.DataTree) -> xr.DataTree:
     checks = {}
     if "pit" in post["checks"].data_vars and np.isfinite(post["checks"]["pit"].to_numpy()).any():
         # How a row fell is told by two of its checks together, which are torn apart: their histogram is kept.
-        kept[CALIBRATION] = xr.Dataset({"share": ("bin", calibration(post)["share"].to_numpy())})
+        for outcome in outcome_names(post):
+            share = calibration(post, outcome=outcome)["share"].to_numpy()
+            group = f"{CALIBRATION}/{outcome}" if card_of(post).is_joint else CALIBRATION
+            kept[group] = xr.Dataset({"share": ("bin", share)})
+    of = np.zeros(post["checks"].sizes["row"], dtype=np.int64)
+    if card_of(post).is_joint:
+        of = post["constant_data"][OUTCOME_OF_ROW].to_numpy()
     for name, check in post["checks"].data_vars.items():
-        value = np.sort(check.to_numpy().astype(np.float64))
+        # Rows of an outcome stand together, and stay with it.
+        given = check.to_numpy().astype(np.float64)
+        value = np.concatenate([np.sort(given[of == k]) for k in np.unique(of)])
         with np.errstate(divide="ignore", invalid="ignore"):
             unit = 10.0 ** np.where(value != 0, np.floor(np.log10(np.abs(value))) - 1, 0.0)
         rounded = np.round(value, 2) if name == "pit" else np.round(value / unit) * unit
@@ -163,8 +172,11 @@ def _problems(post: xr.DataTree) -> list[str]:
         return [str(error)]
     draws, rows = post["posterior"].to_dataset(), post["constant_data"].to_dataset()
     wrong = []
-    expected = {"intercept": set(SAMPLE_DIMS)}
-    expected |= {card.variable(term.name): {*SAMPLE_DIMS, *term.dims} for term in card.terms}
+    along = {OUTCOME} if card.is_joint else set()
+    expected = {"intercept": {*SAMPLE_DIMS, *along}}
+    expected |= {card.variable(term.name): {*SAMPLE_DIMS, *along, *term.dims} for term in card.terms}
+    if card.is_joint and OUTCOME_OF_ROW not in rows:
+        wrong.append(f"card {card.name!r} has several outcomes, and no row says which it is of ({OUTCOME_OF_ROW!r})")
     for name, dims in expected.items():
         if name not in draws:
             wrong.append(f"variable {name!r} of card {card.name!r} is not in it")

@@ -20,6 +20,7 @@ from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.groups import intervals
 from bayesineq.posterior.lift import declared_order, in_rank_order, over_draws
+from bayesineq.posterior.outcomes import one_outcome
 
 _FEWEST: Final = 3
 
@@ -53,6 +54,7 @@ def inequality(
     prob: float = CI_PROB,
     *,
     adjust: bool = True,
+    outcome: str | None = None,
 ) -> pd.DataFrame:
     """
     Outcome by group, and absolute and relative inequality between groups.
@@ -70,6 +72,8 @@ def inequality(
     adjust : bool
         Whether groups are compared at the same age, sex or whatever adjusts on the card, see `adjusted`; False takes
         them as they are.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -112,6 +116,7 @@ def inequality(
     sii        -0.09  -0.10  -0.09
     rii         0.36   0.34   0.38
     """
+    post = one_outcome(post, outcome)
     crude = expected(post, population, by=by)
     return inequality_of(adjusted(post, by, population) if adjust else crude, by, prob, crude=crude)
 

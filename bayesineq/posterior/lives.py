@@ -13,6 +13,7 @@ from bayesineq.dims import AGE, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.measures.life_table import life_expectancy as chiang
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.posterior.standardise import first_and_next_age
 
 
@@ -23,6 +24,7 @@ def life_expectancy(
     age: str = AGE,
     population: pd.DataFrame | None = None,
     threads: int | None = None,
+    outcome: str | None = None,
 ) -> xr.DataArray:
     """
     Life expectancy of groups by an abridged life table, for every draw of their death rates.
@@ -39,6 +41,8 @@ def life_expectancy(
         Whom to average over within groups and ages; by default those that were fitted.
     threads : int, optional
         How many; by default as many as there are cores, at most 4.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -82,6 +86,7 @@ def life_expectancy(
     65+     20.0
     Name: life_expectancy, dtype: float64
     """
+    post = one_outcome(post, outcome)
     names = [by] if isinstance(by, str) else list(by or ())
     rates = expected(post, population, [*names, age], threads=threads)
     if rates.attrs["scale"] != "rate":

@@ -34,6 +34,7 @@ from bayesineq.measures.intersectional import (
 from bayesineq.model.card import ModelCard, Term
 from bayesineq.model.families import FAMILIES
 from bayesineq.posterior.expected import expected, scale_of
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.posterior.population import card_of, provenance, resolve
 from bayesineq.posterior.predictor import (
     flat_draws,
@@ -55,6 +56,7 @@ def intersectional(
     *,
     population: pd.DataFrame | None = None,
     threads: int | None = None,
+    outcome: str | None = None,
 ) -> xr.Dataset:
     """
     Variance between intersectional strata, and their additive and interaction effects, for every draw.
@@ -69,6 +71,8 @@ def intersectional(
         Who is in the strata; by default those that were fitted. Strata without anybody are left out.
     threads : int, optional
         How many; by default as many as there are cores, at most 4.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -115,6 +119,7 @@ def intersectional(
     >>> float(found["additive_share"].mean().round(2)), found["stratum"].values[0]
     (1.0, '1/asian')
     """
+    post = one_outcome(post, outcome)
     card = card_of(post)
     dims = _strata_dims(card, strata)
     if card.outcome.family.between_people is None:

@@ -22,6 +22,9 @@ _SHOWN: Final = 5
 _PROVENANCE: Final = ("card_name", "engine", "seed", "data_sha256", "fit_id", "created", "bayesineq_version",
                       "rows_predicted")  # fmt: skip
 
+SEEN_FROM: Final = "seen_from_outcome"
+"""Attribute of a posterior of several outcomes that is seen from one: its name."""
+
 _parse = lru_cache(maxsize=8)(parse_card)
 
 
@@ -34,7 +37,8 @@ def card_of(post: xr.DataTree) -> ModelCard:
             f"{list(post.attrs)}, where a group `posterior` and an attribute `card` are needed; use bayesineq.fit or "
             "bayesineq.load"
         )
-    return _parse(source, str(post.attrs.get("card_name", "card")))
+    card = _parse(source, str(post.attrs.get("card_name", "card")))
+    return card.only(str(post.attrs[SEEN_FROM])) if SEEN_FROM in post.attrs else card
 
 
 def priors_of(post: xr.DataTree) -> Priors:
@@ -56,7 +60,7 @@ def levels_of(post: xr.DataTree, dim: str) -> pd.Index:
     return levels
 
 
-def population(post: xr.DataTree) -> pd.DataFrame:
+def population(post: xr.DataTree, *, outcome: str | None = None) -> pd.DataFrame:
     """
     People behind a posterior: the rows that were fitted, without their outcomes.
 
@@ -64,6 +68,8 @@ def population(post: xr.DataTree) -> pd.DataFrame:
     ----------
     post : DataTree
         A posterior.
+    outcome : str, optional
+        Which of several outcomes: each has its own weights.
 
     Returns
     -------
@@ -86,6 +92,9 @@ def population(post: xr.DataTree) -> pd.DataFrame:
     white    180000.0
     Name: population, dtype: float64
     """
+    from bayesineq.posterior.outcomes import one_outcome
+
+    post = one_outcome(post, outcome)
     card = card_of(post)
     if "constant_data" not in post.children:
         raise PosteriorError(

@@ -12,6 +12,7 @@ from bayesineq.dims import CHAIN, DRAW, GIVEN, POPULATION, ROW
 from bayesineq.errors import PosteriorError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.expected import groups_of
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.posterior.population import card_of, provenance, resolve
 from bayesineq.posterior.predictor import Floats, Predictor, own_parameters, predictor_of, row_means
 
@@ -24,6 +25,7 @@ def predictive(
     seed: int | None = None,
     trials: ArrayLike | None = None,
     known_only: bool = False,
+    outcome: str | None = None,
 ) -> xr.DataArray:
     """
     Replicate the outcomes of the rows of the table, once for each of some draws.
@@ -43,6 +45,8 @@ def predictive(
         People at risk in each row. Needed for a binomial outcome whose rows are weighed by another column.
     known_only : bool
         Whether to leave rows out whose outcome is not known: for a comparison with what was observed.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -65,6 +69,7 @@ def predictive(
     white    15900.0
     Name: prevalence, dtype: float64
     """
+    post = one_outcome(post, outcome)
     if draws < 1:
         raise PosteriorError(f"draws={draws}: ask for at least one replicate")
     card = card_of(post)

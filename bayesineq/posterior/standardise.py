@@ -15,6 +15,7 @@ from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.measures.standardise import esp2013
 from bayesineq.posterior.expected import expected
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.posterior.population import card_of, levels_of, resolve
 from bayesineq.posterior.predictor import group_totals, predictor_of
 
@@ -31,6 +32,7 @@ def standardised(
     weights: xr.DataArray | pd.Series | None = None,
     population: pd.DataFrame | None = None,
     threads: int | None = None,
+    outcome: str | None = None,
 ) -> xr.DataArray:
     """
     Mean outcome of groups as if all had the same mixture of people, for every draw.
@@ -51,6 +53,8 @@ def standardised(
         Whom to average over; by default those that were fitted.
     threads : int, optional
         How many; by default as many as there are cores, at most 4.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -86,6 +90,7 @@ def standardised(
     white    0.089
     Name: prevalence, dtype: float64
     """
+    post = one_outcome(post, outcome)
     names = [by] if isinstance(by, str) else list(by)
     if over is None:
         if weights is not None:
@@ -107,6 +112,7 @@ def standardised_ratio(
     *,
     population: pd.DataFrame | None = None,
     threads: int | None = None,
+    outcome: str | None = None,
 ) -> xr.DataArray:
     """
     Indirect standardisation: a group's events over those it would have at everyone's rates, for every draw.
@@ -123,6 +129,8 @@ def standardised_ratio(
         Whom to average over; by default those that were fitted. All of it together is the standard.
     threads : int, optional
         How many; by default as many as there are cores, at most 4.
+    outcome : str, optional
+        Which of several outcomes; see `one_outcome`.
 
     Returns
     -------
@@ -150,6 +158,7 @@ def standardised_ratio(
     white    0.92
     Name: prevalence, dtype: float64
     """
+    post = one_outcome(post, outcome)
     names = [by] if isinstance(by, str) else list(by)
     strata = [over] if isinstance(over, str) else list(over)
     rates = _rates(post, names, strata, population, threads)

@@ -85,6 +85,11 @@ def compile_once(design: Design) -> Compiled:
         )
     from bayesineq.inference.nuts.model import build, saved
 
+    if design.is_joint:
+        raise DesignError(
+            f"card {design.card.name!r} has several outcomes, which engine 'nuts' does not take; use engine='laplace'"
+        )
+
     if design.members is not None and len(design.members.weight) > 1:
         raise DesignError(
             f"the weights of this design's rows have {len(design.members.weight)} draws, and engine 'nuts' takes one: "

@@ -97,7 +97,9 @@ def _in_doubt(model: Model, mode: Mode) -> bool:
         root = np.sqrt(part.precision)
         if not part.scale:
             # In these units the data lie about zero, within one.
-            far = np.abs(part.mean) / np.hypot(1.0, 1.0 / root) if base_name(part.term)[1] == "intercept" else np.zeros(1)
+            far = (
+                np.abs(part.mean) / np.hypot(1.0, 1.0 / root) if base_name(part.term)[1] == "intercept" else np.zeros(1)
+            )
             if float(np.abs((z - part.mean) * root).max()) > _CONFLICT or float(far.max()) > _CONFLICT:
                 return True
         elif not part.correlations and abs(float(z.mean())) * np.sqrt(len(z)) > _CONFLICT + 1.0:

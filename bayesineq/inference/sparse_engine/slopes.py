@@ -55,7 +55,7 @@ def bound_slope(latent: Latent, found: Posterior) -> Float:
         for name, change in large_changes(part, values).items():
             out[part.correlations[name]] -= 0.5 * float(change @ over)
     for k, small in enumerate(latent.small_parts):
-        if not small.scale:
+        if not small.scale and not small.correlations:
             continue
         z = found.small[small.latent]
         second = np.outer(z, z) + found.system.inner[small.latent, small.latent]

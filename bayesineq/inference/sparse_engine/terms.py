@@ -30,7 +30,8 @@ _SMALL_AT_MOST: Final = 3000
 _LOADING: Final = 0.5
 _RIDGE: Final = 1e-8
 _RIDGE_OF_PRODUCT: Final = 1e-6
-"""A product has as many constraints as levels: each costs digits, the more the smaller the ridge."""
+"""A product has as many constraints as levels: each costs digits, the more the smaller the ridge. So do levels of
+several components that outcomes share, which the data see in sum only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def _entries(design: Design, group: Sequence[Block], parameters: list[Parameter]
     if across == "correlated":
         return _correlated(design, group, parameters)
     named = replace(group[0].term, name=group[0].base)
-    loads = []
+    loads: list[tuple[int, tuple[Scale, ...], float]] = []
     entries = _alone(design, group[0], named, parameters)
     loadings = dict(design.card.term(named.name).loadings)
     for b, block in enumerate(group):
@@ -262,14 +263,12 @@ def _names(term: Term) -> set[str]:
 
 
 def _cholesky(partial: Mapping[tuple[int, int], int], k: int, j: int) -> tuple[Scale, ...]:
-    """Entry of a Cholesky factor of correlations as a product of functions of partial ones (Lewandowski et al. 2009)."""
+    """Entry of a Cholesky factor of correlations: a product of functions of partial ones (Lewandowski et al. 2009)."""
     left = tuple(Scale(partial[k, m], Factor("partial", "across")) for m in range(j))
     return (*left, Scale(partial[k, j], Factor("partial"))) if j < k else left
 
 
-def _hyperparameters(
-    design: Design, term: Term, names: Sequence[str], parameters: list[Parameter]
-) -> dict[str, int]:
+def _hyperparameters(design: Design, term: Term, names: Sequence[str], parameters: list[Parameter]) -> dict[str, int]:
     """Add some of a term's, and give their positions."""
     at = {}
     for of in term.hyperparameters:
@@ -395,7 +394,9 @@ def _pattern(
     unique, entry = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *keys]), return_inverse=True)
     begin = np.concatenate([[0], np.cumsum([len(k) for k in keys])]).astype(np.int64)
     piece = [entry[begin[i] : begin[i + 1]].astype(np.int64) for i in range(len(keys))]
-    ridge = _RIDGE_OF_PRODUCT if any(d.part.structure.factors for d in drafts) else _RIDGE
+    held = {load.block for load in loads if drafts[load.part].part.structure.n_held}
+    confounded = len(held) > 1 and len(loads) > len(drafts)
+    ridge = _RIDGE_OF_PRODUCT if confounded or any(d.part.structure.factors for d in drafts) else _RIDGE
     parts = tuple(
         LargePart(
             term=d.term,
