@@ -44,8 +44,8 @@ class Distribution:
     forms : tuple of tuple of str
         Arguments that it takes, in each way in which it can be stated.
     law : callable, optional
-        Of its arguments: the distribution in `scipy.stats`; None where it depends on the graph as well, or is of a whole
-        matrix of correlations.
+        Of its arguments: the distribution in `scipy.stats`; None where it depends on the graph as well, or is that of
+        a whole matrix of correlations.
     log_density : callable, optional
         Of a value inside the support and its arguments: the same as `law`'s, for loops that ask thousands of times.
     shape : {"normal", "flat", "falling", "power"}
