@@ -480,6 +480,61 @@ def report(
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
+codes_app = typer.Typer(help="Code lists as they are published.", no_args_is_help=True)
+app.add_typer(codes_app, name="codes")
+ListArgument = Annotated[Path, typer.Argument(metavar="LIST", help="A code list: csv, csv.gz, txt, TOML or JSON.")]
+SystemOption = Annotated[
+    str | None,
+    typer.Option(help="Code system, where the file does not say: snomed, icd10, read2, opcs4, dmd and others."),
+]
+
+
+@codes_app.command(name="show")
+def show_codes(
+    path: ListArgument,
+    system: SystemOption = None,
+    csv: CsvOption = None,
+    ethnicity: Annotated[bool, typer.Option("--ethnicity", help="Show the ethnic group of each code.")] = False,
+) -> None:
+    """Show the codes of a list, with its system, version and citation."""
+    from bayesineq.cohort.codelists import ethnic_groups, groups_lacking, read_codelist
+
+    found = read_codelist(path, system=system)
+    table = ethnic_groups(found) if ethnicity else found.table
+    _plain(table, csv)
+    lacking = groups_lacking(table) if ethnicity else []
+    said = [found.cited, *found.notes, *([f"no code for {', '.join(lacking)}"] if lacking else [])]
+    out.print("\n".join(said), markup=False, highlight=False, soft_wrap=True)
+
+
+@codes_app.command(name="compare")
+def compare_codes(
+    first: ListArgument,
+    second: ListArgument,
+    system: SystemOption = None,
+    csv: CsvOption = None,
+) -> None:
+    """Show which codes two lists share, and which one of them lacks."""
+    from bayesineq.cohort.codelists import compare_codelists, read_codelist
+
+    lists = [read_codelist(path, system=system) for path in (first, second)]
+    table = compare_codelists(*lists)
+    _plain(table, csv)
+    counts = "; ".join(f"{where}: {number:,}" for where, number in table["where"].value_counts().items())
+    out.print("\n".join([counts, *(one.cited for one in lists)]), markup=False, highlight=False, soft_wrap=True)
+
+
+def _plain(table: pd.DataFrame, csv: Path | None) -> None:
+    """Print a table of codes, which holds nobody's counts."""
+    if csv is not None:
+        with replacing(csv) as beside:
+            table.to_csv(beside, index=False)
+    limit = 60
+    out.print(table.head(limit).to_string(index=False), markup=False, highlight=False, soft_wrap=True)
+    if len(table) > limit:
+        out.print(f"... and {len(table) - limit:,} more rows", highlight=False)
+
+
 def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:
     from bayesineq.disclosure.audit import audit_beside, write_audit
     from bayesineq.disclosure.release import refuse_people

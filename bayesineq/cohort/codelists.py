@@ -1,0 +1,600 @@
+"""Code lists as they are published, read into codes, terms, categories and systems."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from bayesineq.errors import SchemaError
+from bayesineq.tables.blanks import SPACE
+from bayesineq.tables.codes import code_list
+
+COLUMNS: Final = ("code", "term", "category", "system", "retired")
+
+SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "snomed": ("snomedct", "snomed", "sct", "snomedctuk", "snomedctcode", "httpsnomedinfosct"),
+    "dmd": ("dmd", "dictionaryofmedicinesanddevices", "dmdcodes"),
+    "icd10": ("icd10", "icd10codes", "icd10cm", "icd10who", "icd"),
+    "icd11": ("icd11", "icd11codes"),
+    "icd9": ("icd9", "icd9cm"),
+    "opcs4": ("opcs4", "opcs", "opcs4codes"),
+    "read2": ("read2", "readv2", "read", "readcodes", "readcodesv2", "readversion2"),
+    "ctv3": ("ctv3", "read3", "readv3", "readcodesv3", "clinicalterms3", "ctv3orreadv3", "ctv3readv3"),
+    "bnf": ("bnf", "bnfcodes"),
+    "cprd": ("cprd", "medcodes", "cprdmedcode", "med", "cprdcodes"),
+    "cprd_product": ("prodcodes", "cprdprodcode", "prod"),
+    "ukbiobank": ("ukbiobank", "ukb"),
+    "omop": ("omop", "omopconcept"),
+    "rxnorm": ("rxnorm",),
+    "loinc": ("loinc",),
+    "atc": ("atc",),
+    "nhs_dictionary": ("nhsdictionary", "nhsdatadictionary", "nhsdatamodelanddictionary"),
+}
+"""Names of code systems, by the letters and digits that publishers write them with."""
+
+_CODE: Final[Mapping[str, str]] = {
+    "icd10": "icd10", "icd10code": "icd10", "icdcode": "icd10", "icd10codealt": "icd10", "icd": "icd10",
+    "icd10diagnosiscode": "icd10", "icd11": "icd11", "icd11code": "icd11", "icd9code": "icd9", "icd9": "icd9",
+    "opcs4": "opcs4", "opcs4code": "opcs4", "opcscode": "opcs4", "opcs": "opcs4", "procedurecode": "opcs4",
+    "readcode": "read2", "readcodes": "read2", "readv2code": "read2", "readv2": "read2", "read2": "read2",
+    "read2code": "read2", "readcode2": "read2", "readcodev2": "read2", "read": "read2",
+    "ctv3": "ctv3", "ctv3code": "ctv3", "ctv3id": "ctv3", "ctv3readcode": "ctv3", "readv3": "ctv3",
+    "readv3code": "ctv3", "read3code": "ctv3", "readcode3": "ctv3",
+    "snomed": "snomed", "snomedcode": "snomed", "snomedct": "snomed", "snomedctcode": "snomed", "sctid": "snomed",
+    "snomedconceptid": "snomed", "snomedctconceptid": "snomed", "conceptid": "snomed", "snomedctid": "snomed",
+    "snomedctdescriptionid": "snomed", "snomedid": "snomed", "conceptcode": "", "sctconceptid": "snomed",
+    "dmd": "dmd", "dmdcode": "dmd", "dmdid": "dmd", "vpid": "dmd", "vppid": "dmd", "apid": "dmd", "vmpid": "dmd",
+    "ampid": "dmd", "dmdsnomedcode": "dmd", "vtmid": "dmd",
+    "bnfcode": "bnf", "bnf": "bnf", "medcode": "cprd", "medcodeid": "cprd", "cprdcode": "cprd",
+    "prodcode": "cprd_product", "prodcodeid": "cprd_product", "ukbiobankcode": "ukbiobank", "omopconceptid": "omop",
+    "code": "", "codes": "", "clinicalcode": "", "codevalue": "", "value": "", "id": "", "diagnosiscode": "",
+    "diagcode": "", "codeid": "", "clinicalcodes": "", "drugcode": "", "atccode": "atc", "rxcui": "rxnorm",
+    "loinccode": "loinc",
+}  # fmt: skip
+"""Headings of a column of codes, by letters and digits, and the system that each says, where it says one."""
+
+_TERM: Final = (
+    "term", "description", "codedescription", "desc", "name", "preferredterm", "fsn", "fullyspecifiedname",
+    "conceptname", "readterm", "rubric", "codeterm", "clinicalterm", "icd10term", "icd10codedescr", "icd10description",
+    "snomedterm", "snomedctterm", "snomedctdescription", "codedescr", "descr", "readcodedescr", "readcodedescription",
+    "readdescription", "opcs4codedescr", "opcs4description", "medcodedescr", "meaning", "definition", "label", "title",
+    "nm", "term60", "term30", "termdescription", "conceptdescription", "snomedctpreferredterm", "displayname",
+    "display", "productname", "drugsubstance", "conceptterm", "codename", "diagnosis", "synonym", "text",
+)  # fmt: skip
+_CATEGORY: Final = (
+    "category", "cat", "group", "class", "type", "subcategory", "subtype", "codecategory", "categories", "grouping",
+    "phenotype", "clusterid", "clusterdescription", "cluster", "categorydescr", "categorydescription", "ethnicgroup",
+    "ethnicity", "condition", "disease", "diseasecategory", "concept", "subset", "subgroup", "status2", "groupname",
+    "categoryname", "codelist", "conceptset", "classification", "disorder",
+)  # fmt: skip
+_SYSTEM: Final = (
+    "system", "codingsystem", "codesystem", "codingsystemname", "vocabulary", "vocabularyid", "terminology", "codetype",
+    "codingscheme", "scheme", "dictionary", "ontology", "clinicalcodingsystem", "codingsystemid", "codeset",
+)  # fmt: skip
+_RETIRED: Final = ("retired", "inactive", "active", "activeinrefset", "status", "codestatus", "isactive", "obsolete")
+_NO: Final = frozenset({"", "0", "false", "no", "n", "current", "active", "live", "valid", "c"})
+_ABOUT: Final = ("citation", "version", "name", "publisher", "url", "date", "licence", "phenotype_id", "author")
+PREFIX: Final = ("icd10", "opcs4")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """
+    A list of codes, with where it is from.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    table : DataFrame
+        `code` (text, as compared), `term`, `category`, `system`, `retired` (bool); one row a code and category.
+    citation, version : str
+        They travel into the report; empty where the file says none.
+    origin : str
+        The file.
+    notes : tuple of str
+        What was recognised and not stated, and rows that are no codes.
+    """
+
+    name: str
+    table: pd.DataFrame
+    citation: str
+    version: str
+    origin: str
+    notes: tuple[str, ...]
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """Code systems of the list."""
+        return tuple(sorted(self.table["system"].unique()))
+
+    @property
+    def by_system(self) -> dict[str, tuple[str, ...]]:
+        """Distinct codes of each system."""
+        return {
+            str(system): tuple(dict.fromkeys(rows["code"]))
+            for system, rows in self.table.groupby("system", observed=True)
+        }
+
+    @property
+    def cited(self) -> str:
+        """One line for a report: name, number of codes, version, citation."""
+        counts = ", ".join(f"{len(codes):,} of {system}" for system, codes in self.by_system.items())
+        said = [f"{self.name} ({counts} codes)", f"version {self.version}" if self.version else "", self.citation]
+        return "; ".join(filter(None, said))
+
+
+def read_codelist(
+    path: str | Path,
+    *,
+    system: str | None = None,
+    code: str | None = None,
+    term: str | None = None,
+    category: str | None = None,
+    citation: str | None = None,
+    version: str | None = None,
+) -> CodeList:
+    r"""
+    Read a code list as OpenCodelists, the HDR UK Phenotype Library or NHS England publish it, or in TOML or JSON.
+
+    Parameters
+    ----------
+    path : str or Path
+        A csv, csv.gz or tab-separated file with any of the usual headings; a TOML or JSON file with `codes` (a list,
+        or a table of codes by system), and `name`, `citation`, `version`, `system` beside it.
+    system : str, optional
+        Code system, where the file does not say: snomed, dmd, icd10, opcs4, read2, ctv3, bnf and others. Without it
+        the heading, the name of the file, then the codes themselves are asked; where they could be of two systems the
+        list is refused.
+    code, term, category : str, optional
+        Heading of each column, where it is not a usual one or there are several.
+    citation, version : str, optional
+        Where the list is from, in place of what the file says.
+
+    Returns
+    -------
+    CodeList
+        Its codes. In ICD-10 and OPCS-4 a code stands for all codes that begin with it, dots do not matter, and a range
+        such as E10-E14 is written out; in other systems codes are compared whole.
+
+    Raises
+    ------
+    SchemaError
+        There is no column of codes, the system is not known, or codes were damaged by a spreadsheet: numbers such as
+        1.23E+17, or identifiers whose check digit is wrong.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "diabetes.csv"
+    ...     _ = path.write_text("ICD10code,ICD10codeDescr,Category\nE10-E11,Diabetes,type 1 or 2\n")
+    ...     found = read_codelist(path)
+    >>> found.by_system, found.table["category"].tolist()
+    ({'icd10': ('E10', 'E11')}, ['type 1 or 2', 'type 1 or 2'])
+    """
+    path = _there(path)
+    kind = path.suffix.lower()
+    if kind in (".toml", ".json"):
+        rows, about = _structured(path)
+    else:
+        rows, about = _published(path)
+    chosen = _headings(rows, path, {"code": code, "term": term, "category": category})
+    notes: list[str] = []
+    table = _columns(rows, chosen)
+    stated = _system_named(system, "system") if system else ""
+    if not stated and not chosen.get("system"):
+        stated, said = _recognised(str(about.get("system", "")), chosen["code"], path, table["code"])
+        notes += [said] if said else []
+    if stated:
+        table["system"] = stated
+    else:
+        table["system"] = [_system_named(given, path.name) for given in table["system"]]
+    table = _expanded(table, path, notes)
+    return CodeList(
+        name=str(about.get("name") or path.name.partition(".")[0]),
+        table=table,
+        citation=citation or str(about.get("citation") or about.get("url") or ""),
+        version=version or str(about.get("version") or ""),
+        origin=str(path),
+        notes=tuple(notes),
+    )
+
+
+def _there(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        beside = sorted(p.name for p in path.parent.glob("*") if p.is_file())[:8] if path.parent.is_dir() else []
+        raise SchemaError(f"There is no code list {path}. The folder holds: {', '.join(beside) or 'nothing'}.")
+    if path.stat().st_size == 0:
+        raise SchemaError(f"The code list {path} is empty (0 bytes). Fetch it again.")
+    return path
+
+
+def _plain(text: object) -> str:
+    """Letters and digits of a heading, in small letters."""
+    return re.sub("[^a-z0-9]", "", str(text).lower())
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    if path.name.lower().endswith(".gz"):
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError):
+            raise SchemaError(f"The code list {path} is not whole. Fetch it again.") from None
+    for encoding in ("utf-8-sig", "utf-16") if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1")
+
+
+def _published(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Rows of a csv or tab-separated file; lines before the headings that say what the list is are kept as that."""
+    text = _text(path)
+    first = text.partition("\n")[0]
+    mark = max((",", "\t", ";", "|"), key=first.count) if any(m in first for m in ",\t;|") else ","
+    try:
+        lines = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=mark) if any(map(_cell, row))]
+    except csv.Error as error:
+        raise SchemaError(f"The code list {path} cannot be read: {error}. Save it as csv (UTF-8).") from None
+    start = next((k for k, row in enumerate(lines[:20]) if any(_plain(c) in _CODE for c in row)), 0)
+    about = {}
+    for row in lines[:start]:
+        key, _, value = ": ".join(filter(None, map(_cell, row))).lstrip("#").strip().partition(":")
+        if key.strip().lower() in _ABOUT and value.strip():
+            about[key.strip().lower()] = value.strip()
+    if not lines or len(lines) == start + 1:
+        raise SchemaError(f"The code list {path} has no codes below its headings. Fetch it again.")
+    heads = [_cell(c) or f"column {k + 1}" for k, c in enumerate(lines[start])]
+    body = [[_cell(c) for c in row[: len(heads)]] + [""] * (len(heads) - len(row)) for row in lines[start + 1 :]]
+    return pd.DataFrame(body, columns=heads, dtype=str), about
+
+
+def _cell(text: str) -> str:
+    return text.strip(SPACE + '"')
+
+
+def _structured(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Rows of a TOML or JSON file: `codes` as a list, or by system; or a list of objects."""
+    text = _text(path)
+    try:
+        # Numbers stay text: 19 digits are no float, and an integer keeps them all.
+        content = (
+            tomllib.loads(text, parse_float=str)
+            if path.suffix.lower() == ".toml"
+            else json.loads(text, parse_float=str, parse_int=str)
+        )
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        raise SchemaError(f"The code list {path} cannot be read: {error}. Mend the file.") from None
+    about: dict[str, Any] = dict(content) if isinstance(content, Mapping) else {}
+    codes = next((about[k] for k in ("codes", "concepts", "results", "codelist") if k in about), None)
+    codes = content if isinstance(content, list) else codes
+    rows: list[dict[str, str]] = []
+    if isinstance(codes, Mapping):
+        for system, listed in codes.items():
+            if not isinstance(listed, list):
+                raise SchemaError(f"The code list {path}: codes.{system} is no list. Give a list of codes.")
+            rows += [{**_entry(one), "system": str(system)} for one in listed]
+    elif isinstance(codes, list):
+        rows = [_entry(one) for one in codes]
+    if not rows:
+        there = ", ".join(map(str, about)) or "no keys"
+        raise SchemaError(f"The code list {path} has no list `codes`; it has {there}.")
+    return pd.DataFrame(rows, dtype=str).fillna(""), about
+
+
+def _entry(one: Any) -> dict[str, str]:
+    if isinstance(one, Mapping):
+        return {str(k): _cell(str(v)) for k, v in one.items() if v is not None}
+    return {"code": _cell(str(one))}
+
+
+def _headings(rows: pd.DataFrame, path: Path, named: Mapping[str, str | None]) -> dict[str, str]:
+    """Heading of each column wanted; every one that the user names must be there."""
+    heads = list(rows.columns)
+    if absent := [f"{role}={head!r}" for role, head in named.items() if head is not None and head not in heads]:
+        raise SchemaError(f"The code list {path} has no column {', '.join(absent)}; it has {', '.join(heads)}.")
+    chosen: dict[str, str] = {role: head for role, head in named.items() if head is not None}
+    ranked = {"code": tuple(_CODE), "term": _TERM, "category": _CATEGORY, "system": _SYSTEM, "retired": _RETIRED}
+    for role, known in ranked.items():
+        free = {_plain(head): head for head in reversed(heads) if head not in chosen.values()}
+        if role not in chosen and (found := next((free[k] for k in known if k in free), None)):
+            chosen[role] = found
+    for role, parts in (("term", ("term", "desc", "name", "label")), ("category", ("categ", "group"))):
+        free = {_plain(head): head for head in heads if head not in chosen.values()}
+        if role not in chosen and (near := [head for plain, head in free.items() if any(p in plain for p in parts)]):
+            # Of several, the one that belongs to the column of codes.
+            own = [head for head in near if _plain(head).startswith(_plain(chosen.get("code", ""))[:5])]
+            chosen[role] = (own or near)[0]
+    if "code" not in chosen:
+        likely = [head for head in heads if _could_be(list(rows[head])) and head not in chosen.values()]
+        if len(likely) != 1:
+            raise SchemaError(
+                f"The code list {path} has no heading of codes that is known; it has {', '.join(heads)}. Say which it "
+                "is: code=..."
+            )
+        chosen["code"] = likely[0]
+    return chosen
+
+
+def _columns(rows: pd.DataFrame, chosen: Mapping[str, str]) -> pd.DataFrame:
+    table = pd.DataFrame({role: rows[head] if (head := chosen.get(role)) else "" for role in COLUMNS}, index=rows.index)
+    table["code"] = table["code"].str.replace(r"\s+", " ", regex=True)
+    head = _plain(chosen.get("retired", ""))
+    values = table["retired"].str.lower()
+    if head in ("active", "activeinrefset", "isactive"):
+        table["retired"] = values.isin(["0", "false", "no", "n", "inactive"])
+    else:
+        table["retired"] = ~values.isin(_NO)
+    return table
+
+
+_SNOMED: Final = re.compile(r"[1-9][0-9]{5,17}")
+_ICD10: Final = re.compile(r"[A-Z][0-9]{2}(\.?([0-9X-][0-9]?[0-9]?)?)?[DA*†+%-]?|[A-Z][0-9]{2}(\.[0-9])?-[A-Z]?[0-9.]+")
+_OPCS: Final = re.compile(r"[A-Z][0-9]{2}(\.?[0-9])?[%-]?")
+_READ: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.]{4}([0-9]{2})?|[A-Za-z0-9.]{1,5}%")
+_BNF: Final = re.compile(r"[0-9]{6,7}[A-Z0-9]{2,8}")
+
+
+def _could_be(codes: Sequence[str]) -> tuple[str, ...]:
+    """Systems whose form all codes have."""
+    given = [code for code in codes if code]
+    if not given:
+        return ()
+    found = []
+    if all(_SNOMED.fullmatch(code) and _verhoeff(code) for code in given):
+        found.append("snomed")
+    if all(_ICD10.fullmatch(code) for code in given):
+        found.append("icd10")
+    if all(_OPCS.fullmatch(code) for code in given) and any(len(code) > 3 for code in given):
+        found.append("opcs4")
+    if all(_READ.fullmatch(code) for code in given) and any("." in code[2:] or code[0] == "X" for code in given):
+        found.append("ctv3" if any(code[0] == "X" for code in given) else "read2")
+    if all(_BNF.fullmatch(code) for code in given) and not found:
+        found.append("bnf")
+    # A dot in the fourth place is one of ICD-10 or OPCS-4 where four or more letters follow no other form of Read.
+    dotted = [code for code in given if re.fullmatch(r"[A-Z][0-9]{2}\.[0-9X].?", code)]
+    if "read2" in found and ("icd10" in found or "opcs4" in found):
+        found = [s for s in found if (s == "read2") != (len(dotted) == len(given))] or found
+    return tuple(found)
+
+
+def _recognised(stated: str, head: str, path: Path, codes: pd.Series) -> tuple[str, str]:
+    """System by what the file says, its heading, its name or the codes, and how it was recognised."""
+    if stated:
+        return _system_named(stated, path.name), ""
+    parts = [_plain(part) for part in re.split(r"[_\s.-]+", path.name)[::-1]]
+    of_name = next((s for part in parts for s, names in SYSTEMS.items() if part in names), "")
+    if of_name == "dmd" and not codes[codes != ""].str.isdigit().all():
+        # The same letters stand for the dictionary of medicines and for that of data.
+        of_name = "nhs_dictionary"
+    of_head = _CODE.get(_plain(head), "")
+    if _plain(head) == "conceptid" and of_name:
+        of_head = ""
+    if of_head == "read2" and (of_name == "ctv3" or (codes.str.startswith("X")).any()):
+        of_head = "ctv3"
+    if of_head:
+        return of_head, f"the system {of_head} was recognised by the heading {head!r}"
+    if of_name:
+        return of_name, f"the system {of_name} was recognised by the name of the file"
+    found = _could_be(codes.tolist())
+    if len(found) == 1:
+        return found[0], f"the system {found[0]} was recognised by the form of the codes"
+    could = f"They could be of {' or '.join(found)}. " if found else ""
+    raise SchemaError(
+        f"The code list {path} does not say of which system its codes are. {could}Say it: system=..., one of "
+        f"{', '.join(SYSTEMS)}."
+    )
+
+
+def _system_named(given: object, where: str) -> str:
+    plain = _plain(given)
+    for system, names in SYSTEMS.items():
+        if plain in names or plain == _plain(system):
+            return system
+    raise SchemaError(f"{where}: there is no code system {str(given)!r}. Give one of {', '.join(SYSTEMS)}.")
+
+
+def _expanded(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
+    """Codes as they are compared, ranges written out; what is no code of its system is named, or refused."""
+    blank = table["code"] == ""
+    if blank.any():
+        notes.append(f"{int(blank.sum()):,} rows without a code")
+    table = table[~blank]
+    damaged: list[str] = []
+    strange: list[str] = []
+    rows = []
+    for entry in table.itertuples(index=False):
+        codes, wrong = _written_out(str(entry.code), str(entry.system))
+        if wrong:
+            (damaged if wrong == "damaged" else strange).append(str(entry.code))
+        rows += [(code, entry.term, entry.category, entry.system, entry.retired) for code in codes]
+    if damaged:
+        raise SchemaError(
+            f"The code list {path} was damaged, as by a spreadsheet that takes codes for numbers: "
+            f"{', '.join(map(repr, damaged[:5]))}{f' and {len(damaged) - 5:,} more' if len(damaged) > 5 else ''}. "
+            "Fetch it again, and open it as text."
+        )
+    if strange:
+        shown = ", ".join(map(repr, strange[:5]))
+        notes.append(f"{len(strange):,} rows that do not look like codes of their system, such as {shown}; kept")
+    found = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"retired": bool})
+    again = found.duplicated(["code", "category", "system"])
+    if again.any():
+        notes.append(f"{int(again.sum()):,} rows that repeat a code and category; kept once")
+    if found.empty:
+        raise SchemaError(f"The code list {path} has no codes in its column of codes.")
+    return found[~again].reset_index(drop=True)
+
+
+def _written_out(code: str, system: str) -> tuple[list[str], str]:
+    """Codes that a cell stands for, and whether it is damaged or strange."""
+    if re.fullmatch(r"[0-9.]+[eE]\+?[0-9]+", code) and system not in ("read2", "ctv3"):
+        return [], "damaged"
+    if system in ("snomed", "dmd", "omop", "cprd", "cprd_product", "rxnorm"):
+        code = re.sub(r"\.0+$", "", code)
+        if system in ("snomed", "dmd"):
+            if len(code) > 15 and code.isdigit() and not _verhoeff(code):
+                return [], "damaged"
+            return [code], "" if _SNOMED.fullmatch(code) and _verhoeff(code) else "strange"
+        return [code], "" if code.isdigit() else "strange"
+    if system in PREFIX:
+        return _prefixes(code)
+    if system in ("read2", "ctv3"):
+        # Seven places are a code of five and two for the term.
+        code = code[:5] if re.fullmatch(r"[A-Za-z0-9.]{5}[0-9]{2}", code) else code
+        padded = code if code.endswith("%") else code.ljust(5, ".")
+        return [padded], "" if re.fullmatch(r"[A-Za-z0-9.]{1,5}%?", code) else "strange"
+    return [code], ""
+
+
+def _prefixes(code: str) -> tuple[list[str], str]:
+    plain = re.sub(r"[\s.†*+%]", "", code.upper())
+    found = re.fullmatch(r"([A-Z])([0-9]{2,3})-([A-Z]?)([0-9]{2,3})", plain)
+    if found:
+        first, last = found[1], found[3] or found[1]
+        low, high = found[2], found[4]
+        if len(low) != len(high) or (last, high) < (first, low) or (first != last and len(low) > 2):
+            return [plain], "strange"
+        letters = [chr(k) for k in range(ord(first), ord(last) + 1)]
+        every = [f"{letter}{k:02d}" for letter in letters for k in range(100)]
+        if len(low) == 3:
+            every = [f"{first}{k:03d}" for k in range(1000)]
+        return [c for c in every if f"{first}{low}" <= c <= f"{last}{high}"], ""
+    plain = re.sub(r"(?<=^[A-Z][0-9]{2})[X-]+$|(?<=^[A-Z][0-9]{3})[DA-]$|-$", "", plain)
+    return [plain], "" if re.fullmatch(r"[A-Z][0-9]{2}[0-9A-Z]{0,4}", plain) else "strange"
+
+
+_TIMES: Final = (
+    "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
+    "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
+)  # fmt: skip
+_PERMUTED: Final = (
+    "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415", "7046913258",
+)  # fmt: skip
+
+
+def _verhoeff(digits: str) -> bool:
+    """Whether the last digit of an identifier of SNOMED CT checks the others (Verhoeff's dihedral code)."""
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        check = int(_TIMES[check][int(_PERMUTED[place % 8][int(digit)])])
+    return check == 0
+
+
+def compare_codelists(first: CodeList, second: CodeList) -> pd.DataFrame:
+    r"""
+    Which codes two lists share, and which one of them lacks.
+
+    Parameters
+    ----------
+    first, second : CodeList
+        The lists.
+
+    Returns
+    -------
+    DataFrame
+        One row a code: `system`, `code`, `term`, `where` ("both", "only NAME of first", "only NAME of second"). In
+        ICD-10 and OPCS-4 a code is in both where the other list has it or a code that it begins with.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     texts = {"a": "icd10\nE10\nE11\n", "b": "icd10\nE11.9\nE14\n"}
+    ...     paths = {name: Path(folder) / f"{name}.csv" for name in texts}
+    ...     _ = [path.write_text(texts[name]) for name, path in paths.items()]
+    ...     compared = compare_codelists(*(read_codelist(path) for path in paths.values()))
+    >>> compared[["code", "where"]].to_numpy().tolist()
+    [['E10', 'only a'], ['E11', 'only a'], ['E119', 'both'], ['E14', 'only b']]
+    """
+    one, two = first.table, second.table
+    both = pd.concat([one, two]).drop_duplicates(["system", "code"]).sort_values(["system", "code"], ignore_index=True)
+    names = [first.name, second.name] if first.name != second.name else [first.origin, second.origin]
+    has = [[_holds(table, s, c) for s, c in zip(both["system"], both["code"], strict=True)] for table in (one, two)]
+    where = ["both" if a and b else f"only {names[0]}" if a else f"only {names[1]}" for a, b in zip(*has, strict=True)]
+    return both.assign(where=where)[["system", "code", "term", "where"]]
+
+
+def _holds(table: pd.DataFrame, system: str, code: str) -> bool:
+    codes = set(table.loc[table["system"] == system, "code"])
+    if code in codes:
+        return True
+    return system in PREFIX and any(code[:k] in codes for k in range(3, len(code)))
+
+
+def ethnic_groups(listed: CodeList) -> pd.DataFrame:
+    r"""
+    Ethnic group that each code of a list stands for, by the words of its category, or of its term.
+
+    Parameters
+    ----------
+    listed : CodeList
+        A list of codes of ethnicity.
+
+    Returns
+    -------
+    DataFrame
+        One row a code: `code`, `term`, `category`, `group_16` (a letter of the 16 NHS categories) and `group_5` (white,
+        mixed, asian, black, other); "unknown" where the words say no group, or one that is coarser than the 16.
+        Words and groups are the code list `ethnicity_labels`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "ethnicity_Read2.csv"
+    ...     _ = path.write_text("Readcode,Term,Category\n9i7..,Indian,Indian\n9SJ..,x,Not stated\n9i...,y,White\n")
+    ...     ethnic_groups(read_codelist(path))[["code", "group_16", "group_5"]].to_numpy().tolist()
+    [['9i7..', 'H', 'asian'], ['9SJ..', 'unknown', 'unknown'], ['9i...', 'unknown', 'white']]
+    """
+    labels = code_list("ethnicity_labels").to_dict("records")
+    rules = [(re.compile(str(r["pattern"])), str(r["code"]), str(r["broad"])) for r in labels]
+    groups = []
+    for category, term in zip(listed.table["category"], listed.table["term"], strict=True):
+        found = ("", "")
+        for words in (category, term):
+            if not found[1] and str(words).strip() and not str(words).strip().isdigit():
+                plain = " ".join(re.sub(r"[^a-z ]", " ", str(words).lower()).split())
+                found = next(((code, broad) for pattern, code, broad in rules if pattern.search(plain)), ("", ""))
+        groups.append((found[0] or "unknown", found[1] or "unknown"))
+    table = listed.table[["code", "term", "category"]].copy()
+    table[["group_16", "group_5"]] = groups
+    return table
+
+
+def groups_lacking(groups: pd.DataFrame) -> list[str]:
+    """
+    NHS ethnic categories for which a list has no code, so that the list alone can never record them.
+
+    Parameters
+    ----------
+    groups : DataFrame
+        From `ethnic_groups`.
+
+    Returns
+    -------
+    list of str
+        "N African" and the like, in the order of the categories.
+
+    Examples
+    --------
+    >>> groups_lacking(pd.DataFrame({"group_16": list("ABCDEFGHJKLMRS")}))
+    ['N African', 'P Any other Black background']
+    """
+    known = code_list("ethnicity_nhs")
+    known = known[(known["known"] == "1") & ~known["code"].isin(groups["group_16"])]
+    return [f"{code} {label}" for code, label in zip(known["code"], known["label"], strict=True)]
