@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -48,33 +49,55 @@ def build(design: Design, weigh: Weigh | None = None) -> pm.Model:
     rows, design = design, design.by_member()
     with pm.Model() as model:
         data = {name: pm.Data(name, value) for name, value in model_data(design).items()}
-        prior = arguments("intercept", design.prior("intercept"))
-        mean, variance = prior["mean"], prior["sd"] ** 2
-        eta = data["offset"]
-        plans = [plan(block, design.priors, design.adjacency) for block in design.blocks]
-        coordinates = [p.coordinates for p in plans]
-        hints = rough(design, coordinates)
-        sampled: dict[int, Tensor] = {}
-        for number in sequence(coordinates):
-            block, name = design.blocks[number], design.blocks[number].term.name
-            term = plans[number].add(_said(hints[number], sampled))
-            sampled[number] = term.coordinates
-            pm.Deterministic(name, term.deviation)
-            average = pt.dot(data[f"{name}.centre"], term.deviation)
-            mean = mean + average
-            if term.mean_variance is not None:
-                variance = variance + pm.Deterministic(name + MEAN_VARIANCE, term.mean_variance)
-            eta = eta + _contribution(block, term.deviation, data) - average
-        centre = pm.Normal("centre", mean, pt.sqrt(variance), initval=np.asarray(crude(design).level))
-        pm.Deterministic(LEVEL, centre - (mean - prior["mean"]))
+        eta = add_outcome(design, data)
         if rows.members is None:
-            observe_rows(design, eta + centre, data)
+            observe_rows(design, eta, data)
         else:
             weight = pt.constant(rows.members.weight[0]) if weigh is None else weigh()
             known = replace(rows, blocks=(), members=None)
             seen = {name: pt.constant(value) for name, value in model_data(known).items()}
-            observe_rows(known, row_predictor(rows, weight, eta + centre), seen)
+            observe_rows(known, row_predictor(rows, weight, eta), seen)
     return model
+
+
+def add_outcome(
+    design: Design,
+    data: Mapping[str, Tensor],
+    prefix: str = "",
+    others: Sequence[Block] = (),
+    given: Mapping[str, Tensor] = MappingProxyType({}),
+) -> Tensor:
+    """
+    Add the terms and the level of an outcome to the model on the context stack.
+
+    `prefix`: Before the names of what it has for itself. `others`, `given`: Further terms, whose effects are in the
+    model already, by name. Returns: its linear predictor, shape (n_row,).
+    """
+    prior = arguments(f"{prefix}intercept", design.prior("intercept"))
+    mean, variance = prior["mean"], prior["sd"] ** 2
+    eta = data["offset"]
+    plans = [plan(block, design.priors, design.adjacency) for block in design.blocks]
+    coordinates = [p.coordinates for p in plans]
+    hints = rough(design, coordinates)
+    sampled: dict[int, Tensor] = {}
+    for number in sequence(coordinates):
+        block, name = design.blocks[number], design.blocks[number].term.name
+        term = plans[number].add(_said(hints[number], sampled))
+        sampled[number] = term.coordinates
+        pm.Deterministic(name, term.deviation)
+        average = pt.dot(data[f"{name}.centre"], term.deviation)
+        mean = mean + average
+        if term.mean_variance is not None:
+            variance = variance + pm.Deterministic(name + MEAN_VARIANCE, term.mean_variance)
+        eta = eta + _contribution(block, term.deviation, data) - average
+    for block in others:
+        effect = pm.Deterministic(block.term.name, given[block.term.name])
+        average = pt.dot(data[f"{block.term.name}.centre"], effect)
+        mean = mean + average
+        eta = eta + _contribution(block, effect, data) - average
+    centre = pm.Normal(f"{prefix}centre", mean, pt.sqrt(variance), initval=np.asarray(crude(design).level))
+    pm.Deterministic(prefix + LEVEL, centre - (mean - prior["mean"]))
+    return eta + centre
 
 
 def _contribution(block: Block, effect: Tensor, data: Mapping[str, Tensor]) -> Tensor:
@@ -110,17 +133,19 @@ def saved(design: Design, model: pm.Model) -> list[str]:
     return [*names, *(f"outcome.{p}" for p in design.card.outcome.family.own)]
 
 
-def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor]) -> None:
+def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor], prefix: str = "") -> None:
     """
     Add the likelihood of counts or values, known or as intervals, to the model that is being built.
 
     Shapes: eta (n_row,).
+
+    `prefix`: Before the names of what an outcome of several has for itself.
     """
     likelihood, priors = design.card.outcome.likelihood, design.priors
-    parameters = {own: variable(priors, f"outcome.{own}") for own in design.card.outcome.family.own}
+    parameters = {own: variable(priors, f"{prefix}outcome.{own}") for own in design.card.outcome.family.own}
     known = eta[data["known"]] if "known" in data else eta
     density = log_density(likelihood, known, data["value"], data["trials"], data["constant"], parameters)
-    pm.Potential("likelihood", pt.sum(density))
+    pm.Potential(f"{prefix}likelihood", pt.sum(density))
     if "censored" in data:
         interval = log_interval(
             likelihood,
@@ -130,4 +155,4 @@ def observe_rows(design: Design, eta: Tensor, data: Mapping[str, Tensor]) -> Non
             data["interval.constant"],
             parameters,
         )
-        pm.Potential("likelihood.interval", pt.sum(interval))
+        pm.Potential(f"{prefix}likelihood.interval", pt.sum(interval))

@@ -16,6 +16,7 @@ from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError, DesignError
 from bayesineq.inference.inner import inner, outer_values
 from bayesineq.inference.tree import posterior_tree
+from bayesineq.model.card import of_outcome
 
 TARGET_ACCEPT: Final = 0.9
 """Smaller steps than the samplers' default: no divergence where phi or sigma comes near the end of its range."""
@@ -83,12 +84,8 @@ def compile_once(design: Design) -> Compiled:
             "engine 'nuts' needs PyMC, which is not installed; run: pip install \"bayesineq[nuts]\", "
             "or fit with engine='laplace'"
         )
+    from bayesineq.inference.nuts.joint import build_joint, saved_joint
     from bayesineq.inference.nuts.model import build, saved
-
-    if design.is_joint:
-        raise DesignError(
-            f"card {design.card.name!r} has several outcomes, which engine 'nuts' does not take; use engine='laplace'"
-        )
 
     if design.members is not None and len(design.members.weight) > 1:
         raise DesignError(
@@ -97,7 +94,8 @@ def compile_once(design: Design) -> Compiled:
             "(bayesineq.inference.sample_mixture), or use engine='laplace'"
         )
     solved = inner(design).design
-    model = build(solved)
+    model = build_joint(solved) if design.is_joint else build(solved)
+    wanted = saved_joint(solved, model) if design.is_joint else saved(solved, model)
     if find_spec("nutpie") is None:
         warnings.warn(
             "nutpie is not installed, so PyMC's own sampler is used: the same posterior, several times slower; "
@@ -108,7 +106,7 @@ def compile_once(design: Design) -> Compiled:
         return Compiled(design, model, None)
     import nutpie
 
-    return Compiled(design, model, nutpie.compile_pymc_model(model, var_names=saved(solved, model)))
+    return Compiled(design, model, nutpie.compile_pymc_model(model, var_names=wanted))
 
 
 def sample_compiled(
@@ -128,12 +126,13 @@ def sample_compiled(
     others.
     """
     from bayesineq.inference.nuts.data import model_data
+    from bayesineq.inference.nuts.joint import joint_data
 
     _check_same(compiled.design, design)
     stream = np.random.default_rng(seed)
     sampler_seed = int(stream.integers(2**31))
     solved = inner(design)
-    data = model_data(solved.design.by_member())
+    data = joint_data(solved.design) if design.is_joint else model_data(solved.design.by_member())
     if compiled.program is None:
         trace, sampler = _with_pymc(compiled, data, draws, tune, chains, sampler_seed, progress), "pymc"
     else:
@@ -187,8 +186,10 @@ def _with_pymc(
 ) -> xr.DataTree:
     import pymc
 
+    from bayesineq.inference.nuts.joint import saved_joint
     from bayesineq.inference.nuts.model import saved
 
+    names = saved_joint if compiled.design.is_joint else saved
     with compiled.model:
         pymc.set_data(dict(data))
         trace: xr.DataTree = pymc.sample(
@@ -198,7 +199,7 @@ def _with_pymc(
             random_seed=seed,
             progressbar=progress,
             quiet=not progress,
-            var_names=saved(compiled.design, compiled.model),
+            var_names=names(compiled.design, compiled.model),
             nuts_sampler="pymc",
             target_accept=TARGET_ACCEPT,
             compute_convergence_checks=False,
@@ -227,8 +228,19 @@ def contributions(design: Design, posterior: xr.Dataset, stream: np.random.Gener
 
     Shapes: returns (chain, draw, *levels).
     """
+    from bayesineq.inference.nuts.joint import each_outcome, joint_parameters
     from bayesineq.inference.nuts.model import LEVEL, MEAN_VARIANCE
 
+    if design.is_joint:
+        values = {name: np.array(posterior[name].to_numpy()) for name in joint_parameters(design)}
+        for outcome, one in zip(design.card.outcomes, each_outcome(design), strict=True):
+            prefix = of_outcome(outcome.name, "")
+            alone = {prefix + LEVEL: LEVEL, **{f"{prefix}outcome.{of}": f"outcome.{of}" for of in outcome.family.own}}
+            found = contributions(one, posterior.rename(alone), stream)
+            own_names = ("intercept", *(f"outcome.{of}" for of in outcome.family.own))
+            values |= {prefix + name: found[name] for name in own_names}
+            values |= {block.term.name: found[block.term.name] for block in one.blocks}
+        return values
     own = (f"outcome.{name}" for name in design.card.outcome.family.own)
     terms = [block.term for block in design.blocks]
     wanted = {LEVEL, *(term.name for term in terms), *(name for term in terms for name in term.parameters), *own}

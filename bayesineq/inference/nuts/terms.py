@@ -245,26 +245,28 @@ def _by_structure(block: Block, priors: Priors, adjacency: Adjacency | None) -> 
             white = pm.Normal(f"{name}.free.{number}", shape=len(part.structure))
             scale = 1.0
             for factor in part.scale:
-                scale = scale * _FACTOR[factor.share](values[factor.parameter])
-            effect = effect + scale * _coloured(part.structure, values, white)
+                scale = scale * FACTOR[factor.share](values[factor.parameter])
+            effect = effect + scale * coloured(part.structure, values, white)
         return Effect(effect)
 
     return Plan(Coordinates(None, np.ones(block.size), has_sigma=True, is_sampled=False), add)
 
 
-_FACTOR: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
+FACTOR: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
     "value": lambda v: v,
     "root": pt.sqrt,
     "rest": lambda v: pt.sqrt(1 - v),
+    "across": lambda v: pt.sqrt((1 - v) * (1 + v)),
 }
+"""What each share of a hyperparameter multiplies a part by."""
 
 
-def _coloured(structure: Structure, values: Mapping[str, Tensor], white: Tensor) -> Tensor:
+def coloured(structure: Structure, values: Mapping[str, Tensor], white: Tensor) -> Tensor:
     """White noise with the covariance of a structure."""
     if structure.factors:
         first, second = structure.factors
         square = white.reshape((len(first), len(second)))
-        return _coloured(second, values, _coloured(first, values, square).T).T.ravel()
+        return coloured(second, values, coloured(first, values, square).T).T.ravel()
     if structure.is_white:
         return white
     if not structure.correlations:
