@@ -67,11 +67,7 @@ def simulate_people(areas: pd.DataFrame, n: int, *, seed: int) -> pd.DataFrame:
     if n < len(areas):
         raise BayesineqError(f"{n} people were asked for in {len(areas)} areas; give one or more for each area")
     rng = np.random.default_rng([seed, 3])
-    size = 1 + rng.multinomial(n - len(areas), areas["population"] / areas["population"].sum())
-    group = rng.multinomial(size, _ethnic_shares(rng, areas))
-    band = rng.multinomial(group, _age_shares(rng, areas))
-    female = rng.binomial(band, _FEMALE)
-    cells = np.stack([female, band - female], axis=-1)
+    cells = draw_people(rng, areas, n)
     where = np.repeat(np.arange(cells.size, dtype=np.int64), cells.ravel())
     place, ethnicity, five, sex = np.unravel_index(rng.permutation(where), cells.shape)
     beyond = np.minimum(rng.geometric(0.17, n) - 1, 25)
@@ -88,6 +84,15 @@ def simulate_people(areas: pd.DataFrame, n: int, *, seed: int) -> pd.DataFrame:
             "imd_decile": areas["imd_decile"].to_numpy()[place],
         }
     )
+
+
+def draw_people(rng: np.random.Generator, areas: pd.DataFrame, n: int) -> NDArray[np.int64]:
+    """People by area, ethnic group, five years of age and sex, shape (n_area, 16, 18, 2), somebody in every area."""
+    size = 1 + rng.multinomial(n - len(areas), areas["population"] / areas["population"].sum())
+    group = rng.multinomial(size, _ethnic_shares(rng, areas))
+    band = rng.multinomial(group, _age_shares(rng, areas))
+    female = rng.binomial(band, _FEMALE)
+    return np.stack([female, band - female], axis=-1)
 
 
 def simulate_practices(areas: pd.DataFrame, people: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.Series]:
