@@ -96,6 +96,48 @@ def read_records(records: Records, columns: Mapping[str, str], priority: Sequenc
     """
     import ibis
 
+    table, found = _seen(records, columns, "gdppr", priority)
+    sources, codes = tuple(reversed(priority)) if priority is not None else found.sources, rarest_first()
+    trust = {given: sources.index(name) for given, name in found.origins.items()}
+    common = {given: codes.index(code) for given, code in found.codes.items()}
+    dated = table.left_join(ibis.memtable(found.days), "written")
+    ranked = dated.select(
+        person=dated["person"],
+        trust=dated["origin"].cases(*trust.items(), else_=0).cast("int64"),
+        common=dated["code"].cases(*common.items(), else_=0).cast("int64") if common else ibis.literal(0, "int64"),
+        day=dated["day"].fill_null(0).cast("int64"),
+    )
+    merged = ranked.group_by(["person", "trust", "common"]).aggregate(times=ranked.count(), day=ranked["day"].max())
+    return Recorded(merged, sources, codes)
+
+
+def read_cleaned(records: Records, columns: Mapping[str, str], scheme: Scheme) -> tuple[ibis.Table, tuple[str, ...]]:
+    """
+    Records on their engine with days as dates and categories as codes of a scheme, and the names of the sources.
+
+    One row a record, under the names of `ROLES`; distinct sources, codes and days alone leave the engine.
+    """
+    import ibis
+
+    table, found = _seen(records, columns, scheme, None)
+    dated = table.left_join(ibis.memtable(found.days), "written")
+    unasked = spelt([None], scheme)[0]
+    return dated.select(
+        **{
+            PERSON_ID: dated["person"],
+            SOURCE: dated["origin"].cases(*found.origins.items(), else_=None).cast("string"),
+            RECORDED_ON: dated["recorded_on"],
+            CODE: dated["code"].cases(*found.codes.items(), else_=unasked).cast("string")
+            if found.codes
+            else ibis.literal(unasked, "string"),
+        }
+    ), found.sources
+
+
+def _seen(
+    records: Records, columns: Mapping[str, str], scheme: Scheme, priority: Sequence[str] | None
+) -> tuple[ibis.Table, _Found]:
+    """Records under names of their own, and what their distinct values mean."""
     names = {role: columns.get(role, role) for role in ROLES}
     table = connect(records, text=list(names.values()))
     if absent := [name for name in names.values() if name not in table.columns]:
@@ -109,19 +151,7 @@ def read_records(records: Records, columns: Mapping[str, str], priority: Sequenc
         code=table[names[CODE]],
         written=_as_written(table[names[RECORDED_ON]], names[RECORDED_ON]),
     )
-    found = _refuse(table, names, priority, records)
-    sources, codes = tuple(reversed(priority)) if priority is not None else found.sources, rarest_first()
-    trust = {given: sources.index(name) for given, name in found.origins.items()}
-    common = {given: codes.index(code) for given, code in found.codes.items()}
-    dated = table.left_join(ibis.memtable(found.days), "written")
-    ranked = dated.select(
-        person=dated["person"],
-        trust=dated["origin"].cases(*trust.items(), else_=0).cast("int64"),
-        common=dated["code"].cases(*common.items(), else_=0).cast("int64") if common else ibis.literal(0, "int64"),
-        day=dated["day"].fill_null(0).cast("int64"),
-    )
-    merged = ranked.group_by(["person", "trust", "common"]).aggregate(times=ranked.count(), day=ranked["day"].max())
-    return Recorded(merged, sources, codes)
+    return table, _refuse(table, names, (scheme, priority), records)
 
 
 def _as_written(when: ibis.Value, name: str) -> ibis.Value:
@@ -150,7 +180,11 @@ class _Found:
         return tuple(sorted(set(self.origins.values())))
 
 
-def _refuse(table: ibis.Table, names: Mapping[str, str], priority: Sequence[str] | None, records: Records) -> _Found:
+def _refuse(
+    table: ibis.Table, names: Mapping[str, str], asked: tuple[Scheme, Sequence[str] | None], records: Records
+) -> _Found:
+    """Everything that is wrong with the records at once, or what their values mean in a scheme and a priority."""
+    scheme, priority = asked
     person = table["person"]
     nobody = person.isnull()  # noqa: PD003
     if person.type().is_string():
@@ -170,11 +204,15 @@ def _refuse(table: ibis.Table, names: Mapping[str, str], priority: Sequence[str]
         days, wrong = _days(table, names[RECORDED_ON], records)
     findings += wrong
     origins = {given: trimmed(given) for given in counts.loc[~blank, "origin"].unique()}
+    lacking = int(counts.loc[counts["code"].isna(), "records"].sum())
+    if lacking and spelt([None], scheme)[0] is None:
+        remedy = f"The scheme {scheme!r} has no code for what is not known: leave these records out."
+        findings.append(Finding(names[CODE], f"missing in {lacking:,} records", remedy))
     given = list(counts["code"].dropna().unique())
-    codes = dict(zip(given, spelt(given, "gdppr"), strict=True))
+    codes = dict(zip(given, spelt(given, scheme), strict=True))
     if strange := sorted(str(text) for text, code in codes.items() if code is None):
         remedy = "Read the column with read_ethnicity first, in the scheme that it is written in."
-        findings.append(Finding(names[CODE], "codes that are not of the scheme 'gdppr'", remedy, (), strange))
+        findings.append(Finding(names[CODE], f"codes that are not of the scheme {scheme!r}", remedy, (), strange))
     if priority is not None:
         if unlisted := sorted(set(origins.values()) - set(priority)):
             remedy = f"Give each source its place in `priority`, now {list(priority)}."
@@ -203,7 +241,8 @@ def _days(table: ibis.Table, name: str, records: Records) -> tuple[pa.Table, lis
     place = order.fillna(0).clip(0, LAST_DAY).astype("int64").to_numpy()
     there = counted["written"].notna().to_numpy()
     texts = pa.array(counted.loc[there, "written"].tolist(), pa.string())
-    return pa.table({"written": texts, "day": pa.array(place[there], pa.int64())}), wrong
+    days = pa.array(read[there].astype("datetime64[s]").to_numpy().astype("datetime64[D]"), pa.date32())
+    return pa.table({"written": texts, "day": pa.array(place[there], pa.int64()), "recorded_on": days}), wrong
 
 
 def rarest_first(scheme: Scheme = "gdppr") -> tuple[str, ...]:
