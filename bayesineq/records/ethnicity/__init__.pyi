@@ -27,5 +27,6 @@ from .resolution import (
     most_frequent as most_frequent,
     most_recent as most_recent,
     ohid as ohid,
+    resolve as resolve,
 )
 from .unknown import complete_case as complete_case, pro_rata as pro_rata, unknown_as_group as unknown_as_group

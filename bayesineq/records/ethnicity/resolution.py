@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from bayesineq.errors import SchemaError
 from bayesineq.records.ethnicity.recorded import (
     CODE,
     LAST_DAY,
@@ -29,6 +31,17 @@ OTHER: Final = "S"
 
 _LARGEST: Final = {"times": 999_999, "day": LAST_DAY, "common": 31, "trust": MOST_SOURCES, "named": 1}
 """Largest value of what the rules go by; more records of a category than this count as this many."""
+
+
+Rule = Literal["most_recent", "most_frequent", "first_source", "ohid", "cvdprevent"]
+
+_ORDER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
+    "most_recent": ("day", "times", "common", "trust"),
+    "most_frequent": ("times", "day", "common", "trust"),
+    "first_source": ("trust", "day", "times", "common"),
+    "ohid": ("named", "times", "day", "trust", "common"),
+})  # fmt: skip
+"""What a rule goes by, the first thing first; the rule that is not here asks one source after the other."""
 
 
 def most_recent(records: Records, *, columns: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
@@ -64,7 +77,7 @@ def most_recent(records: Records, *, columns: Mapping[str, str] = MappingProxyTy
       person_id ethnicity source  groups
     0        p1         C     gp       2
     """
-    return _decide(read_records(records, columns), ("day", "times", "common", "trust"))
+    return _decide(read_records(records, columns), _ORDER["most_recent"])
 
 
 def most_frequent(records: Records, *, columns: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
@@ -93,7 +106,7 @@ def most_frequent(records: Records, *, columns: Mapping[str, str] = MappingProxy
       person_id ethnicity source  groups
     0        p1         A     gp       2
     """
-    return _decide(read_records(records, columns), ("times", "day", "common", "trust"))
+    return _decide(read_records(records, columns), _ORDER["most_frequent"])
 
 
 def first_source(
@@ -126,7 +139,7 @@ def first_source(
       person_id ethnicity source  groups
     0        p1         A     gp       2
     """
-    return _decide(read_records(records, columns, priority), ("trust", "day", "times", "common"))
+    return _decide(read_records(records, columns, priority), _ORDER["first_source"])
 
 
 def ohid(
@@ -171,8 +184,8 @@ def ohid(
       person_id ethnicity   source  groups
     0        p1         J  hes_apc       2
     """
-    order = ("times", "day", "trust", "common")
-    return _decide(read_records(records, columns, priority), ("named", *order) if replace_other else order)
+    order = _ORDER["ohid"] if replace_other else _ORDER["ohid"][1:]
+    return _decide(read_records(records, columns, priority), order)
 
 
 def cvdprevent(
@@ -208,7 +221,62 @@ def cvdprevent(
       person_id ethnicity   source  groups
     0        p1         J  hes_apc       1
     """
+    return _framed(_filled(read_records(records, columns, priority)))
+
+
+def resolve(
+    records: Records,
+    rule: Rule = "most_recent",
+    priority: Sequence[str] | None = None,
+    *,
+    columns: Mapping[str, str] = MappingProxyType({}),
+) -> ibis.Table:
+    """
+    One category for each person by any of the rules, as an expression that stays where the records are.
+
+    Parameters
+    ----------
+    records, columns
+        As of `most_recent`.
+    rule : {"most_recent", "most_frequent", "first_source", "ohid", "cvdprevent"}
+        The rule, as of the function of its name.
+    priority : sequence of str, optional
+        Every source, the most trusted first. "first_source" needs it; "ohid" and "cvdprevent" have their own; the
+        other two rules have no use for it.
+
+    Returns
+    -------
+    ibis.Table
+        One row a person, in no order: `person_id`, `ethnicity`, `source`, `groups` as of `most_recent`. Distinct
+        sources, codes and days have been looked at; nothing else is computed yet.
+
+    Raises
+    ------
+    SchemaError
+        There is no such rule, it needs a priority, or as of `first_source`.
+
+    Examples
+    --------
+    >>> records = pd.DataFrame({"person_id": ["p1"] * 3, "source": "gp", "ethnicity": ["A", "A", "C"]})
+    >>> found = resolve(records.assign(recorded_on=["2019-05-01", "2021-05-01", "2024-05-01"]), "most_frequent")
+    >>> found.select("person_id", "ethnicity").to_pyarrow().to_pylist()
+    [{'person_id': 'p1', 'ethnicity': 'A'}]
+    """
+    if rule not in get_args(Rule):
+        raise SchemaError(f"There is no rule {rule!r}. Give one of {', '.join(get_args(Rule))}.")
+    if rule == "first_source" and priority is None:
+        raise SchemaError("The rule 'first_source' needs a priority: every source, the most trusted first.")
+    order = _ORDER.get(rule)
+    if rule in ("most_recent", "most_frequent"):
+        priority = None
+    elif priority is None:
+        priority = OHID_PRIORITY if rule == "ohid" else CVDPREVENT_PRIORITY
     read = read_records(records, columns, priority)
+    return _filled(read) if order is None else _decided(read, order)
+
+
+def _filled(read: Recorded) -> ibis.Table:
+    """The category of the first source that holds one alone on its last day."""
     table, most = read.table, _LARGEST["common"]
     known = table["common"] > 1
     # The commonest and the rarest category of the last day are the same where there is one.
@@ -220,12 +288,16 @@ def cvdprevent(
     single = common == most - sources["down"] % (most + 1)
     scores = sources.group_by("person").aggregate(score=(sources["trust"] * (most + 1) + common).max(where=single))
     codes = table.select("person", "common").distinct()
-    seen = codes.group_by("person").aggregate(seen=_seen(codes))
-    people = seen.left_join(scores, "person").select("person", "score", "seen")
+    seen = codes.group_by("person").aggregate(**_seen(codes))
+    people = seen.left_join(scores, "person").select("person", "score", "groups", "refused")
     return _resolved(people, read, ("trust", "common"))
 
 
 def _decide(read: Recorded, order: Sequence[str]) -> pd.DataFrame:
+    return _framed(_decided(read, order))
+
+
+def _decided(read: Recorded, order: Sequence[str]) -> ibis.Table:
     """
     The category of each person that comes first in an order, and the source of its best record.
 
@@ -242,16 +314,17 @@ def _decide(read: Recorded, order: Sequence[str]) -> pd.DataFrame:
         named=(merged["common"] != read.codes.index(OTHER)).cast("int64"),
     )
     people = codes.group_by("person").aggregate(
-        score=_score(codes, order).max(where=codes["common"] > 1), seen=_seen(codes)
+        score=_score(codes, order).max(where=codes["common"] > 1), **_seen(codes)
     )
     return _resolved(people, read, order)
 
 
-def _seen(codes: ibis.Table) -> ibis.Value:
-    """The categories of a person as bits of one whole number; each stands once in the rows."""
-    import ibis
-
-    return (ibis.literal(1, "int64") << codes["common"]).sum()
+def _seen(codes: ibis.Table) -> dict[str, ibis.Value]:
+    """How many known categories a person has, and whether it was asked and not told; each stands once in the rows."""
+    return {
+        "groups": (codes["common"] > 1).cast("int64").sum(),
+        "refused": (codes["common"] == 1).cast("int64").max(),
+    }
 
 
 def _score(table: ibis.Table, order: Sequence[str]) -> ibis.Value:
@@ -262,22 +335,37 @@ def _score(table: ibis.Table, order: Sequence[str]) -> ibis.Value:
     return score
 
 
-def _resolved(people: ibis.Table, read: Recorded, order: Sequence[str]) -> pd.DataFrame:
+def _resolved(people: ibis.Table, read: Recorded, order: Sequence[str]) -> ibis.Table:
+    """The category and the source that a score holds, by name."""
+    import ibis
+
     # Whole numbers throughout: past 2**53 the floating point that stands for a missing one would lose the last.
-    score, bits = people["score"].cast("int64").fill_null(-1), people["seen"].cast("int64")
-    frame: pd.DataFrame = people.select("person", score=score, seen=bits).to_pyarrow().to_pandas()
-    known = (frame["score"] >= 0).to_numpy()
-    rest = frame["score"].clip(lower=0).to_numpy(dtype=np.int64)
-    seen = frame["seen"].to_numpy(dtype=np.int64)
-    part = {}
+    given = people.mutate(score=people["score"].cast("int64").fill_null(-1))
+    known = given["score"] >= 0
+    rest: Any = known.ifelse(given["score"], 0).cast("int64")
+    part: dict[str, Any] = {}
     for name in reversed(order):
-        rest, part[name] = np.divmod(rest, _LARGEST[name] + 1)
-    code = np.asarray(read.codes, dtype=object)[np.where(known, part["common"], (seen & 2) >> 1)]
-    source = pd.Series(np.asarray(read.sources, dtype=object)[part["trust"]], dtype="str").where(known)
-    resolved = {
-        PERSON_ID: frame["person"],
-        CODE: pd.Series(code, dtype="str"),
-        SOURCE: source,
-        "groups": np.bitwise_count(seen >> 2).astype(np.int64),
-    }
-    return pd.DataFrame(resolved).sort_values(PERSON_ID, ignore_index=True)
+        size = _LARGEST[name] + 1
+        part[name] = rest % size
+        rest = (rest // size).cast("int64")
+    place = known.ifelse(part["common"], given["refused"]).cast("int64")
+    code = place.cases(*enumerate(read.codes), else_=read.codes[0])
+    named = given.select(
+        person_id=given["person"],
+        ethnicity=code.cast("string"),
+        trust=known.ifelse(part["trust"], -1).cast("int64"),
+        groups=given["groups"].cast("int64"),
+    )
+    sources = ibis.memtable(
+        pa.table({
+            "trust": pa.array(range(len(read.sources)), pa.int64()),
+            "source": pa.array(list(read.sources), pa.string()),
+        })
+    )  # fmt: skip
+    return named.left_join(sources, "trust").select(PERSON_ID, CODE, SOURCE, "groups")
+
+
+def _framed(resolved: ibis.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = resolved.to_pyarrow().to_pandas()
+    typed = frame.astype({CODE: "str", SOURCE: "str", "groups": np.int64})
+    return typed.sort_values(PERSON_ID, ignore_index=True)
