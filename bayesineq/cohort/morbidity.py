@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from bayesineq.cohort.rules import PREFIXED, Condition, Part, Rules
+from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
 
 if TYPE_CHECKING:
     import ibis
 
-PERSON: Final = "person"
+    from bayesineq.records.normal import Records
+
 ON: Final = "_on"
-LONG_AGO: Final = dt.date(1800, 1, 1)
 
 
-class Facts(Protocol):
-    """Records in their normal form, as far as morbidity asks of them."""
-
-    @property
-    def persons(self) -> ibis.Table:
-        """One row a person: `person`, `birth`."""
-        ...
-
-    @property
-    def events(self) -> ibis.Table:
-        """One row a coded fact: `person, date, system, code, source, value`."""
-        ...
-
-    @property
-    def spells(self) -> ibis.Table:
-        """One row a contact: `person, start, kind, source`."""
-        ...
-
-
-def conditions(records: Facts, rules: Rules, on: dt.date | str) -> ibis.Table:
+def conditions(records: Records, rules: Rules, on: dt.date | str) -> ibis.Table:
     """
     Which conditions of a card each person has on a day: an expression, not yet computed.
 
@@ -103,7 +85,7 @@ def conditions(records: Facts, rules: Rules, on: dt.date | str) -> ibis.Table:
     return wide.select(PERSON, **{one.name: made[one.name] for one in rules.conditions}, **ages)
 
 
-def morbidity(records: Facts, rules: Rules, on: dt.date | str, *, weights: str | None = None) -> ibis.Table:
+def morbidity(records: Records, rules: Rules, on: dt.date | str, *, weights: str | None = None) -> ibis.Table:
     """
     Score persons by a morbidity index: an expression, not yet computed.
 
@@ -158,7 +140,7 @@ def morbidity(records: Facts, rules: Rules, on: dt.date | str, *, weights: str |
     return found.select(PERSON, score=score, **{one.name: found[one.name] for one in rules.conditions})
 
 
-def segment_people(records: Facts, rules: Rules, on: dt.date | str) -> ibis.Table:
+def segment_people(records: Records, rules: Rules, on: dt.date | str) -> ibis.Table:
     """
     Put every person into exactly one segment, the first that they meet: an expression, not yet computed.
 
@@ -260,7 +242,7 @@ class _Asked:
     resolving: int | None
 
 
-def _flags(records: Facts, persons: ibis.Table, parts: Sequence[Part], day: ibis.Value | None) -> ibis.Table | None:
+def _flags(records: Records, persons: ibis.Table, parts: Sequence[Part], day: ibis.Value | None) -> ibis.Table | None:
     """Whether each person meets each part, `_part0`, `_part1` and so on; persons without any facts have no row."""
     asked = [_Asked(part, 2 * k, 2 * k + 1 if part.resolved else None) for k, part in enumerate(parts)]
     hits = [_coded(records.events, asked), _contacts(records.spells, asked)]
@@ -268,11 +250,8 @@ def _flags(records: Facts, persons: ibis.Table, parts: Sequence[Part], day: ibis
     if not there:
         return None
     facts = there[0] if len(there) == 1 else there[0].union(there[1])
-    if day is None:
-        facts = facts.inner_join(persons.select(PERSON, ON), PERSON)
-    else:
-        facts = facts.mutate(**{ON: day})
-    facts = facts.filter(facts["date"].isnull() | (facts["date"] <= facts[ON]))  # noqa: PD003
+    facts = facts.inner_join(persons.select(PERSON, ON), PERSON) if day is None else facts.mutate(**{ON: day})
+    facts = facts.filter(facts["date"].isnull() | (facts["date"] <= facts[ON]))
     counted = _counted(facts, asked)
     return counted.group_by(PERSON).aggregate(**{f"_part{k}": _met(counted, one) for k, one in enumerate(asked)})
 
@@ -313,7 +292,7 @@ def _counts(facts: ibis.Table, part: Part) -> ibis.Value | None:
     if part.sources:
         tests.append(facts["source"].isin(part.sources))
     if part.above is not None or part.below is not None:
-        tests.append(facts["value"].notnull())  # noqa: PD004
+        tests.append(facts["value"].notnull())
     return reduce(and_, tests).fill_null(False) if tests else None
 
 
@@ -343,11 +322,11 @@ def _met(counted: ibis.Table, one: _Asked) -> ibis.Value:
         return met
     last = counted["last"].max(where=mine)
     resolved = counted["last"].max(where=counted["part"] == one.resolving)
-    return met & (resolved.isnull() | (last > resolved)).fill_null(False)  # noqa: PD003
+    return met & (resolved.isnull() | (last > resolved)).fill_null(False)
 
 
 def _coded(events: ibis.Table, asked: Sequence[_Asked]) -> ibis.Table | None:
-    """Facts whose code a part lists: `person, date, part, value, source`; a fact that several list stands in several."""
+    """Facts whose code a part lists: `person, date, part, value, source`; what several list stands in several."""
     lists: dict[str, list[tuple[str, int]]] = {}
     for one in asked:
         if one.part.codes:

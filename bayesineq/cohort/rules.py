@@ -232,9 +232,10 @@ class _Reader:
         self.names(conditions, segments, weights)
         ages = self.ages(given.get("ages"), "the card")
         source = given.get("source", ())
+        sources = (source,) if isinstance(source, str) else tuple(source)
         return Rules(
-            str(given.get("name", "")), str(given.get("title", "")), (source,) if isinstance(source, str) else tuple(source),
-            conditions, weights, given.get("floor"), segments, ages,
+            str(given.get("name", "")), str(given.get("title", "")), sources, conditions, weights, given.get("floor"),
+            segments, ages,
         )  # fmt: skip
 
     def condition(self, given: Mapping[str, Any]) -> Condition:

@@ -1,5 +1,6 @@
 from . import ethnicity as ethnicity
 from .engines import connect as connect
+from .linkage import Linked as Linked, link as link
 from .normal import Note as Note, Records as Records, read_normal as read_normal, unmapped as unmapped
 from .person_time import (
     EventRule as EventRule,

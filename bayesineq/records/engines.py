@@ -31,7 +31,9 @@ LAYOUT: Final = {
 """How a csv is laid out. Stated, because an engine that guesses may skip lines that it takes for titles or remarks."""
 
 
-def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[str] | None = None) -> ibis.Table:
+def connect(
+    records: pd.DataFrame | ibis.Table | str | Path, text: Collection[str] | None = None, *, beside: Any = None
+) -> ibis.Table:
     """
     See records as an Ibis table: files and data frames through DuckDB, a table of another engine as it is.
 
@@ -42,6 +44,8 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
     text : collection of str, optional
         Columns of a csv to read as text, so that codes keep leading zeros; without it those that the schema `people`
         has as text.
+    beside : ibis.Table, optional
+        A table of DuckDB with which a file is to be joined: it is read on the connection of that table.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def connect(records: pd.DataFrame | ibis.Table | str | Path, text: Collection[st
         fields = None if kind == "csv" else pq.read_schema(path)
         names = header(path) if fields is None else fields.names
         refuse_twice(names, f"The file {path}", any_case=True)
-        engine = ibis.duckdb.connect()
+        engine = ibis.duckdb.connect() if beside is None else beside.get_backend()
         # Statistics of a parquet file leave out what is no number, and the engine would not see it.
         engine.raw_sql("SET disabled_optimizers = 'statistics_propagation'")
         # The day of a time with a zone is that of its own zone, wherever the machine stands.

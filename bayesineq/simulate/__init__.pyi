@@ -1,4 +1,5 @@
 from .areas import simulate_areas as simulate_areas
+from .board import Board as Board, simulate_board as simulate_board
 from .effects import diabetes_effects as diabetes_effects
 from .people import (
     record_ethnicity as record_ethnicity,

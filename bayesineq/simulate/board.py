@@ -56,7 +56,8 @@ DIABETES: Final = ("E11.9", "E11.2", "E11.3", "E11.6", "E10.9")
 OTHER_CODES: Final = (
     "I10", "J06.9", "M54.5", "R10.4", "J45.9", "F32.9", "N39.0", "K21.9", "M17.9", "I48.9", "R07.4", "F41.9", "L30.9",
     "J44.9", "H26.9", "I25.1", "N18.3", "E03.9", "E78.0", "K58.9", "M81.9", "G43.9", "I50.0", "R05", "H91.9", "I63.9",
-    "C50.9", "C61", "J18.9", "D50.9", "S72.0", "W19", "F03", "R54", "Z51.5", "F10.2", "I70.2", "K70.3", "G40.9", "M06.9",
+    "C50.9", "C61", "J18.9", "D50.9", "S72.0", "W19", "F03", "R54", "Z51.5", "F10.2", "I70.2", "K70.3", "G40.9",
+    "M06.9",
 )  # fmt: skip
 
 _APPOINTMENTS: Final = (2.5, 2.3, 2.7, 3.0, 3.8, 4.8, 6.2, 7.0)
@@ -212,7 +213,7 @@ def _by_band(people: NDArray[np.int64]) -> NDArray[np.float64]:
     years = np.arange(5 * people.shape[2]).reshape(-1, 5)
     band = np.searchsorted(AGE_STARTS, years, side="right") - 1
     share = np.stack([(band == k).mean(axis=1) for k in range(len(AGE_BANDS))])
-    return np.einsum("aefs,bf->aebs", people.astype(np.float64), share)
+    return np.asarray(np.einsum("aefs,bf->aebs", people.astype(np.float64), share), dtype=np.float64)
 
 
 def _settle(engine: duckdb.DuckDBPyConnection, place: Path, seed: int) -> None:
@@ -224,7 +225,9 @@ def _settle(engine: duckdb.DuckDBPyConnection, place: Path, seed: int) -> None:
         f"CREATE MACRO uniform(k, purpose) AS (hash(k, purpose, {int(seed)}) >> 11)::DOUBLE / 9007199254740992.0"
     )
     # Draws of the geometric law of a mean, and of Poisson's as far as anybody is admitted.
-    engine.execute("CREATE MACRO geometric(u, m) AS CASE WHEN m > 0 THEN floor(ln(1 - u) / ln(m / (1 + m)))::BIGINT ELSE 0 END")
+    engine.execute(
+        "CREATE MACRO geometric(u, m) AS CASE WHEN m > 0 THEN floor(ln(1 - u) / ln(m / (1 + m)))::BIGINT ELSE 0 END"
+    )
     terms, term = [], "1.0"
     for k in range(_MOST_ADMISSIONS):
         term = term if k == 0 else f"{term} * m / {k}"
@@ -338,7 +341,9 @@ def _spells() -> str:
     """Appointments of the year and admissions to hospital, between the first and the last day of a person in it."""
     means = " ".join(f"WHEN {k} THEN {mean}" for k, mean in enumerate(_APPOINTMENTS))
     years = "(last_day - first_day + 1) / 365.0"
-    booked = f"{years} * (CASE band {means} END) * CASE sex_at WHEN 0 THEN 1.15 ELSE 0.9 END * (1 + 0.4 * diabetic::INTEGER)"
+    booked = (
+        f"{years} * (CASE band {means} END) * CASE sex_at WHEN 0 THEN 1.15 ELSE 0.9 END * (1 + 0.4 * diabetic::INTEGER)"
+    )
     admitted = f"{years} * CASE WHEN diabetic THEN admissions ELSE 0.05 END"
     day = "first_day + floor(uniform(i * 1000 + k, {}) * (last_day - first_day + 1))::INTEGER"
     return f"""
@@ -369,14 +374,14 @@ def _ethnicity_records() -> str:
     first = "floor(3 * uniform(i, 'hospital'))::INTEGER"
     known = f"uniform(i, 'linked') < CASE WHEN known_before THEN 0.55 ELSE {filled} END"
     return f"""
-        SELECT person AS person_id, 'gdppr_journal' AS source, {_day('gp')} AS recorded_on,
-            CASE WHEN known_before THEN {_recorded('gp', 0.015)} ELSE 'Z' END AS ethnicity
+        SELECT person AS person_id, 'gdppr_journal' AS source, {_day("gp")} AS recorded_on,
+            CASE WHEN known_before THEN {_recorded("gp", 0.015)} ELSE 'Z' END AS ethnicity
         FROM drawn WHERE known_before OR uniform(i, 'refused') < 0.4
         UNION ALL
-        SELECT person, {hospitals}[1 + {first}], {_day('first')},
-            CASE WHEN {known} THEN {_recorded('first', 0.05)} ELSE '99' END
+        SELECT person, {hospitals}[1 + {first}], {_day("first")},
+            CASE WHEN {known} THEN {_recorded("first", 0.05)} ELSE '99' END
         FROM drawn WHERE {known} OR uniform(i, 'seen') < 0.1
         UNION ALL
-        SELECT person, {hospitals}[1 + ({first} + 1) % 3], {_day('second')}, {_recorded('second', 0.05)}
+        SELECT person, {hospitals}[1 + ({first} + 1) % 3], {_day("second")}, {_recorded("second", 0.05)}
         FROM drawn WHERE {known} AND uniform(i, 'again') < 0.4
     """

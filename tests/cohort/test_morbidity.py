@@ -16,6 +16,8 @@ from bayesineq.cohort.rules import expanded, read_rules, shipped_rules
 from bayesineq.errors import CardError, SchemaError
 from bayesineq.records import Records, read_normal
 
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
+
 ON = dt.date(2025, 3, 31)
 
 type Fact = tuple[str, int | None, str, str, float | None]
@@ -91,6 +93,7 @@ LISTS = (*(name for name in CAMBRIDGE if "_or_depression" not in name), "anxiety
 
 def cambridge_by_hand(facts: list[tuple[int, str, float]]) -> float:
     """Rules of CPRD @ Cambridge for one person, from (days before, list, value)."""
+
     def times(name: str, within: int = 99_999) -> int:
         return sum(code == name and 0 <= before <= within for before, code, _ in facts)
 

@@ -13,8 +13,12 @@ def cells(rows: list[tuple[str, str, float, float]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["sex", "ethnicity", "events", "years"])
 
 
-BEFORE = cells([("f", "A", 10, 100.0), ("f", "H", 4, 20.0), ("f", "Z", 6, 80.0), ("m", "A", 20, 100.0), ("m", "99", 5, 50.0)])
-AFTER = cells([("f", "A", 14, 150.0), ("f", "H", 5, 30.0), ("f", "Z", 1, 20.0), ("m", "A", 22, 125.0), ("m", "H", 3, 25.0)])
+BEFORE = cells(
+    [("f", "A", 10, 100.0), ("f", "H", 4, 20.0), ("f", "Z", 6, 80.0), ("m", "A", 20, 100.0), ("m", "99", 5, 50.0)]
+)
+AFTER = cells(
+    [("f", "A", 14, 150.0), ("f", "H", 5, 30.0), ("f", "Z", 1, 20.0), ("m", "A", 22, 125.0), ("m", "H", 3, 25.0)]
+)
 
 
 def test_each_figure_by_hand() -> None:

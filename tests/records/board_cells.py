@@ -1,4 +1,4 @@
-"""Three tables of cells from records of a board, by expressions: prevalence, access and outcomes, ethnicity resolved."""
+"""Three tables of cells from records of a board, by expressions: prevalence, access, outcomes; ethnicity resolved."""
 
 from __future__ import annotations
 
@@ -49,17 +49,23 @@ def board_tables(records: Records, areas: ibis.Table, on: dt.date) -> dict[str, 
     prevalence = joined.group_by(BY).aggregate(cases=joined.case.fill_null(0).sum(), population=joined.count())
     spells = records.spells
     in_year = spells.filter((spells.start >= year) & (spells.start < on))
-    booked = in_year.filter(in_year.kind == "general practice").group_by("person").aggregate(
-        appointments=lambda t: t.count(), missed=lambda t: (t.outcome == "missed").cast("int64").sum()
+    booked = (
+        in_year.filter(in_year.kind == "general practice")
+        .group_by("person")
+        .aggregate(appointments=lambda t: t.count(), missed=lambda t: (t.outcome == "missed").cast("int64").sum())
     )
-    access = everybody.inner_join(booked, "person").group_by(BY).aggregate(
-        missed=lambda t: t.missed.sum(), appointments=lambda t: t.appointments.sum()
+    access = (
+        everybody.inner_join(booked, "person")
+        .group_by(BY)
+        .aggregate(missed=lambda t: t.missed.sum(), appointments=lambda t: t.appointments.sum())
     )
     admitted = in_year.filter(in_year.kind == "inpatient").group_by("person").aggregate(events=lambda t: t.count())
     followed = everybody.semi_join(with_diabetes(records, year), "person").left_join(admitted, "person")
     day = ibis.literal(on, "date")
     since = ibis.greatest(followed.registered_from, ibis.literal(year, "date"))
-    outcomes = followed.mutate(years=day.delta(since, unit="day") / 365.0).group_by(BY).aggregate(
-        events=lambda t: t.events.fill_null(0).sum(), person_years=lambda t: t.years.sum()
+    outcomes = (
+        followed.mutate(years=day.delta(since, unit="day") / 365.0)
+        .group_by(BY)
+        .aggregate(events=lambda t: t.events.fill_null(0).sum(), person_years=lambda t: t.years.sum())
     )
     return {"prevalence": prevalence, "access": access, "outcomes": outcomes}

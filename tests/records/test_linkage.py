@@ -8,6 +8,7 @@ from typing import Any
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from bayesineq.errors import SchemaError
@@ -15,9 +16,12 @@ from bayesineq.records.ethnicity.completeness import LINKED, completeness
 from bayesineq.records.linkage import link
 from bayesineq.records.normal import Records, read_normal
 
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
+
 
 def held(engine: Any, tables: Mapping[str, pd.DataFrame], number: itertools.count[int]) -> Records:
-    return read_normal({name: engine.create_table(f"t{next(number)}", table) for name, table in tables.items()})
+    given = {name: pa.Table.from_pandas(table, preserve_index=False) for name, table in tables.items()}
+    return read_normal({name: engine.create_table(f"t{next(number)}", table) for name, table in given.items()})
 
 
 def three(engine: Any) -> dict[str, Records]:
@@ -39,7 +43,9 @@ def three(engine: Any) -> dict[str, Records]:
     more = ethnicity.assign(person_id="p2", source="hes", ethnicity="H")
     return {
         "gp": held(engine, {"persons": practice, "events": facts, "ethnicity_records": ethnicity}, number),
-        "hes": held(engine, {"persons": hospital, "events": facts.assign(source="apc"), "ethnicity_records": more}, number),
+        "hes": held(
+            engine, {"persons": hospital, "events": facts.assign(source="apc"), "ethnicity_records": more}, number
+        ),
         "care": held(engine, {"persons": care}, number),
     }
 
@@ -50,7 +56,11 @@ def test_who_is_believed_where_sources_differ() -> None:
     assert people.index.tolist() == ["p1", "p2", "p3", "p4", "p5", "p6"]
     assert people["sex"].tolist() == ["female", "female", "male", "male", "female", "male"]
     # A birth known to the month is the practice's, and so is how far it is known.
-    assert [str(day)[:10] for day in people["birth"]][:3] == [str(people["birth"]["p1"])[:10], "1960-02-15", "1970-03-03"]
+    assert [str(day)[:10] for day in people["birth"]][:3] == [
+        str(people["birth"]["p1"])[:10],
+        "1960-02-15",
+        "1970-03-03",
+    ]
     assert people["birth_known_to"].tolist()[:3] == ["day", "month", "day"]
     assert people["area"].tolist()[:3] == ["E01000001", "E01000002", "E01000003"]
     assert people["postcode"].notna().tolist() == [True] + [False] * 5

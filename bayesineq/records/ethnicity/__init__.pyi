@@ -20,6 +20,7 @@ from .completeness import (
     conflicts as conflicts,
     latest_by_source as latest_by_source,
 )
+from .imputed import imputed_effect as imputed_effect
 from .recorded import Recorded as Recorded, read_records as read_records
 from .resolution import (
     cvdprevent as cvdprevent,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayesineq.errors import SchemaError
-from bayesineq.records.engines import collected, connect
+from bayesineq.records.engines import collected, connect, reading
 from bayesineq.records.ethnicity.codes import Scheme, read_ethnicity, scheme_codes
 from bayesineq.records.ethnicity.recorded import (
     CODE,
@@ -24,7 +24,7 @@ from bayesineq.records.ethnicity.recorded import (
     rarest_first,
     read_cleaned,
 )
-from bayesineq.tables.blanks import MISSING, SPACE, blanked, is_blank, trimmed
+from bayesineq.tables.blanks import MISSING, blanked, is_blank, trimmed
 from bayesineq.tables.dates import read_dates
 from bayesineq.tables.files import refuse_twice
 from bayesineq.tables.findings import Finding, failing, raise_findings
@@ -47,9 +47,7 @@ _HEADING: Final = "The records of ethnicity cannot be counted:"
 type People = pd.DataFrame | ibis.Table | str | Path
 
 
-def latest_by_source(
-    records: Records, *, columns: Mapping[str, str] = NO_OTHER_NAMES, scheme: Scheme = "gdppr"
-) -> Any:
+def latest_by_source(records: Records, *, columns: Mapping[str, str] = NO_OTHER_NAMES, scheme: Scheme = "gdppr") -> Any:
     """
     Latest category of each person in each source, known ones before unknown ones.
 
@@ -87,13 +85,13 @@ def latest_by_source(
     latest = _latest(given)
     if not isinstance(records, pd.DataFrame):
         return latest
-    frame = latest.to_pyarrow().to_pandas().astype({RECORDED_ON: "datetime64[s]", SOURCE: "str", CODE: "str"})
+    with reading(None):
+        frame: pd.DataFrame = latest.to_pyarrow().to_pandas()
+    frame = frame.astype({RECORDED_ON: "datetime64[s]", SOURCE: "str", CODE: "str"})
     return frame.sort_values([PERSON_ID, SOURCE], ignore_index=True)
 
 
-def completeness(
-    latest: Records, people: People, by: Sequence[str] = (), *, scheme: Scheme = "gdppr"
-) -> pd.DataFrame:
+def completeness(latest: Records, people: People, by: Sequence[str] = (), *, scheme: Scheme = "gdppr") -> pd.DataFrame:
     """
     Share of people with a known category, in each source and in all together.
 
@@ -283,6 +281,7 @@ class _Given(NamedTuple):
     sources: tuple[str, ...]
     person_type: str
     scheme: Scheme
+    in_memory: bool
 
 
 def _given(records: Records, columns: Mapping[str, str], scheme: Scheme) -> _Given:
@@ -293,11 +292,13 @@ def _given(records: Records, columns: Mapping[str, str], scheme: Scheme) -> _Giv
         # A source of the lists of a scheme alone is a text; so is a pseudonym, which may be a number.
         table = connect(read.assign(**{RECORDED_ON: days.dt.strftime("%Y-%m-%d")}))
         table = table.mutate(**{RECORDED_ON: table[RECORDED_ON].cast("string").cast("date")})
-        return _Given(table, tuple(sorted(read[SOURCE].unique())), str(read[PERSON_ID].dtype), scheme)
+        return _Given(table, tuple(sorted(read[SOURCE].unique())), str(read[PERSON_ID].dtype), scheme, True)
     table, sources = read_cleaned(records, columns, scheme)
     if LINKED in sources:
-        raise_findings([Finding(SOURCE, f"a source is called {LINKED!r}", "That is the name of all together.")], _HEADING)
-    return _Given(table, sources, str(table[PERSON_ID].type()), scheme)
+        raise_findings(
+            [Finding(SOURCE, f"a source is called {LINKED!r}", "That is the name of all together.")], _HEADING
+        )
+    return _Given(table, sources, str(table[PERSON_ID].type()), scheme, False)
 
 
 def _known(scheme: Scheme) -> list[str]:
@@ -359,7 +360,7 @@ def _read(records: pd.DataFrame, columns: Mapping[str, str], scheme: Scheme) -> 
 
 
 class _People(NamedTuple):
-    """Everybody as a table of an engine, their number by group, and the types of the columns that they were given in."""
+    """Everybody as a table of an engine, their number by group, and the types of columns of a data frame."""
 
     table: ibis.Table
     totals: pd.DataFrame
@@ -372,22 +373,25 @@ class _People(NamedTuple):
 
 def _people(people: People, by: Sequence[str], given: _Given) -> _People:
     """Everybody with the columns of `by`, a missing value being a group; whoever is wrong with them is refused."""
-    named = [str(name) for name in people.columns] if hasattr(people, "columns") else None
-    framed = isinstance(people, pd.DataFrame)
-    table = people if framed else connect(people, text=[PERSON_ID])
-    _refuse_columns(named if named is not None else list(table.columns), by)
     types: dict[str, Any] = {}
     if isinstance(people, pd.DataFrame):
+        _refuse_columns([str(name) for name in people.columns], by)
         held = blanked(people[[PERSON_ID, *by]])
-        types = {name: held[name].dtype for name in by}
+        types, kind = {name: held[name].dtype for name in by}, str(people[PERSON_ID].dtype)
         _refuse_rows(int(is_blank(held[PERSON_ID]).sum()), int(held[PERSON_ID].duplicated().sum()))
         table = connect(held)
     else:
+        # A table in memory goes wherever it is joined; two files must be on one connection.
+        given_file = isinstance(people, (str, Path)) and not given.in_memory
+        table = connect(people, text=[PERSON_ID], beside=given.table if given_file else None)
+        _refuse_columns(list(table.columns), by)
         table = table.select(PERSON_ID, **{name: _text_or_null(table[name]) for name in by})
-        counts = collected(table.aggregate(rows=table.count(), there=table[PERSON_ID].count(), single=table[PERSON_ID].nunique()))
+        kind = str(table[PERSON_ID].type())
+        counts = collected(
+            table.aggregate(rows=table.count(), there=table[PERSON_ID].count(), single=table[PERSON_ID].nunique())
+        )
         rows, there, single = (int(counts[name].iloc[0]) for name in ("rows", "there", "single"))
         _refuse_rows(rows - there, there - single)
-    kind = str(people[PERSON_ID].dtype) if isinstance(people, pd.DataFrame) else str(table[PERSON_ID].type())
     _refuse_strangers(given, table, kind)
     known = _People(table, pd.DataFrame(), types)
     counted = table.group_by(list(by)).aggregate(people=table.count()) if by else table.aggregate(people=table.count())
@@ -447,9 +451,7 @@ def _known_from(given: _Given, everybody: _People) -> pd.DataFrame:
     return everybody.restored(collected(joined.group_by([SOURCE, *by, "since"]).aggregate(known=joined.count())))
 
 
-def _arranged(
-    known: pd.DataFrame, totals: pd.DataFrame, sources: Sequence[str], by: Sequence[str]
-) -> pd.DataFrame:
+def _arranged(known: pd.DataFrame, totals: pd.DataFrame, sources: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
     """One block a source, in which somebody is known or not, then all sources together."""
     tables = []
     for name in (*sources, LINKED):

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bayesineq.errors import SchemaError
+from bayesineq.records.engines import reading
 from bayesineq.records.ethnicity.recorded import (
     CODE,
     LAST_DAY,
@@ -366,6 +367,7 @@ def _resolved(people: ibis.Table, read: Recorded, order: Sequence[str]) -> ibis.
 
 
 def _framed(resolved: ibis.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = resolved.to_pyarrow().to_pandas()
+    with reading(None):
+        frame: pd.DataFrame = resolved.to_pyarrow().to_pandas()
     typed = frame.astype({CODE: "str", SOURCE: "str", "groups": np.int64})
     return typed.sort_values(PERSON_ID, ignore_index=True)
