@@ -58,7 +58,7 @@ def test_who_is_believed_where_sources_differ() -> None:
     # A birth known to the month is the practice's, and so is how far it is known.
     assert [str(day)[:10] for day in people["birth"]][:3] == [
         str(people["birth"]["p1"])[:10],
-        "1960-02-15",
+        "1960-02-01",
         "1970-03-03",
     ]
     assert people["birth_known_to"].tolist()[:3] == ["day", "month", "day"]
