@@ -82,13 +82,10 @@ def link(sources: Mapping[str, Records], precedence: Sequence[str]) -> Linked:
     Examples
     --------
     >>> from bayesineq.records.normal import read_normal
-    >>> import ibis, pyarrow as pa
-    >>> engine = ibis.duckdb.connect()
-    >>> def held(name, rows):
-    ...     return read_normal({"persons": engine.create_table(name, pa.table(rows))})
-    >>> practice = held("gp", {"person": ["p1", "p2"], "sex": ["female", "unknown"]})
-    >>> hospital = held("hes", {"person": ["p1", "p2", "p3"], "sex": ["male", "male", "female"]})
-    >>> linked = link({"gp": practice, "hes": hospital}, ["gp", "hes"])
+    >>> practice = pd.DataFrame({"person": ["p1", "p2"], "sex": ["female", "unknown"]})
+    >>> hospital = pd.DataFrame({"person": ["p1", "p2", "p3"], "sex": ["male", "male", "female"]})
+    >>> sources = {"gp": read_normal({"persons": practice}), "hes": read_normal({"persons": hospital})}
+    >>> linked = link(sources, ["gp", "hes"])
     >>> linked.records.persons.order_by("person").to_pyarrow()["sex"].to_pylist()
     ['female', 'male', 'female']
     >>> linked.conflicts
