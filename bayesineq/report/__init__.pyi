@@ -1,4 +1,5 @@
 from .page.heading import ReportOptions as ReportOptions
 from .page.plans import plan_sections as plan_sections, write_comparison as write_comparison
+from .page.pathway import pathway_sections as pathway_sections, trend_section as trend_section
 from .page.write import write_report as write_report
 from .tables.released import released_measures as released_measures

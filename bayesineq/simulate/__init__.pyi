@@ -1,6 +1,7 @@
 from .areas import simulate_areas as simulate_areas
 from .board import Board as Board, simulate_board as simulate_board
 from .effects import diabetes_effects as diabetes_effects
+from .pathway import Pathway as Pathway, simulate_pathway as simulate_pathway
 from .people import (
     record_ethnicity as record_ethnicity,
     simulate_people as simulate_people,

@@ -92,6 +92,27 @@ _MISSED_AGE = ((0.0, 0.55, 0.35, 0.0, -0.25, -0.60, -0.75, -0.50), (-0.05, 0.20,
 _MISSED_DECILE = (0.45, 0.32, 0.21, 0.11, 0.02, -0.07, -0.16, -0.24, -0.30, -0.34)
 _MISSED_ETHNICITY = (0.0, 0.05, 0.15, 0.35, 0.30, 0.10, 0.20, 0.05, 0.25, 0.30, 0.15, 0.35, 0.30, 0.35, -0.05, 0.25)
 
+_REACHED_AGE = ((-0.75, -0.45, -0.20, 0.0, 0.20, 0.35, 0.40, 0.05), (0.0, -0.05, -0.02, 0.02, 0.05, 0.08, 0.08, 0.05))
+_REACHED_DECILE = (-0.40, -0.28, -0.18, -0.09, -0.01, 0.06, 0.14, 0.21, 0.26, 0.29)
+_REACHED_ETHNICITY = (
+    0.0,
+    -0.05,
+    -0.20,
+    -0.25,
+    -0.25,
+    -0.10,
+    -0.15,
+    -0.05,
+    -0.20,
+    -0.15,
+    -0.05,
+    -0.20,
+    -0.25,
+    -0.25,
+    0.05,
+    -0.15,
+)
+
 _EVENTS_AGE = ((0.30, 0.35, 0.10, 0.0, 0.05, 0.20, 0.50, 0.95), (0.0, -0.05, 0.0, 0.05, 0.08, 0.10, 0.10, 0.08))
 _EVENTS_DECILE = (0.33, 0.23, 0.15, 0.08, 0.01, -0.05, -0.11, -0.17, -0.22, -0.25)
 _EVENTS_ETHNICITY = (0.0, 0.05, -0.05, 0.15, 0.10, 0.0, 0.05, -0.05, 0.12, 0.15, 0.0, 0.10, 0.02, 0.08, -0.25, 0.0)
@@ -140,6 +161,18 @@ def event_effects(adjacency: Adjacency, rng: np.random.Generator, *, sigma: floa
     """Effects on emergency admissions of people with diabetes, on the log scale, with a gamma between cells."""
     tables = (_EVENTS_AGE, _EVENTS_DECILE, _EVENTS_ETHNICITY)
     return _effects("log", tables, adjacency, rng, sigma=sigma, phi=phi, dispersion=15.0)
+
+
+def reached_effects(adjacency: Adjacency, rng: np.random.Generator, *, beside: Effects, correlation: float) -> Effects:
+    """
+    Effects on being reached, of those who are ill, on the logit scale, with a beta between cells.
+
+    Place effects have the spread of those of `beside`, the illness, and the given correlation with them over areas.
+    """
+    tables = (_REACHED_AGE, _REACHED_DECILE, _REACHED_ETHNICITY)
+    effects = _effects("logit", tables, adjacency, rng, sigma=beside.sigma, phi=beside.phi, dispersion=150.0)
+    place = correlation * beside.place + np.sqrt(1 - correlation**2) * effects.place
+    return replace(effects, place=place)
 
 
 def mean_of(effects: Effects, cells: pd.DataFrame) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from .hexagons import hexagons as hexagons
 from .maps import map_posterior as map_posterior
 from .outline import outline as outline
 from .pareto import plot_pareto as plot_pareto
+from .steps import plot_gap_over_time as plot_gap_over_time, plot_steps as plot_steps
 from .style import Chart as Chart, save_chart as save_chart
 from .tartan import Indicator as Indicator, plot_tartan as plot_tartan
 from .tiers import map_bivariate as map_bivariate, map_certainty as map_certainty, map_tiers as map_tiers
