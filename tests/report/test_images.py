@@ -34,6 +34,9 @@ from matplotlib.text import Text
 
 from bayesineq.decisions.compare import compare
 from bayesineq.decisions.distributional import ImpactPlane
+from bayesineq.disclosure.covered import covered
+from bayesineq.pathway.over_time import gap_over_time
+from bayesineq.pathway.steps import gap_along_steps
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.predictive import predictive
 from bayesineq.report.figures.caterpillar import plot_caterpillar
@@ -48,9 +51,11 @@ from bayesineq.report.figures.hexagons import hexagons
 from bayesineq.report.figures.maps import map_posterior
 from bayesineq.report.figures.outline import outline
 from bayesineq.report.figures.pareto import plot_pareto
+from bayesineq.report.figures.steps import plot_gap_over_time, plot_steps
 from bayesineq.report.figures.style import Chart, to_png
 from bayesineq.report.figures.tartan import Indicator, plot_tartan
 from bayesineq.report.figures.tiers import map_bivariate, map_certainty, map_tiers
+from bayesineq.report.page.pathway import same_cover
 from bayesineq.report.tables.numbers import PERCENT
 
 KEPT = Path(__file__).with_name("images.json")
@@ -110,6 +115,18 @@ def floors() -> Chart:
     return plot_frontier(table, group="the most deprived fifth")
 
 
+def steps(deciles: xr.DataArray) -> Chart:
+    parts = {"having it": deciles, "not checked": 0.2 + deciles}
+    gap = gap_along_steps(parts, "imd_decile")
+    between = ("the most deprived tenth", "the least deprived tenth")
+    return plot_steps(same_cover(gap, [covered(deciles)]), outcome="people not checked", between=between, prob=0.95)
+
+
+def gap_by_year(years: xr.DataArray) -> Chart:
+    gap = gap_over_time(years, "imd_decile", last_observed=2022)
+    return plot_gap_over_time(same_cover(gap, [covered(years)]), outcome="prevalence", unit=PERCENT, prob=0.95)
+
+
 @pytest.fixture(scope="module")
 def world(prevalence: xr.DataTree, health: xr.DataTree, squares: gpd.GeoDataFrame) -> SimpleNamespace:
     checked = prevalence.copy()
@@ -149,6 +166,8 @@ FIGURES: dict[str, Callable[[SimpleNamespace], Chart]] = {
     "heat": lambda w: plot_heat(w.crossed, "ethnicity", "imd_decile", **NAMED),
     "concentration": lambda w: plot_concentration(w.deciles, "imd_decile"),
     "trend": lambda w: plot_trend(w.years, "imd_decile", **NAMED),
+    "steps": lambda w: steps(w.deciles),
+    "gap by year": lambda w: gap_by_year(w.years),
     "equiplot": lambda w: plot_equiplot(w.years, "imd_decile", rows="year", **NAMED),
     "prior and posterior": lambda w: plot_prior_posterior(w.post),
     "calibration": lambda w: plot_calibration(w.post),

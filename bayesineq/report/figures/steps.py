@@ -81,8 +81,8 @@ def plot_steps(
     headline(figure, title)
     caption = (
         f"{sentence(between[0])} less {between[1]}. Dots: posterior means with {100 * prob:.0f}% credible intervals; "
-        f"the parts add up to the gap. Right of the line, a step raises {outcome} in {between[0]}. Steps after the first are "
-        "rates among those whom the earlier ones selected."
+        f"the parts add up to the gap. Right of the line, a step raises {outcome} in {between[0]}. Steps "
+        "after the first are rates among those whom the earlier ones selected."
     )
     spoken = "; ".join(
         f"{name}: {estimate(row['mean'], row['lower'], row['upper'], unit)}"
