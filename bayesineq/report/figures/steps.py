@@ -158,7 +158,7 @@ def plot_gap_over_time(
     dress(axes, x=sentence(time), y=f"SII, {unit.difference.strip() or unit.label or outcome}")
     title = title or f"Inequality in {outcome} by year"
     headline(figure, title)
-    narrowed = found.shown.change.set_index("number").loc["sii", "p_narrowed"]
+    narrowed = dict(zip(found.shown.change["number"], found.shown.change["p_narrowed"], strict=True))["sii"]
     sure = percent(float(narrowed), found.shown.sii.isel({time: 0}).size)
     caption = (
         f"Line: slope index of inequality (SII), the least deprived end less the most deprived end of a line through "

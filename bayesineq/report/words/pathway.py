@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 
 from bayesineq.pathway.need import UnmetNeed
@@ -66,7 +69,7 @@ def where_it_arises(
     return said
 
 
-def _share(row: dict[str, float]) -> str:
+def _share(row: Mapping[Hashable, Any]) -> str:
     """Share of a gap with its interval, in per cent."""
     mean, lower, upper = (100 * row[f"share_{name}"] for name in ("mean", "lower", "upper"))
     return f"{mean:.0f}% ({lower:.0f} to {upper:.0f})"
@@ -99,8 +102,8 @@ def gap_in_time(
     found: GapOverTime, *, outcome: str, years: tuple[object, object], unit: Unit, prob: float
 ) -> list[Statement]:
     """Say whether a gap narrowed between the first year and the last, and which end moved."""
-    change = found.change.set_index("number")
-    row = change.loc["sii"]
+    change: dict[Any, dict[Hashable, Any]] = {row["number"]: row for row in found.change.to_dict("records")}
+    row = change["sii"]
     time = next(str(dim) for dim in found.sii.dims if dim not in ("chain", "draw"))
     n = int(np.prod([found.sii.sizes[dim] for dim in ("chain", "draw")]))
     ends = [mean_interval(found.sii.isel({time: k}).to_numpy(), prob) for k in (0, -1)]
@@ -119,8 +122,8 @@ def gap_in_time(
         verdict = f"The gap {word} ({chance_and_number(lean, n)})."
     said = [Statement(between), Statement(verdict, lean >= 0.95, lean)]
     for end in ("most disadvantaged end", "most advantaged end"):
-        if end in change.index:
-            moved = change.loc[end]
+        if end in change:
+            moved = change[end]
             name = "most" if end.startswith("most disadv") else "least"
             rise = with_unit(abs(float(moved["mean"])), unit, is_difference=True)
             verb = "rose" if moved["mean"] > 0 else "fell"
