@@ -264,8 +264,8 @@ def trend_section(post: xr.DataTree, options: ReportOptions = STANDARD, *, time:
     >>> try:
     ...     trend_section(example().post)
     ... except PosteriorError as error:
-    ...     print(error)
-    a trend needs deprivation and 'year' among the dimensions of the card; it has area, ethnicity and imd_decile
+    ...     print(str(error).partition(";")[0])
+    a trend needs deprivation and 'year' among the dimensions of the card
     """
     card = card_of(post)
     dim = next((name for name in DEPRIVATION if name in card.dims), None)
