@@ -1,4 +1,6 @@
 from . import ethnicity as ethnicity
+from .adapters.adapt import adapt as adapt
+from .adapters.mapping import mapping_names as mapping_names, read_mapping as read_mapping
 from .engines import connect as connect
 from .linkage import Linked as Linked, link as link
 from .normal import Note as Note, Records as Records, read_normal as read_normal, unmapped as unmapped
@@ -10,3 +12,4 @@ from .person_time import (
     prevalence as prevalence,
 )
 from .tabulate import age_bands as age_bands, band_labels as band_labels, cells as cells, tabulate as tabulate
+from .vocabulary import with_descendants as with_descendants

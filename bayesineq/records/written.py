@@ -62,8 +62,8 @@ def as_text(value: ibis.Value) -> ibis.Value:
     kind = value.type()
     if kind.is_floating():
         # A number this large has lost its last digits: it is no code any more.
-        whole = (value.abs() < _LARGEST) & (value == value.floor())
-        return whole.ifelse(value.cast("int64").cast("string"), None)
+        near = (value.abs() < _LARGEST).ifelse(value, None)
+        return (near == near.floor()).ifelse(near.cast("int64").cast("string"), near.cast("string"))
     text = value if kind.is_string() else value.cast("string")
     text = text.strip()
     return text.isin(MISSING).ifelse(None, text)
