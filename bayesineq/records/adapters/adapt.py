@@ -230,7 +230,7 @@ def _repeated(block: Block, seen: _Seen) -> tuple[_Seen, Given[str, Spec]]:
     templates = {c: str(s).removesuffix("?") for c, s in block.columns.items() if isinstance(s, str) and "{n" in s}
     elements = []
     for number in range(block.numbers[0], block.numbers[1] + 1):
-        named = {c: _NUMBER.sub(lambda m, k=number: f"{k:0{len(m[1])}d}", t) for c, t in templates.items()}
+        named = {c: _numbered(t, number) for c, t in templates.items()}
         got = {c: seen.column(f"{name}?", block.key) for c, name in named.items()}
         if got.get("code") is not None:
             texts = {c: ibis.null("string") if v is None else as_text(v) for c, v in got.items()}
@@ -245,6 +245,11 @@ def _repeated(block: Block, seen: _Seen) -> tuple[_Seen, Given[str, Spec]]:
     names = {**seen.names, **{f"{_EACH}.{c}": f"{_EACH}.{c}" for c in templates}}
     columns = {c: f"{_EACH}.{c}" if c in templates else spec for c, spec in block.columns.items()}
     return _Seen(table, names, seen.absent, seen.where), columns
+
+
+def _numbered(template: str, number: int) -> str:
+    """Name of a column with its number, of as many digits as the template has letters n."""
+    return _NUMBER.sub(lambda found: f"{number:0{len(found[1])}d}", template)
 
 
 def _value(spec: Spec, seen: _Seen, key: str, place: tuple[str, str], notes: list[Note]) -> ibis.Value | None:

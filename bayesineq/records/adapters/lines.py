@@ -25,7 +25,7 @@ TYPE: Final = "_type"
 
 def tables_of_lines(found: Tables, lines: Mapping[str, Mapping[str, Any]], mapping: str) -> dict[str, ibis.Table]:
     """The tables that a mapping makes from files of JSON lines, by name; those without files are left out."""
-    made = {}
+    made: dict[str, ibis.Table] = {}
     for name, given in lines.items():
         starts = tuple(str(start).lower() for start in given["files"])
         files = [file for of, parts in found.lines.items() if "*" in starts or of.startswith(starts) for file in parts]

@@ -150,7 +150,7 @@ def read_mapping(mapping: str | Path) -> Mapping:
     wrong = _unknown("", content, _TOP)
     if content.get("dates", ORDERS[0]) not in ORDERS:
         wrong.append(f"dates = {content['dates']!r}: give one of {', '.join(ORDERS)}")
-    blocks = {
+    blocks: dict[str, tuple[Block, ...]] = {
         table: tuple(_block(table, k, given, wrong) for k, given in enumerate(_list(table, content, wrong), 1))
         for table in TABLES
         if table in content
