@@ -1,3 +1,9 @@
+from .lives import (
+    LifeExpectancy as LifeExpectancy,
+    ReferenceTable as ReferenceTable,
+    life_expectancy as life_expectancy,
+    years_lost as years_lost,
+)
 from .need import (
     Undiagnosed as Undiagnosed,
     UnmetNeed as UnmetNeed,
