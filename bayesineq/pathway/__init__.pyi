@@ -10,6 +10,7 @@ from .need import (
     undiagnosed as undiagnosed,
     unmet_need as unmet_need,
 )
+from .outcomes import each_outcome as each_outcome
 from .over_time import (
     GapOverTime as GapOverTime,
     OwnTrends as OwnTrends,

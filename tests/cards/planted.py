@@ -59,6 +59,14 @@ def rows_of(graph: Adjacency) -> Keys:
         arms = arms.rename(columns={"population": "people"})
         return pd.concat([arms.assign(treated=0), arms.assign(treated=1)], ignore_index=True)
 
+    def death_counts() -> pd.DataFrame:
+        # Few bands and years: each combination with an area has an effect of its own.
+        places = cells[["area", "imd_decile"]].drop_duplicates()
+        times = pd.DataFrame({"year": [2021, 2022, 2023]}).merge(
+            pd.DataFrame({"age_band": ["00-64", "65-84", "85+"]}), "cross"
+        )
+        return places.merge(times, "cross").assign(person_years=800.0)
+
     makers: dict[str, Callable[[], pd.DataFrame]] = {
         "area_counts": lambda: cells,
         "recorded_counts": lambda: cells,
@@ -66,6 +74,7 @@ def rows_of(graph: Adjacency) -> Keys:
         "outcome_counts": lambda: cells.rename(columns={"population": "person_years"}).astype({"person_years": float}),
         "area_health": area_health,
         "trial_counts": trial_counts,
+        "death_counts": death_counts,
     }
 
     def make(schema: str) -> pd.DataFrame:
