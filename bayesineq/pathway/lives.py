@@ -259,7 +259,7 @@ def years_lost(
     >>> table = ReferenceTable("made up", [0, 50, 100], [85.0, 36.0, 3.0])
     >>> lost = years_lost(fit(design(deaths, card), draws=200, seed=1, progress=False), table)
     >>> round(float(lost.mean()), 2), lost.attrs["reference"]
-    (0.21, 'made up')
+    (0.2, 'made up')
     """
     names = names_of(by)
     frame = _of_rates(post, population, [*names, age])
