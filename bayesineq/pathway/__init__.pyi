@@ -4,6 +4,10 @@ from .lives import (
     life_expectancy as life_expectancy,
     years_lost as years_lost,
 )
+from .many_areas import (
+    expected_deaths as expected_deaths,
+    life_expectancy_of_areas as life_expectancy_of_areas,
+)
 from .need import (
     Undiagnosed as Undiagnosed,
     UnmetNeed as UnmetNeed,

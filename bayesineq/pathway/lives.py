@@ -175,7 +175,7 @@ def life_expectancy(
     """
     names = names_of(by)
     frame = _of_rates(post, population, [*names, age])
-    bands, starts = _bands(frame[age])
+    bands, starts = bands_in_order(frame[age])
     if at not in starts:
         raise PosteriorError(f"at={at} is the first age of no band; the bands begin at {starts}")
     years, people = _streamed(
@@ -184,7 +184,7 @@ def life_expectancy(
     values = _named(post, frame, names, years, people, population).rename("life_expectancy")
     said = {"scale": "years", "units": f"years of life expected at age {at}", "more_is": "better", "link": "identity"}
     values = values.assign_attrs({**provenance(post), **said, "outcome": "life expectancy"})
-    table = _summaries(values, names, prob)
+    table = summaries_of(values, names, prob)
     low, high = float(table["mean"].min()), float(table["mean"].max())
     over = f" over {table.shape[0]:,} groups of {listed(names)}" if names else ""
     text = f"{number(low)} to {number(high)} years expected at age {at}{over}; more is better. {METHOD}"
@@ -263,7 +263,7 @@ def years_lost(
     """
     names = names_of(by)
     frame = _of_rates(post, population, [*names, age])
-    bands, starts = _bands(frame[age])
+    bands, starts = bands_in_order(frame[age])
     ages, left = np.asarray(reference.ages, dtype=np.float64), np.asarray(reference.years, dtype=np.float64)
     if ages[0] > starts[0]:
         raise MeasureError(
@@ -303,7 +303,7 @@ def _of_rates(post: xr.DataTree, population: pd.DataFrame | None, names: list[st
     return resolve(post, population, names)
 
 
-def _bands(column: pd.Series) -> tuple[list[object], list[int]]:
+def bands_in_order(column: pd.Series) -> tuple[list[object], list[int]]:
     """Age bands, youngest first, with their first ages, once they are known to follow one another to the open one."""
     labels = column.unique().tolist()
     spans = {label: first_and_next_age(str(label)) for label in labels}
@@ -344,7 +344,7 @@ def _streamed(
     found = np.full((n_draw, n_group), np.nan, dtype=np.float32)
     order = np.argsort(cell, kind="stable")
     frame, cell = frame.iloc[order], cell[order]
-    for some in _blocks(n_group, max(1, _VALUES // (n_draw * n_age))):
+    for some in blocks_of(n_group, max(1, _VALUES // (n_draw * n_age))):
         rows = slice(*np.searchsorted(cell, [some.start * n_age, some.stop * n_age]))
         if rows.start == rows.stop:
             continue
@@ -360,7 +360,8 @@ def _streamed(
     return found, people.sum(axis=1)
 
 
-def _blocks(n: int, step: int) -> Iterator[slice]:
+def blocks_of(n: int, step: int) -> Iterator[slice]:
+    """Slices of so many, one after the other."""
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 
@@ -404,13 +405,13 @@ def _named(
     return array.isel({name: some.to_numpy() for name, some in there.items()})
 
 
-def _summaries(values: xr.DataArray, names: list[str], prob: float) -> pd.DataFrame:
+def summaries_of(values: xr.DataArray, names: list[str], prob: float) -> pd.DataFrame:
     """A row a group, a block of them at a time, since quantiles copy."""
     lead = (values.sizes[CHAIN], values.sizes[DRAW])
     drawn = values.to_numpy().reshape(*lead, -1)
     parts = [
         summarise(xr.DataArray(drawn[:, :, some], dims=(*SAMPLE_DIMS, "group"), name="years"), prob)
-        for some in _blocks(drawn.shape[2], _SUMMARISED)
+        for some in blocks_of(drawn.shape[2], _SUMMARISED)
     ]
     table = pd.concat(parts, ignore_index=True).drop(columns="parameter")
     table.insert(0, POPULATION, values[POPULATION].to_numpy().ravel())

@@ -43,7 +43,7 @@ def together(values: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
     placed: dict[str, xr.DataArray] = {}
     for name, array in values.items():
         fit = fits.index(str(array.attrs.get(FIT, "")))
-        placed[name] = _levels_as_before(name, array if fit == 0 else _shuffled(array, fit), placed)
+        placed[name] = _levels_as_before(name, array if fit == 0 else shuffled(array, fit), placed)
     return placed
 
 
@@ -52,7 +52,7 @@ def fitted_apart(values: Mapping[str, xr.DataArray]) -> bool:
     return len({str(array.attrs.get(FIT, "")) for array in values.values()}) > 1
 
 
-def _shuffled(array: xr.DataArray, fit: int) -> xr.DataArray:
+def shuffled(array: xr.DataArray, fit: int) -> xr.DataArray:
     """The same draws in an order taken at random, one order for all outcomes of a fit."""
     lead = array.transpose(*SAMPLE_DIMS, ...)
     drawn = lead.to_numpy()

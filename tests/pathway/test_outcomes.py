@@ -60,7 +60,7 @@ def test_a_joint_posterior_becomes_a_pathway(table: pd.DataFrame, post: xr.DataT
     named = steps | {"reached": Step(steps["reached"], turned=True)}
     found = gap_along_steps(named, "imd_decile")
     assert found.table["among"].tolist() == ["population", "cases", "missed"]
-    # Four standard errors of a log ratio of counts: about 60,000 cases, 12,000 of them missed and 3,600 events a decile.
+    # Four standard errors of a log ratio of counts: some 60,000 cases, 12,000 missed and 3,600 events a decile.
     error = 4 * np.sqrt(2 / np.array([60_000, 12_000, 3_600]))
     assert (np.abs(found.table["log_mean"] - np.log([1.4, 1.2, 1.1])) < error).all()
     assert float(found.gap.mean()) == pytest.approx(0.06 * 0.2 * 0.3 * (1.4 * 1.2 * 1.1 - 1), rel=0.1)
