@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import inspect
+import io
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
@@ -14,7 +17,7 @@ import typer
 from rich.console import Console
 
 from bayesineq.errors import BayesineqError, ConvergenceError, DesignError, SchemaError
-from bayesineq.replacing import replacing
+from bayesineq.replacing import csv_bytes, refuse_inputs, write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +176,7 @@ def _grouped(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def _flat(**given: Any) -> None:
+        _refuse_inputs(given)
         made = {name: of(**{field.name: given.pop(field.name) for field in fields(of)}) for name, of in groups.items()}
         command(**given, **made)
 
@@ -181,14 +185,59 @@ def _grouped(command: Callable[..., None]) -> Callable[..., None]:
     return _flat
 
 
+def _refuse_inputs(given: dict[str, Any]) -> None:
+    """No output of a command, nor the audit beside it, may be one of the files that it reads."""
+    paths = {name: path for name, path in given.items() if isinstance(path, Path)}
+    outputs = {name: path for name, path in paths.items() if name in _OUTPUTS}
+    inputs = {f"--{name}".replace("_", "-"): path for name, path in paths.items() if name not in _OUTPUTS}
+    inputs |= {"the card": Path(card)} if isinstance(card := given.get("card"), str) and Path(card).is_file() else {}
+    written = {f"--{name.removesuffix('_file').removesuffix('_folder')}": path for name, path in outputs.items()}
+    audits = {f"the audit of {name}": path.with_suffix(".audit.csv") for name, path in written.items() if path.name}
+    refuse_inputs(written | audits, inputs)
+
+
 def main() -> None:
     """Run the command line: errors of the package end with status 2 and one message, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a sign is given a plainer one.
+        with suppress(AttributeError, ValueError, LookupError):
+            stream.reconfigure(errors=PLAINER)  # type: ignore[union-attr]
     try:
         app(standalone_mode=True)
     except BayesineqError as error:
-        err.print(f"[bold red]{type(error).__name__}[/]:", end=" ")
-        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        _refused(type(error).__name__, str(error))
+    except MemoryError:
+        _refused("MemoryError", "there is not enough memory for this: close other programs, or give a smaller table")
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _refused("OSError", f"the system refused: {error.strerror or error}{where}; nothing was written")
+
+
+def _refused(kind: str, message: str) -> None:
+    with suppress(OSError):
+        err.print(f"[bold red]{kind}[/]:", end=" ")
+        err.print(message, markup=False, highlight=False, soft_wrap=True)
+    sys.exit(2)
+
+
+def _plainer(error: UnicodeError) -> tuple[str, int]:
+    """In place of signs that an encoding lacks, plainer ones."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+PLAINER = "bayesineq.plainer"
+_PLAIN = {
+    "\N{MINUS SIGN}": "-",
+    "\N{NO-BREAK SPACE}": " ",
+    "\N{EN DASH}": "-",
+    "\N{POUND SIGN}": "GBP ",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{MULTIPLICATION SIGN}": "x",
+}
+_OUTPUTS = ("out_file", "out_folder", "csv")
+codecs.register_error(PLAINER, _plainer)
 
 
 @app.command()
@@ -216,6 +265,7 @@ def check(
 
 
 @app.command(name="area-health")
+@_grouped
 def area_health(
     general_health: Annotated[Path, typer.Option(help="Census 2021 table TS037 by LSOA, as published.")],
     ethnicity: Annotated[Path, typer.Option(help="Census 2021 table TS021 by LSOA, as published.")],
@@ -240,8 +290,7 @@ def area_health(
         read_deprivation(deprivation),
         areas=None if lookup is None or within is None else areas_within(lookup, within),
     )
-    with replacing(out_file) as beside:
-        table.to_csv(beside, index=False)
+    write_together({out_file: csv_bytes(table)})
     out.print(f"{out_file}: {len(table):,} areas, {table['residents'].sum():,} residents", highlight=False)
 
 
@@ -368,15 +417,15 @@ def release(
     shown: Shown,
 ) -> None:
     """Write draws of groups that may be passed on; a posterior itself may not."""
-    from bayesineq.disclosure.audit import audit_beside, write_audit
+    from bayesineq.disclosure.audit import write_audited
     from bayesineq.disclosure.cover import cover
     from bayesineq.disclosure.released import released
     from bayesineq.posterior.files import load
 
     rule, post = shown.rule, load(posterior)
-    with replacing(out_file) as beside:
-        released(post, rule).to_netcdf(beside, engine="h5netcdf")
-    write_audit([cover(post, rule).audit], audit_beside(out_file), rule)
+    content = io.BytesIO()
+    released(post, rule).to_netcdf(content, engine="h5netcdf")
+    write_audited(out_file, content.getvalue(), [cover(post, rule).audit], rule)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
@@ -536,14 +585,12 @@ def _plain(table: pd.DataFrame, csv: Path | None) -> None:
 
 
 def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:
-    from bayesineq.disclosure.audit import audit_beside, write_audit
+    from bayesineq.disclosure.audit import write_audited
     from bayesineq.disclosure.release import refuse_people
 
     refuse_people(table, what="the table")
     if csv is not None:
-        with replacing(csv) as beside:
-            table.to_csv(beside, index=False)
-        write_audit([audit], audit_beside(csv), rule)
+        write_audited(csv, csv_bytes(table), [audit], rule)
     limit = 60
     shown = table.head(limit).to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="")
     out.print(shown, markup=False, highlight=False, soft_wrap=True)

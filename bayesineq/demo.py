@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import copyfile
 from time import perf_counter
 from typing import Final
 
@@ -21,7 +21,7 @@ from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.posterior.files import save
 from bayesineq.posterior.verdict import verdict
-from bayesineq.replacing import replacing
+from bayesineq.replacing import csv_bytes, made_folder, replacing, write_together
 from bayesineq.report.page.heading import ReportOptions, set_in
 from bayesineq.report.page.parts import Section
 from bayesineq.report.page.plans import plan_sections, write_comparison
@@ -73,11 +73,11 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     `folder`: Where to write; made if it is not there. Files of an earlier demonstration are replaced.
     """
     started = perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     tell("1/5 simulating an integrated care system: 300 areas, 500,000 people")
     system = simulate_system(seed=seed)
-    with replacing(folder / "area_counts.csv.gz") as beside:
-        system.area_counts.to_csv(beside, index=False, compression="gzip")
+    counts = gzip.compress(csv_bytes(system.area_counts), mtime=0)
+    write_together({folder / "area_counts.csv.gz": counts})
     with replacing(folder / "areas.parquet") as beside:
         system.areas.to_parquet(beside)
 
@@ -89,15 +89,13 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
 
     tell("3/5 measuring inequality by deprivation and ethnicity")
     for by in (DECILE, ETHNICITY):
-        with replacing(folder / f"prevalence_by_{by}.csv") as beside:
-            table = released_measures(posterior, by)[0].assign(outcome=OUTCOME, place=PLACE, period=PERIOD)
-            table.to_csv(beside, index=False)
+        table = released_measures(posterior, by)[0].assign(outcome=OUTCOME, place=PLACE, period=PERIOD)
+        write_together({folder / f"prevalence_by_{by}.csv": csv_bytes(table)})
 
     tell("4/5 comparing three plans on emergency admissions of people with diabetes")
     further = _compare(folder, system, seed=seed, tell=tell)
 
-    with replacing(folder / "about.txt") as beside:
-        beside.write_text(ABOUT, encoding="utf-8")
+    write_together({folder / "about.txt": ABOUT.encode()})
 
     tell("5/5 writing the report")
     report = folder / "report.html"
@@ -110,8 +108,7 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
 def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], None]) -> tuple[Section, ...]:
     """Fit the risk that the plans act on, compare them, and write the files that `bayesineq compare` needs."""
     plans = folder / "plans.toml"
-    with replacing(plans) as beside:
-        copyfile(shipped("models") / "plans" / "diabetes.toml", beside)
+    write_together({plans: (shipped("models") / "plans" / "diabetes.toml").read_bytes()})
     study = design(system.outcome_counts, _named("outcomes", EVENTS), adjacency=system.adjacency)
     posterior = set_in(fit(study, seed=seed), PLACE, PERIOD)
     save(posterior, folder / "outcomes.nc")

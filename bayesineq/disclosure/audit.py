@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import DisclosureError
-from bayesineq.replacing import replacing
+from bayesineq.replacing import csv_bytes, write_together
 
 AUDIT: Final = ("table", "cell", "column", "reason")
 SMALL: Final = "a count from 1 to the threshold"
@@ -38,9 +38,18 @@ def write_audit(audits: Sequence[pd.DataFrame], path: str | Path, rule: Rule) ->
     The file is replaced whole or not at all. The rule is stated in every row, because outputs under two rules can be
     compared; a column beyond those of an audit is a `DisclosureError`: it must never hold a count.
     """
+    write_together({Path(path): audit_bytes(audits, rule)})
+
+
+def write_audited(path: str | Path, content: bytes, audits: Sequence[pd.DataFrame], rule: Rule) -> None:
+    """Write an output and its audit in one step: both, or neither."""
+    write_together({Path(path): content, audit_beside(path): audit_bytes(audits, rule)})
+
+
+def audit_bytes(audits: Sequence[pd.DataFrame], rule: Rule) -> bytes:
+    """What was withheld and why, as csv, see `write_audit`."""
     for audit in audits:
         if tuple(audit.columns) != AUDIT:
             raise DisclosureError(f"an audit has the columns {list(AUDIT)} and no other; given {list(audit.columns)}")
     whole = pd.concat([*audits, pd.DataFrame(columns=list(AUDIT))], ignore_index=True)
-    with replacing(path) as beside:
-        whole.assign(rule=str(rule)).to_csv(beside, index=False)
+    return csv_bytes(whole.assign(rule=str(rule)))

@@ -12,7 +12,7 @@ from typing import Final
 import pandas as pd
 
 from bayesineq.errors import DisclosureError
-from bayesineq.replacing import replacing
+from bayesineq.replacing import csv_bytes, write_together
 
 PERSONAL: Final = (
     "person_id",
@@ -74,7 +74,7 @@ def release_people(table: pd.DataFrame, path: str | Path, *, reason: str, approv
     """
     if not reason.strip() or not approved_by.strip():
         raise DisclosureError("person-level rows leave only with a reason and the name of who approved it; give both")
-    content = table.to_csv(index=False).encode()
+    content = csv_bytes(table)
     line = {
         "released": datetime.now(UTC).isoformat(timespec="seconds"),
         "file": Path(path).name,
@@ -87,5 +87,4 @@ def release_people(table: pd.DataFrame, path: str | Path, *, reason: str, approv
     # The log comes first: a release that cannot be logged does not happen.
     with Path(log).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    with replacing(path) as beside:
-        beside.write_bytes(content)
+    write_together({Path(path): content})

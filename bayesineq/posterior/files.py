@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import hashlib
+import io
+import json
 from pathlib import Path
 from typing import Final
 
@@ -11,14 +12,18 @@ import numpy as np
 import xarray as xr
 
 from bayesineq.dims import OUTCOME, OUTCOME_OF_ROW, SAMPLE_DIMS
-from bayesineq.errors import CardError, PosteriorError
+from bayesineq.errors import BayesineqError, CardError, PosteriorError
 from bayesineq.posterior.calibration import CALIBRATION, calibration
 from bayesineq.posterior.diagnose import TORN
 from bayesineq.posterior.outcomes import outcome_names
 from bayesineq.posterior.population import card_of
+from bayesineq.replacing import write_together
 
 _COMPRESSED_FROM: Final = 10_000
 _COMPRESSION: Final = {"zlib": True, "complevel": 1, "shuffle": True}
+CHECKSUM: Final = "content_blake2b"
+"""Attribute of a file: digest of everything else in it."""
+
 _GROUPS: Final = ("posterior", "constant_data")
 
 
@@ -59,7 +64,12 @@ def save(post: xr.DataTree, path: str | Path) -> Path:
     """
     target = Path(path)
     card_of(post)
-    post = _unlinked(post)
+    if not target.parent.is_dir():
+        raise PosteriorError(f"{target} cannot be written: there is no folder {target.parent}; make it first")
+    post = _unlinked(post.copy())
+    if endless := _endless(post):
+        raise PosteriorError(f"{target}: draws of {', '.join(endless)} are no numbers; such a posterior is of no use")
+    post.attrs[CHECKSUM] = _checksum(post)
     encoding = {
         f"/{name}": {
             str(key): dict(_COMPRESSION)
@@ -68,23 +78,13 @@ def save(post: xr.DataTree, path: str | Path) -> Path:
         }
         for name, node in post.children.items()
     }
-    if not target.parent.is_dir():
-        raise PosteriorError(f"{target} cannot be written: there is no folder {target.parent}; make it first")
-    beside: Path | None = None
+    content = io.BytesIO()
+    # In memory, and then to the disk in one piece: the library beneath crashes where a disk is full.
+    post.to_netcdf(content, mode="w", engine="h5netcdf", encoding=encoding)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        os.close(handle)
-        beside = Path(name)
-        post.to_netcdf(beside, mode="w", engine="h5netcdf", encoding=encoding)
-        beside.chmod(0o666 & ~_umask())
-        beside.replace(target)
-    except OSError as error:
-        raise PosteriorError(
-            f"{target} cannot be written ({error.strerror or error}); what stood there before is as it was"
-        ) from error
-    finally:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
+        write_together({target: content.getvalue()})
+    except BayesineqError as error:
+        raise PosteriorError(str(error)) from error
     return target
 
 
@@ -159,8 +159,56 @@ def load(path: str | Path) -> xr.DataTree:
     if wrong:
         problems = "\n".join(f"  - {w}" for w in wrong)
         raise PosteriorError(f"{source} is no posterior of bayesineq ({len(wrong)} problems):\n{problems}")
+    stated = post.attrs.pop(CHECKSUM, None)
+    if stated != _checksum(post):
+        told = "has no checksum" if stated is None else "was altered since it was written: its checksum is another"
+        raise PosteriorError(
+            f"{source} {told}; take the file as `bayesineq fit ... --out` or `save` wrote it, or fit again"
+        )
     post.name = "posterior"
     return post
+
+
+def _checksum(post: xr.DataTree) -> str:
+    """Digest of everything in a posterior but the digest itself: names, dimensions, values and attributes."""
+    digest = hashlib.blake2b(digest_size=32)
+
+    def say(text: str) -> None:
+        part = text.encode("utf-8", "surrogatepass")
+        digest.update(f"{len(part)}:".encode() + part)
+
+    for node in sorted(post.subtree, key=lambda node: node.path):
+        say(node.path)
+        for key, value in sorted(node.attrs.items()):
+            if key != CHECKSUM:
+                say(f"{key}={_plain(value)}")
+        for name, variable in sorted(node.to_dataset(inherit=False).variables.items(), key=lambda pair: str(pair[0])):
+            say(f"{name}{list(variable.dims)}{list(variable.shape)}")
+            for key, value in sorted(variable.attrs.items()):
+                say(f"{key}={_plain(value)}")
+            values = variable.to_numpy()
+            if values.dtype.kind in "biuf":
+                digest.update(np.ascontiguousarray(values).data)
+            else:
+                for text in values.ravel().tolist():
+                    say(str(text))
+    return digest.hexdigest()
+
+
+def _plain(value: object) -> str:
+    """An attribute, the same before and after it was in a file."""
+    found = np.asarray(value)
+    return json.dumps(found.ravel().tolist(), default=str)
+
+
+def _endless(post: xr.DataTree) -> list[str]:
+    """Variables of a posterior with a draw that is not finite."""
+    found = []
+    for name, variable in post["posterior"].to_dataset().data_vars.items():
+        values = variable.to_numpy()
+        if values.size and values.dtype.kind == "f" and not (np.isfinite(values.min()) and np.isfinite(values.max())):
+            found.append(str(name))
+    return found
 
 
 def _problems(post: xr.DataTree) -> list[str]:
@@ -187,15 +235,12 @@ def _problems(post: xr.DataTree) -> list[str]:
             wrong.append(f"dimension {dim!r} of card {card.name!r} has no levels, or no row says which it has")
         elif len(rows[dim]) and not _within(rows[dim].to_numpy(), draws.sizes[dim]):
             wrong.append(f"rows point at levels of {dim!r} that are not there; it has {draws.sizes[dim]}")
+    if any(draws.sizes.get(dim, 0) == 0 for dim in SAMPLE_DIMS):
+        wrong.append("it has no draws")
+    if endless := _endless(post):
+        wrong.append(f"draws of {endless} are no numbers: infinite or missing")
     return wrong
 
 
 def _within(codes: np.ndarray, size: int) -> bool:
     return bool(codes.dtype.kind in "iu" and codes.min() >= 0 and codes.max() < size)
-
-
-def _umask() -> int:
-    """Permissions that new files of this process lack; temporary files are private, posteriors are not."""
-    current = os.umask(0)
-    os.umask(current)
-    return current

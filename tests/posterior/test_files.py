@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import h5py
@@ -45,11 +46,10 @@ def test_a_write_that_fails_leaves_the_old_file(post, tmp_path, monkeypatch):
     path = save(post, tmp_path / "post.nc")
     before = path.read_bytes()
 
-    def full(self, target, **_):
-        target.write_bytes(b"half of it")
+    def full(handle, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(PosteriorError, match=r"cannot be written .No space left on device.*as it was"):
         save(post, path)
     assert path.read_bytes() == before

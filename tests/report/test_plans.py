@@ -112,12 +112,12 @@ def test_a_second_row_goes_with_one_hide_beside() -> None:
 
 def test_files_are_written_and_stale_tables_removed(world, tmp_path) -> None:
     audit = pd.DataFrame(columns=list(AUDIT))
-    (tmp_path / "strata_ethnicity.csv").write_text("old")
     (tmp_path / "mine.csv").write_text("kept")
     written = write_comparison(world.compared, tmp_path, audit)
     names = {path.name for path in written}
     assert {"options.csv", "words.txt", "acceptability.svg", "frontier.svg", "study.csv", "rules.csv"} <= names
     assert pd.read_csv(tmp_path / "options.csv")["p_best"].sum() == pytest.approx(1.0)
+    assert (tmp_path / "strata_ethnicity.csv").exists()
     assert (tmp_path / "mine.csv").read_text() == "kept"
     plain = world.compared.benefit.baseline.isel(area=slice(0, 12)).drop_vars(["imd_decile", "imd_quintile"])
     calls = [plan for plan in world.compared.plans if plan.name == "continuous glucose monitoring"]

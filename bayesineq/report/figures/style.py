@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from bayesineq.dims import MoreIs as MoreIs
 from bayesineq.errors import BayesineqError
-from bayesineq.replacing import replacing
+from bayesineq.replacing import write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,8 +226,7 @@ def save_chart(chart: Chart, path: str | Path) -> Path:
     if target.suffix.lower() not in writers:
         raise BayesineqError(f"{target.name}: charts are written as .svg or .png; choose one of these endings")
     content = writers[target.suffix.lower()](chart)
-    with replacing(target) as beside:
-        beside.write_bytes(content)
+    write_together({target: content})
     return target
 
 

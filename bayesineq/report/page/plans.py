@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,12 +12,12 @@ from bayesineq.decisions.distributional import ImpactPlane
 from bayesineq.decisions.plans import PlanComparison
 from bayesineq.decisions.released import shown_tables
 from bayesineq.dims import AREA, ETHNICITY, QUINTILE
-from bayesineq.disclosure.audit import write_audit
+from bayesineq.disclosure.audit import audit_bytes
 from bayesineq.disclosure.release import refuse_people
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
-from bayesineq.replacing import replacing
+from bayesineq.replacing import csv_bytes, write_folder
 from bayesineq.report.figures.choices import plot_acceptability, plot_frontier, plot_plane
-from bayesineq.report.figures.style import Chart, save_chart
+from bayesineq.report.figures.style import Chart, to_svg
 from bayesineq.report.page.parts import Section
 from bayesineq.report.page.served import map_allocation, map_served
 from bayesineq.report.tables.numbers import write
@@ -44,11 +44,6 @@ from bayesineq.report.words.sentences import Statement
 
 if TYPE_CHECKING:
     import geopandas as gpd
-
-_OPTIONAL: Final = (
-    *("slope", "frontier", "distribution", "areas"),
-    *(f"{name}_{by}" for name in ("shares", "strata") for by in (QUINTILE, ETHNICITY)),
-)
 
 
 def plan_sections(
@@ -112,8 +107,9 @@ def write_comparison(
     compared : PlanComparison
         Plans compared, on risk that may be published (`released_detail`).
     folder : Path
-        Where to write; made if it is not there. Files of an earlier comparison are replaced, and a table that there is
-        none of any more is removed.
+        Where to write; made if it is not there. All files of an earlier comparison are replaced in one step, and a
+        table that there is none of any more is removed. Other files in it stay; one that stands where a file of the
+        comparison belongs, and is none, is refused.
     audit : DataFrame
         What was withheld of the risk.
     rule : Rule
@@ -140,17 +136,13 @@ def write_comparison(
     ...     [file.name for file in files][:4]
     ['options.csv', 'events.csv', 'curve.csv', 'information.csv']
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    made: dict[str, bytes] = {}
     for name, table in shown_tables(compared, rule).items():
         refuse_people(table, what=name)
-        written.append(folder / f"{name}.csv")
-        with replacing(written[-1]) as beside:
-            table.to_csv(beside, index=False)
-    write_audit([audit], folder / "audit.csv", rule)
-    written.append(folder / "words.txt")
-    with replacing(written[-1]) as beside:
-        beside.write_text("\n".join([*([title] if title else []), *compared.words]) + "\n", encoding="utf-8")
+        made[f"{name}.csv"] = csv_bytes(table)
+    made["audit.csv"] = audit_bytes([audit], rule)
+    words = "\n".join([*([title] if title else []), *compared.words]) + "\n"
+    made["words.txt"] = words.encode("utf-8", "replace")
     best = f"{title}: which option is the best, at what price" if title else None
     charts = {
         "acceptability": plot_acceptability(compared.comparison, benefit=f"one {unit_in_words(compared)}", title=best)
@@ -158,11 +150,9 @@ def write_comparison(
     if "frontier" in compared.tables and compared.allocation.treated > 0:
         kept = f"{title}: what it costs to keep places for the most deprived fifth" if title else None
         charts["frontier"] = _frontier(compared, kept)
-    written += [save_chart(chart, folder / f"{name}.svg") for name, chart in charts.items()]
-    stale = {*(f"{name}.csv" for name in _OPTIONAL), "frontier.svg"} - {path.name for path in written}
-    for name in stale:
-        (folder / name).unlink(missing_ok=True)
-    return tuple(written)
+    made |= {f"{name}.svg": to_svg(chart) for name, chart in charts.items()}
+    write_folder(folder, made)
+    return tuple(folder / name for name in made)
 
 
 def _chosen(compared: PlanComparison) -> Section:

@@ -16,10 +16,10 @@ import xarray as xr
 
 from bayesineq.design.priors import Priors
 from bayesineq.dims import DEPRIVATION
-from bayesineq.disclosure.audit import audit_beside, write_audit
+from bayesineq.disclosure.audit import write_audited
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis
-from bayesineq.replacing import replacing
+from bayesineq.replacing import write_together
 from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
 from bayesineq.report.page.content import NONE_CODED, Content, gather
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
@@ -54,7 +54,6 @@ _PROVENANCE: Final = {
     "card_name": "Card",
     "fit_id": "Fit (the posterior file bears the same name)",
     "engine": "Engine",
-    "seed": "Seed",
     "created": "Fitted",
     "bayesineq_version": "Fitted with bayesineq",
 }
@@ -107,10 +106,11 @@ def write_report(
     content = gather(post, areas, options)
     page = render(replace(content, sections=(*content.sections, *further)), options)
     target = Path(path)
-    with replacing(target) as beside:
-        beside.write_text(page, encoding="utf-8")
-    if content.audit is not None:
-        write_audit([content.audit], audit_beside(target), options.rule)
+    written = page.encode("utf-8", "replace")
+    if content.audit is None:
+        write_together({target: written})
+    else:
+        write_audited(target, written, [content.audit], options.rule)
     return target
 
 
