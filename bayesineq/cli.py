@@ -50,7 +50,8 @@ class Shown:
     """Which counts are withheld, and how others are rounded."""
 
     small_count: Annotated[
-        int, typer.Option("--small-count", min=0, help="Counts from 1 to this are withheld; with 0 nothing is.")
+        int,
+        typer.Option("--small-count", min=0, help="Counts from 1 to this are withheld; with 0, --round-to 1, nothing."),
     ] = 7
     round_to: Annotated[
         int, typer.Option("--round-to", min=1, help="Other counts are rounded to a multiple of this.")

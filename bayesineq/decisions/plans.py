@@ -223,7 +223,14 @@ def compare_plans(
         plans=tuple(plans),
         benefit=seen,
         net_health=health,
-        settings={"threshold": threshold, "budget": budget, "prob": prob, "seed": seed, "top": options.top},
+        settings={
+            "threshold": threshold,
+            "budget": budget,
+            "prob": prob,
+            "seed": seed,
+            "top": options.top,
+            "withheld": baseline.attrs.get("withheld_groups", {}),
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,8 +11,8 @@ import xarray as xr
 
 from bayesineq.decisions.local import local_risk
 from bayesineq.decisions.plans import PlanComparison
-from bayesineq.dims import AREA, ETHNICITY, POPULATION, QUINTILE, SAMPLE_DIMS
-from bayesineq.disclosure.cover import cover
+from bayesineq.dims import AREA, DECILE, ETHNICITY, POPULATION, QUINTILE, SAMPLE_DIMS
+from bayesineq.disclosure.cover import Cover, cover
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded, safe_decimals
 from bayesineq.disclosure.suppression import hide_beside
 from bayesineq.posterior.population import card_of, levels_of
@@ -28,6 +28,12 @@ _PLACES: Final = (
     "upper",
     "benefit_per_1000",
 )
+WITHHELD_GROUPS: Final = "withheld_groups"
+"""Attribute of a detail: groups that are withheld, by dimension."""
+
+_PASSES: Final = 40
+_CLOSE: Final = 1e-6
+
 _PARTS: Final = {"people": ("people_share", "need_share", *_PLACES), "treated": _PLACES}
 """Numbers of a row that would give its people, or its places, back."""
 
@@ -39,8 +45,12 @@ def released_risk(
 
     As `local_risk` gives it, without units that are withheld.
     """
+    whole = cover(post, rule, also=[tuple(by)])
+    return _shown_units(post, by, whole), whole.audit
+
+
+def _shown_units(post: xr.DataTree, by: Sequence[str], whole: Cover) -> xr.DataArray:
     risk, names = local_risk(post, by), tuple(by)
-    whole = cover(post, rule, also=[names])
     shown = whole.values(names).shown
     for dim in names:
         risk = risk.sel({dim: shown[dim].to_numpy()})
@@ -51,9 +61,7 @@ def released_risk(
         # As elsewhere, a cell without a rate has nobody.
         people = people.where(np.isfinite(ordered.isel(dict.fromkeys(SAMPLE_DIMS, 0), drop=True)), 0.0)
     units = [dim for dim in own if dim not in SAMPLE_DIMS]
-    return risk.copy(data=ordered.to_numpy()).assign_coords(
-        {POPULATION: (units, people.transpose(*units).to_numpy())}
-    ), whole.audit
+    return risk.copy(data=ordered.to_numpy()).assign_coords({POPULATION: (units, people.transpose(*units).to_numpy())})
 
 
 def released_detail(
@@ -62,11 +70,18 @@ def released_detail(
     """
     Risk of each unit and of the groups within it, so that what is decided by unit may be published.
 
-    `within`: Dimensions of groups within them, of which only totals over units are shown; those that the posterior
-    does not have are left out. Returns: risk with dims (chain, draw, *by, *within) and the coordinate `population`,
-    which pooled over `within` is that of `released_risk`, without units that are withheld; and the audit.
+    `within`: Dimensions of groups within them; those that the posterior does not have are left out. Returns: risk with
+    dims (chain, draw, *by, *within) and the coordinate `population`, which pooled over `within` is that of
+    `released_risk`, without units that are withheld; and the audit.
+
+    Under a rule nothing of it is of a cell as it is: a plan may act on one group alone, or be given to one unit more,
+    and whatever is told of it would tell of that cell. The risk of a group within a unit is a product of one factor of
+    the unit and one of the group, such that units and groups have the risk that may be published of them; a group that
+    is withheld has that of everybody in the unit. People are rounded cell by cell, few of them to the middle of what is
+    withheld, and brought to the rounded totals of units and groups.
     """
-    shown, audit = released_risk(post, by, rule)
+    whole = cover(post, rule, also=[tuple(by)])
+    shown, audit = _shown_units(post, by, whole), whole.audit
     further = [dim for dim in within if dim in card_of(post).dims and dim not in by]
     every = {dim: len(levels_of(post, dim)) for dim in by}
     lost = [f"{n - shown.sizes[dim]:,} of {n:,} by {dim}" for dim, n in every.items() if n > shown.sizes[dim]]
@@ -74,33 +89,108 @@ def released_detail(
     attrs = {**shown.attrs, "left_out_in_words": said}
     if not further:
         return shown.assign_attrs(attrs), audit
-    fine = local_risk(post, [*by, *further]).sel({dim: shown[dim] for dim in by})
+    fine = local_risk(post, [*by, *further])
+    kept = {name: (c.dims, c.values) for name, c in shown.coords.items() if name not in (POPULATION, *shown.dims)}
+    order = (*shown.dims, *further)
+    moved, people = (_rebuilt if rule.few else _scaled)(fine, shown, further, whole)
+    detail = moved.transpose(*order).assign_coords({**kept, POPULATION: people.transpose(*order[2:])})
+    attrs[WITHHELD_GROUPS] = {dim: whole.levels(dim) for dim in further}
+    return detail.assign_attrs(attrs), audit
+
+
+def _scaled(
+    fine: xr.DataArray, shown: xr.DataArray, further: Sequence[str], whole: Cover
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Risk and people of cells as they are, brought to those of their units."""
+    fine = fine.sel({dim: shown[dim] for dim in shown.dims if dim not in SAMPLE_DIMS})
     people = fine[POPULATION].fillna(0.0).reset_coords(drop=True)
     filled = fine.fillna(0.0).reset_coords(drop=True)
     own = xr.dot(filled, people, dim=further) / people.sum(further)
     moved = filled * (shown.reset_coords(drop=True) / own.where(own > 0, 1.0))
-    scaled = people * (shown[POPULATION].reset_coords(drop=True) / people.sum(further))
-    kept = {name: (c.dims, c.values) for name, c in shown.coords.items() if name not in (POPULATION, *shown.dims)}
-    order = (*shown.dims, *further)
-    detail = moved.transpose(*order).assign_coords({**kept, POPULATION: scaled.transpose(*order[2:])})
-    return detail.assign_attrs(attrs), audit
+    return moved, people * (shown[POPULATION].reset_coords(drop=True) / people.sum(further))
+
+
+def _rebuilt(
+    fine: xr.DataArray, shown: xr.DataArray, further: Sequence[str], whole: Cover
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Risk and people of cells from what may be published of units and groups."""
+    units = [str(dim) for dim in shown.dims if dim not in SAMPLE_DIMS]
+    cells = fine[POPULATION].fillna(0.0).reset_coords(drop=True).transpose(*units, *further)
+    rule, risk = whole.rule, shown.reset_coords(drop=True).fillna(0.0)
+    if whole.judges_people:
+        few, middle = is_small(cells, rule), (rule.threshold + 1) / 2
+        cells = cells.copy(data=np.where(few, middle, np.where(cells > 0, np.maximum(rounded(cells, rule), 1.0), 0.0)))
+    every = {dim: cells.sum([d for d in cells.dims if d != dim]) for dim in further}
+    cells = cells.sel({dim: shown[dim] for dim in units})
+    size = shown[POPULATION].reset_coords(drop=True)
+    people, known = cells, {}
+    for dim in further:
+        found = whole.values(dim).shown
+        told = found[POPULATION].reset_coords(drop=True).reindex({dim: cells[dim]})
+        part = cells.sum([d for d in cells.dims if d != dim]) / every[dim].where(every[dim] > 0, 1.0)
+        # Of a group that is withheld, what its cells were rounded to.
+        known[dim] = (told.fillna(every[dim]) * part, found.reset_coords(drop=True).reindex({dim: cells[dim]}))
+    for _ in range(_PASSES):
+        for dim, (target, _rate) in known.items():
+            now = people.sum([d for d in people.dims if d != dim])
+            people = people * (target / now.where(now > 0, 1.0))
+        now = people.sum(further)
+        people = people * (size / now.where(now > 0, 1.0))
+    factor = {dim: xr.ones_like(rate).fillna(1.0) for dim, (_target, rate) in known.items()}
+
+    def of_units() -> xr.DataArray:
+        whole_of = xr.dot(people, *factor.values(), dim=further)
+        found: xr.DataArray = (size * risk) / whole_of.where(whole_of > 0, 1.0)
+        return found
+
+    for _ in range(_PASSES):
+        moves = 0.0
+        for dim, (_target, rate) in known.items():
+            others = [values for name, values in factor.items() if name != dim]
+            now = factor[dim] * xr.dot(of_units(), people, *others, dim=[*units, *(d for d in further if d != dim)])
+            here = people.sum([d for d in people.dims if d != dim])
+            held = np.isfinite(rate) & (now > 0)
+            ratio = (rate * here).where(held, now)
+            # Groups of these units alone: together they have what the units have.
+            ratio = ratio * (now.sum(dim) / ratio.sum(dim))
+            step = (ratio / now.where(now > 0, 1.0)).where(held, 1.0)
+            factor[dim], moves = factor[dim] * step, max(moves, float(abs(step - 1.0).max()))
+        if moves < _CLOSE:
+            break
+    moved = of_units()
+    for values in factor.values():
+        moved = moved * values
+    return (moved.clip(max=1.0) if whole.proportion else moved), people
+
+
+def withheld_of(compared: PlanComparison, by: str) -> list[object]:
+    """Groups of a comparison that are withheld: a fifth of deprivation with any of its tenths."""
+    found = compared.settings.get("withheld")
+    groups = found if isinstance(found, Mapping) else {}
+    levels = list(groups.get(by, []))
+    if by == QUINTILE:
+        levels += [(int(str(level)) + 1) // 2 for level in groups.get(DECILE, [])]
+    return levels
 
 
 def shown_tables(compared: PlanComparison, rule: Rule = DEFAULT_RULE) -> dict[str, pd.DataFrame]:
     """
     Tables of a comparison that may be passed on: small counts of people withheld with what would give them back.
 
-    Returns: as `PlanComparison.tables`. People and places are rounded; in a row that they are withheld from,
-    shares, spend and benefit are missing too. Spend is that of the rounded places.
+    Returns: as `PlanComparison.tables`. People and places are rounded; in a row that they are withheld from, or of a
+    group that is withheld, shares, spend, benefit and worth are missing too. Spend is that of the rounded places.
     """
     shown = {name: _protected(table, rule) for name, table in compared.tables.items()}
     for by in (QUINTILE, ETHNICITY):
         if f"strata_{by}" in shown:
             people = compared.tables[f"shares_{by}"].set_index(by)["people"]
-            table = compared.tables[f"strata_{by}"].copy()
-            worth = ["net_benefit", "net_benefit_same_for_all", "gain"]
-            table.loc[is_small(people.loc[table[by]], rule), worth] = np.nan
-            shown[f"strata_{by}"] = table
+            gone = withheld_of(compared, by)
+            for name in (f"strata_{by}", f"shares_{by}"):
+                table = shown[name].copy() if name.startswith("shares") else compared.tables[name].copy()
+                small = is_small(people.loc[table[by]], rule) | table[by].isin(gone).to_numpy()
+                numbers = [column for column in table.columns if column not in (by, "best")]
+                table[numbers] = table[numbers].mask(np.broadcast_to(small[:, np.newaxis], (len(table), len(numbers))))
+                shown[name] = table
     return shown
 
 
@@ -120,6 +210,9 @@ def _protected(table: pd.DataFrame, rule: Rule) -> pd.DataFrame:
             places = max(int(safe_decimals(values.sum(), rule)), 0)
             others = [part for part in _PARTS[name] if part.endswith("_share") and part in table.columns]
             shown[others] = shown[others].round(places)
+        if name == "people" and "benefit_per_1000" in table.columns:
+            size = rounded(values, rule)
+            shown["benefit_per_1000"] = 1000 * table["benefit"] / np.where(size > 0, size, np.nan)
         gone = [name, *(part for part in _PARTS[name] if part in table.columns)]
         shown[gone] = shown[gone].mask(np.broadcast_to(hidden[:, np.newaxis], (len(table), len(gone))))
     return shown

@@ -13,8 +13,8 @@ from bayesineq.errors import DisclosureError
 from bayesineq.replacing import csv_bytes, write_together
 
 AUDIT: Final = ("table", "cell", "column", "reason")
-SMALL: Final = "a count from 1 to the threshold"
-SUBTRACTION: Final = "a suppressed count could be worked out from it by subtraction"
+WITHHELD: Final = "a small count, or one from which a small count could be worked out"
+"""The one reason: which of the two it is would itself narrow down what is withheld."""
 
 NOTHING: Final = pd.DataFrame(
     [("all", "all", "all", "nothing: disclosure control was switched off with a threshold of 0")], columns=list(AUDIT)
@@ -31,23 +31,18 @@ def audit_beside(path: str | Path) -> Path:
     return Path(path).with_suffix(".audit.csv")
 
 
-def write_audit(audits: Sequence[pd.DataFrame], path: str | Path, rule: Rule) -> None:
-    """
-    Write down what was withheld from a set of outputs, and why.
-
-    The file is replaced whole or not at all. The rule is stated in every row, because outputs under two rules can be
-    compared; a column beyond those of an audit is a `DisclosureError`: it must never hold a count.
-    """
-    write_together({Path(path): audit_bytes(audits, rule)})
-
-
 def write_audited(path: str | Path, content: bytes, audits: Sequence[pd.DataFrame], rule: Rule) -> None:
     """Write an output and its audit in one step: both, or neither."""
     write_together({Path(path): content, audit_beside(path): audit_bytes(audits, rule)})
 
 
 def audit_bytes(audits: Sequence[pd.DataFrame], rule: Rule) -> bytes:
-    """What was withheld and why, as csv, see `write_audit`."""
+    """
+    What was withheld from a set of outputs and why, as csv.
+
+    The rule is stated in every row, because outputs under two rules can be compared; a column beyond those of an audit
+    is a `DisclosureError`: it must never hold a count.
+    """
     for audit in audits:
         if tuple(audit.columns) != AUDIT:
             raise DisclosureError(f"an audit has the columns {list(AUDIT)} and no other; given {list(audit.columns)}")

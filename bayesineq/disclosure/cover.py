@@ -12,7 +12,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.design.events import EVENTS as SEEN_EVENTS
 from bayesineq.design.events import FEW_EVENTS, MORE_EVENTS, SOME_EVENTS
+from bayesineq.design.events import OTHERS as SEEN_OTHERS
 from bayesineq.dims import DEPRIVATION, ETHNICITY, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.audit import NOTHING
 from bayesineq.disclosure.covered import Draws, reason, withhold
@@ -165,12 +167,14 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
 
     Notes
     -----
-    Counts are implied: people times the posterior mean of their rate. A group is withheld where its people, events, or
-    people without the event are small, or could be worked out by subtraction within any of these tables by a reader
-    who knew every other implied count exactly. Pooling in a model does not exempt a rate.
+    Counts are those that were observed and those that are implied: people times the posterior mean of their rate. A
+    group is withheld where its people, events, or people without the event are small by either, or could be worked out
+    by subtraction within any of these tables by a reader who knew every other implied count exactly. Pooling in a model
+    does not exempt a rate.
 
     Expected events and exposure are not people: people are judged where the card names a population, and events by
-    what was observed, see `bayesineq.design.events.few_events`. A group in which nobody had an event may be shown.
+    what was observed alone, see `bayesineq.design.events.few_events`. A group in which nobody had an event may be
+    shown.
 
     Examples
     --------
@@ -194,14 +198,17 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     ]
     nested = _nested(post, list(given))
     tables, places, small = {}, {}, {}
+    exact = Rule(rule.few, 1)
     for level, values in given.items():
         key = (*level, *nested.get(level, {}))
         tables[key], places[level] = _table(values, level, nested.get(level, {}), sizes[level])
-        if (known := sizes[level].known) is not None:
-            held, events = known.to_numpy().ravel()[places[level]], tables[key][EVENTS].to_numpy()
-            small[key, EVENTS] = few_of(held, events, known.attrs["threshold"], rule)
-    exact = Rule(rule.threshold, 1)
-    found, audit = withheld(tables, columns, exact, most=_MOST, small=small) if rule.threshold else ({}, NOTHING)
+        for column, seen in classes_of(post, level, values).items():
+            held, implied = seen.to_numpy().ravel()[places[level]], tables[key][column].to_numpy()
+            small[key, column] = few_of(held, implied, seen.attrs["threshold"], exact)
+            if sizes[level].known is None:
+                small[key, column] |= is_small(implied, exact)
+    found, audit = withheld(tables, columns, exact, most=_MOST, small=small) if rule.few else ({}, NOTHING)
+    audit = _by_cell(audit, columns)
     hidden: dict[Level, xr.DataArray] = {}
     draws: dict[Level, Draws] = {}
     for level in given:
@@ -215,6 +222,13 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     for level, values in given.items():
         draws[level] = withhold(_dressed(values, people[level], sizes[level], whole), hidden[level], rule, whole.why)
     return whole
+
+
+def _by_cell(audit: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """One row a cell: of which of its counts it is withheld would narrow down how many they are."""
+    if audit.equals(NOTHING):
+        return audit
+    return audit.drop_duplicates(["table", "cell"], ignore_index=True).assign(column=", ".join(columns))
 
 
 def _levels(dims: Sequence[str], also: Sequence[Sequence[str]]) -> list[Level]:
@@ -259,14 +273,24 @@ def sizes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> Sizes:
         events = (abs(other.mean(SAMPLE_DIMS)) * other[POPULATION]).drop_vars(POPULATION).reindex_like(base)
         rate = abs(values.mean(SAMPLE_DIMS)).drop_vars(POPULATION)
         base = (events / rate.where(rate > 0)).fillna(0.0).transpose(*level)
-    known = None
-    if FEW_EVENTS in post.children:
-        classes = post[FEW_EVENTS].to_dataset()
-        name = next((n for n, array in classes.data_vars.items() if set(array.dims) == set(level)), None)
-        if name is not None:
-            known = classes[name].sel({dim: values[dim] for dim in level}).transpose(*level)
-            known.attrs["threshold"] = classes.attrs["threshold"]
-    return Sizes(base, False, known, *own)
+    return Sizes(base, False, classes_of(post, level, values).get(EVENTS), *own)
+
+
+def classes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Classes of what was observed of a table's groups, by who is counted; none where a posterior does not hold them.
+
+    `values` as of `expected`. Attribute `threshold`: what they were kept with.
+    """
+    if FEW_EVENTS not in post.children:
+        return {}
+    classes = post[FEW_EVENTS].to_dataset()
+    found = {}
+    for column, kind in ((EVENTS, SEEN_EVENTS), (OTHERS, SEEN_OTHERS)):
+        for name, array in classes.data_vars.items():
+            if str(name).startswith(f"{kind}_") and set(array.dims) == set(level):
+                found[column] = array.sel({dim: values[dim] for dim in level}).transpose(*level)
+                found[column].attrs["threshold"] = classes.attrs["threshold"]
+    return found
 
 
 def few_of(known: NDArray[np.int8], events: NDArray[np.float64], kept: int, rule: Rule) -> Mask:

@@ -161,7 +161,7 @@ def reason(rule: Rule, counted: str, *, subtraction: bool = False) -> str:
     It follows "because". `counted` is "people", "events" or both.
     """
     also = ", or because such a count could be worked out by subtraction" if subtraction else ""
-    return f"1 to {rule.threshold} {counted} stand behind a number{also}"
+    return f"1 to {rule.few} {counted} stand behind a number{also}"
 
 
 def require_covered(values: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from bayesineq.design.events import NO_EVENTS
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
-from bayesineq.disclosure.audit import AUDIT, SMALL
-from bayesineq.disclosure.cover import cover, few_of, sizes_of
+from bayesineq.disclosure.audit import AUDIT, WITHHELD
+from bayesineq.disclosure.cover import EVENTS, classes_of, cover, few_of, sizes_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
 from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
@@ -21,7 +22,9 @@ from bayesineq.posterior.population import card_of
 
 NUMBERS: Final = ("mean", "sd", "median", "lower", "upper")
 _TOLD: Final = ("outcome", "scale", "units", "more_is")
-_COARSE: Final = "too few events for a digit that tells no count"
+_END: Final = {"lower": np.floor, "upper": np.ceil}
+"""Ends of an interval are rounded outwards: to the nearest step it would hold less than it says."""
+
 _WIDEST: Final = 4.0
 """Standard deviations from its mean that a covariate is taken to reach: how far one person can move a slope."""
 
@@ -62,7 +65,7 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
     2    ethnicity.sigma  0.2675
     """
     card, table = card_of(post), summarise(post)
-    if not card.outcome.counts_events or (rule.threshold == 0 and rule.base == 1):
+    if not card.outcome.counts_events or rule.few == 0:
         return table, cover(post, rule).audit
     whole = cover(post, rule)
     hidden, moved = [], []
@@ -70,27 +73,26 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
         count = draws_of(array).shape[2]
         dims = tuple(str(dim) for dim in array.dims if dim not in SAMPLE_DIMS)
         scale = _WIDEST if any(t.name == name and t.covariate is not None for t in card.terms) else 1.0
-        gone, move = _effects(post, dims, rule)
+        gone, move = _effects(post, dims, Rule(rule.few, 1))
         level = next((key for key in whole.hidden if set(key) == set(dims)), None)
         if dims and level is not None:
             held = whole.hidden[level].reindex({d: array[d] for d in dims}, fill_value=False)
             gone = gone | held.transpose(*dims).to_numpy().astype(bool).ravel()
-        hidden.append(np.broadcast_to(gone & bool(dims) & (rule.threshold > 0), count))
+        hidden.append(np.broadcast_to(gone & bool(dims), count))
         moved.append(np.broadcast_to(move * scale, count))
     withheld, step = np.concatenate(hidden), _step(rule.base * np.concatenate(moved))
     coarse = ~withheld & (step > 1.0)
     for column in NUMBERS:
         value = table[column].to_numpy(dtype=np.float64)
         # The last sum takes the sign off a zero.
-        rounded = np.round(np.round(value / step) * step, 12) + 0.0
+        rounded = np.round(_END.get(column, np.round)(np.round(value / step, 9)) * step, 12) + 0.0
         if column == "sd":
             rounded = np.maximum(rounded, np.where(value > 0, step, 0.0))
         table[column] = np.where(withheld | coarse, np.nan, rounded if rule.base > 1 else value)
-    reasons = np.where(withheld, SMALL, _COARSE)
     lost = withheld | coarse
     audit = pd.DataFrame(
         {"table": "parameters", "cell": table.loc[lost, "parameter"], "column": ", ".join(NUMBERS),
-         "reason": reasons[lost]},
+         "reason": WITHHELD},
         columns=list(AUDIT),
     )  # fmt: skip
     return table, audit
@@ -115,6 +117,11 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
         `bayesineq.posterior.adjusted`, both with the outcome's name, scale, unit and polarity, and rounded
         `population`. It holds no row, no parameter, no digest of the data and no seed.
 
+    Notes
+    -----
+    Draws of one table go together, so that groups may be compared, and are in an order of their own in each table:
+    a draw of a decile is not the sum of the same draw of its areas, whose withheld ones could be found from it.
+
     Examples
     --------
     >>> from bayesineq import example
@@ -123,6 +130,7 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
     ['age_band', 'area', 'ethnicity']
     """
     whole = cover(post, rule)
+    order = _secret(post)
     groups: dict[str, xr.Dataset] = {}
     for level in whole.draws:
         crude, fair = whole.values(level).shown, adjusted(post, level)
@@ -130,7 +138,7 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
             kept = _told(crude).rename("estimate").to_dataset()
             if fair.attrs[ADJUSTED_FOR]:
                 kept["adjusted"] = _told(whole.apply(fair).shown)
-            groups["/" + ("_by_".join(level) or "everyone")] = kept
+            groups["/" + ("_by_".join(level) or "everyone")] = _shuffled(kept, order) if rule.few else kept
     tree = xr.DataTree.from_dict(groups, name="released")
     said = card_of(post)
     tree.attrs |= {
@@ -141,6 +149,27 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
         "fit_id": str(post.attrs.get("fit_id", "none")),
     }
     return tree
+
+
+def _secret(post: xr.DataTree) -> np.random.Generator:
+    """An order of draws that follows from the posterior, which is not passed on, and from nothing that is."""
+    digest = hashlib.sha256()
+    for name in sorted(map(str, post["posterior"].to_dataset().data_vars)):
+        digest.update(np.ascontiguousarray(post["posterior"][name].to_numpy()).data)
+    return np.random.default_rng(np.frombuffer(digest.digest(), dtype=np.uint32))
+
+
+def _shuffled(table: xr.Dataset, order: np.random.Generator) -> xr.Dataset:
+    """The draws of a table in another order, chains and all, the same for all of its variables."""
+    sizes = [table.sizes[dim] for dim in SAMPLE_DIMS]
+    place = order.permutation(sizes[0] * sizes[1])
+    moved = table.copy()
+    for name, values in table.data_vars.items():
+        own = [str(dim) for dim in values.dims if dim not in SAMPLE_DIMS]
+        ordered = values.transpose(*SAMPLE_DIMS, *own)
+        flat = ordered.to_numpy().reshape(len(place), *ordered.shape[2:])
+        moved[name] = ordered.copy(data=flat[place].reshape(ordered.shape))
+    return moved
 
 
 def _told(values: xr.DataArray) -> xr.DataArray:
@@ -166,11 +195,13 @@ def _effects(post: xr.DataTree, dims: tuple[str, ...], rule: Rule) -> tuple[NDAr
     proportion = card.outcome.link == "logit"
     others = np.maximum(size - events, 0.0) if proportion else events
     few = is_small(people.to_numpy().ravel(), rule) if card.outcome.weighs_people else np.zeros(len(size), dtype=bool)
+    small = few
     if sizes.known is None:
         small = few | is_small(events, rule) | is_small(others, rule)
-    else:
-        seen = sizes.known.reindex(full, fill_value=NO_EVENTS) if dims and known else sizes.known
-        small = few | few_of(seen.to_numpy().ravel(), events, sizes.known.attrs["threshold"], rule)
+    for column, classes in classes_of(post, dims if known else (), values).items():
+        seen = classes.reindex(full, fill_value=NO_EVENTS) if dims and known else classes
+        implied = events if column == EVENTS else others
+        small = small | few_of(seen.to_numpy().ravel(), implied, classes.attrs["threshold"], rule)
     with np.errstate(divide="ignore"):
         move = np.where(size > 0, 1.0 / events + (1.0 / others if proportion else 0.0), 0.0)
     # A level without anybody shows its prior, which tells nothing.

@@ -27,7 +27,8 @@ class Rule:
     threshold : int
         Counts from 1 to this are suppressed. Zero is shown.
     base : int
-        Other counts are rounded to the nearest multiple of this; 1 leaves them as they are.
+        Other counts are rounded to the nearest multiple of this; 1 leaves them as they are. Rates of fewer than
+        this are withheld: made of rounded counts, they would be another rate.
 
     Raises
     ------
@@ -49,9 +50,15 @@ class Rule:
                 f"threshold={self.threshold}, base={self.base}: the threshold is 0 or more and the base 1 or more"
             )
 
+    @property
+    def few(self) -> int:
+        """The largest count of which a rate is withheld: the threshold, or what no multiple of the base stands for."""
+        return max(self.threshold, self.base - 1)
+
     def __str__(self) -> str:
         rounded = f"; other counts are rounded to the nearest {self.base}" if self.base > 1 else ""
-        return f"Counts from 1 to {self.threshold} are suppressed and shown as {SUPPRESSED}{rounded}."
+        rates = f"; rates of fewer than {self.base} are withheld" if self.few > self.threshold else ""
+        return f"Counts from 1 to {self.threshold} are suppressed and shown as {SUPPRESSED}{rounded}{rates}."
 
 
 DEFAULT_RULE: Final = Rule()

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from bayesineq.disclosure.audit import AUDIT, SMALL, SUBTRACTION
+from bayesineq.disclosure.audit import AUDIT, WITHHELD
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded, shown_values
 from bayesineq.errors import DisclosureError
 
@@ -160,7 +160,7 @@ def withheld(
         for level, table in tables.items():
             found[level, column] = hidden[start : start + len(table)]
             start += len(table)
-        audit.append(_audit(nodes, own, hidden, column))
+        audit.append(_audit(nodes, hidden, column))
     whole = pd.concat(audit, ignore_index=True) if audit else pd.DataFrame(columns=list(AUDIT))
     return found, whole
 
@@ -357,11 +357,11 @@ def _hide_one_more(nodes: _Nodes, hidden: Mask, k: int) -> None:
     hidden[open_ones[order[0]]] = True
 
 
-def _audit(nodes: _Nodes, small: Mask, hidden: Mask, column: str) -> pd.DataFrame:
+def _audit(nodes: _Nodes, hidden: Mask, column: str) -> pd.DataFrame:
     rows = []
     for k in np.flatnonzero(hidden):
         level, key = nodes.name[k]
         cell = ", ".join(f"{name}={value}" for name, value in zip(level, key, strict=True)) or "total"
         table = " x ".join(level) or "total"
-        rows.append((table, cell, column, SMALL if small[k] else SUBTRACTION))
+        rows.append((table, cell, column, WITHHELD))
     return pd.DataFrame(rows, columns=list(AUDIT))

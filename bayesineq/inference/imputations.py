@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
+from bayesineq.design.events import FEW_EVENTS, few_in_any
 from bayesineq.design.members import Members
 from bayesineq.dims import DRAW
 from bayesineq.errors import BayesineqError
@@ -69,6 +70,8 @@ def stack_imputations(posts: Sequence[xr.DataTree]) -> xr.DataTree:
         "/posterior": stacked.assign_coords({DRAW: np.arange(len(record))}),
         "/sample_stats": xr.Dataset({IMPUTATION: (("chain", DRAW), np.tile(record, (chains, 1)))}),
     }
+    if all(FEW_EVENTS in post.children for post in posts):
+        groups[f"/{FEW_EVENTS}"] = few_in_any([post[FEW_EVENTS].to_dataset() for post in posts])
     tree = xr.DataTree.from_dict(groups, name=posts[0].name)
     tree.attrs |= {**posts[0].attrs, "imputations": len(posts)}
     return tree

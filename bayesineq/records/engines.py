@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import MISSING
-from bayesineq.tables.files import existing, header, refuse_twice, suffix
+from bayesineq.tables.files import existing, header, refuse_bombs, refuse_lines_in_cells, refuse_twice, suffix
 from bayesineq.tables.schema import read_schema
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def connect(
     if kind not in ("csv", "parquet"):
         raise SchemaError(f"The file {path} ends in {path.suffix!r}; records are read from .csv, .csv.gz and .parquet.")
     with reading(path):
+        if kind == "csv":
+            refuse_bombs(path)
+            refuse_lines_in_cells(path)
         fields = None if kind == "csv" else pq.read_schema(path)
         names = header(path) if fields is None else fields.names
         refuse_twice(names, f"The file {path}", any_case=True)

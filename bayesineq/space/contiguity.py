@@ -228,6 +228,13 @@ def _codes_of_pairs(table: pd.DataFrame, columns: tuple[str, str] | None) -> NDA
     if blank.any():
         rows = (np.flatnonzero(blank)[:_SHOWN] + 1).tolist()
         raise GraphError(f"{blank.sum()} rows lack an area code, first rows {rows}; remove or complete them")
+    lines = texts.apply(lambda column: column.str.contains("[\r\n]", regex=True)).any(axis=1).to_numpy()
+    if lines.any():
+        rows = (np.flatnonzero(lines)[:_SHOWN] + 1).tolist()
+        raise GraphError(
+            f"{lines.sum()} area codes go on over several lines, first rows {rows}: a quotation mark opens there and "
+            "closes rows later; remove it"
+        )
     return texts.to_numpy(dtype=str).reshape(-1, 2)
 
 

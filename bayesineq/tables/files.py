@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import warnings
+import zipfile
 import zlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TextIO
 
+import numpy as np
 import pandas as pd
 
 from bayesineq.errors import SchemaError
@@ -17,6 +19,10 @@ from bayesineq.tables.blanks import MISSING, blanked, trimmed
 
 HEADER_ROWS: Final = 1
 """Rows above the first row of data in a csv file, so that row numbers are those of a spreadsheet."""
+
+MOST_BYTES: Final = 100_000_000
+MOST_TIMES: Final = 200
+"""What a packed file may unpack to: so many bytes, or so many times its size where that is more."""
 
 BOM: Final = "\ufeff"
 
@@ -47,8 +53,7 @@ def existing(path: str | Path) -> Path:
 
 def header(path: Path) -> list[str]:
     """Column names of a csv file as they stand, without a byte order mark."""
-    opened: Any = gzip.open if path.name.lower().endswith(".gz") else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as lines:
+    with opened(path) as lines:
         names = next(csv.reader(lines), [])
     other = [mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]]
     if other:
@@ -67,8 +72,88 @@ def refuse_twice(names: Sequence[object], what: str, *, any_case: bool = False) 
         raise SchemaError(f"{what} has more than one column named {', '.join(twice)}. Rename them, or keep one.")
 
 
+def opened(path: Path) -> TextIO:
+    """A csv file as text, gzipped or not, line ends as they are."""
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def refuse_bombs(path: Path, most: int = MOST_BYTES) -> None:
+    """Refuse a gzipped file that unpacks to more than anybody would call a table."""
+    if not path.name.lower().endswith(".gz"):
+        return
+    packed, size = path.stat().st_size, 0
+    with gzip.open(path, "rb") as file:
+        while part := file.read(1 << 22):
+            size += len(part)
+            if size > MOST_TIMES * packed and size > most:
+                raise SchemaError(
+                    f"The file {path} of {packed:,} bytes unpacks to more than {size:,}: that is no table. "
+                    "Unpack it yourself, and look at what it holds."
+                )
+
+
+def refuse_packed(path: Path, most: int = MOST_BYTES) -> None:
+    """Refuse a zipped workbook whose parts unpack to more than anybody would call one."""
+    packed = path.stat().st_size
+    with zipfile.ZipFile(path) as file:
+        size = sum(part.file_size for part in file.infolist())
+    if size > MOST_TIMES * packed and size > most:
+        raise SchemaError(
+            f"The workbook {path} of {packed:,} bytes unpacks to {size:,}: that is no table. "
+            "Open it elsewhere, and look at what it holds."
+        )
+
+
+def refuse_lines_in_cells(path: Path) -> None:
+    """
+    Refuse a cell of a csv file that goes on over several lines: rows in between would vanish into it.
+
+    A quotation mark that opens in one cell and closes rows later swallows them without a word. Titles may have lines.
+    """
+    if not _within_quotes(path):
+        return
+    with opened(path) as lines:
+        reader = csv.reader(lines)
+        names = next(reader, [])
+        begins, wrong = reader.line_num + 1, []
+        for cells in reader:
+            if reader.line_num > begins:
+                at = next((k for k, cell in enumerate(cells) if "\n" in cell or "\r" in cell), None)
+                if at is not None:
+                    wrong.append((begins, reader.line_num, names[at] if at < len(names) else f"column {at + 1}"))
+            begins = reader.line_num + 1
+    if wrong:
+        shown = "; ".join(f"row {first}, column {name!r}, to row {last}" for first, last, name in wrong[:5])
+        more = f"; and {len(wrong) - 5:,} more" if len(wrong) > 5 else ""
+        raise SchemaError(
+            f"The file {path} has a quotation mark that opens in one row and closes in another, so that rows between would "
+            f"be lost: {shown}{more}. Remove the mark, or write it twice within a quoted cell.",
+            pd.DataFrame(
+                [(first, name, "a quotation mark that does not close in its row", None) for first, _, name in wrong],
+                columns=["row", "column", "problem", "value"],
+            ),
+        )
+
+
+def _within_quotes(path: Path) -> bool:
+    """Whether any line ends after an odd number of quotation marks: a quick look, before a cell is looked for."""
+    marks = 0
+    with gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        while part := file.read(1 << 22):
+            signs = np.frombuffer(part, dtype=np.uint8)
+            found = np.cumsum(signs == ord('"'), dtype=np.int64)
+            if ((found[signs == ord("\n")] + marks) % 2).any():
+                return True
+            marks = (marks + int(found[-1])) % 2
+    return False
+
+
 def _read_csv(path: Path, text: Collection[str], missing: Collection[str]) -> pd.DataFrame:
+    refuse_bombs(path)
     names = header(path)
+    refuse_lines_in_cells(path)
     with warnings.catch_warnings():
         # Rows longer than the header would lose their last fields with no more than a warning.
         warnings.simplefilter("error", pd.errors.ParserWarning)

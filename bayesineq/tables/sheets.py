@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bayesineq.errors import SchemaError
-from bayesineq.tables.files import existing, read_table, refuse_twice, suffix
+from bayesineq.tables.files import existing, read_table, refuse_packed, refuse_twice, suffix
 from bayesineq.tables.vintage import ONS_CODE
 
 ZIP = b"PK"
@@ -29,6 +29,7 @@ def _sheets(path: Path) -> dict[str, pd.DataFrame]:
         with path.open("rb") as file:
             zipped = file.read(2) == ZIP
         if zipped:
+            refuse_packed(path)
             return pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl")
         import xlrd
 
@@ -36,6 +37,8 @@ def _sheets(path: Path) -> dict[str, pd.DataFrame]:
             book = xlrd.open_workbook(file_contents=file.read())
         rows = {sheet.name: [sheet.row_values(row) for row in range(sheet.nrows)] for sheet in book.sheets()}
         return {name: pd.DataFrame(cells, dtype=object).replace("", None) for name, cells in rows.items()}
+    except SchemaError:
+        raise
     except Exception as error:
         # A damaged workbook makes its reader raise whatever its parser met: zip, XML, struct or look-up errors.
         raise SchemaError(

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from bayesineq.disclosure.audit import AUDIT, SMALL, SUBTRACTION, write_audit
+from bayesineq.disclosure.audit import AUDIT, WITHHELD, audit_bytes
 from bayesineq.disclosure.release import refuse_people, release_people
 from bayesineq.disclosure.rule import Rule, protect_rates, safe_decimals, shown_count
 from bayesineq.disclosure.suppression import protect_tables
@@ -97,12 +97,13 @@ def test_without_secondary_suppression_the_same_attack_succeeds() -> None:
     rule = Rule(5, 1)
     result = protect_tables(cells_of(counts), ["row", "column"], ["cases"], MARGINS, rule)
     reasons = result.audit.set_index(["table", "cell"])["reason"]
-    assert reasons["row x column", "row=0, column=0"] == SMALL
-    assert (reasons == SUBTRACTION).sum() >= 3
+    assert set(reasons) == {WITHHELD}
+    assert "row=0, column=0" in reasons["row x column"].index
+    assert len(reasons) >= 4
     assert attacker(counts, rule, (0, 0))[1] >= 5
     # Rounding to 5 already hides it, so nothing else is withheld for its sake.
     rounded = protect_tables(cells_of(counts), ["row", "column"], ["cases"], MARGINS, Rule(3, 5))
-    assert (rounded.audit["reason"] == SMALL).all()
+    assert rounded.audit["cell"].tolist() == ["row=0, column=0"]
 
 
 def test_shown_counts_are_those_of_the_plain_rule_and_zeros_stay() -> None:
@@ -178,12 +179,12 @@ def test_the_audit_says_what_and_why_and_no_count(tmp_path) -> None:
     rule = Rule(5, 1)
     result = protect_tables(cells_of(counts), ["row", "column"], ["cases"], MARGINS, rule)
     path = tmp_path / "withheld.csv"
-    write_audit([result.audit], path, rule)
+    path.write_bytes(audit_bytes([result.audit], rule))
     read = pd.read_csv(path)
     assert list(read.columns) == [*AUDIT, "rule"]
     assert len(read) == len(result.audit) > 1
     with pytest.raises(DisclosureError, match="no other"):
-        write_audit([result.audit.assign(count=3)], path, rule)
+        audit_bytes([result.audit.assign(count=3)], rule)
 
 
 def test_misuse_is_refused_in_words() -> None:

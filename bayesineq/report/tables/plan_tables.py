@@ -13,6 +13,7 @@ from bayesineq.decisions.net_benefit import NOTHING
 from bayesineq.decisions.plans import PlanComparison
 from bayesineq.decisions.polarity import EVENTS
 from bayesineq.decisions.published import Quantity, Share
+from bayesineq.decisions.released import withheld_of
 from bayesineq.dims import AREA, INTERVENTION, QUINTILE
 from bayesineq.disclosure.rule import SUPPRESSED, Rule, is_small, shown_count
 from bayesineq.disclosure.suppression import hide_beside
@@ -166,6 +167,7 @@ def shares_table(compared: PlanComparison, by: str, labels: Labels | None, rule:
     """Shares of places, money and benefit by group; groups with small counts are withheld."""
     table = compared.tables[f"shares_{by}"]
     small = is_small(table["people"], rule) | is_small(table["treated"], rule)
+    small = small | table[by].isin(withheld_of(compared, by)).to_numpy()
     named = table.assign(label=level_labels(by, table[by].tolist(), labels), gone=hide_beside(small, table["treated"]))
     shares: Columns = {
         "Share of people": lambda row: _percent(row["people_share"]),
@@ -183,7 +185,7 @@ def shares_table(compared: PlanComparison, by: str, labels: Labels | None, rule:
 
     columns: Columns = {
         sentence(dimension_label(by)): lambda row: str(row["label"]),
-        "Eligible people": lambda row: shown_count(row["people"], rule),
+        "Eligible people": unless_gone(lambda row: shown_count(row["people"], rule)),
         **{name: unless_gone(said) for name, said in shares.items()},
     }
     return table_of(f"Who gets the places, the money and the benefit, by {dimension_label(by)}", named, columns)

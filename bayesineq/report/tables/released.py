@@ -16,7 +16,7 @@ from bayesineq.posterior.population import card_of
 from bayesineq.report.page.alike import Alike, alike
 from bayesineq.report.tables.numbers import unit_of
 from bayesineq.report.words.contrasts import ends_compared
-from bayesineq.report.words.labels import ends_in_words, level_labels
+from bayesineq.report.words.labels import dimension_label, ends_in_words, level_labels, plural
 from bayesineq.report.words.sentences import withheld_said
 
 
@@ -65,6 +65,14 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
     table = inequality_of(like.values.shown, by, crude=like.crude.shown)
     gone = withheld_said(whole.values(by), by)
     words = _said(card_of(post), like, by, table, float(whole.values().shown.mean()))
+    of = whole.values(by)
+    over = f"over {of.of - len(of.withheld):,} of {of.of:,} {plural(dimension_label(by))}: the others are withheld"
+    if gone:
+        table["compared"] = [
+            "; ".join(filter(None, (str(said or ""), over))) if not str(name).startswith(f"{by}[") else said
+            for name, said in zip(table["parameter"], table.get("compared", [""] * len(table)), strict=True)
+        ]
+        words = [f"Every measure of inequality here is {over}, and may differ from one over all of them.", *words]
     table.attrs["words"] = (*([gone.text] if gone else []), *words)
     lost = pd.DataFrame({"parameter": [f"{by}[{level}]" for level in whole.levels(by)]})
     if len(lost):
