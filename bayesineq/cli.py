@@ -38,6 +38,8 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 
+MOST_SEED = 2**63 - 1
+
 CardArgument = Annotated[str, typer.Argument(metavar="CARD", help="Name of a shipped card, or path of a .toml file.")]
 TableOption = Annotated[Path, typer.Option("--table", help="Table of the card's schema: csv, csv.gz or parquet.")]
 PosteriorArgument = Annotated[Path, typer.Argument(metavar="POSTERIOR.nc", help="A file that `fit` wrote.")]
@@ -94,7 +96,7 @@ class Sampling:
     ] = None
     tune: Annotated[int | None, typer.Option(min=0, help="Draws of adaptation (nuts), by default 1000.")] = None
     chains: Annotated[int | None, typer.Option(min=1, help="Chains (nuts), by default 4.")] = None
-    seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Makes the draws reproducible.")] = None
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True
 
     @property
@@ -244,7 +246,7 @@ codecs.register_error(PLAINER, _plainer)
 @app.command()
 def demo(
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the demonstration.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Seed of the simulated system and of the draws.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the simulated system and of the draws.")] = 1,
 ) -> None:
     """Simulate an integrated care system, fit it, measure its inequality and write a report."""
     from bayesineq.demo import run
@@ -445,7 +447,7 @@ def compare(
     posterior: Annotated[Path, typer.Option(help="Posterior of the risk that the plans act on.")],
     budget: Annotated[float, typer.Option(help="Pounds.")],
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if it is not there.")],
-    seed: Annotated[int | None, typer.Option(help="Makes the draws reproducible.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Makes the draws reproducible.")] = None,
     title: TitleOption = None,
     *,
     deciding: Deciding,

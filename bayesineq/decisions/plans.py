@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,6 +29,7 @@ from bayesineq.decisions.ranking import rank_areas
 from bayesineq.decisions.rivals import targeting_rules
 from bayesineq.decisions.words import in_words
 from bayesineq.dims import AREA, CI_PROB, ETHNICITY, INTERVENTION, QUINTILE, SAMPLE_DIMS, MoreIs
+from bayesineq.errors import DecisionError
 
 FEWEST: Final = 3
 """Fifths of deprivation that a slope needs: a line through two fits whatever they are."""
@@ -124,6 +126,12 @@ class PlanOptions:
     correlation: float | ArrayLike = 0.0
     prob: float = CI_PROB
 
+    def __post_init__(self) -> None:
+        if not 0 < self.prob < 1:
+            raise DecisionError(f"prob={self.prob} is no probability of an interval: give one between 0 and 1.")
+        if not 0 < self.top < math.inf:
+            raise DecisionError(f"top={self.top}: give a share of the areas below 1, or how many are served first.")
+
 
 STANDARD: Final = PlanOptions()
 
@@ -179,6 +187,9 @@ def compare_plans(
     0  east        calls    1.0    100.0  5000.0      5.0
     """
     prob, decide_by = options.prob, options.decide_by
+    for name, given in (("budget", budget), ("threshold", threshold)):
+        if not 0 <= given < math.inf:
+            raise DecisionError(f"{name}={given}: give pounds, 0 or more.")
     fine = plan_benefit(plans, baseline, more_is=options.more_is, correlation=options.correlation, seed=seed)
     within = unit_dims(fine.benefit)
     seen = pooled(fine, [] if decide_by is None else [dim for dim in within if dim not in decide_by])

@@ -12,6 +12,7 @@ from bayesineq.decisions.published import EVERYONE, PublishedEffect, Quantity, S
 from bayesineq.errors import DecisionError
 
 _QUANTITY = {"value", "lower", "upper"}
+_TEXTS = ("name", "event", "source")
 _NONE = PublishedEffect("risk ratio", Quantity(1.0))
 _KEYS = {
     "name",
@@ -95,8 +96,10 @@ def read_plans(path: str | Path) -> tuple[Intervention, ...]:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DecisionError(f"No file of plans at {file.name}: check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise DecisionError(f"{file.name} is not TOML: {error}") from error
+    except OSError as error:
+        raise DecisionError(f"{file.name} cannot be read ({error.strerror}): give the file of plans.") from error
     entries = document.get("intervention")
     unknown = sorted(set(document) - {"intervention"})
     if not isinstance(entries, list) or not entries or unknown:
@@ -112,8 +115,14 @@ def read_plans(path: str | Path) -> tuple[Intervention, ...]:
 
 
 def _intervention(entry: Mapping[str, Any], number: int, faults: list[str]) -> Intervention | None:
-    where = str(entry.get("name") or f"intervention {number}")
     before = len(faults)
+    if not isinstance(entry, Mapping):
+        faults.append(f"intervention {number} is {entry!r:.80}, not a table [[intervention]]")
+        return None
+    where = str(entry.get("name") or f"intervention {number}")
+    for key in _TEXTS:
+        if key in entry and not (isinstance(entry[key], str) and entry[key].isprintable()):
+            faults.append(f"{where[:80]}, {key}: give one line of text, not {entry[key]!r:.80}")
     unknown = sorted(set(entry) - _KEYS)
     if unknown:
         faults.append(f"{where}: unknown {', '.join(unknown)} (known: {', '.join(sorted(_KEYS))})")
@@ -168,7 +177,17 @@ def _quantity(given: Any) -> Quantity:
 def _number(given: Any) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise DecisionError(f"{given!r} is not a number")
-    return float(given)
+    try:
+        return float(given)
+    except OverflowError as error:
+        raise DecisionError(f"a whole number of {len(str(given))} digits is too large") from error
+
+
+def _levels(given: Any, what: str) -> Mapping[str, Mapping[str, Any]]:
+    """Numbers by grouping and level."""
+    if not isinstance(given, Mapping) or not all(isinstance(levels, Mapping) for levels in given.values()):
+        raise DecisionError(f"{what} are given by grouping and level, such as imd_quintile.1; given {given!r:.80}")
+    return given
 
 
 def _effect(given: Any) -> PublishedEffect:
@@ -176,7 +195,7 @@ def _effect(given: Any) -> PublishedEffect:
         raise DecisionError("give measure, value, lower and upper")
     modifiers = {
         str(by): {str(level): _quantity(number) for level, number in levels.items()}
-        for by, levels in given.get("modifiers", {}).items()
+        for by, levels in _levels(given.get("modifiers", {}), "modifiers").items()
     }
     size = {key: value for key, value in given.items() if key not in ("measure", "modifiers")}
     return PublishedEffect(given["measure"], _quantity(size), modifiers)
@@ -185,5 +204,6 @@ def _effect(given: Any) -> PublishedEffect:
 def _share(given: Any) -> Share:
     if not isinstance(given, Mapping):
         return Share(_quantity(given))
-    by = {str(k): {str(level): _number(x) for level, x in v.items()} for k, v in given.get("by", {}).items()}
+    groups = _levels(given.get("by", {}), "shares")
+    by = {str(k): {str(level): _number(x) for level, x in v.items()} for k, v in groups.items()}
     return Share(_quantity({key: value for key, value in given.items() if key != "by"}), by)

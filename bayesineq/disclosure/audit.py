@@ -28,7 +28,8 @@ def audit_beside(path: str | Path) -> Path:
 
     The same name ending in `.audit.csv`.
     """
-    return Path(path).with_suffix(".audit.csv")
+    given = Path(path)
+    return given.with_suffix(".audit.csv") if given.name else given / "audit.csv"
 
 
 def write_audited(path: str | Path, content: bytes, audits: Sequence[pd.DataFrame], rule: Rule) -> None:

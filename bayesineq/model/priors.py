@@ -276,4 +276,10 @@ def read_prior(spec: Mapping[str, Any], kind: str, of: ParameterKind) -> Prior |
 
 def is_number(value: object) -> bool:
     """Whether a value of a card is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        # TOML holds whole numbers of any length.
+        return False

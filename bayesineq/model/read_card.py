@@ -93,7 +93,7 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
     """Parse the TOML text of a model card."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise CardError(f"{origin} is not valid TOML: {error}") from None
     wrong: list[str] = []
     _unknown(raw, _TOP, "", wrong)

@@ -128,8 +128,8 @@ def refuse_lines_in_cells(path: Path) -> None:
         shown = "; ".join(f"row {first}, column {name!r}, to row {last}" for first, last, name in wrong[:5])
         more = f"; and {len(wrong) - 5:,} more" if len(wrong) > 5 else ""
         raise SchemaError(
-            f"The file {path} has a quotation mark that opens in one row and closes in another, so that rows between would "
-            f"be lost: {shown}{more}. Remove the mark, or write it twice within a quoted cell.",
+            f"The file {path} has a quotation mark that opens in one row and closes in another, so that rows between "
+            f"would be lost: {shown}{more}. Remove the mark, or write it twice within a quoted cell.",
             pd.DataFrame(
                 [(first, name, "a quotation mark that does not close in its row", None) for first, _, name in wrong],
                 columns=["row", "column", "problem", "value"],
