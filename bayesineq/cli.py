@@ -579,8 +579,7 @@ def compare_codes(
 def _plain(table: pd.DataFrame, csv: Path | None) -> None:
     """Print a table of codes, which holds nobody's counts."""
     if csv is not None:
-        with replacing(csv) as beside:
-            table.to_csv(beside, index=False)
+        write_together({csv: csv_bytes(table)})
     limit = 60
     out.print(table.head(limit).to_string(index=False), markup=False, highlight=False, soft_wrap=True)
     if len(table) > limit:
