@@ -542,6 +542,7 @@ SystemOption = Annotated[
 
 
 @codes_app.command(name="show")
+@_grouped
 def show_codes(
     path: ListArgument,
     system: SystemOption = None,
@@ -560,6 +561,7 @@ def show_codes(
 
 
 @codes_app.command(name="compare")
+@_grouped
 def compare_codes(
     first: ListArgument,
     second: ListArgument,

@@ -187,9 +187,7 @@ def compare_plans(
     0  east        calls    1.0    100.0  5000.0      5.0
     """
     prob, decide_by = options.prob, options.decide_by
-    for name, given in (("budget", budget), ("threshold", threshold)):
-        if not 0 <= given < math.inf:
-            raise DecisionError(f"{name}={given}: give pounds, 0 or more.")
+    _check_pounds(budget=budget, threshold=threshold)
     fine = plan_benefit(plans, baseline, more_is=options.more_is, correlation=options.correlation, seed=seed)
     within = unit_dims(fine.benefit)
     seen = pooled(fine, [] if decide_by is None else [dim for dim in within if dim not in decide_by])
@@ -235,14 +233,16 @@ def compare_plans(
         benefit=seen,
         net_health=health,
         settings={
-            "threshold": threshold,
-            "budget": budget,
-            "prob": prob,
-            "seed": seed,
-            "top": options.top,
+            **{"threshold": threshold, "budget": budget, "prob": prob, "seed": seed, "top": options.top},
             "withheld": baseline.attrs.get("withheld_groups", {}),
         },
     )
+
+
+def _check_pounds(*, budget: float, threshold: float) -> None:
+    for name, given in (("budget", budget), ("threshold", threshold)):
+        if not 0 <= given < math.inf:
+            raise DecisionError(f"{name}={given}: give pounds, 0 or more.")
 
 
 def _tables_of_choice(

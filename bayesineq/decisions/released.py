@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayesineq.decisions.local import local_risk
 from bayesineq.decisions.plans import PlanComparison
-from bayesineq.dims import AREA, DECILE, ETHNICITY, POPULATION, QUINTILE, SAMPLE_DIMS
+from bayesineq.dims import DECILE, ETHNICITY, POPULATION, QUINTILE, SAMPLE_DIMS
 from bayesineq.disclosure.cover import Cover, cover
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded, safe_decimals
 from bayesineq.disclosure.suppression import hide_beside
@@ -38,17 +38,6 @@ _PARTS: Final = {"people": ("people_share", "need_share", *_PLACES), "treated": 
 """Numbers of a row that would give its people, or its places, back."""
 
 
-def released_risk(
-    post: xr.DataTree, by: Sequence[str] = (AREA,), rule: Rule = DEFAULT_RULE
-) -> tuple[xr.DataArray, pd.DataFrame]:
-    """Risk of each unit, as tables made from it may be published, and the audit.
-
-    As `local_risk` gives it, without units that are withheld.
-    """
-    whole = cover(post, rule, also=[tuple(by)])
-    return _shown_units(post, by, whole), whole.audit
-
-
 def _shown_units(post: xr.DataTree, by: Sequence[str], whole: Cover) -> xr.DataArray:
     risk, names = local_risk(post, by), tuple(by)
     shown = whole.values(names).shown
@@ -71,8 +60,8 @@ def released_detail(
     Risk of each unit and of the groups within it, so that what is decided by unit may be published.
 
     `within`: Dimensions of groups within them; those that the posterior does not have are left out. Returns: risk with
-    dims (chain, draw, *by, *within) and the coordinate `population`, which pooled over `within` is that of
-    `released_risk`, without units that are withheld; and the audit.
+    dims (chain, draw, *by, *within) and the coordinate `population`, without units that are withheld; pooled over
+    `within` it is what is shown of the units; and the audit.
 
     Under a rule nothing of it is of a cell as it is: a plan may act on one group alone, or be given to one unit more,
     and whatever is told of it would tell of that cell. The risk of a group within a unit is a product of one factor of

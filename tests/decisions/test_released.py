@@ -14,7 +14,7 @@ import xarray as xr
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.plans import PlanComparison, PlanOptions, compare_plans
 from bayesineq.decisions.published import PublishedEffect, Quantity, Share
-from bayesineq.decisions.released import released_detail, released_risk, shown_tables
+from bayesineq.decisions.released import released_detail, shown_tables
 from bayesineq.design.matrix import design
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.cover import cover
@@ -143,7 +143,7 @@ def test_what_is_published_does_not_move_with_a_withheld_group(post, double) -> 
 
 def test_units_and_groups_keep_what_may_be_published_of_them(post) -> None:
     detail, _ = released_detail(post, ["area"], ["ethnicity"])
-    units, _ = released_risk(post, ["area"])
+    units, _ = released_detail(post, ["area"], ())
     people = detail[POPULATION].reset_coords(drop=True)
     by_unit = xr.dot(detail.reset_coords(drop=True), people, dim="ethnicity") / people.sum("ethnicity")
     np.testing.assert_allclose(by_unit.transpose(*units.dims), units, rtol=1e-6)
