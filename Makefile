@@ -1,5 +1,5 @@
 # Everything from a clean clone: each target makes the environment that it needs.
-.PHONY: demo test test-all lint bench lock browser clean
+.PHONY: demo test test-all test-spark lint bench lock browser clean
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -13,6 +13,10 @@ test: $(READY) browser  ## Quick tests, a few minutes
 test-all: lint test  ## Style, types, every test; BAYESINEQ_CALIBRATION=DIR keeps tables and plots of calibration
 	$(PYTHON) -m pytest -n 2 -m "slow or calibration"
 
+test-spark: $(READY)  ## The tests of records on Spark, local; needs Java, and installs half a gigabyte
+	.venv/bin/uv pip install --quiet --python $(PYTHON) "pyspark>=4"
+	$(PYTHON) -m pytest tests/records tests/cohort -k spark
+
 lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -22,7 +26,8 @@ bench: $(READY)  ## Speed and memory as a table and as bench/*.json
 	$(PYTHON) -m tests.benchmarks
 
 lock:  ## Renew requirements.lock
-	uv pip compile --universal --generate-hashes --all-extras --group dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --extra bcf --extra explorer --extra nuts --extra uplift --group dev \
+	  pyproject.toml -o requirements.lock
 
 # The explorer's tests drive Debian's Chromium; where it cannot be installed they are skipped and say so.
 browser:
