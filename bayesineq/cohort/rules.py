@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from bayesineq.cohort.codelists import CodeList, read_codelist
 from bayesineq.errors import CardError
 from bayesineq.shipped import folder
 
@@ -17,7 +18,7 @@ PREFIXED: Final = ("icd10", "opcs4")
 
 _RANGE: Final = re.compile(r"([A-Z])([0-9]+(?:\.[0-9]+)?)-([A-Z])([0-9]+(?:\.[0-9]+)?)")
 
-type Lists = Mapping[str, Collection[str]]
+type Lists = Mapping[str, Collection[str] | CodeList] | str | Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,9 @@ def read_rules(card: str | Path, lists: Lists | None = None) -> Rules:
     card : str or Path
         Name of a card that ships with the package (charlson, elixhauser, hospital_frailty, cambridge,
         long_term_conditions, bridges_to_health, suffolk_north_east_essex), or a TOML file.
-    lists : Mapping of str to collection of str, optional
-        Codes by the name of the list, for cards whose lists are your own.
+    lists : Mapping of str to collection of str or CodeList, str or Path, optional
+        Codes by the name of the list, for cards whose lists are your own; or a folder of files of these names, in any
+        layout that `read_codelist` reads.
 
     Returns
     -------
@@ -201,22 +203,35 @@ def read_rules(card: str | Path, lists: Lists | None = None) -> Rules:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"The card {path} is not TOML: {error}") from None
-    reader = _Reader(given.get("system", ""), dict(lists or {}))
+    reader = _Reader(given.get("system", ""), _held(lists))
     rules = reader.rules(given)
     if reader.missing:
         wanted = "; ".join(f"{name} ({system})" for name, system in sorted(reader.missing.items()))
         reader.faults.append(
-            f"code lists that are yours to give, by name: {wanted}. Give lists={{name: codes}} for each"
+            f"code lists that are yours to give, by name: {wanted}. Give lists={{name: codes}} for each, or a folder "
+            "of files of these names"
         )
     if reader.faults:
         raise CardError(f"The card {path.name} cannot be used:\n- " + "\n- ".join(reader.faults))
     return rules
 
 
+def _held(lists: Lists | None) -> Mapping[str, Collection[str] | CodeList | Path]:
+    """Lists by name; the files of a folder under their names without endings."""
+    if lists is None:
+        return {}
+    if not isinstance(lists, (str, Path)):
+        return lists
+    place = Path(lists)
+    if not place.is_dir():
+        raise CardError(f"There is no folder {str(place)!r} of code lists.")
+    return {path.name.partition(".")[0]: path for path in sorted(place.iterdir()) if path.is_file()}
+
+
 class _Reader:
     """Reads a card and gathers what is wrong with it."""
 
-    def __init__(self, system: str, lists: dict[str, Collection[str]]) -> None:
+    def __init__(self, system: str, lists: Mapping[str, Collection[str] | CodeList | Path]) -> None:
         self.system, self.lists = system, lists
         self.faults: list[str] = []
         self.missing: dict[str, str] = {}
@@ -281,7 +296,17 @@ class _Reader:
         if name not in self.lists:
             self.missing[name] = system
             return ()
-        return tuple(dict.fromkeys(cleaned(str(code), system) for code in self.lists[name]))
+        held = self.lists[name]
+        if isinstance(held, Path):
+            held = read_codelist(held)
+        if isinstance(held, CodeList):
+            codes = held.by_system.get(system, ())
+            if not codes:
+                there = ", ".join(held.systems) or "no system"
+                self.faults.append(f"the list {name!r} of {held.origin} holds codes of {there}, and none of {system}")
+        else:
+            codes = tuple(str(code) for code in held)
+        return tuple(dict.fromkeys(cleaned(code, system) for code in codes))
 
     def codes(self, given: Sequence[str], system: str, where: str) -> tuple[str, ...]:
         found: list[str] = []

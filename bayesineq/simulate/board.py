@@ -317,16 +317,19 @@ def _code(position: str) -> str:
 
 def _events(mean: float) -> str:
     """Facts of diabetes from a year before the index day or earlier, and facts of everything else at any time."""
-    # Persons with diabetes have 5 facts of it on average, and adults are about four in five.
-    others = max(mean - 5 * PREVALENCE * 0.8, 0.0)
-    weight, average = "(0.4 + 0.015 * age)", 0.4 + 0.015 * 40.6
+    weight = "(0.4 + 0.015 * age)"
     return f"""
+        WITH average AS (
+            -- Persons with diabetes have five facts of it on average.
+            SELECT greatest({mean} - avg(5.0 * diabetic::INTEGER), 0) / avg({weight}) AS others FROM drawn
+        )
         SELECT person, date, 'icd10' AS system, code, source, NULL::DOUBLE AS value, NULL::VARCHAR AS unit FROM (
             SELECT person, ({_listed(OTHER_CODES)})[1 + floor({len(OTHER_CODES)}
                     * pow(uniform(i * 1000 + k, 'code'), 2))::INTEGER] AS code,
                 last_day - floor(uniform(i * 1000 + k, 'date') * least(3650, last_day - birth + 1))::INTEGER AS date,
                 CASE WHEN uniform(i * 1000 + k, 'where') < 0.8 THEN 'gdppr_journal' ELSE 'hes_apc' END AS source
-            FROM drawn, unnest(range(least(999, geometric(uniform(i, 'facts'), {others / average} * {weight})))) AS t(k)
+            FROM drawn, average,
+                unnest(range(least(999, geometric(uniform(i, 'facts'), others * {weight})))) AS t(k)
             UNION ALL
             SELECT person, ({_listed(DIABETES)})[1 + floor({len(DIABETES)}
                     * pow(uniform(i * 1000 + k, 'kind'), 3))::INTEGER] AS code,

@@ -120,11 +120,12 @@ def cambridge_by_hand(facts: list[tuple[int, str, float]]) -> float:
 def test_the_cambridge_score_is_that_of_its_rules_written_out() -> None:
     rng = np.random.default_rng(2)
     n = 5_000
-    often = rng.choice([*LISTS, *DRUGS, "egfr", "something_else"], 12 * n)
-    person, before = rng.integers(0, n, 12 * n), rng.choice([-30, 0, 1, 364, 365, 366, 1826, 1827, 4_000], 12 * n)
+    m = 6 * n
+    often = rng.choice([*LISTS, *DRUGS, "egfr", "something_else"], m)
+    person, before = rng.integers(0, n, m), rng.choice([-30, 0, 1, 364, 365, 366, 1826, 1827, 4_000], m)
     # Prescriptions come in fours.
-    repeats = np.where(np.isin(often, DRUGS), rng.integers(1, 6, 12 * n), 1)
-    rows = pd.DataFrame({"person": person, "before": before, "code": often, "value": rng.integers(40, 80, 12 * n)})
+    repeats = np.where(np.isin(often, DRUGS), rng.integers(1, 6, m), 1)
+    rows = pd.DataFrame({"person": person, "before": before, "code": often, "value": rng.integers(40, 80, m)})
     rows = rows.loc[rows.index.repeat(repeats)]
     by_hand = [0.0] * n
     for k, part in rows.groupby("person"):
@@ -207,6 +208,22 @@ def test_hand_cases_of_the_segments_of_adults_are_exact_and_exclusive() -> None:
     ]
     assert not wrong
     assert {one.name for one in rules.segments} == set(expected) - {None}
+
+
+def test_lists_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
+    names = read_lists(shipped_rules()["long_term_conditions"])
+    for name in names:
+        (tmp_path / f"{name}.csv").write_text("snomedct_code,term\n38341003,Hypertension\n")
+    (tmp_path / "AST_COD.csv").write_text("icd10,term\nJ45,Asthma\n")
+    with pytest.raises(CardError, match=r"the list 'AST_COD' of .* holds codes of icd10, and none of snomed"):
+        read_rules("long_term_conditions", tmp_path)
+    (tmp_path / "AST_COD.csv").write_text("snomedct_code,term\n195967001,Asthma\n")
+    rules = read_rules("long_term_conditions", tmp_path)
+    people = pd.DataFrame({"person": ["p1", "p2"]})
+    records = linked([("p1", 9, "snomed", "195967001", None), ("p2", 9, "icd10", "195967001", None)], people)
+    assert collected(morbidity(records, rules, ON))["score"].tolist() == [1.0, 0.0]
+    with pytest.raises(CardError, match="There is no folder"):
+        read_rules("long_term_conditions", tmp_path / "nowhere")
 
 
 def read_lists(path: Path) -> list[str]:

@@ -13,7 +13,17 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from bayesineq.cohort.morbidity import morbidity, segment_people
+from bayesineq.cohort.rules import read_rules
 from bayesineq.errors import SchemaError
+from bayesineq.records import link, read_normal
+from bayesineq.records.ethnicity.completeness import (
+    agreement,
+    completeness,
+    completeness_by_year,
+    conflicts,
+    latest_by_source,
+)
 from bayesineq.records.ethnicity.resolution import (
     CVDPREVENT_PRIORITY,
     cvdprevent,
@@ -112,3 +122,49 @@ def test_cells_are_the_same_on_every_engine(on_engine: Callable[[pd.DataFrame], 
     lacking = int((given["age"] <= 10).sum())
     with pytest.raises(SchemaError, match=f"'age': missing in {lacking:,} of 1,000 records"):
         tabulate(on_engine(holed), **arguments)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_records_in_their_normal_form_are_the_same_on_every_engine(on_engine: Callable[[pd.DataFrame], Any]) -> None:
+    """Scores, segments, completeness and linkage of a small board, against those of DuckDB."""
+    rng = np.random.default_rng(5)
+    n = 300
+    codes = ["E11.9", "e112", "I50", "C78.0", "K70.3", "F03", "N18", "J44.9", "Z51.5", "S72.0", "R54", "M05"]
+    persons = pd.DataFrame({
+        "person": [f"p{k:03d}" for k in range(n)],
+        "birth": pd.Series(rng.choice(["1940-05-05", "1975-01-31", "2024-12-01"], n)).where(rng.random(n) > 0.1),
+        "sex": rng.choice(["female", "male"], n),
+        "area": rng.choice(["E01000001", "E01000002"], n),
+    })  # fmt: skip
+    events = pd.DataFrame({
+        "person": [f"p{k:03d}" for k in rng.integers(0, n, 6 * n)],
+        "date": rng.choice(["2020-02-29", "2024-03-31", "2025-03-31", "2025-04-01"], 6 * n),
+        "system": "icd10",
+        "code": rng.choice(codes, 6 * n),
+    })  # fmt: skip
+    given = {"persons": persons, "events": events}
+    told = records().assign(person_id=lambda t: "p" + (t["person_id"].astype(int) % n).astype(str).str.zfill(3))
+    people = persons.rename(columns={"person": "person_id"})[["person_id", "sex"]]
+    found = []
+    for put in (on_engine, lambda table: table):
+        held = read_normal({name: put(table) for name, table in given.items()})
+        other = read_normal({"persons": put(persons.assign(sex="male").iloc[: n // 2])})
+        tables = [
+            morbidity(held, read_rules("charlson"), "2025-03-31", weights="shmi"),
+            morbidity(held, read_rules("hospital_frailty"), "2025-03-31").select("person", "score"),
+            segment_people(held, read_rules("bridges_to_health"), "2025-03-31"),
+        ]
+        frames = [table.order_by("person").to_pyarrow().to_pandas() for table in tables]
+        both = link({"a": held, "b": other}, ["a", "b"])
+        asked = put(told)
+        found.append([
+            *frames, both.overlap, both.conflicts, completeness(asked, put(people), ["sex"]),
+            completeness_by_year(asked, put(people), [2020, 2023]), agreement(asked, put(people)),
+            conflicts(asked, "hes_apc", "hes_op"),
+            latest_by_source(asked).order_by(["person_id", "source"]).to_pyarrow().to_pandas().astype(str)
+            if not isinstance(asked, pd.DataFrame) else latest_by_source(asked).astype(str),
+        ])  # fmt: skip
+    for here, there in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(here, there, check_dtype=False)
+    assert found[0][0]["score"].nunique() > 5
+    assert found[0][2]["segment"].nunique() > 4
