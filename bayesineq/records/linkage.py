@@ -133,9 +133,11 @@ def _wide(sources: Mapping[str, Records]) -> ibis.Table:
         table = records.persons
         columns = {f"{name}_{k}": table[name] for group in TOGETHER for name in group}
         columns[f"sex_{k}"] = table["sex"].nullif(UNKNOWN_SEX)
-        here = table.select(PERSON, **columns, **{f"here_{k}": table[PERSON].notnull()})  # noqa: PD004
+        here = table.select(PERSON, **columns)
         joined = wide.left_join(here, PERSON)
-        wide = joined.select(*wide.columns, *columns, **{f"here_{k}": joined[f"here_{k}"].fill_null(False)})
+        # Asked after the join: an engine may hold a flag that is always true to be true of those who are not there.
+        there = joined[f"{PERSON}_right"].notnull()
+        wide = joined.select(*wide.columns, *columns, **{f"here_{k}": there})
     return wide
 
 
