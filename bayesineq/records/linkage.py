@@ -136,7 +136,7 @@ def _wide(sources: Mapping[str, Records]) -> ibis.Table:
         here = table.select(PERSON, **columns)
         joined = wide.left_join(here, PERSON)
         # Asked after the join: an engine may hold a flag that is always true to be true of those who are not there.
-        there = joined[f"{PERSON}_right"].notnull()
+        there = joined[f"{PERSON}_right"].notnull()  # noqa: PD004
         wide = joined.select(*wide.columns, *columns, **{f"here_{k}": there})
     return wide
 
