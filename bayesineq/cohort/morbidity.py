@@ -14,6 +14,7 @@ import pyarrow as pa
 from bayesineq.cohort.rules import PREFIXED, Condition, Part, Rules
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
+from bayesineq.records.written import stripped
 
 if TYPE_CHECKING:
     import ibis
@@ -353,7 +354,7 @@ def _looked_up(codes: ibis.Table, system: str, pairs: Sequence[tuple[str, int]])
     if system in PREFIXED:
         here = here.mutate(clean=here["code"].upper().re_replace(r"[.\s]", ""))
     else:
-        here = here.mutate(clean=here["code"].strip())
+        here = here.mutate(clean=stripped(here["code"]))
     lengths = sorted({len(code) for code, _ in pairs}) if system in PREFIXED else [0]
     tables = []
     for length in lengths:
