@@ -15,7 +15,7 @@ from bayesineq.measures.arrays import Array
 type Moved = Literal["linear", "log", "logit"]
 
 _STEPS = 200
-_CYCLES = 2000
+_CYCLES = 500
 _FAR = 4.0
 
 

@@ -11,7 +11,7 @@ from bayesineq.pathway.lives import ReferenceTable, life_expectancy, years_lost
 from bayesineq.pathway.over_time import gap_over_time
 from bayesineq.posterior.expected import expected, population
 from bayesineq.posterior.lives import life_expectancy as all_ages
-from tests.pathway.conftest import BANDS
+from tests.pathway.conftest import BANDS, DEATHS
 
 STARTS = [0, 1, 5, 45, 85]
 
@@ -75,8 +75,8 @@ def test_ages_that_make_no_life_table_are_named(deaths) -> None:
         life_expectancy(deaths, "area", population=frame[~gone])
 
 
-def test_other_outcomes_have_no_life_table() -> None:
-    from bayesineq import example
-
-    with pytest.raises(PosteriorError, match="this posterior is of a proportion"):
-        life_expectancy(example().post, "area")
+def test_other_outcomes_have_no_life_table(deaths) -> None:
+    other = deaths.copy()
+    other.attrs["card"] = DEATHS.replace('exposure = "person_years"', 'expected = "person_years"')
+    with pytest.raises(PosteriorError, match="this posterior is of a rate ratio"):
+        life_expectancy(other, "area")

@@ -71,7 +71,7 @@ def test_totals_of_two_kinds_are_met_at_once() -> None:
 def test_well_known_groups_stay_where_uncertainty_is_conditioned_on() -> None:
     """A normal posterior with independent areas, given its total: mean and covariance in closed form."""
     sd, weight = np.array([0.1, 0.4, 0.2]), np.array([10.0, 20.0, 30.0])
-    drawn = 5 + sd * np.random.default_rng(2).standard_normal((2, 100_000, 3))
+    drawn = 5 + sd * np.random.default_rng(2).standard_normal((2, 20_000, 3))
     coords = {"area": ["a", "b", "c"], "population": ("area", weight)}
     before = xr.DataArray(drawn, dims=("chain", "draw", "area"), coords=coords)
     total = 310.0
@@ -79,9 +79,9 @@ def test_well_known_groups_stay_where_uncertainty_is_conditioned_on() -> None:
     met = meet_totals(before, known, scale="linear", move="by uncertainty").values.to_numpy().reshape(-1, 3)
     variance = sd**2
     gain = variance * weight / (weight**2 @ variance)
-    assert met.mean(axis=0) == pytest.approx(5 + gain * (total - 5 * weight.sum()), abs=0.005)
+    assert met.mean(axis=0) == pytest.approx(5 + gain * (total - 5 * weight.sum()), abs=0.01)
     exact = np.diag(variance) - np.outer(gain, gain) * (weight**2 @ variance)
-    assert np.cov(met.T) == pytest.approx(exact, abs=0.002)
+    assert np.cov(met.T) == pytest.approx(exact, abs=0.004)
     assert met @ weight == pytest.approx(np.full(len(met), total))
 
 
