@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import xarray as xr
 
+    from bayesineq.cohort.members import Cohort
     from bayesineq.space.adjacency import Adjacency
 
 WIDE: Final = 6
@@ -100,3 +101,31 @@ def example() -> Example:
     adjacency = contiguity(areas)
     study = design(rows, read_card("prevalence"), adjacency=adjacency)
     return Example(rows, areas, adjacency, fit(study, draws=400, seed=1, progress=False))
+
+
+@cache
+def cohort_example() -> Cohort:
+    """Six invented persons, five of them registered on the last day, three of these with type 2 diabetes."""
+    from datetime import date
+
+    from bayesineq.cohort.members import cohort
+    from bayesineq.records.normal import read_normal
+
+    persons = pd.DataFrame(
+        {
+            "person": list("abcdef"),
+            "birth": ["1950-03-01", "1962-11-30", "1971-01-15", "1980-06-30", "1991-02-28", "1940-08-08"],
+            "sex": ["female", "male"] * 3,
+            "area": ["E01000001", "E01000001", "E01000002", "E01000002", "E01000001", "E01000002"],
+            "imd_decile": [1, 1, 8, 8, 1, 8],
+            "registered_from": "2010-01-01",
+            "registered_to": [None, None, None, None, None, "2020-06-30"],
+        }
+    )
+    facts = [("a", "2015-05-01"), ("b", "2020-02-03"), ("c", "2020-09-09"), ("f", "2012-01-01")]
+    events = pd.DataFrame([(*fact, "icd10", "E11.9") for fact in facts], columns=["person", "date", "system", "code"])
+    stays = [("a", "2020-03-01", "2020-03-04", "emergency", "attended"), ("b", "2020-07-01", None, "outpatient", "missed"),
+             ("b", "2020-08-01", None, "outpatient", "attended"), ("f", "2020-02-01", None, "emergency", "attended")]  # fmt: skip
+    spells = pd.DataFrame(stays, columns=["person", "start", "end", "kind", "outcome"])
+    records = read_normal({"persons": persons, "events": events, "spells": spells})
+    return cohort(records, "type_2_diabetes", study=(date(2020, 1, 1), date(2020, 12, 31)))

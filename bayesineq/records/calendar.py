@@ -56,6 +56,12 @@ def age_on(birth: ibis.Value, date: ibis.Value) -> ibis.Value:
     return (date.year() - birth.year()).cast("int64") - before.cast("int64")
 
 
+def age_at(birth: ibis.Value, day: ibis.Value) -> ibis.Value:
+    """Age in completed years on a day that is given by its number."""
+    year = month_number(day) // 12
+    return year - birth.year().cast("int64") - (day < birthday(birth, year)).cast("int64")
+
+
 def _days_before(year: ibis.Value) -> ibis.Value:
     last = year - 1
     return last * 365 + last // 4 - last // 100 + last // 400

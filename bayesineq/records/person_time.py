@@ -109,16 +109,20 @@ def at_risk(observed: ibis.Table, events: ibis.Table, rule: EventRule = FIRST_EV
     [{'person': 'p1', 'first': 737425, 'last': 737434, 'event': 1, 'days': 10},
      {'person': 'p1', 'first': 737437, 'last': 737455, 'event': 0, 'days': 19}]
     """
+    carried = [name for name in observed.columns if name not in (START, END)]
+    stretches = observed.select(*carried, opens=day_number(observed[START]), closes=day_number(observed[END]))
+    began, ended = day_number(events[START]), day_number(events[END]).coalesce(day_number(events[START]))
+    return days_at_risk(stretches, events.select(PERSON, began=began, ended=ended), rule)
+
+
+def days_at_risk(stretches: ibis.Table, spells: ibis.Table, rule: EventRule) -> ibis.Table:
+    """`at_risk` of numbers of days: `opens` and `closes` of stretches, `began` and `ended` of events."""
     import ibis
 
-    carried = [name for name in observed.columns if name not in (START, END)]
-    first, last = day_number(observed[START]), day_number(observed[END])
-    stretches = observed.select(*carried, opens=first, closes=last)
+    carried = [name for name in stretches.columns if name not in ("opens", "closes")]
     stretches = stretches.filter(stretches["closes"] >= stretches["opens"])
-    began, ended = day_number(events[START]), day_number(events[END]).coalesce(day_number(events[START]))
-    spells = events.select(PERSON, began=began, ended=ibis.ifelse(ended > began, ended, began))
     # What begins on one day is one event, as long as the longest of them.
-    spells = spells.group_by([PERSON, "began"]).aggregate(ended=spells["ended"].max())
+    spells = spells.group_by([PERSON, "began"]).aggregate(ended=_later(spells["ended"], spells["began"]).max())
     met = stretches.join(spells, PERSON).select(*carried, "opens", "closes", "began", "ended")
     met = met.filter(met["began"] <= met["closes"]).mutate(real=ibis.literal(1, "int64"))
     # The day after the stretch stands for an event that never came, so that the last days at risk are a row too.

@@ -1,0 +1,67 @@
+"""Attrition: how many are left after each step, by deprivation and ethnicity, because who is dropped is an inequality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from bayesineq.dims import DECILE, ETHNICITY, PERSON
+from bayesineq.records.engines import collected
+
+if TYPE_CHECKING:
+    import ibis
+
+    from bayesineq.cohort.strata import Strata
+    from bayesineq.records.normal import Records
+
+ALL: Final = "all"
+
+
+def attrition_table(records: Records, reached: ibis.Table, steps: Sequence[str], strata: Strata) -> pd.DataFrame:
+    """
+    Persons left after each step, together and by group.
+
+    Parameters
+    ----------
+    records : Records
+        The records.
+    reached : ibis.Table
+        `person`, `passed`: how many steps each passed; whoever is no row passed none.
+    steps : sequence of str
+        The steps in words.
+    strata : Strata
+        Deprivation and ethnicity.
+
+    Returns
+    -------
+    DataFrame
+        `step` (0 for all in the records), `what`, `by` ("all", "imd_decile", "ethnicity"), `group`, `persons` left,
+        `dropped` by this step, and `left`, the share of the group's persons in the records that are left.
+    """
+    people = strata.of(records.persons)
+    people = people.left_join(reached, PERSON).select(DECILE, ETHNICITY, passed=reached["passed"].fill_null(0))
+    counted = collected(
+        people.group_by(["passed", DECILE, ETHNICITY]).aggregate(persons=people.count()), records.origin
+    )
+    groups = {ALL: pd.Series(ALL, index=counted.index)}
+    for name in (DECILE, ETHNICITY):
+        # What is not known is a group too: it is who drops out first.
+        given = counted[name].astype(object)
+        groups[name] = given.where(given.notna(), "not known").map(lambda v: str(int(v)) if isinstance(v, float) else str(v))
+    parts = []
+    for by, group in groups.items():
+        wide = counted.assign(group=group).pivot_table("persons", "group", "passed", "sum", fill_value=0)
+        wide = wide.reindex(columns=range(len(steps) + 1), fill_value=0)
+        left = wide.iloc[:, ::-1].cumsum(axis=1).iloc[:, ::-1]
+        long = left.stack().rename("persons").reset_index().rename(columns={"passed": "step"})
+        long["dropped"] = -long.groupby("group")["persons"].diff().fillna(0)
+        parts.append(long.assign(by=by, left=long["persons"] / long.groupby("group")["persons"].transform("first")))
+    table = pd.concat(parts, ignore_index=True)
+    table["what"] = table["step"].map(dict(enumerate(["in the records", *steps])))
+    table = table.astype({"step": "int64", "persons": "int64", "dropped": "int64"})
+    order = table["group"].map(lambda text: (not text.isdigit(), int(text) if text.isdigit() else 0, text))
+    table = table.assign(_by=table["by"].map(list(groups).index), _order=order)
+    table = table.sort_values(["_by", "step", "_order"], ignore_index=True)
+    return table[["step", "what", "by", "group", "persons", "dropped", "left"]]

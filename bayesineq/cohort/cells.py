@@ -1,0 +1,236 @@
+"""Cells of a cohort in the shape of a model's table: people, events and person-years by place, group, age and sex."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from bayesineq.cohort.card import Condition, Count
+from bayesineq.cohort.conditions import with_conditions
+from bayesineq.cohort.members import Cohort
+from bayesineq.cohort.observed import lived_in
+from bayesineq.cohort.read_cohort import counted_columns
+from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, PERSON, SEX
+from bayesineq.errors import SchemaError
+from bayesineq.records.calendar import DAYS_A_YEAR, age_at, month_number
+from bayesineq.records.engines import collected
+from bayesineq.records.person_time import DAYS, EVENTS, days_at_risk, lexis
+from bayesineq.records.tabulate import age_bands
+from bayesineq.tables.check import check
+from bayesineq.tables.schema import read_schema
+
+if TYPE_CHECKING:
+    import ibis
+
+YEAR: Final = "year"
+DIMS: Final = (AREA, DECILE, ETHNICITY, AGE, SEX, YEAR)
+"""What cells of people can stand on."""
+_WHY: Final[Mapping[str, str]] = {
+    AREA: "no area on the day",
+    DECILE: "an area whose deprivation is not known",
+    AGE: "younger than the first band",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """
+    A table of cells, and what is not in it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The cells, as the schema wants them; counts of any size, small ones too.
+    left_out : DataFrame
+        One row a column and reason: `table`, `column`, `why`, `number` of people, events or person-years.
+    """
+
+    table: pd.DataFrame
+    left_out: pd.DataFrame
+
+
+def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | None = None) -> Cells:
+    """
+    Count a cohort into the cells of a table.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The cohort.
+    table : str
+        Name of the table's schema, such as "area_counts" for the card `prevalence`.
+    counts : Mapping of str to Count, optional
+        How its columns are counted, in place of what the cohort's card says.
+
+    Returns
+    -------
+    Cells
+        The table, checked against its schema, and what is left out of it and why.
+
+    Raises
+    ------
+    SchemaError
+        Nothing says how a column is counted, the table stands on what is not known of people, or nobody is in it.
+
+    Examples
+    --------
+    >>> from bayesineq.examples import cohort_example
+    >>> cells = cohort_cells(cohort_example(), "area_counts")
+    >>> cells.table[["cases", "population"]].sum().to_dict()
+    {'cases': 3, 'population': 5}
+    """
+    by = list(read_schema(table).primary_key)
+    ways, wanted = {**cohort.card.counts, **(counts or {})}, counted_columns(table)
+    wrong = [f"nothing says how {column!r} is counted" for column in wanted if column not in ways]
+    wrong += [f"it stands on {name!r}, which is not known of people" for name in by if name not in DIMS]
+    if wrong:
+        raise SchemaError(
+            f"The cohort {cohort.card.name!r} cannot fill the table {table!r}: {'; '.join(wrong)}. Columns are counted "
+            f"by [cells.counts] of its card; cells stand on {', '.join(DIMS)}."
+        )
+    chosen = {column: ways[column] for column in wanted}
+    parts = [*_of_people(cohort, by, chosen), *_of_members(cohort, by, chosen)]
+    whole = pd.concat([collected(part, cohort.records.origin) for part in parts], ignore_index=True)
+    whole[wanted] = whole.reindex(columns=wanted).fillna(0)
+    known = whole[by].notna().all(axis=1)
+    left_out = _left_out(whole[~known], table, by, wanted)
+    types = {f.name: "float64" if f.type == "number" else "int64" for f in read_schema(table).fields if f.name in wanted}
+    cells = whole[known].groupby(by, as_index=False, sort=True)[wanted].sum().astype(types)
+    cells = cells[(cells[wanted] != 0).any(axis=1)]
+    if cells.empty:
+        raise SchemaError(
+            f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}. See its attrition."
+        )
+    return Cells(check(cells.reset_index(drop=True), table), left_out)
+
+
+def _said(left_out: pd.DataFrame) -> str:
+    rows = [f"{row.number:g} {row.column} have {row.why}" for row in left_out.itertuples()]
+    return "; ".join(rows) or "nobody is in it"
+
+
+def _left_out(lost: pd.DataFrame, table: str, by: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:
+    """Sums of what has no cell, by the first column that is not known."""
+    rows = []
+    for k, name in enumerate(by):
+        first = lost[name].isna() & lost[list(by[:k])].notna().all(axis=1)
+        for column in wanted:
+            if number := float(lost.loc[first, column].sum()):
+                rows.append((table, column, _WHY.get(name, f"no {name} known"), number))
+    return pd.DataFrame(rows, columns=["table", "column", "why", "number"])
+
+
+def day_of_count(count: Count, study: tuple[date, date]) -> date:
+    """The day on which people are counted."""
+    if isinstance(count.on, date):
+        return count.on
+    return study[1] if count.on == "study end" else study[0]
+
+
+def _of_people(cohort: Cohort, by: Sequence[str], counts: Mapping[str, Count]) -> list[ibis.Table]:
+    """People on a day, and those of them in the cohort: one table of sums for each day."""
+    static = {column: of for column, of in counts.items() if of.what in ("people", "cohort")}
+    parts = []
+    for day in sorted({day_of_count(of, cohort.study) for of in static.values()}):
+        mine = {column: of for column, of in static.items() if day_of_count(of, cohort.study) == day}
+        people = _there(cohort, day)
+        asked = [Condition(of.event, within=of.within) for of in mine.values() if of.event]
+        people = with_conditions(people, cohort.facts, asked)
+        met, sums = 0, {}
+        placed = _placed(cohort, people, by, people["index"])
+        for column, of in mine.items():
+            value: Any = placed["member"] if of.what == "cohort" else placed["one"]
+            if of.event:
+                value, met = value * placed[f"met_{met}"], met + 1
+            sums[column] = value.sum()
+        parts.append(placed.group_by(list(by)).aggregate(**sums))
+    return parts
+
+
+def _there(cohort: Cohort, day: date) -> ibis.Table:
+    """People observed on a day, of the age and sex of the cohort: `index` is the day, `member` 1 of who is in it."""
+    import ibis
+
+    entry, number = cohort.card.entry, day.toordinal()
+    observed = cohort.observed
+    here = observed.filter((observed["opens"] <= number) & (observed["closes"] >= number)).select(PERSON)
+    persons = cohort.records.persons
+    kept = [PERSON, "birth", SEX, *([DECILE] if DECILE in persons.columns else [])]
+    people = here.join(persons.select(*kept), PERSON).mutate(index=ibis.literal(number, "int64"))
+    if entry.age is not None:
+        age = age_at(people["birth"], people["index"])
+        people = people.filter((age >= entry.age[0]) & (age <= entry.age[1]))
+    if entry.sex:
+        people = people.filter(people[SEX].isin(entry.sex))
+    members = cohort.members.filter(cohort.members["index"] <= number).select(PERSON, member=ibis.literal(1, "int64"))
+    people = people.left_join(members, PERSON).select(*people.columns, "member")
+    return people.mutate(member=people["member"].fill_null(0), one=ibis.literal(1, "int64"))
+
+
+def _placed(cohort: Cohort, people: ibis.Table, by: Sequence[str], day: ibis.Value | None) -> ibis.Table:
+    """People with the columns of their cells: the place on their index date, and the age on a day."""
+    kept = list(people.columns)
+    if day is not None and AGE in by:
+        people = people.mutate(**{AGE: age_bands(age_at(people["birth"], day), cohort.card.bands)})
+    if day is not None and YEAR in by:
+        people = people.mutate(**{YEAR: month_number(people["index"]) // 12})
+    names = list(people.columns)
+    homes = lived_in(cohort.records, people.select(PERSON, "index"), "index")
+    people = people.left_join(homes, PERSON).select(*names, AREA)
+    return cohort.strata.of(people) if {DECILE, ETHNICITY} & {*by, *kept} else people
+
+
+def _of_members(cohort: Cohort, by: Sequence[str], counts: Mapping[str, Count]) -> list[ibis.Table]:
+    """Facts, events and time of members in their follow-up."""
+    facts = {column: of for column, of in counts.items() if of.what == "events"}
+    names = sorted({str(of.outcome) for of in counts.values() if of.outcome is not None})
+    if not facts and not names:
+        return []
+    members = cohort.members.select(PERSON, "birth", SEX, "index", "begin", "until")
+    if DECILE in cohort.records.persons.columns:
+        own = cohort.records.persons.select(PERSON, DECILE)
+        members = members.join(own, PERSON).select(*members.columns, DECILE)
+    members = _placed(cohort, members, by, None)
+    parts = [_facts(cohort, members, by, facts)] if facts else []
+    for name in names:
+        parts.append(_at_risk(cohort, members, by, name, counts))
+    return parts
+
+
+def _facts(cohort: Cohort, members: ibis.Table, by: Sequence[str], counts: Mapping[str, Count]) -> ibis.Table:
+    wanted = sorted({name for of in counts.values() for name in of.event})
+    near = cohort.facts.of(wanted).select(PERSON, "fact", "began").join(members, PERSON)
+    near = near.filter((near["began"] >= near["begin"]) & (near["began"] <= near["until"]))
+    if AGE in by:
+        near = near.mutate(**{AGE: age_bands(age_at(near["birth"], near["began"]), cohort.card.bands)})
+    if YEAR in by:
+        near = near.mutate(**{YEAR: month_number(near["began"]) // 12})
+    sums = {
+        column: near["fact"].isin([cohort.facts.names.index(name) for name in of.event]).cast("int64").sum()
+        for column, of in counts.items()
+    }
+    return near.group_by(list(by)).aggregate(**sums)
+
+
+def _at_risk(
+    cohort: Cohort, members: ibis.Table, by: Sequence[str], name: str, counts: Mapping[str, Count]
+) -> ibis.Table:
+    outcome = cohort.card.outcomes[name]
+    dims = [dim for dim in by if dim not in (AGE, YEAR)]
+    stretches = members.select(PERSON, "birth", *dims, opens=members["begin"], closes=members["until"])
+    happened = cohort.facts.of(outcome.event).select(PERSON, "began", "ended")
+    pieces = lexis(
+        days_at_risk(stretches, happened, outcome.rule),
+        bands=cohort.card.bands if AGE in by else None,
+        event_day=outcome.rule.event_day,
+    )
+    sums = {
+        column: pieces[EVENTS].sum() if of.what == "outcome" else pieces[DAYS].sum() / DAYS_A_YEAR
+        for column, of in counts.items()
+        if of.outcome == name
+    }
+    return pieces.group_by(list(by)).aggregate(**sums)

@@ -1,0 +1,242 @@
+"""A cohort built from records by its card: who enters on which day, who drops out at which step, how long each is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayesineq.cohort.attrition import attrition_table
+from bayesineq.cohort.card import CodedFact, CohortCard, Condition, Entry
+from bayesineq.cohort.conditions import with_conditions
+from bayesineq.cohort.facts import Facts, find_facts
+from bayesineq.cohort.observed import observed_days
+from bayesineq.cohort.read_cohort import read_cohort
+from bayesineq.cohort.strata import Strata, strata_of
+from bayesineq.dims import PERSON
+from bayesineq.errors import SchemaError
+from bayesineq.records.calendar import age_at, birthday, day_number
+
+if TYPE_CHECKING:
+    import ibis
+
+    from bayesineq.records.normal import Records
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """
+    A cohort: its members stay on the engine.
+
+    Parameters
+    ----------
+    card : CohortCard
+        What it was built from.
+    study : (date, date)
+        First and last day of the study.
+    members : ibis.Table
+        One row a person: `person`, `birth`, `sex`, `index`, `begin`, `until` (numbers of days: index date, first and
+        last day of follow-up), and the covariates.
+    observed : ibis.Table
+        Stretches over which people are observed: `person`, `opens`, `closes`.
+    records : Records
+        The records.
+    facts : Facts
+        What the card asks for.
+    strata : Strata
+        Deprivation and ethnicity of people.
+    attrition : DataFrame
+        One row a step and group: `step`, `what`, `by`, `group`, `persons`, `dropped`.
+    notes : tuple of str
+        What a reader of the numbers must know.
+    """
+
+    card: CohortCard
+    study: tuple[date, date]
+    members: ibis.Table
+    observed: ibis.Table
+    records: Records
+    facts: Facts
+    strata: Strata
+    attrition: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        left = int(self.attrition["persons"].iloc[-1]) if len(self.attrition) else 0
+        return f"Cohort({self.card.name}, {self.study[0]} to {self.study[1]}, {left:,} persons)"
+
+
+def cohort(
+    records: Records,
+    card: CohortCard | str | Path,
+    *,
+    study: tuple[date, date] | None = None,
+    codelists: str | Path | None = None,
+    deprivation: pd.DataFrame | None = None,
+) -> Cohort:
+    """
+    Build a cohort.
+
+    Parameters
+    ----------
+    records : Records
+        Linked records in their normal form.
+    card : CohortCard, str or Path
+        The card, the name of a shipped one, or its path.
+    study : (date, date), optional
+        First and last day of the study, in place of those of the card.
+    codelists : str or Path, optional
+        Folder of the code lists that the card names and the package may not ship.
+    deprivation : DataFrame, optional
+        `area`, `imd_decile`; without it the column `imd_decile` of persons, where there is one.
+
+    Returns
+    -------
+    Cohort
+        The cohort. Its members are kept on the engine; what left it are counts.
+
+    Raises
+    ------
+    SchemaError
+        No study period is stated; none of the codes by which people enter occurs in the records.
+    """
+    stated = card if isinstance(card, CohortCard) else read_cohort(card)
+    first, last = _study(stated, study)
+    facts = find_facts(records, stated, codelists)
+    _refuse_nobody(stated, facts)
+    observed, notes = observed_days(records, last)
+    strata = strata_of(records, deprivation)
+    steps, candidates = _candidates(stated, facts, observed, records.persons, (first, last))
+    entered = candidates.filter(candidates["passed"] == len(steps)).drop("passed")
+    met = with_conditions(entered, facts, stated.conditions, stated.covariates)
+    kept = [_fulfilled(met, place, of) for place, of in enumerate(stated.conditions)]
+    # Kept on the engine, because attrition, follow-up and every table of cells begin with it.
+    met = met.mutate(passed=_leading(kept) + len(steps)).cache()
+    dropped = candidates.filter(candidates["passed"] < len(steps)).select(PERSON, "passed")
+    said = [*steps, *(of.said for of in stated.conditions)]
+    table = attrition_table(records, dropped.union(met.select(PERSON, "passed")), said, strata)
+    members = _followed(met.filter(met["passed"] == len(said)), stated, facts).cache()
+    notes = (*facts.notes, *notes, *strata.notes)
+    return Cohort(stated, (first, last), members, observed, records, facts, strata, table, notes)
+
+
+def _study(card: CohortCard, study: tuple[date, date] | None) -> tuple[date, date]:
+    first, last = study or card.study
+    if first is None or last is None:
+        raise SchemaError(
+            f"The card {card.name!r} states no study period. Give its first and last day, or write [study] with from "
+            "and to on the card."
+        )
+    if last < first:
+        raise SchemaError(f"The study from {first} to {last} ends before it begins. Give the first day first.")
+    return first, last
+
+
+def _refuse_nobody(card: CohortCard, facts: Facts) -> None:
+    """A list none of whose codes occurs lets nobody in: nearly always another system, or another way of writing."""
+    coded = {name for name in card.entry.event if isinstance(card.facts.get(name), CodedFact)}
+    if not card.entry.event or coded != set(card.entry.event) or coded & set(facts.found["fact"]):
+        return
+    said = "\n".join(f"  - {note}" for note in facts.notes if note.partition(":")[0] in coded)
+    raise SchemaError(
+        f"Nobody can enter the cohort {card.name!r}, because none of the codes by which people enter occurs:\n{said}\n"
+        "Are the codes of another system, or written otherwise? `bayesineq codes show` tells what a list holds."
+    )
+
+
+def _candidates(
+    card: CohortCard, facts: Facts, observed: ibis.Table, people: ibis.Table, study: tuple[date, date]
+) -> tuple[list[str], ibis.Table]:
+    """Steps of entry in words; and who had the event, how many steps she passed, and her index date if all."""
+    import ibis
+
+    entry, first, last = card.entry, study[0].toordinal(), study[1].toordinal()
+    people = people.select(PERSON, "birth", "sex")
+    steps, events = _events(entry, facts, people)
+    days = events.join(people, PERSON).left_join(observed, PERSON)
+    days = days.select(*events.columns, "birth", "sex", "opens", "closes")
+    began = days["began"]
+    if entry.prevalent:
+        ready = days["opens"] + entry.look_back
+        index = reduce(lambda a, b: ibis.ifelse(a >= b, a, b), [began, ready, ibis.literal(first)])
+        in_study, when = began <= last, f"by {study[1]}"
+    else:
+        index, in_study, when = began, (began >= first) & (began <= last), f"from {study[0]} to {study[1]}"
+    days = days.mutate(index=index.coalesce(began))
+    tests: list[tuple[str, ibis.Value]] = [(when, in_study)]
+    if entry.clean:
+        tests.insert(0, (f"none in the {entry.clean} days before it", days["gap"] > entry.clean))
+    before = f", and for {entry.look_back} days before" if entry.look_back else ""
+    there = (days["opens"] + entry.look_back <= days["index"]) & (days["index"] <= days["closes"])
+    tests.append((f"registered on the index date{before}", there))
+    tests.append(("born by the index date, which is known", day_number(days["birth"]) <= days["index"]))
+    if entry.age is not None:
+        age = age_at(days["birth"], days["index"])
+        tests.append((f"aged {entry.age[0]} to {entry.age[1]}", (age >= entry.age[0]) & (age <= entry.age[1])))
+    if entry.sex:
+        tests.append((" or ".join(entry.sex), days["sex"].isin(entry.sex)))
+    days = days.mutate(passed=_leading([holds for _, holds in tests]) + len(steps))
+    steps += [said for said, _ in tests]
+    through = days["passed"] == len(steps)
+    found = days.group_by([PERSON, "birth", "sex"]).aggregate(
+        passed=days["passed"].max(), index=days["index"].min(where=through), closes=days["closes"].min(where=through)
+    )
+    return steps, found
+
+
+def _events(entry: Entry, facts: Facts, people: ibis.Table) -> tuple[list[str], ibis.Table]:
+    """The days on which people might enter, and the step that having one is: `person`, `began`, and `gap` if asked."""
+    import ibis
+
+    if entry.on is not None:
+        return [], people.select(PERSON, began=ibis.literal(entry.on.toordinal(), "int64"))
+    if entry.birthday is not None:
+        turned = birthday(people["birth"], people["birth"].year().cast("int64") + entry.birthday)
+        return [], people.select(PERSON, began=turned)
+    events = facts.of(entry.event)
+    named = " or ".join(name.replace("_", " ") for name in entry.event)
+    if entry.which == "first":
+        return [f"{named}, recorded once at least"], events.group_by(PERSON).aggregate(began=events["began"].min())
+    days = events.select(PERSON, "began").distinct()
+    if entry.clean:
+        before = ibis.window(group_by=PERSON, order_by="began", preceding=(None, 1))
+        last = days["began"].max().over(before)
+        days = days.mutate(gap=(days["began"] - last).fill_null(entry.clean + 1))
+    return [f"{named}, recorded once at least"], days
+
+
+def _leading(tests: Sequence[ibis.Value]) -> Any:
+    """How many tests are passed before the first that is not."""
+    so_far, passed = None, 0
+    for test in tests:
+        so_far = test.fill_null(False) if so_far is None else so_far & test.fill_null(False)
+        passed = passed + so_far.cast("int64")
+    return passed
+
+
+def _fulfilled(met: ibis.Table, place: int, condition: Condition) -> ibis.Value:
+    return met[f"met_{place}"] == (0 if condition.exclude else 1)
+
+
+def _followed(met: ibis.Table, card: CohortCard, facts: Facts) -> ibis.Table:
+    """Members with the first and last day of their follow-up."""
+    import ibis
+
+    follow = card.follow_up
+    members = met.mutate(begin=met["index"] + follow.starts, until=met["closes"])
+    if follow.days is not None:
+        last = members["begin"] + follow.days - 1
+        members = members.mutate(until=ibis.ifelse(last < members["until"], last, members["until"]))
+    if follow.event:
+        after = facts.of(follow.event).join(members.select(PERSON, "begin"), PERSON)
+        after = after.filter(after["began"] >= after["begin"])
+        ended = after.group_by(PERSON).aggregate(_ended=after["began"].min())
+        members = members.left_join(ended, PERSON).select(*members.columns, "_ended")
+        until = ibis.ifelse(members["_ended"] < members["until"], members["_ended"], members["until"])
+        members = members.mutate(until=until.coalesce(members["until"]))
+    covariates = [of.name for of in card.covariates]
+    return members.select(PERSON, "birth", "sex", "index", "begin", "until", *covariates)

@@ -1,0 +1,109 @@
+"""Deprivation and ethnicity of people, as expressions that stay on the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from bayesineq.dims import AREA, DECILE, ETHNICITY, PERSON
+from bayesineq.errors import SchemaError
+from bayesineq.records.engines import collected
+from bayesineq.records.ethnicity.recorded import read_records
+
+if TYPE_CHECKING:
+    import ibis
+
+    from bayesineq.records.normal import Records
+
+NOBODY_ASKED: Final = "99"
+"""Ethnicity of whom no record holds anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strata:
+    """
+    What is known of people's deprivation and ethnicity.
+
+    Parameters
+    ----------
+    ethnicity : ibis.Table or None
+        `person`, `ethnicity`; None where the records hold none.
+    deciles : ibis.Table or None
+        `area`, `imd_decile`; None where persons have a decile of their own, or nobody has.
+    notes : tuple of str
+        What is not known.
+    """
+
+    ethnicity: ibis.Table | None
+    deciles: ibis.Table | None
+    notes: tuple[str, ...]
+
+    def of(self, people: ibis.Table) -> ibis.Table:
+        """People with `imd_decile`, missing where it is not known, and `ethnicity`, "99" where nobody asked."""
+        import ibis
+
+        kept = [name for name in people.columns if name not in (DECILE, ETHNICITY)]
+        if self.deciles is not None:
+            people = people.select(*kept).left_join(self.deciles, AREA).select(*kept, self.deciles[DECILE])
+        elif DECILE not in people.columns:
+            people = people.mutate(**{DECILE: ibis.null("int64")})
+        kept = [*kept, DECILE]
+        if self.ethnicity is None:
+            return people.select(*kept, **{ETHNICITY: ibis.literal(NOBODY_ASKED)})
+        people = people.select(*kept).left_join(self.ethnicity, PERSON)
+        return people.select(*kept, **{ETHNICITY: people[ETHNICITY].fill_null(NOBODY_ASKED)})
+
+
+def strata_of(records: Records, deprivation: pd.DataFrame | None = None) -> Strata:
+    """
+    Deprivation and ethnicity as the records, and a table of areas, tell them.
+
+    Parameters
+    ----------
+    records : Records
+        The records.
+    deprivation : DataFrame, optional
+        `area`, `imd_decile`.
+
+    Returns
+    -------
+    Strata
+        Expressions; that the records hold no ethnicity or deprivation at all is a note.
+
+    Raises
+    ------
+    SchemaError
+        `deprivation` lacks a column, or has an area twice.
+    """
+    import ibis
+
+    notes = []
+    deciles = None
+    if deprivation is not None:
+        if absent := [name for name in (AREA, DECILE) if name not in deprivation.columns]:
+            raise SchemaError(f"The table of deprivation has no column {absent}; it has {list(deprivation.columns)}.")
+        if twice := deprivation[AREA][deprivation[AREA].duplicated()].unique().tolist():
+            raise SchemaError(f"The table of deprivation has areas twice: {twice[:5]}. Give each one decile.")
+        deciles = ibis.memtable(deprivation[[AREA, DECILE]].astype({AREA: str, DECILE: "int64"}))
+    elif DECILE not in records.persons.columns:
+        notes.append("no deprivation is known: give a table of areas and deciles, or a column imd_decile of persons")
+    given = records.ethnicity_records
+    rows = int(collected(given.aggregate(rows=given.count()), records.origin).iloc[0, 0])
+    if rows == 0:
+        notes.append("the records hold no ethnicity: that of everybody is 99, not known")
+        return Strata(None, deciles, tuple(notes))
+    return Strata(_most_recent(given), deciles, tuple(notes))
+
+
+def _most_recent(given: ibis.Table) -> ibis.Table:
+    """The latest known category of each person, by the rule of `most_recent`, not yet computed."""
+    read = read_records(given, {})
+    records = read.table
+    merged = records.group_by([PERSON, "common"]).aggregate(times=records["times"].sum(), day=records["day"].max())
+    known = (merged["common"] > 1).cast("int64")
+    score = ((known * 300_000 + merged["day"]) * 1_000_000 + merged["times"].clip(upper=999_999)) * 32 + merged["common"]
+    best = merged.group_by(PERSON).aggregate(score=score.max())
+    code = (best["score"] % 32).cases(*enumerate(read.codes), else_=NOBODY_ASKED)
+    return best.select(PERSON, **{ETHNICITY: code})
