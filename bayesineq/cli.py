@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bayesineq.disclosure.rule import Rule
     from bayesineq.inference.fit import Engine
     from bayesineq.model.card import ModelCard
+    from bayesineq.records.normal import Records
     from bayesineq.space.adjacency import Adjacency
 
 app = typer.Typer(
@@ -586,6 +588,94 @@ def _plain(table: pd.DataFrame, csv: Path | None) -> None:
     out.print(table.head(limit).to_string(index=False), markup=False, highlight=False, soft_wrap=True)
     if len(table) > limit:
         out.print(f"... and {len(table) - limit:,} more rows", highlight=False)
+@dataclass(frozen=True, slots=True)
+class Building:
+    """What a cohort is built with, beside its card and the records."""
+
+    from_day: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of the study.")
+    ] = None
+    to_day: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of the study.")] = None
+    codelists: Annotated[Path | None, typer.Option(help="Folder of the code lists that the card names.")] = None
+    deprivation: Annotated[
+        Path | None, typer.Option(help="Areas and deciles: Indices of Deprivation as published, or area and imd_decile.")
+    ] = None
+    tables: Annotated[
+        list[str] | None, typer.Option("--table", help="Tables of cells to write; by default those of the card.")
+    ] = None
+
+
+@app.command()
+@_grouped
+def cohort(
+    card: Annotated[str, typer.Argument(metavar="CARD", help="Name of a shipped cohort card, or path of a .toml file.")],
+    source: Annotated[Path, typer.Option(help="Mapping (.toml) of the records, or a folder of their normal form.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if it is not there.")],
+    *,
+    building: Building,
+    shown: Shown,
+) -> None:
+    """Build a cohort from records: cells for a model, who dropped out at which step, and the quality of the data."""
+    import pandas as pd
+
+    from bayesineq.cohort.cells import cohort_cells
+    from bayesineq.cohort.members import cohort as build
+    from bayesineq.cohort.read_cohort import read_cohort
+    from bayesineq.disclosure.audit import audit_beside, write_audit
+    from bayesineq.disclosure.cohorts import shown_attrition, shown_numbers
+
+    stated, rule = read_cohort(card), shown.rule
+    study = _study(building, stated.study)
+    built = build(
+        _records(source), stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation)
+    )
+    filled = {name: cohort_cells(built, name) for name in building.tables or stated.tables}
+    out_folder.mkdir(parents=True, exist_ok=True)
+    for name, cells in filled.items():
+        with replacing(out_folder / f"{name}.csv") as beside:
+            cells.table.to_csv(beside, index=False)
+        out.print(f"{name}.csv: {len(cells.table):,} cells", highlight=False, soft_wrap=True)
+    lost = pd.concat([pd.DataFrame(), *(cells.left_out for cells in filled.values())], ignore_index=True)
+    attrition, audit = shown_attrition(built.attrition, rule)
+    for name, table in {"attrition": attrition, "left_out": lost, "codes_found": built.facts.found}.items():
+        numbers = [column for column in ("number", "records") if column in table.columns]
+        with replacing(out_folder / f"{name}.csv") as beside:
+            shown_numbers(table, numbers, rule).to_csv(beside, index=False)
+    write_audit([audit], audit_beside(out_folder / "attrition.csv"), rule)
+    of_all = attrition[attrition["by"] == "all"][["step", "what", "persons", "dropped"]]
+    out.print(of_all.to_string(index=False, na_rep="*"), markup=False, highlight=False, soft_wrap=True)
+    for note in built.notes:
+        out.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
+    out.print(
+        f"{', '.join(f'{name}.csv' for name in filled)} hold small counts, for a model to fit: they are as confidential "
+        f"as the records. In the other files: {rule}", markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def _records(source: Path) -> Records:
+    from bayesineq.records.normal import read_normal
+
+    return read_normal(source)
+
+
+def _study(building: Building, stated: tuple[date | None, date | None]) -> tuple[date, date] | None:
+    first = building.from_day.date() if building.from_day else stated[0]
+    last = building.to_day.date() if building.to_day else stated[1]
+    if first is None or last is None:
+        raise SchemaError("The card states no study period: give its first and last day with --from and --to.")
+    return first, last
+
+
+def _deciles(path: Path | None) -> pd.DataFrame | None:
+    from bayesineq.dims import AREA, DECILE
+    from bayesineq.tables.deprivation import read_deprivation
+    from bayesineq.tables.files import header, read_table, suffix
+
+    if path is None:
+        return None
+    if suffix(path) == "csv" and {AREA, DECILE} <= set(header(path)):
+        return read_table(path)[[AREA, DECILE]]
+    return read_deprivation(path)[[AREA, DECILE]]
 
 
 def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:

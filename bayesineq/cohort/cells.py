@@ -162,8 +162,7 @@ def _there(cohort: Cohort, day: date) -> ibis.Table:
     kept = [PERSON, "birth", SEX, *([DECILE] if DECILE in persons.columns else [])]
     people = here.join(persons.select(*kept), PERSON).mutate(index=ibis.literal(number, "int64"))
     if entry.age is not None:
-        age = age_at(people["birth"], people["index"])
-        people = people.filter((age >= entry.age[0]) & (age <= entry.age[1]))
+        people = people.filter(age_at(people["birth"], people["index"]).between(*entry.age))
     if entry.sex:
         people = people.filter(people[SEX].isin(entry.sex))
     members = cohort.members.filter(cohort.members["index"] <= number).select(PERSON, member=ibis.literal(1, "int64"))
@@ -175,7 +174,8 @@ def _placed(cohort: Cohort, people: ibis.Table, by: Sequence[str], day: ibis.Val
     """People with the columns of their cells: the place on their index date, and the age on a day."""
     kept = list(people.columns)
     if day is not None and AGE in by:
-        people = people.mutate(**{AGE: age_bands(age_at(people["birth"], day), cohort.card.bands)})
+        people = people.mutate(_age=age_at(people["birth"], day))
+        people = people.mutate(**{AGE: age_bands(people["_age"], cohort.card.bands)})
     if day is not None and YEAR in by:
         people = people.mutate(**{YEAR: month_number(people["index"]) // 12})
     names = list(people.columns)
@@ -206,7 +206,8 @@ def _facts(cohort: Cohort, members: ibis.Table, by: Sequence[str], counts: Mappi
     near = cohort.facts.of(wanted).select(PERSON, "fact", "began").join(members, PERSON)
     near = near.filter((near["began"] >= near["begin"]) & (near["began"] <= near["until"]))
     if AGE in by:
-        near = near.mutate(**{AGE: age_bands(age_at(near["birth"], near["began"]), cohort.card.bands)})
+        near = near.mutate(_age=age_at(near["birth"], near["began"]))
+        near = near.mutate(**{AGE: age_bands(near["_age"], cohort.card.bands)})
     if YEAR in by:
         near = near.mutate(**{YEAR: month_number(near["began"]) // 12})
     sums = {

@@ -418,7 +418,7 @@ def _expanded(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
     strange: list[str] = []
     rows = []
     for entry in table.itertuples(index=False):
-        codes, wrong = _written_out(str(entry.code), str(entry.system))
+        codes, wrong = written_out(str(entry.code), str(entry.system))
         if wrong:
             (damaged if wrong == "damaged" else strange).append(str(entry.code))
         rows += [(code, entry.term, entry.category, entry.system, entry.retired) for code in codes]
@@ -440,7 +440,7 @@ def _expanded(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
     return found[~again].reset_index(drop=True)
 
 
-def _written_out(code: str, system: str) -> tuple[list[str], str]:
+def written_out(code: str, system: str) -> tuple[list[str], str]:
     """Codes that a cell stands for, and whether it is damaged or strange."""
     if re.fullmatch(r"[0-9.]+[eE]\+?[0-9]+", code) and system not in ("read2", "ctv3"):
         return [], "damaged"

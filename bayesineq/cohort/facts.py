@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from bayesineq.cohort.card import DEATH, CodedFact, CohortCard, SpellFact
-from bayesineq.cohort.rules import PREFIXED, cleaned, expanded
+from bayesineq.cohort.codelists import PREFIX, read_codelist, written_out
 from bayesineq.dims import PERSON
 from bayesineq.records.calendar import day_number
-from bayesineq.records.engines import collected
+from bayesineq.records.engines import collected, kept
 
 if TYPE_CHECKING:
     import ibis
@@ -91,13 +91,14 @@ def find_facts(records: Records, card: CohortCard, folder: str | Path | None = N
     parts.append(_deaths(records.persons, len(card.facts)))
     table = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
     # One pass over all events: what is asked for is a small part of them, and is asked for often.
-    table = table.cache()
-    return Facts(table, names, _found(wanted, names), tuple(notes))
+    return Facts(kept(table, records.origin), names, _found(wanted, names), tuple(notes))
 
 
 def _listed(fact: CodedFact, folder: str | Path | None, notes: list[str]) -> dict[str, list[str]]:
     """Codes of a fact by system: those of the card, and those of the files that are there."""
-    listed = {system: list(codes) for system, codes in fact.codes.items()}
+    listed = {
+        system: [one for code in codes for one in written_out(code, system)[0]] for system, codes in fact.codes.items()
+    }
     for of in fact.files:
         path = None if folder is None else Path(folder) / of.file
         if path is None or not path.is_file():
@@ -107,7 +108,10 @@ def _listed(fact: CodedFact, folder: str | Path | None, notes: list[str]) -> dic
                 "coded in it are not found"
             )
             continue
-        listed.setdefault(of.system, []).extend(pd.read_csv(path, dtype=str)['code'])
+        found = read_codelist(path, system=of.system)
+        notes.append(f"{fact.name}: {found.cited}")
+        for system, codes in found.by_system.items():
+            listed.setdefault(system, []).extend(codes)
     return listed
 
 
@@ -116,11 +120,17 @@ def _occurring(seen: pd.DataFrame, listed: Mapping[str, Sequence[str]]) -> pd.Da
     found = []
     for system, codes in listed.items():
         here = seen[(seen["system"] == system) & seen["code"].notna()]
-        clean = here["code"].map(lambda code, system=system: cleaned(code, system))
-        wanted = [cleaned(one, system) for code in codes for one in (expanded(code) if system in PREFIXED else [code])]
-        met = clean.str.startswith(tuple(wanted)) if system in PREFIXED else clean.isin(wanted)
-        found.append(here[met.astype(bool)])
+        clean = here["code"].map(lambda code, system=system: compared(code, system)).astype(str)
+        begun = [code.removesuffix("%") for code in codes if system in PREFIX or code.endswith("%")]
+        met = clean.isin(set(codes)) | clean.str.startswith(tuple(begun)).astype(bool)
+        found.append(here[met.to_numpy(dtype=bool)])
     return pd.concat(found, ignore_index=True) if found else seen.head(0)
+
+
+def compared(code: str, system: str) -> str:
+    """A code of the records as lists write it: without dots in ICD-10, with them to five places in Read."""
+    written, _ = written_out(code.strip(), system)
+    return written[0] if len(written) == 1 else code.strip()
 
 
 def _none_occurs(fact: CodedFact, listed: Mapping[str, Sequence[str]], seen: pd.DataFrame) -> str:

@@ -133,11 +133,11 @@ def nested_groups(cohort: Cohort, levels: Sequence[Sequence[Group]]) -> pd.DataF
     Examples
     --------
     >>> from bayesineq.examples import cohort_example
-    >>> seen = Group("seen in an emergency", (Condition(("emergency_care",), within=(0, None)),))
+    >>> seen = Group("in hospital", (Condition(("hospital_stay",), within=(0, None)),))
     >>> nested_groups(cohort_example(), [[seen]])
                     level_1  persons
     0                              4
-    1  seen in an emergency        2
+    1  in hospital        2
     """
     twice = [level for level in levels if len({of.name for of in level}) < len(level)]
     if not levels or twice:
@@ -209,7 +209,7 @@ def risk_with_and_without(
     --------
     >>> from bayesineq.examples import cohort_example
     >>> missed = Condition(("missed_appointment",), within=(0, None))
-    >>> seen = Condition(("emergency_care",), within=(0, None))
+    >>> seen = Condition(("hospital_stay",), within=(0, None))
     >>> risk_with_and_without(cohort_example(), missed, seen)[0][["group", "persons", "events"]]
          group  persons  events
     0     with        1       0

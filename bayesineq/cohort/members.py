@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayesineq.cohort.attrition import attrition_table
+from bayesineq.cohort.attrition import ALL, attrition_table
 from bayesineq.cohort.card import CodedFact, CohortCard, Condition, Entry
 from bayesineq.cohort.conditions import with_conditions
 from bayesineq.cohort.facts import Facts, find_facts
@@ -21,6 +21,7 @@ from bayesineq.cohort.strata import Strata, strata_of
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
 from bayesineq.records.calendar import age_at, birthday, day_number
+from bayesineq.records.engines import kept
 
 if TYPE_CHECKING:
     import ibis
@@ -66,7 +67,7 @@ class Cohort:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        left = int(self.attrition["persons"].iloc[-1]) if len(self.attrition) else 0
+        left = int(self.attrition.loc[self.attrition["by"] == ALL, "persons"].iloc[-1])
         return f"Cohort({self.card.name}, {self.study[0]} to {self.study[1]}, {left:,} persons)"
 
 
@@ -113,13 +114,13 @@ def cohort(
     steps, candidates = _candidates(stated, facts, observed, records.persons, (first, last))
     entered = candidates.filter(candidates["passed"] == len(steps)).drop("passed")
     met = with_conditions(entered, facts, stated.conditions, stated.covariates)
-    kept = [_fulfilled(met, place, of) for place, of in enumerate(stated.conditions)]
+    tests = [_fulfilled(met, place, of) for place, of in enumerate(stated.conditions)]
     # Kept on the engine, because attrition, follow-up and every table of cells begin with it.
-    met = met.mutate(passed=_leading(kept) + len(steps)).cache()
+    met = kept(met.mutate(passed=_leading(tests) + len(steps)), records.origin)
     dropped = candidates.filter(candidates["passed"] < len(steps)).select(PERSON, "passed")
     said = [*steps, *(of.said for of in stated.conditions)]
     table = attrition_table(records, dropped.union(met.select(PERSON, "passed")), said, strata)
-    members = _followed(met.filter(met["passed"] == len(said)), stated, facts).cache()
+    members = kept(_followed(met.filter(met["passed"] == len(said)), stated, facts), records.origin)
     notes = (*facts.notes, *notes, *strata.notes)
     return Cohort(stated, (first, last), members, observed, records, facts, strata, table, notes)
 
@@ -176,7 +177,7 @@ def _candidates(
     tests.append(("born by the index date, which is known", day_number(days["birth"]) <= days["index"]))
     if entry.age is not None:
         age = age_at(days["birth"], days["index"])
-        tests.append((f"aged {entry.age[0]} to {entry.age[1]}", (age >= entry.age[0]) & (age <= entry.age[1])))
+        tests.append((f"aged {entry.age[0]} to {entry.age[1]}", age.between(*entry.age)))
     if entry.sex:
         tests.append((" or ".join(entry.sex), days["sex"].isin(entry.sex)))
     days = days.mutate(passed=_leading([holds for _, holds in tests]) + len(steps))
@@ -211,11 +212,13 @@ def _events(entry: Entry, facts: Facts, people: ibis.Table) -> tuple[list[str], 
 
 def _leading(tests: Sequence[ibis.Value]) -> Any:
     """How many tests are passed before the first that is not."""
-    so_far, passed = None, 0
-    for test in tests:
-        so_far = test.fill_null(False) if so_far is None else so_far & test.fill_null(False)
-        passed = passed + so_far.cast("int64")
-    return passed
+    import ibis
+
+    if not tests:
+        return ibis.literal(0, "int64")
+    # Each test stands once in the expression: it grows with their number and not with its square.
+    failed = [(~test.fill_null(False), ibis.literal(place, "int64")) for place, test in enumerate(tests)]
+    return ibis.cases(*failed, else_=ibis.literal(len(tests), "int64"))
 
 
 def _fulfilled(met: ibis.Table, place: int, condition: Condition) -> ibis.Value:

@@ -25,6 +25,7 @@ from bayesineq.cohort.card import (
     Take,
     What,
 )
+from bayesineq.cohort.codelists import PREFIX, written_out
 from bayesineq.errors import CardError
 from bayesineq.records.person_time import EventRule
 from bayesineq.shipped import folder
@@ -263,6 +264,10 @@ def _codelists(section: Section) -> list[Fact]:
         spec.only(("codes", "files", "at_least", "below", "cite"))
         codes = spec.table("codes")
         by_system = {system: codes.texts(system) for system in codes.given}
+        for system in set(by_system) & set(PREFIX):
+            for code in by_system[system]:
+                if written_out(code, system)[1]:
+                    codes.say(system, f"{code!r} is no code, prefix or range of {system}; write it as E11, E11.9 or E10-E14")
         files = []
         for listed in spec.list_of_tables("files"):
             listed.only(("file", "system", "expects"))

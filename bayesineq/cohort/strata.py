@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesineq.dims import AREA, DECILE, ETHNICITY, PERSON
 from bayesineq.errors import SchemaError
-from bayesineq.records.engines import collected
+from bayesineq.records.engines import collected, kept
 from bayesineq.records.ethnicity.recorded import read_records
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None) -> Stra
     if rows == 0:
         notes.append("the records hold no ethnicity: that of everybody is 99, not known")
         return Strata(None, deciles, tuple(notes))
-    return Strata(_most_recent(given), deciles, tuple(notes))
+    # Kept on the engine: attrition and every table of cells ask for it again.
+    return Strata(kept(_most_recent(given), records.origin), deciles, tuple(notes))
 
 
 def _most_recent(given: ibis.Table) -> ibis.Table:

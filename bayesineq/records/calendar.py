@@ -56,10 +56,16 @@ def age_on(birth: ibis.Value, date: ibis.Value) -> ibis.Value:
     return (date.year() - birth.year()).cast("int64") - before.cast("int64")
 
 
+def as_date(day: ibis.Value) -> ibis.Value:
+    """The date of a day number."""
+    import ibis
+
+    return ibis.date(1970, 1, 1) + (day - _EPOCH).as_interval("D")
+
+
 def age_at(birth: ibis.Value, day: ibis.Value) -> ibis.Value:
     """Age in completed years on a day that is given by its number."""
-    year = month_number(day) // 12
-    return year - birth.year().cast("int64") - (day < birthday(birth, year)).cast("int64")
+    return age_on(birth, as_date(day))
 
 
 def _days_before(year: ibis.Value) -> ibis.Value:

@@ -109,6 +109,12 @@ def collected(table: ibis.Table, source: Any = None) -> pd.DataFrame:
     return found
 
 
+def kept(table: ibis.Table, source: Any = None) -> ibis.Table:
+    """A table computed once and held on its engine, for as long as what is returned here is in use."""
+    with reading(source):
+        return table.cache()
+
+
 def _zone(fields: pa.Schema | None, path: Path) -> str:
     zones = sorted({field.type.tz for field in fields or () if pa.types.is_timestamp(field.type) and field.type.tz})
     if len(zones) > 1:

@@ -388,7 +388,8 @@ def prevalence(
     people = people.left_join(had, PERSON).select(*[name for name in people.columns if name != END], "case")
     opens, _ = first_and_last(on)
     if bands is not None:
-        people = people.mutate(**{AGE: age_bands(age_on(people[BIRTH], day_of(opens)), bands)})
+        people = people.mutate(_age=age_on(people[BIRTH], day_of(opens)))
+        people = people.mutate(**{AGE: age_bands(people["_age"], bands)})
         people = people.filter(people[AGE].notnull())  # noqa: PD004
     cell = [*by, *([AGE] if bands is not None else [])]
     sums = {"cases": people["case"].fill_null(0).sum(), POPULATION: people.count()}
