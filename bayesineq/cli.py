@@ -588,6 +588,8 @@ def _plain(table: pd.DataFrame, csv: Path | None) -> None:
     out.print(table.head(limit).to_string(index=False), markup=False, highlight=False, soft_wrap=True)
     if len(table) > limit:
         out.print(f"... and {len(table) - limit:,} more rows", highlight=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Building:
     """What a cohort is built with, beside its card and the records."""
@@ -598,7 +600,8 @@ class Building:
     to_day: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of the study.")] = None
     codelists: Annotated[Path | None, typer.Option(help="Folder of the code lists that the card names.")] = None
     deprivation: Annotated[
-        Path | None, typer.Option(help="Areas and deciles: Indices of Deprivation as published, or area and imd_decile.")
+        Path | None,
+        typer.Option(help="Areas and deciles: Indices of Deprivation as published, or area and imd_decile."),
     ] = None
     tables: Annotated[
         list[str] | None, typer.Option("--table", help="Tables of cells to write; by default those of the card.")
@@ -608,7 +611,9 @@ class Building:
 @app.command()
 @_grouped
 def cohort(
-    card: Annotated[str, typer.Argument(metavar="CARD", help="Name of a shipped cohort card, or path of a .toml file.")],
+    card: Annotated[
+        str, typer.Argument(metavar="CARD", help="Name of a shipped cohort card, or path of a .toml file.")
+    ],
     source: Annotated[Path, typer.Option(help="Mapping (.toml) of the records, or a folder of their normal form.")],
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if it is not there.")],
     *,
@@ -646,10 +651,9 @@ def cohort(
     out.print(of_all.to_string(index=False, na_rep="*"), markup=False, highlight=False, soft_wrap=True)
     for note in built.notes:
         out.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
-    out.print(
-        f"{', '.join(f'{name}.csv' for name in filled)} hold small counts, for a model to fit: they are as confidential "
-        f"as the records. In the other files: {rule}", markup=False, highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    written = ", ".join(f"{name}.csv" for name in filled)
+    said = f"{written} hold small counts, for a model to fit: they are as confidential as the records."
+    out.print(f"{said} In the other files: {rule}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _records(source: Path) -> Records:

@@ -124,8 +124,12 @@ def cohort_example() -> Cohort:
     )
     facts = [("a", "2015-05-01"), ("b", "2020-02-03"), ("c", "2020-09-09"), ("f", "2012-01-01")]
     events = pd.DataFrame([(*fact, "icd10", "E11.9") for fact in facts], columns=["person", "date", "system", "code"])
-    stays = [("a", "2020-03-01", "2020-03-04", "emergency", "attended"), ("b", "2020-07-01", None, "outpatient", "missed"),
-             ("b", "2020-08-01", None, "outpatient", "attended"), ("f", "2020-02-01", None, "emergency", "attended")]  # fmt: skip
+    stays = [
+        ("a", "2020-03-01", "2020-03-04", "emergency", None),
+        ("b", "2020-07-01", None, "outpatient", "missed"),
+        ("b", "2020-08-01", None, "outpatient", "attended"),
+        ("f", "2020-02-01", None, "emergency", None),
+    ]
     spells = pd.DataFrame(stays, columns=["person", "start", "end", "kind", "outcome"])
     records = read_normal({"persons": persons, "events": events, "spells": spells})
     return cohort(records, "type_2_diabetes", study=(date(2020, 1, 1), date(2020, 12, 31)))

@@ -1,3 +1,5 @@
+from .card import CohortCard as CohortCard, Count as Count, Requirement as Requirement
+from .cells import Cells as Cells, cohort_cells as cohort_cells
 from .codelists import (
     CodeList as CodeList,
     compare_codelists as compare_codelists,
@@ -13,4 +15,12 @@ from .rules import (
     Segment as Segment,
     read_rules as read_rules,
 )
+from .groups import (
+    Group as Group,
+    nested_groups as nested_groups,
+    read_groups as read_groups,
+    risk_with_and_without as risk_with_and_without,
+)
+from .members import Cohort as Cohort, cohort as cohort
+from .read_cohort import cohort_names as cohort_names, read_cohort as read_cohort
 from .segments import Segments as Segments, by_stratum as by_stratum, segments as segments

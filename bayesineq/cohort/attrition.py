@@ -1,4 +1,4 @@
-"""Attrition: how many are left after each step, by deprivation and ethnicity, because who is dropped is an inequality."""
+"""Attrition: how many are left after each step, by deprivation and ethnicity: who is dropped is an inequality."""
 
 from __future__ import annotations
 
@@ -49,13 +49,15 @@ def attrition_table(records: Records, reached: ibis.Table, steps: Sequence[str],
     for name in (DECILE, ETHNICITY):
         # What is not known is a group too: it is who drops out first.
         given = counted[name].astype(object)
-        groups[name] = given.where(given.notna(), "not known").map(lambda v: str(int(v)) if isinstance(v, float) else str(v))
+        groups[name] = given.where(given.notna(), "not known").map(
+            lambda v: str(int(v)) if isinstance(v, float) else str(v)
+        )
     parts = []
     for by, group in groups.items():
         wide = counted.assign(group=group).pivot_table("persons", "group", "passed", "sum", fill_value=0)
         wide = wide.reindex(columns=range(len(steps) + 1), fill_value=0)
-        left = wide.iloc[:, ::-1].cumsum(axis=1).iloc[:, ::-1]
-        long = left.stack().rename("persons").reset_index().rename(columns={"passed": "step"})
+        left = wide.iloc[:, ::-1].cumsum(axis=1).iloc[:, ::-1].reset_index()
+        long = left.melt("group", var_name="step", value_name="persons")
         long["dropped"] = -long.groupby("group")["persons"].diff().fillna(0)
         parts.append(long.assign(by=by, left=long["persons"] / long.groupby("group")["persons"].transform("first")))
     table = pd.concat(parts, ignore_index=True)
@@ -63,5 +65,5 @@ def attrition_table(records: Records, reached: ibis.Table, steps: Sequence[str],
     table = table.astype({"step": "int64", "persons": "int64", "dropped": "int64"})
     order = table["group"].map(lambda text: (not text.isdigit(), int(text) if text.isdigit() else 0, text))
     table = table.assign(_by=table["by"].map(list(groups).index), _order=order)
-    table = table.sort_values(["_by", "step", "_order"], ignore_index=True)
-    return table[["step", "what", "by", "group", "persons", "dropped", "left"]]
+    ordered: pd.DataFrame = table.sort_values(["_by", "step", "_order"], ignore_index=True)
+    return ordered[["step", "what", "by", "group", "persons", "dropped", "left"]]

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
-from bayesineq.records.person_time import EventRule
+from bayesineq.records.person_time import FIRST_EVENT, EventRule
 
 DEATH: Final = "death"
 """The fact that needs no list."""
+
+BANDS: Final = (0, 18, 30, 40, 50, 60, 70, 80)
+"""First ages of bands, where a card says no other; the first holds the children."""
 
 Which = Literal["first", "any"]
 What = Literal["people", "cohort", "events", "outcome", "time"]
@@ -125,7 +128,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Requirement:
     """
     A fact at a time: what must be, or must not have been.
 
@@ -194,7 +197,7 @@ class Outcome:
 
     name: str
     event: tuple[str, ...]
-    rule: EventRule = EventRule()
+    rule: EventRule = FIRST_EVENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,7 @@ class Covariate:
     take : {"latest", "present", "times"}
         The latest value, whether there was one (1 or 0), or on how many days.
     within : (int or None, int or None)
-        As of `Condition`.
+        As of `Requirement`.
     """
 
     name: str
@@ -263,7 +266,7 @@ class CohortCard:
         What can be asked for by name, beside "death".
     entry : Entry
         Who enters, and when.
-    conditions : tuple of Condition
+    conditions : tuple of Requirement
         Requirements and exclusions, in the order in which attrition tells them.
     follow_up : FollowUp
         When it begins and ends.
@@ -291,13 +294,13 @@ class CohortCard:
     question: str
     facts: Mapping[str, Fact]
     entry: Entry
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Requirement, ...] = ()
     follow_up: FollowUp = FollowUp()
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     covariates: tuple[Covariate, ...] = ()
     counts: Mapping[str, Count] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
-    bands: tuple[int, ...] = (0, 18, 30, 40, 50, 60, 70, 80)
+    bands: tuple[int, ...] = BANDS
     study: tuple[date | None, date | None] = (None, None)
     definition: str = ""
     version: str = ""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from bayesineq.cohort.card import Condition, Count
-from bayesineq.cohort.conditions import with_conditions
+from bayesineq.cohort.card import Count, Requirement
 from bayesineq.cohort.members import Cohort
 from bayesineq.cohort.observed import lived_in
 from bayesineq.cohort.read_cohort import counted_columns
+from bayesineq.cohort.requirements import with_requirements
 from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, PERSON, SEX
 from bayesineq.errors import SchemaError
 from bayesineq.records.calendar import DAYS_A_YEAR, age_at, month_number
@@ -98,7 +98,9 @@ def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | No
     whole[wanted] = whole.reindex(columns=wanted).fillna(0)
     known = whole[by].notna().all(axis=1)
     left_out = _left_out(whole[~known], table, by, wanted)
-    types = {f.name: "float64" if f.type == "number" else "int64" for f in read_schema(table).fields if f.name in wanted}
+    types = {
+        f.name: "float64" if f.type == "number" else "int64" for f in read_schema(table).fields if f.name in wanted
+    }
     cells = whole[known].groupby(by, as_index=False, sort=True)[wanted].sum().astype(types)
     cells = cells[(cells[wanted] != 0).any(axis=1)]
     if cells.empty:
@@ -138,8 +140,8 @@ def _of_people(cohort: Cohort, by: Sequence[str], counts: Mapping[str, Count]) -
     for day in sorted({day_of_count(of, cohort.study) for of in static.values()}):
         mine = {column: of for column, of in static.items() if day_of_count(of, cohort.study) == day}
         people = _there(cohort, day)
-        asked = [Condition(of.event, within=of.within) for of in mine.values() if of.event]
-        people = with_conditions(people, cohort.facts, asked)
+        asked = [Requirement(of.event, within=of.within) for of in mine.values() if of.event]
+        people = with_requirements(people, cohort.facts, asked)
         met, sums = 0, {}
         placed = _placed(cohort, people, by, people["index"])
         for column, of in mine.items():

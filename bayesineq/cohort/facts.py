@@ -201,6 +201,8 @@ def _deaths(persons: ibis.Table, place: int) -> ibis.Table:
 
 def _found(wanted: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
     """How many codes and records of each list occur, by system."""
-    rows = pd.concat(wanted, ignore_index=True) if wanted else pd.DataFrame(columns=["fact", "system", "code", "records"])
+    rows = (
+        pd.concat(wanted, ignore_index=True) if wanted else pd.DataFrame(columns=["fact", "system", "code", "records"])
+    )
     counted = rows.groupby(["fact", "system"], as_index=False).agg(codes=("code", "size"), records=("records", "sum"))
     return counted.assign(fact=[names[int(place)] for place in counted["fact"]])

@@ -15,10 +15,10 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import beta
 
-from bayesineq.cohort.card import DEATH, Condition
-from bayesineq.cohort.conditions import with_conditions
+from bayesineq.cohort.card import DEATH, Requirement
 from bayesineq.cohort.members import Cohort
-from bayesineq.cohort.read_cohort import Section, read_condition
+from bayesineq.cohort.read_cohort import Section, read_requirement
+from bayesineq.cohort.requirements import with_requirements
 from bayesineq.dims import CI_PROB, PERSON
 from bayesineq.errors import CardError, SchemaError
 from bayesineq.records.engines import collected
@@ -39,12 +39,12 @@ class Group:
     ----------
     name : str
         What they are called.
-    conditions : tuple of Condition
+    conditions : tuple of Requirement
         All of which they meet.
     """
 
     name: str
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Requirement, ...]
 
 
 def read_groups(path: str | Path, facts: Sequence[str]) -> list[list[Group]]:
@@ -103,9 +103,9 @@ def read_groups(path: str | Path, facts: Sequence[str]) -> list[list[Group]]:
 def _group(spec: Section, where: str, known: set[str]) -> Group:
     spec.where = spec.where.replace("levels", where)
     spec.only(("name", "require", "exclude"))
-    spec.need("name")
-    asked = [read_condition(of, known, exclude=False) for of in spec.list_of_tables("require")]
-    asked += [read_condition(of, known, exclude=True) for of in spec.list_of_tables("exclude")]
+    spec.need(["name"])
+    asked = [read_requirement(of, known, exclude=False) for of in spec.list_of_tables("require")]
+    asked += [read_requirement(of, known, exclude=True) for of in spec.list_of_tables("exclude")]
     return Group(spec.text("name"), tuple(asked))
 
 
@@ -133,7 +133,7 @@ def nested_groups(cohort: Cohort, levels: Sequence[Sequence[Group]]) -> pd.DataF
     Examples
     --------
     >>> from bayesineq.examples import cohort_example
-    >>> seen = Group("in hospital", (Condition(("hospital_stay",), within=(0, None)),))
+    >>> seen = Group("in hospital", (Requirement(("hospital_stay",), within=(0, None)),))
     >>> nested_groups(cohort_example(), [[seen]])
                     level_1  persons
     0                              4
@@ -164,17 +164,17 @@ def nested_groups(cohort: Cohort, levels: Sequence[Sequence[Group]]) -> pd.DataF
     return pd.DataFrame([rows[k] for k in order])
 
 
-def _holding(cohort: Cohort, asked: Sequence[Condition]) -> tuple[ibis.Table, dict[Condition, ibis.Value]]:
+def _holding(cohort: Cohort, asked: Sequence[Requirement]) -> tuple[ibis.Table, dict[Requirement, ibis.Value]]:
     """Members, and for each condition a column that is 1 where it holds, an exclusion where the fact is not there."""
     import ibis
 
-    people = with_conditions(cohort.members.select(PERSON, "index"), cohort.facts, asked)
+    people = with_requirements(cohort.members.select(PERSON, "index"), cohort.facts, asked)
     people = people.mutate(one=ibis.literal(1, "int64"))
     return people, {c: 1 - people[f"met_{k}"] if c.exclude else people[f"met_{k}"] for k, c in enumerate(asked)}
 
 
 def risk_with_and_without(
-    cohort: Cohort, exposure: Condition, outcome: Condition, *, prob: float = CI_PROB
+    cohort: Cohort, exposure: Requirement, outcome: Requirement, *, prob: float = CI_PROB
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     Risk of an outcome among those with and without something, and their ratio.
@@ -183,7 +183,7 @@ def risk_with_and_without(
     ----------
     cohort : Cohort
         The cohort.
-    exposure, outcome : Condition
+    exposure, outcome : Requirement
         What divides it, and what may happen, by day from the index date.
     prob : float, optional
         Probability that the intervals hold.
@@ -208,8 +208,8 @@ def risk_with_and_without(
     Examples
     --------
     >>> from bayesineq.examples import cohort_example
-    >>> missed = Condition(("missed_appointment",), within=(0, None))
-    >>> seen = Condition(("hospital_stay",), within=(0, None))
+    >>> missed = Requirement(("missed_appointment",), within=(0, None))
+    >>> seen = Requirement(("hospital_stay",), within=(0, None))
     >>> risk_with_and_without(cohort_example(), missed, seen)[0][["group", "persons", "events"]]
          group  persons  events
     0     with        1       0
@@ -221,7 +221,9 @@ def risk_with_and_without(
         grouped.group_by("exposed").aggregate(persons=grouped.count(), events=grouped["happened"].sum())
     ).set_index("exposed")
     if set(counted.index) != {0, 1}:
-        raise SchemaError(f"All of the cohort are {'with' if 1 in counted.index else 'without'} it: nothing to compare.")
+        raise SchemaError(
+            f"All of the cohort are {'with' if 1 in counted.index else 'without'} it: nothing to compare."
+        )
     n, x = counted.loc[[1, 0], "persons"].to_numpy(int), counted.loc[[1, 0], "events"].to_numpy(int)
     posterior = beta(x + JEFFREYS, n - x + JEFFREYS)
     ends = np.array([0.5, (1 - prob) / 2, (1 + prob) / 2])

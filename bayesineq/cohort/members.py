@@ -1,4 +1,4 @@
-"""A cohort built from records by its card: who enters on which day, who drops out at which step, how long each is followed."""
+"""A cohort built from records by its card: who enters on which day, who drops out, how long each is followed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesineq.cohort.attrition import ALL, attrition_table
-from bayesineq.cohort.card import CodedFact, CohortCard, Condition, Entry
-from bayesineq.cohort.conditions import with_conditions
+from bayesineq.cohort.card import CodedFact, CohortCard, Entry, Requirement
 from bayesineq.cohort.facts import Facts, find_facts
 from bayesineq.cohort.observed import observed_days
 from bayesineq.cohort.read_cohort import read_cohort
+from bayesineq.cohort.requirements import with_requirements
 from bayesineq.cohort.strata import Strata, strata_of
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import ibis
 
     from bayesineq.records.normal import Records
+
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
@@ -104,6 +105,18 @@ def cohort(
     ------
     SchemaError
         No study period is stated; none of the codes by which people enter occurs in the records.
+
+    Examples
+    --------
+    >>> from bayesineq.examples import cohort_example
+    >>> found = cohort_example()
+    >>> found
+    Cohort(type_2_diabetes, 2020-01-01 to 2020-12-31, 4 persons)
+    >>> found.attrition.loc[found.attrition["by"] == "all", ["step", "what", "persons"]].head(3)
+       step                                     what  persons
+    0     0                           in the records        6
+    1     1  type 2 diabetes, recorded once at least        4
+    2     2                            by 2020-12-31        4
     """
     stated = card if isinstance(card, CohortCard) else read_cohort(card)
     first, last = _study(stated, study)
@@ -113,7 +126,7 @@ def cohort(
     strata = strata_of(records, deprivation)
     steps, candidates = _candidates(stated, facts, observed, records.persons, (first, last))
     entered = candidates.filter(candidates["passed"] == len(steps)).drop("passed")
-    met = with_conditions(entered, facts, stated.conditions, stated.covariates)
+    met = with_requirements(entered, facts, stated.conditions, stated.covariates)
     tests = [_fulfilled(met, place, of) for place, of in enumerate(stated.conditions)]
     # Kept on the engine, because attrition, follow-up and every table of cells begin with it.
     met = kept(met.mutate(passed=_leading(tests) + len(steps)), records.origin)
@@ -221,7 +234,7 @@ def _leading(tests: Sequence[ibis.Value]) -> Any:
     return ibis.cases(*failed, else_=ibis.literal(len(tests), "int64"))
 
 
-def _fulfilled(met: ibis.Table, place: int, condition: Condition) -> ibis.Value:
+def _fulfilled(met: ibis.Table, place: int, condition: Requirement) -> ibis.Value:
     return met[f"met_{place}"] == (0 if condition.exclude else 1)
 
 

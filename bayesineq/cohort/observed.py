@@ -64,12 +64,14 @@ def _joined_up(days: ibis.Table) -> ibis.Table:
     days = days.filter(days["closes"] >= days["opens"])
     before = ibis.window(group_by=PERSON, order_by=["opens", "closes"], preceding=(None, 1))
     days = days.mutate(until=days["closes"].max().over(before))
-    apart = days["until"].isnull() | (days["opens"] > days["until"] + 1)  # noqa: PD003
+    apart = days["until"].isnull() | (days["opens"] > days["until"] + 1)
     days = days.mutate(new=apart.cast("int64"))
     so_far = ibis.window(group_by=PERSON, order_by=["opens", "closes"], preceding=(None, 0))
     days = days.mutate(stretch=days["new"].sum().over(so_far))
     return (
-        days.group_by([PERSON, "stretch"]).aggregate(opens=days["opens"].min(), closes=days["closes"].max()).drop("stretch")
+        days.group_by([PERSON, "stretch"])
+        .aggregate(opens=days["opens"].min(), closes=days["closes"].max())
+        .drop("stretch")
     )
 
 
@@ -80,9 +82,11 @@ def lived_in(records: Records, people: ibis.Table, day: str) -> ibis.Table:
     `day` is the column of `people` that holds the number of the day.
     """
     homes = records.addresses
-    here = homes.select(PERSON, AREA, _from=day_number(homes["start"]).fill_null(LONG_AGO), _to=day_number(homes["end"]))
+    here = homes.select(
+        PERSON, AREA, _from=day_number(homes["start"]).fill_null(LONG_AGO), _to=day_number(homes["end"])
+    )
     met = people.select(PERSON, _day=people[day]).join(here, PERSON)
     met = met.filter(
-        met[AREA].notnull() & (met["_from"] <= met["_day"]) & (met["_to"].isnull() | (met["_to"] >= met["_day"]))  # noqa: PD003, PD004
+        met[AREA].notnull() & (met["_from"] <= met["_day"]) & (met["_to"].isnull() | (met["_to"] >= met["_day"]))
     )
     return met.group_by(PERSON).aggregate(**{AREA: met[AREA].argmax(met["_from"])})

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from bayesineq.cohort.card import (
+    BANDS,
     DEATH,
     CodedFact,
     CohortCard,
-    Condition,
     Count,
     Covariate,
     Entry,
@@ -21,6 +21,7 @@ from bayesineq.cohort.card import (
     FollowUp,
     ListFile,
     Outcome,
+    Requirement,
     SpellFact,
     Take,
     What,
@@ -32,8 +33,8 @@ from bayesineq.shipped import folder
 from bayesineq.tables.schema import read_schema, schema_names
 
 _TOP: Final = (
-    "name", "question", "definition", "version", "study", "codelists", "spells", "entry", "require", "exclude", "follow_up",
-    "outcomes", "covariates", "cells", "use", "references",
+    "name", "question", "definition", "version", "study", "codelists", "spells", "entry", "require", "exclude",
+    "follow_up", "outcomes", "covariates", "cells", "use", "references",
 )  # fmt: skip
 EVER: Final = "ever"
 _SEXES: Final = ("female", "male", "indeterminate", "unknown")
@@ -83,7 +84,9 @@ def read_cohort(card: str | Path) -> CohortCard:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise CardError(f"the card {path.name!r} cannot be read ({error}); give the path of a UTF-8 TOML file") from None
+        raise CardError(
+            f"the card {path.name!r} cannot be read ({error}); give the path of a UTF-8 TOML file"
+        ) from None
     return parse_cohort(text, origin=path.name)
 
 
@@ -113,7 +116,7 @@ def parse_cohort(text: str, origin: str = "card") -> CohortCard:
     top = Section(raw, "", [])
     wrong = top.wrong
     top.only(_TOP)
-    top.need("name", "question", "entry")
+    top.need(["name", "question", "entry"])
     facts = {f.name: f for f in (*_codelists(top.table("codelists")), *_spells(top.table("spells")))}
     known = {*facts, DEATH}
     outcomes = {n: _outcome(n, s, known) for n, s in top.table("outcomes").tables()}
@@ -121,33 +124,37 @@ def parse_cohort(text: str, origin: str = "card") -> CohortCard:
     cells.only(("tables", "bands", "counts"))
     use.only(("intended", "not_for"))
     study.only(("from", "to"))
-    conditions = [read_condition(s, known, exclude=False) for s in top.list_of_tables("require")]
-    conditions += [read_condition(s, known, exclude=True) for s in top.list_of_tables("exclude")]
+    conditions = [read_requirement(s, known, exclude=False) for s in top.list_of_tables("require")]
+    conditions += [read_requirement(s, known, exclude=True) for s in top.list_of_tables("exclude")]
     counts = {n: _count(n, s, known, outcomes) for n, s in cells.table("counts").tables()}
     tables = cells.texts("tables")
     _columns(tables, counts, cells)
-    card = {
-        **{key: top.text(key) for key in ("name", "question", "definition", "version")},
-        **{key: use.text(key) for key in ("intended", "not_for")},
-        "facts": facts,
-        "entry": _entry(top.table("entry"), known),
-        "conditions": tuple(conditions),
-        "follow_up": _follow_up(top.table("follow_up"), known),
-        "outcomes": outcomes,
-        "covariates": tuple(_covariate(n, s, known) for n, s in top.table("covariates").tables()),
-        "counts": counts,
-        "tables": tables,
-        "study": _study(study),
-        "references": tuple(_reference(s) for s in top.list_of_tables("references")),
-        "source": text,
-    }
-    if bands := cells.valid("bands", _is_rising, "give rising first ages of bands from 0 to 99", None):
-        card["bands"] = tuple(bands)
+    bands = cells.valid("bands", _is_rising, "give rising first ages of bands from 0 to 99", None)
+    made = CohortCard(
+        name=top.text("name"),
+        question=top.text("question"),
+        facts=facts,
+        entry=_entry(top.table("entry"), known),
+        conditions=tuple(conditions),
+        follow_up=_follow_up(top.table("follow_up"), known),
+        outcomes=outcomes,
+        covariates=tuple(_covariate(n, s, known) for n, s in top.table("covariates").tables()),
+        counts=counts,
+        tables=tables,
+        bands=tuple(bands) if bands else BANDS,
+        study=_study(study),
+        definition=top.text("definition"),
+        version=top.text("version"),
+        intended=use.text("intended"),
+        not_for=use.text("not_for"),
+        references=tuple(_reference(s) for s in top.list_of_tables("references")),
+        source=text,
+    )
     if wrong:
         problems = "\n".join(f"  - {w}" for w in wrong)
         said = "1 problem" if len(wrong) == 1 else f"{len(wrong)} problems"
         raise CardError(f"cohort card {raw.get('name', origin)!r} ({origin}) has {said}:\n{problems}")
-    return CohortCard(**card)
+    return made
 
 
 class Section:
@@ -157,19 +164,23 @@ class Section:
         self.given, self.where, self.wrong = given, where, wrong
 
     def say(self, key: str, problem: str) -> None:
+        """Note what is wrong with a key."""
         self.wrong.append(f"{self.where}{key}: {problem}")
 
     def only(self, allowed: Sequence[str]) -> None:
+        """Note keys that mean nothing here."""
         for key in self.given:
             if key not in allowed:
                 self.say(key, f"unknown key; allowed are {sorted(allowed)}")
 
-    def need(self, *keys: str) -> None:
+    def need(self, keys: Sequence[str]) -> None:
+        """Note keys that are missing."""
         for key in keys:
             if key not in self.given:
                 self.say(key, "missing; it must be stated")
 
     def valid(self, key: str, holds: Callable[[Any], bool], asked: str, silent: Any) -> Any:
+        """What stands under a key; what silence means where nothing does, or what cannot be."""
         if key not in self.given:
             return silent
         if holds(self.given[key]):
@@ -178,31 +189,41 @@ class Section:
         return silent
 
     def text(self, key: str, silent: str = "") -> str:
+        """Text."""
         return str(self.valid(key, lambda v: isinstance(v, str), "write text", silent))
 
     def texts(self, key: str) -> tuple[str, ...]:
+        """One text or several."""
         given = self.valid(key, _are_texts, "write text, or a list of texts", ())
         return (given,) if isinstance(given, str) else tuple(given)
 
     def whole(self, key: str, silent: int | None, least: int = 0) -> Any:
+        """A whole number."""
         right = f"give a whole number, {least} or more"
         return self.valid(key, lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= least, right, silent)
 
     def number(self, key: str) -> float | None:
-        given = self.valid(key, lambda v: isinstance(v, (int, float)) and not isinstance(v, bool), "give a number", None)
+        """A number."""
+        given = self.valid(
+            key, lambda v: isinstance(v, (int, float)) and not isinstance(v, bool), "give a number", None
+        )
         return None if given is None else float(given)
 
     def flag(self, key: str) -> bool:
+        """True or false, which silence means."""
         return bool(self.valid(key, lambda v: isinstance(v, bool), "write true or false", False))
 
     def one_of(self, key: str, words: Sequence[str], silent: str) -> Any:
+        """One of some words."""
         return self.valid(key, lambda v: isinstance(v, str) and v in words, f"allowed are {list(words)}", silent)
 
     def day(self, key: str) -> date | None:
+        """A date."""
         found: date | None = self.valid(key, _is_date, "write a date as 2024-04-01, without quotes", None)
         return found
 
     def events(self, key: str, known: set[str]) -> tuple[str, ...]:
+        """Names of facts."""
         given = self.texts(key)
         for name in given:
             if name not in known:
@@ -210,22 +231,26 @@ class Section:
         return given
 
     def days(self, key: str, silent: tuple[int | None, int | None] = (None, 0)) -> tuple[int | None, int | None]:
+        """First and last day from another, None for ever."""
         given = self.valid(key, _is_window, 'give its first and last day, such as [-365, 0] or ["ever", -1]', None)
         if given is None:
             return silent
         return None if given[0] == EVER else given[0], None if given[1] == EVER else given[1]
 
     def table(self, key: str) -> Section:
+        """The table under a key, empty where there is none."""
         given = self.valid(key, lambda v: isinstance(v, dict), "write it as a TOML table", {})
         return Section(given, f"{self.where}{key}.", self.wrong)
 
     def tables(self) -> list[tuple[str, Section]]:
+        """The tables under every key, by name."""
         for key in self.given:
             if not key.isidentifier():
                 self.say(key, "not a name; use letters, digits and _")
         return [(key, self.table(key)) for key in self.given]
 
     def list_of_tables(self, key: str) -> list[Section]:
+        """The tables of a list."""
         right = f"write each as [[{key}]]"
         given = self.valid(key, lambda v: isinstance(v, list) and all(isinstance(of, dict) for of in v), right, [])
         return [Section(of, f"{self.where}{key}[{place}].", self.wrong) for place, of in enumerate(given)]
@@ -251,7 +276,7 @@ def _is_window(value: Any) -> bool:
 
 def _is_rising(value: Any) -> bool:
     whole = isinstance(value, list) and bool(value) and all(_is_whole(v) for v in value)
-    return whole and 0 <= value[0] and value[-1] <= 99 and all(a < b for a, b in itertools.pairwise(value))
+    return whole and value[0] >= 0 and value[-1] <= 99 and all(a < b for a, b in itertools.pairwise(value))
 
 
 def _is_ages(value: Any) -> bool:
@@ -267,11 +292,13 @@ def _codelists(section: Section) -> list[Fact]:
         for system in set(by_system) & set(PREFIX):
             for code in by_system[system]:
                 if written_out(code, system)[1]:
-                    codes.say(system, f"{code!r} is no code, prefix or range of {system}; write it as E11, E11.9 or E10-E14")
+                    codes.say(
+                        system, f"{code!r} is no code, prefix or range of {system}; write it as E11, E11.9 or E10-E14"
+                    )
         files = []
         for listed in spec.list_of_tables("files"):
             listed.only(("file", "system", "expects"))
-            listed.need("file", "system", "expects")
+            listed.need(["file", "system", "expects"])
             files.append(ListFile(*(listed.text(key) for key in ("file", "system", "expects"))))
         if not files and not any(by_system.values()):
             spec.say("codes", 'missing; give codes = { icd10 = ["E11"] }, or files')
@@ -327,9 +354,10 @@ def _entry(spec: Section, known: set[str]) -> Entry:
     return entry
 
 
-def read_condition(spec: Section, known: set[str], *, exclude: bool) -> Condition:
+def read_requirement(spec: Section, known: set[str], *, exclude: bool) -> Requirement:
+    """Read a requirement or an exclusion, on a card or of a group."""
     spec.only(("event", "within", "of", "times", "apart", "said"))
-    spec.need("event")
+    spec.need(["event"])
     events, within, of = spec.events("event", known), spec.days("within"), spec.text("of") or None
     if of is not None and of not in known:
         spec.say("of", f"no fact is named {of!r}; codelists and spells name {sorted(known)}")
@@ -338,11 +366,11 @@ def read_condition(spec: Section, known: set[str], *, exclude: bool) -> Conditio
         spec.say("apart", "says how far apart several are; write times too, or leave it out")
     if times > 1 and of is not None:
         spec.say("times", f"one of {of!r} is enough; leave times or of out")
-    made = Condition(events, exclude, within, of, times, apart)
-    return Condition(events, exclude, within, of, times, apart, spec.text("said") or in_words(made))
+    made = Requirement(events, exclude, within, of, times, apart)
+    return Requirement(events, exclude, within, of, times, apart, spec.text("said") or in_words(made))
 
 
-def in_words(condition: Condition) -> str:
+def in_words(condition: Requirement) -> str:
     """A requirement or exclusion as a step of attrition."""
     what = " or ".join(name.replace("_", " ") for name in condition.event)
     if condition.times > 1:
@@ -369,7 +397,7 @@ def _follow_up(spec: Section, known: set[str]) -> FollowUp:
 
 def _outcome(name: str, spec: Section, known: set[str]) -> Outcome:
     spec.only(("event", "repeated", "washout", "event_day"))
-    spec.need("event")
+    spec.need(["event"])
     washout = spec.valid(
         "washout", lambda v: v == EVER or (_is_whole(v) and v >= 0), 'give days, 0 or more, or "ever"', 0
     )
@@ -380,18 +408,20 @@ def _outcome(name: str, spec: Section, known: set[str]) -> Outcome:
 
 def _covariate(name: str, spec: Section, known: set[str]) -> Covariate:
     spec.only(("event", "take", "within"))
-    spec.need("event")
+    spec.need(["event"])
     if spec.days("within")[1] is None or (spec.days("within")[1] or 0) > 0:
         spec.say("within", "a covariate is known by the index date; end at 0 or before")
-    return Covariate(name, spec.events("event", known), spec.one_of("take", get_args(Take), "latest"), spec.days("within"))
+    return Covariate(
+        name, spec.events("event", known), spec.one_of("take", get_args(Take), "latest"), spec.days("within")
+    )
 
 
 def _count(name: str, spec: Section, known: set[str], outcomes: Mapping[str, Outcome]) -> Count:
-    spec.need("count")
+    spec.need(["count"])
     what = spec.one_of("count", get_args(What), "people")
     needed, taken = _OF_COUNT[what]
-    spec.only(("count", *needed, *taken))
-    spec.need(*needed)
+    spec.only(["count", *needed, *taken])
+    spec.need(sorted(needed))
     outcome = spec.text("outcome") or None
     if outcome is not None and outcome not in outcomes:
         spec.say("outcome", f"no outcome is named {outcome!r}; there are {sorted(outcomes)}")
@@ -422,7 +452,9 @@ def _columns(tables: Sequence[str], counts: Mapping[str, Count], cells: Section)
             continue
         for column in counted_columns(table):
             if column not in counts:
-                cells.say(f"counts.{column}", f'missing; the table {table!r} needs it: {{ count = "people" }} or the like')
+                cells.say(
+                    f"counts.{column}", f'missing; the table {table!r} needs it: {{ count = "people" }} or the like'
+                )
 
 
 def counted_columns(table: str) -> list[str]:

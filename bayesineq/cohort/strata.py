@@ -90,8 +90,7 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None) -> Stra
     elif DECILE not in records.persons.columns:
         notes.append("no deprivation is known: give a table of areas and deciles, or a column imd_decile of persons")
     given = records.ethnicity_records
-    rows = int(collected(given.aggregate(rows=given.count()), records.origin).iloc[0, 0])
-    if rows == 0:
+    if int(collected(given.aggregate(rows=given.count()), records.origin)["rows"].sum()) == 0:
         notes.append("the records hold no ethnicity: that of everybody is 99, not known")
         return Strata(None, deciles, tuple(notes))
     # Kept on the engine: attrition and every table of cells ask for it again.
@@ -104,7 +103,9 @@ def _most_recent(given: ibis.Table) -> ibis.Table:
     records = read.table
     merged = records.group_by([PERSON, "common"]).aggregate(times=records["times"].sum(), day=records["day"].max())
     known = (merged["common"] > 1).cast("int64")
-    score = ((known * 300_000 + merged["day"]) * 1_000_000 + merged["times"].clip(upper=999_999)) * 32 + merged["common"]
+    score = ((known * 300_000 + merged["day"]) * 1_000_000 + merged["times"].clip(upper=999_999)) * 32 + merged[
+        "common"
+    ]
     best = merged.group_by(PERSON).aggregate(score=score.max())
     code = (best["score"] % 32).cases(*enumerate(read.codes), else_=NOBODY_ASKED)
     return best.select(PERSON, **{ETHNICITY: code})

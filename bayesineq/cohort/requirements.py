@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from bayesineq.cohort.card import Condition, Covariate
+from bayesineq.cohort.card import Covariate, Requirement
 from bayesineq.cohort.facts import Facts
 from bayesineq.dims import PERSON
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import ibis
 
 
-def with_conditions(
-    people: ibis.Table, facts: Facts, conditions: Sequence[Condition], covariates: Sequence[Covariate] = ()
+def with_requirements(
+    people: ibis.Table, facts: Facts, conditions: Sequence[Requirement], covariates: Sequence[Covariate] = ()
 ) -> ibis.Table:
     """
     People, with a column for each condition, `met_0` and so on (1 or 0), and one for each covariate.
@@ -26,7 +26,7 @@ def with_conditions(
         One row a person: `person`, `index` (number of a day), and more.
     facts : Facts
         The facts.
-    conditions : sequence of Condition
+    conditions : sequence of Requirement
         What is asked, as it stands: of an exclusion too, 1 says that the fact is there.
     covariates : sequence of Covariate
         What is wanted beside.
@@ -52,10 +52,10 @@ def with_conditions(
 
 
 def _counted(
-    people: ibis.Table, facts: Facts, easy: dict[str, Condition], covariates: Sequence[Covariate]
+    people: ibis.Table, facts: Facts, easy: dict[str, Requirement], covariates: Sequence[Covariate]
 ) -> ibis.Table:
     """One pass over the facts of these people for all that is asked of days and values."""
-    asked = sorted({name for of in (*easy.values(), *covariates) for name in of.event})
+    asked = sorted({name for of in easy.values() for name in of.event} | {n for of in covariates for n in of.event})
     near = facts.of(asked).join(people.select(PERSON, "index"), PERSON)
     # Of several values of one day the largest, so that the answer is the same on every engine and in every run.
     near = near.group_by([PERSON, "index", "fact", "began"]).aggregate(times=near.count(), value=near["value"].max())
@@ -79,11 +79,11 @@ def _counted(
             columns[covariate.name] = near["began"].nunique(where=holds)
         else:
             latest = near["began"] * len(facts.names) + near["fact"]
-            columns[covariate.name] = near["value"].argmax(latest, where=holds & near["value"].notnull())  # noqa: PD004
+            columns[covariate.name] = near["value"].argmax(latest, where=holds & near["value"].notnull())
     return near.group_by(PERSON).aggregate(**columns)
 
 
-def _holds(near: ibis.Table, facts: Facts, asked: Condition | Covariate) -> ibis.Value:
+def _holds(near: ibis.Table, facts: Facts, asked: Requirement | Covariate) -> ibis.Value:
     """Whether a fact is one of those asked for, on a day that counts."""
     return near["fact"].isin([facts.names.index(name) for name in asked.event]) & _between(
         near["began"] - near["index"], asked.within
@@ -98,14 +98,14 @@ def _between(days: ibis.Value, within: tuple[int | None, int | None]) -> ibis.Va
     return reduce(lambda a, b: a & b, limits, ibis.literal(True))
 
 
-def _pairs(facts: Facts, condition: Condition) -> ibis.Table:
+def _pairs(facts: Facts, condition: Requirement) -> ibis.Table:
     """Persons with the fact within days of any fact that stands in for the index date."""
     anchor = facts.of([str(condition.of)]).select(PERSON, at="began").distinct()
     near = facts.of(condition.event).select(PERSON, "began").distinct().join(anchor, PERSON)
     return near.filter(_between(near["began"] - near["at"], condition.within)).select(PERSON).distinct()
 
 
-def _spaced(people: ibis.Table, facts: Facts, condition: Condition) -> ibis.Table:
+def _spaced(people: ibis.Table, facts: Facts, condition: Requirement) -> ibis.Table:
     """Persons with the fact three times or more, each so many days after the last: the earliest that will do."""
     near = facts.of(condition.event).join(people.select(PERSON, "index"), PERSON)
     near = near.filter(_between(near["began"] - near["index"], condition.within)).select(PERSON, "began")
