@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
+from bayesineq.records.ethnicity.resolution import Rule
 from bayesineq.records.person_time import FIRST_EVENT, EventRule
 
 DEATH: Final = "death"
@@ -280,6 +281,8 @@ class CohortCard:
         Schemas of the tables that it fills.
     bands : tuple of int
         First ages of their bands.
+    ethnicity : {"most_recent", "most_frequent", "ohid", "cvdprevent"}
+        How one ethnicity is chosen of several records, as of `bayesineq.records.ethnicity`.
     study : (date or None, date or None)
         First and last day of the study, where the card says.
     intended, not_for : str
@@ -301,6 +304,7 @@ class CohortCard:
     counts: Mapping[str, Count] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
     bands: tuple[int, ...] = BANDS
+    ethnicity: Rule = "most_recent"
     study: tuple[date | None, date | None] = (None, None)
     definition: str = ""
     version: str = ""

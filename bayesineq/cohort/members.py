@@ -123,7 +123,7 @@ def cohort(
     facts = find_facts(records, stated, codelists)
     _refuse_nobody(stated, facts)
     observed, notes = observed_days(records, last)
-    strata = strata_of(records, deprivation)
+    strata = strata_of(records, deprivation, stated.ethnicity)
     steps, candidates = _candidates(stated, facts, observed, records.persons, (first, last))
     entered = candidates.filter(candidates["passed"] == len(steps)).drop("passed")
     met = with_requirements(entered, facts, stated.conditions, stated.covariates)

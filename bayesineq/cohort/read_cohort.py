@@ -37,6 +37,8 @@ _TOP: Final = (
     "follow_up", "outcomes", "covariates", "cells", "use", "references",
 )  # fmt: skip
 EVER: Final = "ever"
+# A rule that needs the order of sources has no place on a card, which knows no sources.
+_RULES: Final = ("most_recent", "most_frequent", "ohid", "cvdprevent")
 _SEXES: Final = ("female", "male", "indeterminate", "unknown")
 _OF_COUNT: Final[Mapping[str, tuple[set[str], set[str]]]] = {
     "people": (set(), {"on", "event", "within"}),
@@ -121,7 +123,7 @@ def parse_cohort(text: str, origin: str = "card") -> CohortCard:
     known = {*facts, DEATH}
     outcomes = {n: _outcome(n, s, known) for n, s in top.table("outcomes").tables()}
     cells, use, study = top.table("cells"), top.table("use"), top.table("study")
-    cells.only(("tables", "bands", "counts"))
+    cells.only(("tables", "bands", "counts", "ethnicity"))
     use.only(("intended", "not_for"))
     study.only(("from", "to"))
     conditions = [read_requirement(s, known, exclude=False) for s in top.list_of_tables("require")]
@@ -142,6 +144,7 @@ def parse_cohort(text: str, origin: str = "card") -> CohortCard:
         counts=counts,
         tables=tables,
         bands=tuple(bands) if bands else BANDS,
+        ethnicity=cells.one_of("ethnicity", _RULES, "most_recent"),
         study=_study(study),
         definition=top.text("definition"),
         version=top.text("version"),

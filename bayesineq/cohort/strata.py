@@ -10,7 +10,7 @@ import pandas as pd
 from bayesineq.dims import AREA, DECILE, ETHNICITY, PERSON
 from bayesineq.errors import SchemaError
 from bayesineq.records.engines import collected, kept
-from bayesineq.records.ethnicity.recorded import read_records
+from bayesineq.records.ethnicity.resolution import Rule, resolve
 
 if TYPE_CHECKING:
     import ibis
@@ -56,7 +56,7 @@ class Strata:
         return people.select(*kept, **{ETHNICITY: people[ETHNICITY].fill_null(NOBODY_ASKED)})
 
 
-def strata_of(records: Records, deprivation: pd.DataFrame | None = None) -> Strata:
+def strata_of(records: Records, deprivation: pd.DataFrame | None = None, rule: Rule = "most_recent") -> Strata:
     """
     Deprivation and ethnicity as the records, and a table of areas, tell them.
 
@@ -66,6 +66,8 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None) -> Stra
         The records.
     deprivation : DataFrame, optional
         `area`, `imd_decile`.
+    rule : {"most_recent", "most_frequent", "ohid", "cvdprevent"}
+        How one ethnicity is chosen of several records, as of `resolve`.
 
     Returns
     -------
@@ -94,18 +96,6 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None) -> Stra
         notes.append("the records hold no ethnicity: that of everybody is 99, not known")
         return Strata(None, deciles, tuple(notes))
     # Kept on the engine: attrition and every table of cells ask for it again.
-    return Strata(kept(_most_recent(given), records.origin), deciles, tuple(notes))
-
-
-def _most_recent(given: ibis.Table) -> ibis.Table:
-    """The latest known category of each person, by the rule of `most_recent`, not yet computed."""
-    read = read_records(given, {})
-    records = read.table
-    merged = records.group_by([PERSON, "common"]).aggregate(times=records["times"].sum(), day=records["day"].max())
-    known = (merged["common"] > 1).cast("int64")
-    score = ((known * 300_000 + merged["day"]) * 1_000_000 + merged["times"].clip(upper=999_999)) * 32 + merged[
-        "common"
-    ]
-    best = merged.group_by(PERSON).aggregate(score=score.max())
-    code = (best["score"] % 32).cases(*enumerate(read.codes), else_=NOBODY_ASKED)
-    return best.select(PERSON, **{ETHNICITY: code})
+    found = resolve(given, rule)
+    found = found.select(ETHNICITY, **{PERSON: found["person_id"]})
+    return Strata(kept(found, records.origin), deciles, tuple(notes))
