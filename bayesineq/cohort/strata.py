@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesineq.dims import AREA, DECILE, ETHNICITY, PERSON
 from bayesineq.errors import SchemaError
-from bayesineq.records.engines import collected, kept
+from bayesineq.records.engines import collected, connect, kept
 from bayesineq.records.ethnicity.resolution import Rule, resolve
 
 if TYPE_CHECKING:
@@ -79,8 +79,6 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None, rule: R
     SchemaError
         `deprivation` lacks a column, or has an area twice.
     """
-    import ibis
-
     notes = []
     deciles = None
     if deprivation is not None:
@@ -88,7 +86,7 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None, rule: R
             raise SchemaError(f"The table of deprivation has no column {absent}; it has {list(deprivation.columns)}.")
         if twice := deprivation[AREA][deprivation[AREA].duplicated()].unique().tolist():
             raise SchemaError(f"The table of deprivation has areas twice: {twice[:5]}. Give each one decile.")
-        deciles = ibis.memtable(deprivation[[AREA, DECILE]].astype({AREA: str, DECILE: "int64"}))
+        deciles = connect(deprivation[[AREA, DECILE]].astype({AREA: str, DECILE: "int64"}))
     elif DECILE not in records.persons.columns:
         notes.append("no deprivation is known: give a table of areas and deciles, or a column imd_decile of persons")
     given = records.ethnicity_records

@@ -22,9 +22,18 @@ def shown_attrition(attrition: pd.DataFrame, rule: Rule = DEFAULT_RULE) -> tuple
     share = (table["persons"].astype("Float64") / first.where(first > 0)).round(2)
     table["left"] = share.astype("Float64")
     hidden = table["persons"].isna() | table["dropped"].isna()
-    cells = attrition.loc[hidden, ["by", "group", "step"]].astype(str).agg(" / ".join, axis=1)
-    columns = np.where(table.loc[hidden, "persons"].isna(), "persons", "dropped")
-    audit = pd.DataFrame({"table": "attrition", "cell": list(cells), "column": columns, "reason": SMALL})
+    rows = table[hidden]
+    audit = pd.DataFrame(
+        {
+            "table": "attrition",
+            "cell": [
+                f"{by} / {group} / {step}"
+                for by, group, step in zip(rows["by"], rows["group"], rows["step"], strict=True)
+            ],
+            "column": np.where(rows["persons"].isna(), "persons", "dropped"),
+            "reason": SMALL,
+        }
+    )
     return table, audit[list(AUDIT)]
 
 
