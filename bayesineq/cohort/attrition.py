@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from bayesineq.dims import DECILE, ETHNICITY, PERSON
+from bayesineq.cohort.observed import last_home
+from bayesineq.dims import AREA, DECILE, ETHNICITY, PERSON
 from bayesineq.records.engines import collected
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ def attrition_table(records: Records, reached: ibis.Table, steps: Sequence[str],
         `step` (0 for all in the records), `what`, `by` ("all", "imd_decile", "ethnicity"), `group`, `persons` left,
         `dropped` by this step, and `left`, the share of the group's persons in the records that are left.
     """
-    people = strata.of(records.persons)
+    homes = last_home(records)
+    kept = [name for name in records.persons.columns if name != AREA]
+    people = strata.of(records.persons.left_join(homes, PERSON).select(*kept, homes[AREA]))
     people = people.left_join(reached, PERSON).select(DECILE, ETHNICITY, passed=reached["passed"].fill_null(0))
     counted = collected(
         people.group_by(["passed", DECILE, ETHNICITY]).aggregate(persons=people.count()), records.origin

@@ -90,3 +90,12 @@ def lived_in(records: Records, people: ibis.Table, day: str) -> ibis.Table:
         met[AREA].notnull() & (met["_from"] <= met["_day"]) & (met["_to"].isnull() | (met["_to"] >= met["_day"]))
     )
     return met.group_by(PERSON).aggregate(**{AREA: met[AREA].argmax(met["_from"])})
+
+
+def last_home(records: Records) -> ibis.Table:
+    """`person` and `area` of the address begun last."""
+    homes = records.addresses
+    known = homes.filter(homes[AREA].notnull())  # noqa: PD004
+    return known.group_by(PERSON).aggregate(
+        **{AREA: known[AREA].argmax(day_number(known["start"]).fill_null(LONG_AGO))}
+    )
