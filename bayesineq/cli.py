@@ -598,6 +598,10 @@ class Building:
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of the study.")
     ] = None
     to_day: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of the study.")] = None
+    mapping: Annotated[
+        str | None,
+        typer.Option(help="How the records are laid out: omop, hes, sus, opensafely, fhir, snolytical or a .toml."),
+    ] = None
     codelists: Annotated[Path | None, typer.Option(help="Folder of the code lists that the card names.")] = None
     deprivation: Annotated[
         Path | None,
@@ -614,7 +618,10 @@ def cohort(
     card: Annotated[
         str, typer.Argument(metavar="CARD", help="Name of a shipped cohort card, or path of a .toml file.")
     ],
-    source: Annotated[Path, typer.Option(help="Mapping (.toml) of the records, or a folder of their normal form.")],
+    source: Annotated[
+        Path,
+        typer.Option(help="The records: a folder of files, a DuckDB file, or a mapping (.toml) that lies with them."),
+    ],
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if it is not there.")],
     *,
     building: Building,
@@ -628,11 +635,13 @@ def cohort(
     from bayesineq.cohort.read_cohort import read_cohort
     from bayesineq.disclosure.audit import audit_beside, write_audit
     from bayesineq.disclosure.cohorts import shown_attrition, shown_numbers
+    from bayesineq.records.normal import unmapped
 
     stated, rule = read_cohort(card), shown.rule
     study = _study(building, stated.study)
+    records = _records(source, building.mapping)
     built = build(
-        _records(source), stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation)
+        records, stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation)
     )
     filled = {name: cohort_cells(built, name) for name in building.tables or stated.tables}
     out_folder.mkdir(parents=True, exist_ok=True)
@@ -642,8 +651,10 @@ def cohort(
         out.print(f"{name}.csv: {len(cells.table):,} cells", highlight=False, soft_wrap=True)
     lost = pd.concat([pd.DataFrame(), *(cells.left_out for cells in filled.values())], ignore_index=True)
     attrition, audit = shown_attrition(built.attrition, rule)
-    for name, table in {"attrition": attrition, "left_out": lost, "codes_found": built.facts.found}.items():
-        numbers = [column for column in ("number", "records") if column in table.columns]
+    quality = unmapped(records).drop(columns="share")
+    others = {"attrition": attrition, "left_out": lost, "codes_found": built.facts.found, "quality": quality}
+    for name, table in others.items():
+        numbers = [column for column in ("number", "records", "rows", "of") if column in table.columns]
         with replacing(out_folder / f"{name}.csv") as beside:
             shown_numbers(table, numbers, rule).to_csv(beside, index=False)
     write_audit([audit], audit_beside(out_folder / "attrition.csv"), rule)
@@ -656,10 +667,13 @@ def cohort(
     out.print(f"{said} In the other files: {rule}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _records(source: Path) -> Records:
+def _records(source: Path, mapping: str | None) -> Records:
+    from bayesineq.records.adapters.adapt import adapt
     from bayesineq.records.normal import read_normal
 
-    return read_normal(source)
+    if mapping is None and source.suffix == ".toml":
+        return adapt(source.parent, source)
+    return read_normal(source) if mapping is None else adapt(source, mapping)
 
 
 def _study(building: Building, stated: tuple[date | None, date | None]) -> tuple[date, date] | None:

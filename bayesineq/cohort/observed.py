@@ -95,7 +95,7 @@ def lived_in(records: Records, people: ibis.Table, day: str) -> ibis.Table:
 def last_home(records: Records) -> ibis.Table:
     """`person` and `area` of the address begun last."""
     homes = records.addresses
-    known = homes.filter(homes[AREA].notnull())  # noqa: PD004
+    known = homes.filter(homes[AREA].notnull())
     return known.group_by(PERSON).aggregate(
         **{AREA: known[AREA].argmax(day_number(known["start"]).fill_null(LONG_AGO))}
     )
