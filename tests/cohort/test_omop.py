@@ -17,6 +17,7 @@ from bayesineq.records.engines import collected
 from bayesineq.records.normal import Records
 from bayesineq.records.person_time import incidence
 
+pytestmark = pytest.mark.slow
 SPAN = (date(1900, 1, 1), date(2030, 12, 31))
 
 

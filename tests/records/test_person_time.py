@@ -170,7 +170,7 @@ def by_hand(frame: pd.DataFrame, happened: pd.DataFrame, rule: EventRule) -> tup
     return days, counts
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "rule",
     [EventRule(), EventRule(True), EventRule(True, 30), EventRule(False, 100), EventRule(True, None),
