@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from bayesineq.errors import BayesineqError, ConvergenceError, DesignError, SchemaError
-from bayesineq.replacing import csv_bytes, refuse_inputs, write_together
+from bayesineq.replacing import csv_bytes, refuse_inputs, write_folder, write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -633,7 +633,7 @@ def cohort(
     from bayesineq.cohort.cells import cohort_cells
     from bayesineq.cohort.members import cohort as build
     from bayesineq.cohort.read_cohort import read_cohort
-    from bayesineq.disclosure.audit import audit_beside, write_audit
+    from bayesineq.disclosure.audit import audit_bytes
     from bayesineq.disclosure.cohorts import shown_attrition, shown_numbers
     from bayesineq.records.normal import unmapped
 
@@ -644,20 +644,17 @@ def cohort(
         records, stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation)
     )
     filled = {name: cohort_cells(built, name) for name in building.tables or stated.tables}
-    out_folder.mkdir(parents=True, exist_ok=True)
-    for name, cells in filled.items():
-        with replacing(out_folder / f"{name}.csv") as beside:
-            cells.table.to_csv(beside, index=False)
-        out.print(f"{name}.csv: {len(cells.table):,} cells", highlight=False, soft_wrap=True)
     lost = pd.concat([pd.DataFrame(), *(cells.left_out for cells in filled.values())], ignore_index=True)
     attrition, audit = shown_attrition(built.attrition, rule)
     quality = unmapped(records).drop(columns="share")
     others = {"attrition": attrition, "left_out": lost, "codes_found": built.facts.found, "quality": quality}
+    files = {f"{name}.csv": csv_bytes(cells.table) for name, cells in filled.items()}
     for name, table in others.items():
         numbers = [column for column in ("number", "records", "rows", "of") if column in table.columns]
-        with replacing(out_folder / f"{name}.csv") as beside:
-            shown_numbers(table, numbers, rule).to_csv(beside, index=False)
-    write_audit([audit], audit_beside(out_folder / "attrition.csv"), rule)
+        files[f"{name}.csv"] = csv_bytes(shown_numbers(table, numbers, rule))
+    write_folder(out_folder, files | {"attrition.audit.csv": audit_bytes([audit], rule)})
+    for name, cells in filled.items():
+        out.print(f"{name}.csv: {len(cells.table):,} cells", highlight=False, soft_wrap=True)
     of_all = attrition[attrition["by"] == "all"][["step", "what", "persons", "dropped"]]
     out.print(of_all.to_string(index=False, na_rep="*"), markup=False, highlight=False, soft_wrap=True)
     for note in built.notes:

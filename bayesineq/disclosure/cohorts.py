@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bayesineq.disclosure.audit import AUDIT, SMALL
+from bayesineq.disclosure.audit import AUDIT, WITHHELD
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, protect
 
 
@@ -31,7 +31,7 @@ def shown_attrition(attrition: pd.DataFrame, rule: Rule = DEFAULT_RULE) -> tuple
                 for by, group, step in zip(rows["by"], rows["group"], rows["step"], strict=True)
             ],
             "column": np.where(rows["persons"].isna(), "persons", "dropped"),
-            "reason": SMALL,
+            "reason": WITHHELD,
         }
     )
     return table, audit[list(AUDIT)]
