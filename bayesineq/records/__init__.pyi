@@ -11,5 +11,7 @@ from .person_time import (
     lexis as lexis,
     prevalence as prevalence,
 )
+from .places import places as places, postcode_key as postcode_key, read_postcodes as read_postcodes
+from .quality import Quality as Quality, quality as quality
 from .tabulate import age_bands as age_bands, band_labels as band_labels, cells as cells, tabulate as tabulate
 from .vocabulary import with_descendants as with_descendants

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
-from bayesineq.records.engines import collected
+from bayesineq.records.engines import collected, reading
 from bayesineq.records.sources import Source, Tables, open_tables
 from bayesineq.records.written import Order, as_day, as_number, as_text, lost_digits
 from bayesineq.tables.schema import Field, read_schema
@@ -168,6 +168,10 @@ def normal_form(
         **tables, concepts=words.get("concepts"), descendants=words.get("descendants"), notes=(), origin=found.origin
     )
     records, more = _one_row_a_person(records)
+    if any(note.kind == "form" and note.table == "persons" for note in noted):
+        # Days that are read from text are read once: every later step asks for births.
+        with reading(records.origin):
+            records = replace(records, persons=records.persons.cache())
     return replace(records, notes=(*noted, *more))
 
 

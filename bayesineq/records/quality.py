@@ -1,0 +1,302 @@
+"""What is wrong with records, how complete they are and how they drift, as counts that leave the engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from bayesineq.dims import PERSON
+from bayesineq.records.engines import collected
+from bayesineq.records.ethnicity.codes import scheme_codes, spelt
+from bayesineq.records.normal import Records, unmapped
+
+if TYPE_CHECKING:
+    import ibis
+
+type Lists = Mapping[str, Mapping[str, Sequence[str]]]
+
+COLUMNS: Final = ("table", "column", "problem", "rows", "of", "share", "remedy")
+_PREFIXED: Final = ("icd10", "opcs4")
+_REMEDY: Final = {
+    "unread": "Export the column anew, or state in the mapping how it is written.",
+    "unmapped": "Add the code to the mapping, or leave it if it says nothing.",
+    "left out": "See that this is meant.",
+    "form": "State the form in the mapping, or export the column in one form.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """
+    How good records are, in tables of counts.
+
+    Parameters
+    ----------
+    faults : DataFrame
+        One row for each fault that occurs: `table`, `column`, `problem`, `rows`, `of`, `share`, `remedy`.
+    completeness : DataFrame
+        One row a column of the normal form: `table`, `column`, `filled`, `of`, `share`.
+    years : DataFrame
+        Drift: `table`, `source`, `year`, `rows`.
+    ethnicity : DataFrame
+        Records of ethnicity by source: `source`, `records`, `detailed` (16 groups or more), `unknown`, `strange` (codes
+        that the scheme does not have).
+    agreement : float
+        Share of people known to two sources or more whose known codes are all the same; no number where nobody is.
+    notes : tuple of str
+        Each fault in a sentence.
+    """
+
+    faults: pd.DataFrame
+    completeness: pd.DataFrame
+    years: pd.DataFrame
+    ethnicity: pd.DataFrame
+    agreement: float
+    notes: tuple[str, ...]
+
+
+def quality(
+    records: Records, *, index: dt.date | None = None, lists: Lists | None = None, today: dt.date | None = None
+) -> Quality:
+    """
+    Count everything that is wrong with records, at once, where they are.
+
+    Parameters
+    ----------
+    records : Records
+        The records.
+    index : date, optional
+        Day by which everybody should be born.
+    lists : Mapping of str to Mapping, optional
+        Code lists by name, each as of `CodeList.by_system`: code systems that no list uses are named, and lists none
+        of whose codes occurs, with the forms of the codes that were seen.
+    today : date, optional
+        Days after it are in the future; the day of the call by default.
+
+    Returns
+    -------
+    Quality
+        Tables of counts; no row of a person, and no text of one.
+
+    Examples
+    --------
+    >>> from bayesineq.records.normal import read_normal
+    >>> persons = pd.DataFrame({"person": ["p1", "p2"], "birth": ["1950-03-01", "2980-01-01"], "sex": ["female"] * 2})
+    >>> events = pd.DataFrame({"person": ["p1", "p9"], "date": ["1949-01-01", "2020-01-01"], "code": ["E11", "E11"]})
+    >>> found = quality(read_normal({"persons": persons, "events": events}))
+    >>> found.faults.loc[found.faults["column"] != "system", ["table", "problem", "rows"]].to_numpy().tolist()
+    [['persons', 'in the future', 1], ['events', 'of nobody in persons', 1], ['events', 'before birth', 1]]
+    """
+    now = today or dt.date.today()
+    rows = [*_persons(records, index, now), *_dated(records, "events", now), *_dated(records, "spells", now)]
+    rows += [*_overlaps(records), *_listed(records, lists or {}), *_as_read(records)]
+    faults = pd.DataFrame(
+        [row for row in rows if row[3]], columns=["table", "column", "problem", "rows", "of", "remedy"]
+    )
+    faults = faults.assign(share=faults["rows"] / faults["of"].clip(lower=1))[list(COLUMNS)]
+    ethnicity, agreement = _ethnicity(records)
+    said = tuple(
+        f"{r['table']}, {r['column']}: {r['problem']} in {r['rows']:,} of {r['of']:,} rows ({r['share']:.1%}). "
+        f"{r['remedy']}"
+        for r in faults.to_dict(orient="records")
+    )
+    return Quality(faults, _completeness(records), _years(records), ethnicity, agreement, said)
+
+
+type _Row = tuple[str, str, str, int, int, str]
+
+
+def _counted(records: Records, table: ibis.Table, checks: Mapping[str, Any]) -> tuple[dict[str, int], int]:
+    """How many rows of a table hold each, in one pass."""
+    sums = {f"n{k}": holds.fill_null(False).cast("int64").sum() for k, holds in enumerate(checks.values())}
+    row = collected(table.aggregate(of=table.count(), **sums), records.origin).iloc[0]
+    of = int(row["of"])
+    return {name: int(row[f"n{k}"]) if of else 0 for k, name in enumerate(checks)}, of
+
+
+def _persons(records: Records, index: dt.date | None, now: dt.date) -> list[_Row]:
+    p = records.persons
+    checks: dict[tuple[str, str, str], Any] = {
+        ("birth", "missing", "Complete it: without it there is no age."): p["birth"].isnull(),  # noqa: PD003
+        ("birth", "in the future", "Correct it in the source."): p["birth"] > now,
+        ("death", "in the future", "Correct it in the source."): p["death"] > now,
+        ("death", "before birth", "Correct whichever is wrong."): p["death"] < p["birth"],
+        ("registered_to", "before registered_from", "Correct whichever is wrong."):
+            p["registered_to"] < p["registered_from"],
+    }  # fmt: skip
+    if index is not None:
+        checks["birth", f"after the index date {index}", "Nobody can enter before birth; they are left out."] = (
+            p["birth"] > index
+        )
+    keys = {"; ".join(key): key for key in checks}
+    counts, of = _counted(records, p, {name: checks[key] for name, key in keys.items()})
+    return [("persons", key[0], key[1], counts[name], of, key[2]) for name, key in keys.items()]
+
+
+def _dated(records: Records, name: str, now: dt.date) -> list[_Row]:
+    """Faults of events or spells, against the births and deaths of their persons."""
+    table = getattr(records, name)
+    day = "date" if name == "events" else "start"
+    of = records.persons.select(_person=PERSON, _birth="birth", _death="death")
+    t = table.left_join(of, table[PERSON] == of["_person"])
+    correct = "Correct the day, or the birth or death of these persons."
+    checks: dict[tuple[str, str, str], Any] = {
+        (PERSON, "of nobody in persons", "Give everybody a row in persons, or leave these rows out."):
+            t["_person"].isnull(),  # noqa: PD003
+        (day, "missing", "Complete it: a fact without a day is never counted."): t[day].isnull(),  # noqa: PD003
+        (day, "in the future", "Correct it in the source."): t[day] > now,
+        (day, "before birth", correct): t[day] < t["_birth"],
+        (day, "after death", correct): t[day] > t["_death"],
+    }  # fmt: skip
+    if name == "events":
+        checks["code", "missing", "Export the codes: a fact without one is never counted."] = t["code"].isnull()  # noqa: PD003
+        checks["system", "missing", "State the code system in the mapping."] = t["system"].isnull()  # noqa: PD003
+    else:
+        checks["end", "before the start", "Correct whichever is wrong."] = t["end"] < t["start"]
+    keys = {"; ".join(key): key for key in checks}
+    counts, rows = _counted(records, t, {label: checks[key] for label, key in keys.items()})
+    return [(name, key[0], key[1], counts[label], rows, key[2]) for label, key in keys.items()]
+
+
+def _overlaps(records: Records) -> list[_Row]:
+    """Registrations that overlap, and persons in two areas on one day."""
+    import ibis
+
+    never = ibis.date("9999-12-31")
+    r = records.registration_periods
+    before = ibis.window(group_by=PERSON, order_by=["start", "end"], preceding=(None, 1))
+    r = r.mutate(_last=r["end"].fill_null(never).max().over(before))
+    overlap, of_r = _counted(records, r, {"n": r["start"] <= r["_last"]})
+    a = records.addresses
+    a = a.mutate(_place=ibis.coalesce(a["area"], a["postcode"]))
+    order = ibis.window(group_by=PERSON, order_by=["start", "end", "_place"])
+    a = a.mutate(
+        _was=a["_place"].lag().over(order), _until=a["end"].lag().over(order), _from=a["start"].lag().over(order)
+    )
+    same_day = (a["_from"] == a["start"]) | (a["_until"] >= a["start"])
+    two, of_a = _counted(records, a, {"n": (a["_was"] != a["_place"]) & same_day})
+    return [
+        ("registration_periods", "start", "overlaps an earlier registration of the same person", overlap["n"], of_r,
+         "Days in both are counted once; see which practice is right."),
+        ("addresses", "area", "in two places on one day", two["n"], of_a,
+         "See which address is right; a move ends the one before."),
+    ]  # fmt: skip
+
+
+def _form(code: str) -> str:
+    """Form of a code: letters as A, digits as 9, repeated ones once."""
+    return re.sub(r"9{4,}", "9...", re.sub("[0-9]", "9", re.sub("[A-Za-z]", "A", code)))
+
+
+def _listed(records: Records, lists: Lists) -> list[_Row]:
+    """Code systems that no list uses, and lists none of whose codes occurs."""
+    if not lists:
+        return []
+    events = records.events
+    seen = collected(events.group_by(["system", "code"]).aggregate(rows=events.count()), records.origin)
+    total, used = int(seen["rows"].sum()), {system for one in lists.values() for system in one}
+    found: list[_Row] = []
+    for system, part in seen[seen["system"].notna()].groupby("system"):
+        if system not in used:
+            found.append(("events", "system", f"{system}, a code system that no list uses", int(part["rows"].sum()),
+                          total, "Give a list in it, or see that this is meant."))  # fmt: skip
+    seen = seen[seen["code"].notna()]
+    shown = seen.assign(form=seen["code"].map(_form) + " of " + seen["system"].fillna("no system"))
+    common = shown.groupby("form")["rows"].sum().sort_values(ascending=False, kind="stable").head(5)
+    told = ", ".join(map(str, common.index)) or "no codes"
+    for name, one in lists.items():
+        if not any(_occurs(seen, system, codes) for system, codes in one.items()):
+            asked = ", ".join(f"{_form(str(codes[0]))} of {system}" for system, codes in one.items() if len(codes))
+            said = f"none of the codes of the list {name!r} occurs; it has {asked}, and the records have {told}"
+            found.append(("events", "code", said, total, total, "Give the list in the system and form of the records."))
+    return found
+
+
+def _occurs(seen: pd.DataFrame, system: str, codes: Sequence[str]) -> bool:
+    here = seen.loc[seen["system"] == system, "code"]
+    if system in _PREFIXED:
+        plain = here.str.upper().str.replace(r"[.\s]", "", regex=True)
+        return bool(plain.str.startswith(tuple(re.sub(r"[.\s]", "", str(c).upper()) for c in codes)).any())
+    return bool(here.isin([str(code) for code in codes]).any())
+
+
+def _as_read(records: Records) -> list[_Row]:
+    """What could not be read or mapped, and columns that are written in several forms."""
+    noted = unmapped(records)
+    found: list[_Row] = [
+        (str(r["table"]), str(r["column"]), str(r["said"]), int(r["rows"]), int(r["of"]), _REMEDY[str(r["kind"])])
+        for r in noted[noted["kind"].isin(["unread", "unmapped", "left out"])].to_dict(orient="records")
+    ]
+    for (table, column), part in noted[noted["kind"] == "form"].groupby(["table", "column"]):
+        forms = part.groupby("said")["rows"].sum().sort_values(ascending=False)
+        if len(forms) > 1:
+            told = "; ".join(f"{said} ({rows:,})" for said, rows in forms.items())
+            said = f"written in {len(forms)} forms: {told}"
+            of = int(part.drop_duplicates("of")["of"].sum())
+            found.append((str(table), str(column), said, int(forms.iloc[1:].sum()), of, _REMEDY["form"]))
+    return found
+
+
+_MEASURED: Final = {
+    "persons": ("birth", "sex", "area", "postcode", "practice", "registered_from"),
+    "events": ("date", "system", "code", "value"),
+    "spells": ("start", "end", "kind", "provider", "outcome", "cost"),
+}
+
+
+def _completeness(records: Records) -> pd.DataFrame:
+    rows = []
+    for name, columns in _MEASURED.items():
+        table = getattr(records, name)
+        there = {c: table[c].notnull() for c in columns}  # noqa: PD004
+        if name == "persons":
+            there["sex"] = table["sex"] != "unknown"
+        counts, of = _counted(records, table, there)
+        rows += [(name, column, counts[column], of) for column in columns]
+    table = pd.DataFrame(rows, columns=["table", "column", "filled", "of"])
+    return table.assign(share=table["filled"] / table["of"].clip(lower=1))
+
+
+def _years(records: Records) -> pd.DataFrame:
+    parts = []
+    for name, day in (("events", "date"), ("spells", "start")):
+        table = getattr(records, name)
+        dated = table.filter(table[day].notnull()).mutate(year=lambda t, day=day: t[day].year())  # noqa: PD004
+        counts = collected(dated.group_by(["source", "year"]).aggregate(rows=dated.count()), records.origin)
+        parts.append(counts.assign(table=name))
+    table = pd.concat(parts, ignore_index=True)[["table", "source", "year", "rows"]]
+    return table.sort_values(["table", "source", "year"], ignore_index=True)
+
+
+def _ethnicity(records: Records) -> tuple[pd.DataFrame, float]:
+    """Records of ethnicity by source, how detailed they are, and whether sources agree."""
+    table = records.ethnicity_records
+    counts = collected(table.group_by(["source", "ethnicity"]).aggregate(rows=table.count()), records.origin)
+    if counts.empty:
+        return pd.DataFrame(columns=["source", "records", "detailed", "unknown", "strange"]), float("nan")
+    given = list(counts["ethnicity"].unique())
+    read = dict(zip(given, spelt(given, "gdppr"), strict=True))
+    known = scheme_codes("gdppr")["known"]
+    kind = {g: "strange" if c is None else "detailed" if bool(known[c]) else "unknown" for g, c in read.items()}
+    wide = counts.assign(kind=counts["ethnicity"].map(kind)).pivot_table(
+        index="source", columns="kind", values="rows", aggfunc="sum", fill_value=0
+    )
+    wide = wide.reindex(columns=["detailed", "unknown", "strange"], fill_value=0).astype("int64")
+    wide.insert(0, "records", wide.sum(axis=1))
+    codes = {str(g): str(c) for g, c in read.items() if kind[g] == "detailed"}
+    if not codes:
+        return wide.reset_index().rename_axis(columns=None), float("nan")
+    one = table.mutate(_code=table["ethnicity"].cases(*codes.items(), else_=None))
+    one = one.filter(one["_code"].notnull())  # noqa: PD004
+    each = one.group_by("person_id").aggregate(sources=one["source"].nunique(), codes=one["_code"].nunique())
+    several = each.filter(each["sources"] > 1)
+    row = collected(
+        several.aggregate(people=several.count(), agree=(several["codes"] == 1).cast("int64").sum()), records.origin
+    ).iloc[0]
+    agreement = float(row["agree"]) / float(row["people"]) if row["people"] else float("nan")
+    return wide.reset_index().rename_axis(columns=None), agreement

@@ -1,0 +1,188 @@
+"""What is wrong with records is counted at once, no row of a person leaves the engine, and fuzzed extracts end well."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesineq.errors import BayesineqError
+from bayesineq.records.adapters.adapt import adapt
+from bayesineq.records.normal import Records, read_normal
+from bayesineq.records.quality import Quality, quality
+
+SECRET = "Mrs Ada Lovelace"
+FUZZED = int(os.environ.get("BAYESINEQ_FUZZED", "2"))
+"""Fuzzed extracts that are tried: a few in CI, 500 in the study."""
+
+
+def faulty() -> Records:
+    persons = pd.DataFrame(
+        {
+            "person": ["p1", "p1", "p2", "p3", "p4"],
+            "birth": ["1950-01-01", "1950-01-01", "2990-01-01", "1960-01-01", "31/12/1970"],
+            "sex": ["female", "female", SECRET, "male", "male"],
+            "death": [None, None, None, "1955-01-01", "2020-01-01"],
+            "registered_from": ["2000-01-01", "2005-01-01", *["2000-01-01"] * 3],
+            "registered_to": ["2006-01-01", *[None] * 4],
+            "area": ["E01000001", "E01000002", *["E01000001"] * 3],
+        }
+    )
+    events = pd.DataFrame(
+        {
+            "person": ["p1", "p9", "p3", "p4", "p1"],
+            "date": ["1940-01-01", "2020-01-01", "2990-01-01", "2021-01-01", None],
+            "system": ["icd10", "icd10", "snomed", "icd10", "icd10"],
+            "code": ["E11.9", "I10", "44054006", "J44", None],
+        }
+    )
+    ethnicity = pd.DataFrame(
+        {"person_id": ["p1", "p1", "p3", "p3"], "source": ["gp", "hes"] * 2, "recorded_on": ["2020-01-01"] * 4,
+         "ethnicity": ["A", "B", "Z", "Q"]}
+    )  # fmt: skip
+    return read_normal({"persons": persons, "events": events, "ethnicity_records": ethnicity})
+
+
+def found(records: Records) -> Quality:
+    lists = {"diabetes": {"icd10": ["E11"]}, "asthma": {"read2": ["H33.."]}}
+    return quality(records, index=dt.date(2024, 1, 1), lists=lists, today=dt.date(2024, 6, 1))
+
+
+@pytest.fixture(scope="module")
+def said() -> Quality:
+    return found(faulty())
+
+
+def test_every_fault_is_counted_at_once_and_no_text_of_a_person_is_shown(said: Quality) -> None:
+    counts = {(r.table, r.column, r.problem): (r.rows, r.of) for r in said.faults.itertuples(index=False)}
+    form = "numbers of day, month and year with the year last"
+    assert counts == {
+        ("persons", "birth", "missing"): (1, 4),
+        ("persons", "birth", "in the future"): (1, 4),
+        ("persons", "birth", "after the index date 2024-01-01"): (1, 4),
+        ("persons", "death", "before birth"): (1, 4),
+        ("events", "person", "of nobody in persons"): (1, 5),
+        ("events", "date", "missing"): (1, 5),
+        ("events", "date", "in the future"): (1, 5),
+        ("events", "date", "before birth"): (1, 5),
+        ("events", "date", "after death"): (2, 5),
+        ("events", "code", "missing"): (1, 5),
+        ("registration_periods", "start", "overlaps an earlier registration of the same person"): (1, 5),
+        ("addresses", "area", "in two places on one day"): (1, 5),
+        ("events", "system", "snomed, a code system that no list uses"): (1, 5),
+        ("events", "code", "none of the codes of the list 'asthma' occurs; it has A99.. of read2, and the records have "
+         "A99 of icd10, A99.9 of icd10, 9... of snomed"): (5, 5),
+        ("persons", "birth", "a date that is not written year first, or no date"): (1, 5),
+        ("persons", "birth", f"written in 2 forms: year first, as in 2020-01-31 (4); {form} (1)"): (1, 5),
+        ("persons", "sex", "not one of female, male, indeterminate, unknown"): (1, 5),
+        ("persons", "person", "a further row of the same person; the one registered last is kept"): (1, 5),
+    }  # fmt: skip
+    assert said.faults["share"].tolist() == (said.faults["rows"] / said.faults["of"]).tolist()
+    assert SECRET not in "".join(said.notes)
+    assert len(said.notes) == len(counts)
+
+
+def test_completeness_drift_granularity_and_agreement(said: Quality) -> None:
+    filled = said.completeness.set_index(["table", "column"])["share"]
+    assert filled["persons", "birth"] == 0.75
+    assert filled["events", "date"] == 0.8
+    assert said.years.groupby("year")["rows"].sum().to_dict() == {1940: 1, 2020: 1, 2021: 1, 2990: 1}
+    assert said.ethnicity.to_numpy().tolist() == [["gp", 2, 1, 1, 0], ["hes", 2, 1, 0, 1]]
+    assert said.agreement == 0.0
+
+
+def test_sex_in_several_schemes_is_named() -> None:
+    person = pd.DataFrame({"patient_id": range(8), "date_of_birth": ["1950-01-01"] * 8,
+                           "sex": ["1", "2", "M", "F", "male", "female", "8507", "248152002"]})  # fmt: skip
+    records = adapt({"patients": person}, "opensafely")
+    problem = quality(records).faults.query("column == 'sex'")["problem"].tolist()
+    assert len(problem) == 1
+    assert problem[0].startswith("written in 5 forms: codes of ")
+    assert records.persons["sex"].nunique().to_pyarrow().as_py() == 2
+
+
+def test_no_row_of_a_person_leaves_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thousand people with three events each: what leaves is as many rows as there are years, codes and columns."""
+    import ibis
+
+    n = 2_000
+    rng = np.random.default_rng(1)
+    persons = pd.DataFrame({"person": np.arange(n).astype(str), "birth": "1950-01-01", "sex": "female"})
+    events = pd.DataFrame({"person": rng.integers(0, n, 3 * n).astype(str), "system": "icd10", "code": "E11",
+                           "date": rng.choice(["2019-01-01", "2020-01-01", "2021-01-01"], 3 * n)})  # fmt: skip
+    left: list[int] = []
+    collect = ibis.expr.types.Table.to_pyarrow
+
+    def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
+        table = collect(self, *args, **kwargs)
+        left.append(table.num_rows)
+        return table
+
+    monkeypatch.setattr(ibis.expr.types.Table, "to_pyarrow", watched)
+    quality(read_normal({"persons": persons, "events": events}), lists={"diabetes": {"icd10": ["E11"]}})
+    assert len(left) > 5
+    assert max(left) <= 3
+
+
+JUNK = ["", " ", "NULL", "31/12/1980", "1980-13-45", "9999-12-31", "infinity", "epoch", "1e400", "-1", "nan", "\u202e",
+        "2020-01-01T25:61", "18/18/2018", "'; DROP TABLE persons; --", "E11.9", "1" * 40, "٣", "é" * 50, "p1", "p2",
+        "female", "1", "2020-02-30", "20200101", "1850-01-01", "true", "{", '"', ",", "\x00", None]  # fmt: skip
+
+
+def fuzzed(seed: int, folder: Path) -> Any:
+    """A source whose columns are whatever: as frames, csv or parquet, cut, garbled or of other types."""
+    rng = np.random.default_rng(seed)
+    source: dict[str, pd.DataFrame] = {}
+    columns = {"persons": ["person", "birth", "sex", "death", "area", "registered_from", "registered_to", "postcode"],
+               "events": ["person", "date", "system", "code", "value"],
+               "spells": ["person", "start", "end", "kind", "outcome", "cost"],
+               "addresses": ["person", "start", "end", "area"],
+               "ethnicity_records": ["person_id", "source", "recorded_on", "ethnicity"]}  # fmt: skip
+    for name, wanted in columns.items():
+        if name != "persons" and rng.random() < 0.4:
+            continue
+        kept = [c for c in wanted if rng.random() > 0.1]
+        n = int(rng.integers(0, 12))
+        made: dict[str, Any] = {}
+        for column in kept:
+            kind = rng.integers(0, 6)
+            if kind == 0:
+                made[column] = rng.normal(size=n) * 10.0 ** rng.integers(0, 300)
+            elif kind == 1:
+                made[column] = rng.integers(-(2**62), 2**62, n)
+            elif kind == 2:
+                made[column] = pd.Series(pd.to_datetime(rng.integers(-(10**9), 10**10, n), unit="s"))
+            else:
+                made[column] = pd.Series([JUNK[k] for k in rng.integers(0, len(JUNK), n)], dtype=object)
+        source[name] = pd.DataFrame(made)
+    how = rng.integers(0, 3)
+    if how == 0:
+        return source
+    for name, table in source.items():
+        path = folder / f"{name}.{'csv' if how == 1 else 'parquet'}"
+        if how == 1:
+            table.to_csv(path, index=False)
+        else:
+            table.astype({c: "str" for c in table if table[c].dtype == object}).to_parquet(path)
+        if rng.random() < 0.15:
+            raw = bytearray(path.read_bytes())
+            for _ in range(3):
+                if raw:
+                    raw[int(rng.integers(0, len(raw)))] = int(rng.integers(0, 256))
+            path.write_bytes(bytes(raw[: int(len(raw) * rng.uniform(0.3, 1))]))
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", range(FUZZED))
+def test_a_fuzzed_extract_is_read_or_refused_with_a_message(seed: int, tmp_path: Path) -> None:
+    source = fuzzed(seed, tmp_path)
+    with contextlib.suppress(BayesineqError):
+        said = quality(read_normal(source), lists={"a": {"icd10": ["E11"]}})
+        assert (said.faults["rows"] <= said.faults["of"]).all()
