@@ -31,3 +31,4 @@ from .standardise import (
     standardised_ratio as standardised_ratio,
 )
 from .verdict import Verdict as Verdict, verdict as verdict
+from .waic import Waic as Waic, waic as waic

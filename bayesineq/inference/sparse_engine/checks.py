@@ -42,14 +42,14 @@ def row_checks(model: Model) -> Callable[[Posterior], NDArray[Any]]:
     """
     What a node says of each row.
 
-    Returns: of a latent field: array of shape (3, n_row) in single precision. Log density of the row given all
-    others, its log posterior predictive density, and the probability below it given all others, half of its own
-    included where the outcome is discrete.
+    Returns: of a latent field: array of shape (5, n_row) in single precision. Log density of the row given all
+    others, its log posterior predictive density, the probability below it given all others, half of its own included
+    where the outcome is discrete, and mean and variance of its log density over the posterior.
     """
 
     def look(found: Posterior) -> NDArray[Any]:
         own = own_value(model.latent, model.data, found.prior.values)
-        out = np.empty((3, len(found.mean)), dtype=np.float32)
+        out = np.empty((5, len(found.mean)), dtype=np.float32)
         for begin in range(0, len(found.mean), _BLOCK):
             at = slice(begin, begin + _BLOCK)
             mean, variance, data = found.mean[at], found.variance[at], subset(model.data, at)
@@ -58,7 +58,8 @@ def row_checks(model: Model) -> Callable[[Posterior], NDArray[Any]]:
             shifted = mean - without * found.slope[at]
             log_density = log_predictive(data, own, shifted, without)
             below = probability_below(data, own, shifted, without, log_density)
-            out[:, at] = log_density, log_predictive(data, own, mean, variance), below
+            out[:3, at] = log_density, log_predictive(data, own, mean, variance), below
+            out[3:, at] = log_density_moments(data, own, mean, variance)
         return out
 
     return look
@@ -69,7 +70,8 @@ def pointwise_checks(model: Model, explored: Explored, pool: ThreadPoolExecutor)
     Fit and leave-one-out prediction of each row. Shapes: returns (n_row,).
 
     `explored`: Posterior of the hyperparameters, its nodes looked at by `row_checks`, the mode with its whole
-    field. Returns: `lpd`, log posterior predictive density of the row; `cpo`, density of the row given all others;
+    field. Returns: `lpd`, log posterior predictive density of the row; `p_waic`, posterior variance of its log density;
+    `cpo`, density of the row given all others;
     `pit`, probability below it given all others, half of its own included where the outcome is discrete; `moves`,
     how many posterior standard deviations the hyperparameter that moves most lies elsewhere without the row;
     `refit`, 1 where the row was left out by a fit of its own; `failure`, 1 where what is said of the row cannot be
@@ -94,8 +96,12 @@ def pointwise_checks(model: Model, explored: Explored, pool: ThreadPoolExecutor)
             lost[row], done[row] = False, 1.0
     names = [p.name for p in model.latent.parameters]
     most = names[int(without.which[int(without.moves.argmax())])] if names and len(log_cpo) else ""
+    # Second moments about the mean over nodes: what varies within a node, and what does between them.
+    about = seen[:, 3] - seen[:, 3].mean(axis=0)
+    first, second = kept_in(place, np.stack([about, seen[:, 4] + about**2], axis=1), 0, pool)
     checks = {
         "lpd": kept_in(place, seen[:, [1]], 1, pool)[0],
+        "p_waic": np.maximum(second - first**2, 0.0),
         "cpo": np.exp(log_cpo),
         "pit": np.clip(pit, 0.0, 1.0),
         "moves": without.moves,
@@ -132,6 +138,43 @@ def log_predictive(data: Observed, own: tuple[Own, ...], mean: Float, variance: 
         else:
             _log_predictive(mine, piece.outcomes, at, out[piece.rows])
     return out - data.log_value
+
+
+def log_density_moments(data: Observed, own: tuple[Own, ...], mean: Float, variance: Float) -> Float:
+    """
+    Mean and variance of each row's log density over a Gaussian linear predictor.
+
+    Shapes: mean, variance (n_row,); returns (2, n_row).
+    """
+    out = np.empty((2, len(mean)))
+    for piece, mine in zip(data.pieces, own, strict=True):
+        at, noise = Moments(mean[piece.rows], variance[piece.rows]), piece.family.density.noise
+        if noise is not None:
+            within, square = noise(mine, piece.outcomes.given), (piece.outcomes.upper - at.mean) ** 2
+            out[0, piece.rows] = -0.5 * (np.log(2.0 * np.pi * within) + (square + at.variance) / within)
+            out[1, piece.rows] = (0.5 * at.variance**2 + at.variance * square) / within**2
+        else:
+            _log_density_moments(mine, piece.outcomes, at, out[:, piece.rows])
+    out[0] -= data.log_value
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _log_density_moments(own: Own, data: Outcomes, at: Moments, out: Float) -> None:
+    for r in range(out.shape[1]):
+        lower, upper, given = data.lower[r], data.upper[r], data.given[r]
+        sd = math.sqrt(max(at.variance[r], 0.0))
+        base = 0.0
+        if lower == upper:
+            base, _ = fixed_part(own, upper, given)
+        middle, _, _ = _log_likelihood(own, lower, upper, given, at.mean[r])
+        mean, square = 0.0, 0.0
+        for k in range(len(RULE_NODES)):
+            f, _, _ = _log_likelihood(own, lower, upper, given, at.mean[r] + sd * RULE_NODES[k])
+            mean += RULE_WEIGHTS[k] * (f - middle)
+            square += RULE_WEIGHTS[k] * (f - middle) ** 2
+        out[0, r] = base + middle + mean
+        out[1, r] = max(square - mean * mean, 0.0)
 
 
 @njit(cache=True, nogil=True)

@@ -28,7 +28,7 @@ from bayesineq.inference.sparse_engine.likelihoods import (
     log_density_at_nodes,
 )
 from bayesineq.inference.sparse_engine.newton import Posterior, own_value
-from bayesineq.inference.sparse_engine.parts import Latent
+from bayesineq.inference.sparse_engine.parts import Contrasts, Latent
 from bayesineq.inference.sparse_engine.passes import Observed, Piece
 from bayesineq.inference.sparse_engine.rows import Side
 from bayesineq.model.families.density import point
@@ -53,8 +53,12 @@ def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
     large, small = effect_variances(latent, found)
     large_prior, small_prior = _prior_variances(latent, found)
     total = 0.0
+    held = {one.block: one for one in latent.contrasts.values()}
     for block in np.unique(latent.large.block):
-        total += _block_gap(rows, found, latent.large, block, large, large_prior)
+        if block in held:
+            total += _contrasts_gap(rows, latent, found, held[block])
+        else:
+            total += _block_gap(rows, found, latent.large, block, large, large_prior)
     for block, of_random in enumerate(latent.random_blocks):
         if of_random:
             total += _block_gap(rows, found, latent.small, block, small, small_prior)
@@ -119,6 +123,24 @@ def _block_gap(
     top = rest.max(axis=1)
     gap = top + np.log(np.exp(rest - top[:, None]) @ _MASS)
     return float(np.clip(gap, 0.0, _MOST).sum())
+
+
+def _contrasts_gap(rows: _Rows, latent: Latent, found: Posterior, held: Contrasts) -> float:
+    """Of a term held in contrasts, along its effects: each is a sum of contrasts, and these hang together."""
+    links, side, of_row = latent.links, latent.large, np.zeros(len(found.mean))
+    own = {c.link.start: c for c in latent.couplings if isinstance(c.link, slice)}
+    for p, (a, b) in enumerate(zip(links.first, links.second, strict=True)):
+        if side.block[a] == held.block and side.block[b] == held.block:
+            c = own[int(links.start[p])]
+            both = side.weight[side.weighted[a]] * side.weight[side.weighted[b]]
+            covariance = found.prior.scale[c.left] * found.prior.scale[c.right] * found.covariance[c.entry]
+            of_row += (1.0 if a == b else 2.0) * both * covariance[links.index[p] - links.start[p]]
+    variance = np.zeros(held.size)
+    variance[held.index] = np.maximum(of_row, 0.0)
+    effects_of = Side(
+        held.index[None], np.zeros((0, len(of_row))), np.array([-1]), held.size, np.zeros(1, dtype=np.int64)
+    )
+    return _block_gap(rows, found, effects_of, 0, variance, np.full(held.size, np.inf))
 
 
 # Where a row tells little, exp(h) grows almost as fast as q falls: an even grid follows that, Gauss-Hermite does not.

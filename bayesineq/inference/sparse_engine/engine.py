@@ -158,6 +158,7 @@ def over_modes(checks: Sequence[dict[str, Float]], log_weight: Float) -> dict[st
     without = weight / np.maximum(every["cpo"], 1e-300)
     out = {name: value.max(axis=0) for name, value in every.items()}
     out["lpd"] = np.log((weight * np.exp(every["lpd"])).sum(axis=0))
+    out["p_waic"] = (weight * every["p_waic"]).sum(axis=0)
     out["cpo"] = 1.0 / without.sum(axis=0)
     out["pit"] = (without * every["pit"]).sum(axis=0) / without.sum(axis=0)
     return out
@@ -215,7 +216,10 @@ def named_draws(
     for block in design.blocks:
         name = block.term.name
         source = small[:, where[name]] if name in where else large[:, large_where[name]]
-        out[name] = source.reshape(1, len(source), *block.shape)
+        if name in latent.contrasts:
+            basis = latent.contrasts[name].basis.astype(np.float32)
+            source = source.astype(np.float32).reshape(-1, basis.shape[1]) @ basis.T
+        out[name] = source.reshape(1, -1, *block.shape)
     for i, parameter in enumerate(latent.parameters):
         out[parameter.name] = values[None, :, i]
     return out

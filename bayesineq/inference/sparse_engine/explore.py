@@ -25,6 +25,7 @@ from bayesineq.inference.sparse_engine.surface import (
     draw_scores,
     grid_surface,
     quadratic_surface,
+    sloped_surface,
 )
 
 Float = NDArray[np.float64]
@@ -42,6 +43,12 @@ _MISFIT: Final = 0.07
 _BEYOND: Final = 0.6
 _NEAR_ENOUGH: Final = 5.0
 _ROUNDS: Final = 4
+_FEW: Final = 6
+"""Hyperparameters beyond which slopes of nodes are used."""
+_ROUNDS_OF_MANY: Final = 6
+_FRESH_OF_MANY: Final = 24
+_MISFIT_OF_MANY: Final = 0.15
+_NO_BETTER: Final = 0.9
 _CHEAP: Final = 400_000
 _FEWEST_FRESH: Final = 4
 _MOST_FRESH: Final = 32
@@ -102,6 +109,7 @@ def explore(
     """
     mode = find_mode(model, start, pool, report) if mode is None else mode
     d, count = len(mode.x), mode.evaluations
+    many = d > _FEW and model.variational
     axes = np.empty((d, d))
     most = max(2 * d, _LOOKED_AT // max(len(model.data.offset), 1))
     left = most
@@ -111,7 +119,7 @@ def explore(
         places = [mode.x + axes @ t for t in points]
         looks = [look if k < left and floor < np.inf else None for k in range(len(places))]
         jobs = [
-            pool.submit(node, model, x, start_near(model, mode, x), floor, own)
+            pool.submit(node, model, x, start_near(model, mode, x), floor, own, sloped=many)
             for x, own in zip(places, looks, strict=True)
         ]
         count, left = count + len(jobs), max(left - len(jobs), 0)
@@ -126,16 +134,16 @@ def explore(
         error = _importance_error(found, lambda points: attempt(points, np.inf)) if d and weigh else 0.0
         return replace(found, error=error, evaluations=count)
 
-    centre = [node_of(model, mode.x, mode.found)]
+    centre = [node_of(model, mode.x, mode.found, sloped=many)]
     if look is not None:
         centre = [replace(centre[0], seen=look(mode.found))]
     # Draws come from nodes within a drop below the highest, which is at least as high as the mode.
-    near, drop = (np.inf, _FINE_DROP / d) if fine and 0 < d <= 2 else (_NEAR_ENOUGH, _DROP)
+    near, drop = (np.inf, _FINE_DROP / d) if fine and 0 < d <= 2 else (_near_enough(d), _DROP)
     floor = centre[0].log_density - near
     if d > 2:
         unit = 1.0 / np.sqrt(np.diag(mode.hessian))
         axes = np.diag(np.minimum(unit, _LONGEST))
-        return weighed(_explore_many(model, mode, centre, axes, solve))
+        return weighed((_explore_sloped if many else _explore_many)(model, mode, centre, axes, solve))
     value, vector = np.linalg.eigh(mode.hessian)
     axes = vector / np.sqrt(np.maximum(value, 1e-3)) if d else axes
     design = composite_design(d)
@@ -193,6 +201,38 @@ def _explore_many(model: Model, mode: Mode, centre: list[Node], axes: Float, sol
         if misfit < _MISFIT:
             break
     return _kept(nodes, between, misfit)
+
+
+def _explore_sloped(model: Model, mode: Mode, centre: list[Node], axes: Float, solve: Solve) -> Explored:
+    """
+    Sections along the axes of many hyperparameters, and nodes where draws lie, each with its slope.
+
+    Of many hyperparameters each draw lies some way out along most: the density matters there, half a unit of log
+    density below the mode for each of them, and not on the axes.
+    """
+    d = len(mode.x)
+    nodes = centre + _scan(solve, centre[0], axes)
+    n_section = len(nodes)
+    between, misfit = sloped_surface(nodes, axes, n_section), np.nan
+    for round_ in range(_ROUNDS_OF_MANY):
+        drawn = draw_scores(between, max(_FRESH_OF_MANY, 2 * d), np.random.default_rng(round_))
+        fresh, before = solve(between.positions(drawn)), misfit
+        at = between.scores(np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d))
+        misfit = _spread(np.array([n.log_density for n in fresh]) - between.log_density(at))
+        nodes = nodes + fresh
+        between = sloped_surface(nodes, axes, n_section)
+        if round_ > 0 and (misfit < _MISFIT_OF_MANY or misfit > _NO_BETTER * before):
+            break
+    return _kept(nodes, between, misfit, _near_enough(d))
+
+
+def _near_enough(d: int) -> float:
+    """Log density below the highest node within which nodes are kept for draws."""
+    return _NEAR_ENOUGH if d <= _FEW else _NEAR_ENOUGH + 0.5 * d
+
+
+def _spread(error: Float) -> float:
+    return float(error.std()) if len(error) else np.nan
 
 
 def _misfit(found: Float, expected: Float) -> float:

@@ -69,12 +69,18 @@ class Node:
         The latent field there.
     seen : ndarray or None
         What a look at the whole field found, before its rows were let go of.
+    slope : ndarray, shape (n_parameter,), or None
+        Derivative of the log density but for `gap`, where it was asked for.
+    gap : float
+        What of the log density is beyond the evidence bound.
     """
 
     x: Float
     log_density: float
     found: Posterior
     seen: NDArray[Any] | None = None
+    slope: Float | None = None
+    gap: float = 0.0
 
 
 def prior_at(model: Model, x: Float) -> Field:
@@ -90,12 +96,21 @@ def _log_prior(model: Model, x: Float) -> float:
 Look = Callable[[Posterior], NDArray[Any]]
 
 
-def node(model: Model, x: Float, start: Start, floor: float = -np.inf, look: Look | None = None) -> Node | None:
+def node(
+    model: Model,
+    x: Float,
+    start: Start,
+    floor: float = -np.inf,
+    look: Look | None = None,
+    *,
+    sloped: bool = False,
+) -> Node | None:
     """
     Solve the latent field at one value of the hyperparameters. Shapes: x (n_parameter,).
 
     `floor`: Log density below which no draw will come from the node, so that its field is not kept. `look`: What to
-    keep of the whole field of a node that draws may come from. Returns: none where the field does not settle, or
+    keep of the whole field of a node that draws may come from. `sloped`: Whether to say how the log density changes
+    with the hyperparameters. Returns: none where the field does not settle, or
     the prior is zero: such hyperparameters get no weight.
     """
     if not np.isfinite(_log_prior(model, x)):
@@ -104,7 +119,7 @@ def node(model: Model, x: Float, start: Start, floor: float = -np.inf, look: Loo
         found = posterior(model.latent, model.data, prior_at(model, x), start, variational=model.variational)
     except (ConvergenceError, np.linalg.LinAlgError):
         return None
-    whole = node_of(model, x, found)
+    whole = node_of(model, x, found, sloped=sloped)
     drawn = whole.log_density > floor
     return replace(slim(whole, drawn), seen=look(found) if look is not None and drawn else None)
 
@@ -134,10 +149,11 @@ def slim(whole: Node, drawn: bool = True) -> Node:
     return replace(whole, found=replace(found, slope=nothing, curvature=nothing, rows=None))
 
 
-def node_of(model: Model, x: Float, found: Posterior) -> Node:
+def node_of(model: Model, x: Float, found: Posterior, *, sloped: bool = False) -> Node:
     """Node of a latent field that is solved already. Shapes: x (n_parameter,)."""
     gap = evidence_gap(found.rows or model.latent, model.data, found) if model.variational else 0.0
-    return Node(x, found.bound + gap + _log_prior(model, x), found)
+    slope = _bound_slope(model, x, found) if sloped and model.variational else None
+    return Node(x, found.bound + gap + _log_prior(model, x), found, slope=slope, gap=gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,11 +288,9 @@ def _bfgs(hessian: Float, step: Float, change: Float) -> Float:
 
 
 def _slope(model: Model, x: Float, found: Posterior, pool: ThreadPoolExecutor) -> Float:
-    parameters = model.latent.parameters
-    prior = np.array([p.log_density_slope(float(v)) for p, v in zip(parameters, x, strict=True)])
     if model.variational:
-        inner = np.array([p.slope(float(v)) for p, v in zip(parameters, x, strict=True)])
-        return prior + inner * bound_slope(model.latent, found)
+        return _bound_slope(model, x, found)
+    prior = np.array([p.log_density_slope(float(v)) for p, v in zip(model.latent.parameters, x, strict=True)])
     # The plain Laplace approximation, there for comparison only, is differentiated by differences.
     begin = warm(model.latent, found)
 
@@ -286,3 +300,11 @@ def _slope(model: Model, x: Float, found: Posterior, pool: ThreadPoolExecutor) -
     steps = _DIFFERENCE * np.eye(len(x))
     jobs = [(pool.submit(bound, x + step), pool.submit(bound, x - step)) for step in steps]
     return prior + np.array([up.result() - down.result() for up, down in jobs]) / (2.0 * _DIFFERENCE)
+
+
+def _bound_slope(model: Model, x: Float, found: Posterior) -> Float:
+    """Derivative of the evidence bound and the log prior in x."""
+    parameters = model.latent.parameters
+    prior = np.array([p.log_density_slope(float(v)) for p, v in zip(parameters, x, strict=True)])
+    inner = np.array([p.slope(float(v)) for p, v in zip(parameters, x, strict=True)])
+    return np.asarray(prior + inner * bound_slope(model.latent, found))

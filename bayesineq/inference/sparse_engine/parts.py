@@ -177,6 +177,29 @@ class Coupling:
 
 
 @dataclass(frozen=True, slots=True)
+class Contrasts:
+    """
+    A large term whose last dimension is a walk, as weights of its sum-to-zero contrasts.
+
+    Parameters
+    ----------
+    block : int
+        Position of its block among the large ones.
+    basis : ndarray, shape (n_level, n_contrast)
+        What turns contrasts into effects.
+    index : ndarray of int32, shape (n_row,)
+        Effect that each row reads.
+    size : int
+        Number of effects.
+    """
+
+    block: int
+    basis: Float
+    index: NDArray[np.int32]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Latent:
     """
     The latent field of a design.
@@ -208,6 +231,8 @@ class Latent:
     mixed : Mixed, optional
         Members of rows whose mean is a weighted sum of means; the weights of `small` and `large` then hold at one place
         only.
+    contrasts : mapping of str to Contrasts
+        Of large terms that are held in contrasts of their last dimension.
     """
 
     parameters: tuple[Parameter, ...]
@@ -226,3 +251,4 @@ class Latent:
     pattern: Pattern
     constraint: Float
     mixed: Mixed | None = None
+    contrasts: Mapping[str, Contrasts] = MappingProxyType({})

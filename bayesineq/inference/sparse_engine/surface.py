@@ -10,15 +10,17 @@ nodes find beyond that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator, RBFInterpolator
+from scipy.interpolate import CubicHermiteSpline, PchipInterpolator, RBFInterpolator
 from scipy.spatial import cKDTree
 from scipy.special import gammaln
+
+from bayesineq.inference.sparse_engine.remainder import fit_quadratic
 
 if TYPE_CHECKING:
     from bayesineq.inference.sparse_engine.hyper import Node
@@ -30,6 +32,12 @@ _EACH: Final = 10
 _NEAR: Final = 0.75
 _FREEDOM: Final = 6.0
 _RIDGE: Final = 0.1
+_LEAST_CURVED: Final = 0.1
+_REACH: Final = 6.0
+_FINE: Final = 4001
+_NEAR_TOP: Final = 0.2
+_STEEPEST: Final = 2.9
+"""Slope of a cubic between knots, in that of the straight line, up to which it surely rises throughout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +49,17 @@ class Section:
     ----------
     u, t : ndarray, shape (n_knot,)
         Signed root of twice the loss of log density, and position on the axis; both ascending.
+    rise : ndarray, shape (n_knot,), optional
+        Derivative of t in u, where slopes of the density tell it.
     """
 
     u: Float
     t: Float
+    rise: Float | None = None
 
     def position(self, u: Float) -> Float:
         """Position at u: monotone between the knots, beyond them so that the log density is straight."""
-        inside = PchipInterpolator(self.u, self.t)(np.clip(u, self.u[0], self.u[-1]))
+        inside = self._curve()(np.clip(u, self.u[0], self.u[-1]))
         for end, beyond in ((0, np.minimum(u - self.u[0], 0.0)), (-1, np.maximum(u - self.u[-1], 0.0))):
             step, bend = self._end(end)
             inside = inside + step * beyond * (1.0 + 0.5 * np.abs(beyond) / bend)
@@ -56,7 +67,7 @@ class Section:
 
     def log_slope(self, u: Float) -> Float:
         """Logarithm of the derivative of the position."""
-        slope = PchipInterpolator(self.u, self.t).derivative()(np.clip(u, self.u[0], self.u[-1]))
+        slope = self._curve().derivative()(np.clip(u, self.u[0], self.u[-1]))
         for end, beyond in ((0, self.u[0] - u), (-1, u - self.u[-1])):
             step, bend = self._end(end)
             slope = np.where(beyond > 0.0, step * (1.0 + beyond / bend), slope)
@@ -64,11 +75,21 @@ class Section:
 
     def score(self, t: Float) -> Float:
         """The u of a position."""
-        inside = PchipInterpolator(self.t, self.u)(np.clip(t, self.t[0], self.t[-1]))
+        within = np.clip(t, self.t[0], self.t[-1])
+        if self.rise is None:
+            inside = PchipInterpolator(self.t, self.u)(within)
+        else:
+            fine = np.linspace(self.u[0], self.u[-1], _FINE)
+            inside = np.interp(within, self._curve()(fine), fine)
         for end, side, beyond in ((0, -1.0, self.t[0] - t), (-1, 1.0, t - self.t[-1])):
             step, bend = self._end(end)
             inside = inside + side * bend * (np.sqrt(1.0 + 2.0 * np.maximum(beyond, 0.0) / (step * bend)) - 1.0)
         return np.asarray(inside)
+
+    def _curve(self) -> PchipInterpolator | CubicHermiteSpline:
+        if self.rise is None:
+            return PchipInterpolator(self.u, self.t)
+        return CubicHermiteSpline(self.u, self.t, self.rise)
 
     def _end(self, end: int) -> tuple[float, float]:
         """
@@ -77,6 +98,8 @@ class Section:
         Densities of logarithms and logits mostly end as exponentials: u^2 / 2 grows with a constant slope, so that the
         derivative of the position is proportional to u.
         """
+        if self.rise is not None:
+            return float(self.rise[end]), max(abs(float(self.u[end])), 1.0)
         last, before = (end, end + 1) if end == 0 else (end, end - 1)
         step = (self.t[last] - self.t[before]) / (self.u[last] - self.u[before])
         if self.u[last] * self.u[before] > 0.0:
@@ -107,8 +130,8 @@ class Surface:
         Where the quadratic in u has its top.
     top : float
         Its value there.
-    rest : RBFInterpolator or None
-        What is left at the nodes.
+    rest : callable or None
+        Of u: what is left at the nodes.
     reach : float
         Largest of what is left, beyond which the interpolation does not go.
     """
@@ -121,7 +144,7 @@ class Surface:
     hessian: Float
     centre: Float
     top: float
-    rest: RBFInterpolator | None
+    rest: Callable[[Float], Float] | None
     reach: float
 
     def scores(self, t: Float) -> Float:
@@ -214,6 +237,36 @@ def copula_surface(nodes: Sequence[Node], axes: Float, correlation: Float, n_sec
     return Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, rest, float(np.abs(left[near]).max()))
 
 
+def sloped_surface(nodes: Sequence[Node], axes: Float, n_section: int) -> Surface:
+    """
+    Sections along the axes, and between them a quadratic and bounded products fitted to values and slopes of nodes.
+
+    Shapes: axes (d, d).
+
+    `n_section`: How many of the nodes, the first, lie on axes.
+    """
+    t, y = _ordinates(nodes, axes)
+    d = t.shape[1]
+    along = np.stack([np.full(d, np.nan) if n.slope is None else n.slope @ axes for n in nodes])
+    gap = np.array([n.gap for n in nodes])
+    sections = tuple(
+        _sloped_section(_section(t[:n_section], y[:n_section], i), t, along[:n_section], gap, i) for i in range(d)
+    )
+    u = np.stack([s.score(t[:, i]) for i, s in enumerate(sections)], axis=1)
+    rise = np.exp(np.stack([s.log_slope(u[:, i]) for i, s in enumerate(sections)], axis=1))
+    slope = along * rise
+    # What draws are like is told where they lie, as soon as enough nodes do; until then by the axes, which are far
+    # from it. Along its own axis a section says more than the slope of its interpolation at a knot.
+    slope[:n_section][np.abs(t[:n_section]) > 1e-9] = np.nan
+    told = np.arange(len(t)) if len(t) < n_section + d else np.concatenate([[0], np.arange(n_section, len(t))])
+    fitted = fit_quadratic(u[told], y[told], slope[told], gap[told])
+    value, vector = np.linalg.eigh(fitted.hessian)
+    hessian = (vector * np.clip(value, _LEAST_CURVED, None)) @ vector.T
+    centre = np.linalg.solve(hessian, fitted.straight)
+    top = fitted.constant + 0.5 * float(fitted.straight @ centre)
+    return Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, fitted.products, _REACH)
+
+
 def _ordinates(nodes: Sequence[Node], axes: Float) -> tuple[Float, Float]:
     y = np.array([n.log_density for n in nodes])
     return standardised(nodes, axes), y - y.max()
@@ -244,6 +297,33 @@ def _section(t: Float, y: Float, axis: int) -> Section:
                 place.append(at[k])
     order = np.argsort(u)
     return Section(np.array(u)[order], np.array(place)[order])
+
+
+def _sloped_section(section: Section, t: Float, slope: Float, gap: Float, axis: int) -> Section:
+    """
+    A section whose curve has the slopes of the density at its knots.
+
+    Shapes: t (n_node, d); slope (n_section, d); gap (n_node,).
+
+    Returns: with y = -u^2 / 2, the derivative of t in u is -u over that of y; as it was where a curve of these slopes
+    would not rise throughout.
+    """
+    on = np.flatnonzero((np.abs(np.delete(t[: len(slope)], axis, axis=1)) < 1e-9).all(axis=1))
+    on = on[np.argsort(t[on, axis])]
+    steep = slope[on, axis] + np.gradient(gap[on], t[on, axis])
+    rise = np.full(len(section.u), np.nan)
+    for k, (u, at) in enumerate(zip(section.u, section.t, strict=True)):
+        (same,) = np.nonzero(np.abs(t[on, axis] - at) < 1e-9)
+        if len(same) and abs(u) > _NEAR_TOP:
+            rise[k] = -u / steep[same[0]]
+    # At the top both are zero: what its neighbours have in the mean.
+    known = np.flatnonzero(np.isfinite(rise))
+    if len(known) < 2:
+        return section
+    rise = np.where(np.isfinite(rise), rise, np.interp(section.u, section.u[known], rise[known]))
+    straight = np.diff(section.t) / np.diff(section.u)
+    bounded = np.maximum(rise[1:], rise[:-1]) < _STEEPEST * straight
+    return Section(section.u, section.t, rise) if (rise > 0.0).all() and bounded.all() else section
 
 
 def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator, power: float = 1.0) -> Float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -16,10 +16,11 @@ from bayesineq.errors import DesignError
 from bayesineq.inference.sparse_engine.arrow import pattern
 from bayesineq.inference.sparse_engine.mixed import mixed_rows
 from bayesineq.inference.sparse_engine.parameters import Parameter, parameter, partial_correlation
-from bayesineq.inference.sparse_engine.parts import Coupling, LargePart, Latent, Load, Scale, SmallPart
+from bayesineq.inference.sparse_engine.parts import Contrasts, Coupling, LargePart, Latent, Load, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Links, Side, links, side
 from bayesineq.model.card import Term, of_outcome, partial_name
-from bayesineq.model.kinds import Coefficients, Factor, Part
+from bayesineq.model.kinds import Coefficients, Factor, Part, Structure
+from bayesineq.model.kinds.structures import contrasted
 from bayesineq.model.priors import Prior
 
 Float = NDArray[np.float64]
@@ -56,6 +57,7 @@ class _Found:
     random: list[bool]
     effect: int = 0
     latent: int = 0
+    contrasts: dict[str, Contrasts] = field(default_factory=dict)
 
 
 def latent_field(design: Design) -> Latent:
@@ -103,6 +105,7 @@ def latent_field(design: Design) -> Latent:
         pattern=pattern(large.latent, row, column),
         constraint=_constraints(large_parts, large.latent),
         mixed=mixed,
+        contrasts=large.contrasts,
     )
 
 
@@ -328,6 +331,8 @@ def _add_small(design: Design, group: Sequence[Block], entries: Sequence[_Entry]
 
 def _add_large(design: Design, group: Sequence[Block], entries: Sequence[_Entry], found: _Found) -> None:
     loads: list[Load] = []
+    if _add_in_contrasts(design, group, entries, found):
+        return
     for entry in entries:
         if isinstance(entry.part, Part):
             loads += _loads(group, entry, found, len(found.drafts))
@@ -336,6 +341,46 @@ def _add_large(design: Design, group: Sequence[Block], entries: Sequence[_Entry]
     found.loads += _by_effect(loads)
     found.reads.append(_reads(design, group))
     found.effect += sum(block.size for block in group)
+
+
+def _add_in_contrasts(design: Design, group: Sequence[Block], entries: Sequence[_Entry], found: _Found) -> bool:
+    """Add a product with a walk in contrasts, where these are cheaper; with one outcome, and rows of one level."""
+    if design.is_joint or design.members is not None or len(entries) != 1 or not isinstance(entries[0].part, Part):
+        return False
+    (block,), (entry,), part = group, entries, entries[0].part
+    if (held := _in_contrasts(part, block.incidence)) is None:
+        return False
+    structure, reads, basis = held
+    assert block.incidence.index is not None
+    name, number = block.term.name, len(found.reads)
+    found.contrasts[name] = Contrasts(number, basis, block.incidence.index, block.size)
+    found.loads.append(Load(len(found.drafts), name, number, slice(found.effect, found.effect + reads.size)))
+    found.drafts.append(_draft(entry.term, replace(part, structure=structure), entry.at, entry.scale))
+    found.reads.append(reads)
+    found.effect += reads.size
+    found.latent += reads.size
+    return True
+
+
+def _in_contrasts(part: Part, incidence: Incidence) -> tuple[Structure, Incidence, Float] | None:
+    """
+    A product with a walk in contrasts of its levels, where that is cheaper than to condition on its constraints.
+
+    A row then reads every contrast of its area, which fills the sparse system by their pairs; conditioning costs a
+    dense column a constraint, of which there is one an area.
+    """
+    if not incidence.is_whole or (found := contrasted(part.structure)) is None:
+        return None
+    structure, basis = found
+    n_level, n_contrast = basis.shape
+    if n_contrast * (n_contrast + 1) // 2 >= part.structure.n_held - structure.n_held:
+        return None
+    assert incidence.index is not None
+    first, level = np.divmod(incidence.index.astype(np.int64), n_level)
+    column = (n_contrast * first[:, None] + np.arange(n_contrast)).ravel()
+    pointer = n_contrast * np.arange(len(first) + 1)
+    shares = csr_array((basis[level].ravel(), column, pointer), shape=(len(first), len(structure)))
+    return structure, Incidence(len(structure), None, None, shares), basis
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,32 +132,38 @@ def walk(n: int, order: int, *, scaled: bool) -> Structure:
     )
 
 
-def autoregression(n: int, rho: str = "rho") -> Structure:
+def autoregression(n: int, rho: str = "rho", *, from_rest: bool = False) -> Structure:
     """
-    Stationary autoregression of order 1 and unit variance: precision (I + rho^2 K - rho B) / (1 - rho^2).
+    Autoregression of order 1: stationary of unit variance, or from rest with steps of unit variance.
 
-    Returns: I, K (the identity without its ends) and B (ones beside the diagonal).
+    Stationary, its precision is (I + rho^2 K - rho B) / (1 - rho^2). From rest, as though the value before the first
+    were zero, it is I + rho^2 K - rho B: what `sigma` multiplies is then a step, and the variance grows from level to
+    level (CARBayesST's autoregression over time: Rushworth, Lee and Mitchell 2014).
+
+    Returns: I, K (the identity without its ends; from rest, without its last) and B (ones beside the diagonal).
     """
     inner = np.ones(n)
-    inner[[0, -1]] = 0.0
+    inner[[-1] if from_rest else [0, -1]] = 0.0
     here, after = np.arange(n), np.arange(1, n)
     pairs = np.concatenate([after - 1, after]), np.concatenate([after, after - 1])
     beside = csr_array((np.ones(2 * (n - 1)), pairs), shape=(n, n))
 
     def weights(values: Values) -> tuple[Any, ...]:
         r = values[rho]
-        rest = 1.0 - r * r
+        rest = 1.0 if from_rest else 1.0 - r * r
         return 1.0 / rest, r * r / rest, -r / rest
 
     def slopes(name: str, values: Values) -> tuple[Any, ...]:
         r = values[rho]
+        if from_rest:
+            return 0.0, 2.0 * r, -1.0
         square = (1.0 - r * r) ** 2
         return 2.0 * r / square, 2.0 * r / square, -(1.0 + r * r) / square
 
     def draw(values: Values, draws: int, stream: np.random.Generator) -> Float:
         r, unit = values[rho], stream.standard_normal((draws, n))
         for t in range(1, n):
-            unit[:, t] = r * unit[:, t - 1] + np.sqrt(1 - r**2) * unit[:, t]
+            unit[:, t] = r * unit[:, t - 1] + (1.0 if from_rest else np.sqrt(1 - r**2)) * unit[:, t]
         return unit
 
     matrices = (eye_array(n, format="csr"), csr_array((inner, (here, here)), shape=(n, n)), beside)
@@ -251,6 +257,23 @@ def kronecker(first: Structure, second: Structure) -> Structure:
         null=_null_of_product(first, second),
         factors=(first, second),
     )
+
+
+def contrasted(structure: Structure) -> tuple[Structure, Float] | None:
+    """
+    A product whose second structure is a walk, in contrasts of its levels that sum to zero.
+
+    A walk is its basis times white noise, and the basis's columns are orthogonal to all that its differences do not
+    see. So z = (I x basis) v, with v of the first structure crossed with white noise: the constraints of each level of
+    the first dimension, of which there is one an area, are met by construction and no longer stated.
+
+    Returns: Structure of v, and the basis, shape (n_level, n_contrast); None for other structures.
+    """
+    if not structure.factors or structure.factors[1].basis is None:
+        return None
+    first, second = structure.factors
+    assert second.basis is not None
+    return kronecker(first, identity(second.basis.shape[1])), second.basis
 
 
 def _null_of_product(first: Structure, second: Structure) -> Float | None:
