@@ -67,12 +67,18 @@ def rows_of(graph: Adjacency) -> Keys:
         )
         return places.merge(times, "cross").assign(person_years=800.0)
 
+    def trend_counts() -> pd.DataFrame:
+        areas = cells.groupby(["area", "imd_decile"], as_index=False)["population"].sum()
+        years = areas.merge(pd.DataFrame({"year": range(2018, 2023)}), how="cross")
+        return years.rename(columns={"population": "person_years"}).astype({"person_years": float})
+
     makers: dict[str, Callable[[], pd.DataFrame]] = {
         "area_counts": lambda: cells,
         "recorded_counts": lambda: cells,
         "access_counts": lambda: cells.rename(columns={"population": "appointments"}),
         "outcome_counts": lambda: cells.rename(columns={"population": "person_years"}).astype({"person_years": float}),
         "area_health": area_health,
+        "trend_counts": trend_counts,
         "trial_counts": trial_counts,
         "death_counts": death_counts,
     }
