@@ -45,6 +45,9 @@ _NEAR_ENOUGH: Final = 5.0
 _ROUNDS: Final = 4
 _FEW: Final = 6
 """Hyperparameters beyond which slopes of nodes are used."""
+_DEAR: Final = 5_000_000
+"""Work of a field, in entries of its factor and tens of rows, beyond which each takes seconds."""
+_DISTANCES_OF_DEAR: Final = (1.5,)
 _ROUNDS_OF_MANY: Final = 6
 _FRESH_OF_MANY: Final = 24
 _MISFIT_OF_MANY: Final = 0.15
@@ -109,7 +112,9 @@ def explore(
     """
     mode = find_mode(model, start, pool, report) if mode is None else mode
     d, count = len(mode.x), mode.evaluations
-    many = d > _FEW and model.variational
+    work = int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset)
+    # Slopes cost next to nothing: where fields are many or dear, they take the place of further fields.
+    many, dear = model.variational and (d > _FEW or (d > 2 and work > _DEAR)), work > _DEAR
     axes = np.empty((d, d))
     most = max(2 * d, _LOOKED_AT // max(len(model.data.offset), 1))
     left = most
@@ -143,7 +148,9 @@ def explore(
     if d > 2:
         unit = 1.0 / np.sqrt(np.diag(mode.hessian))
         axes = np.diag(np.minimum(unit, _LONGEST))
-        return weighed((_explore_sloped if many else _explore_many)(model, mode, centre, axes, solve))
+        if many:
+            return weighed(_explore_sloped(mode, centre, axes, solve, dear=dear))
+        return weighed(_explore_many(model, mode, centre, axes, solve))
     value, vector = np.linalg.eigh(mode.hessian)
     axes = vector / np.sqrt(np.maximum(value, 1e-3)) if d else axes
     design = composite_design(d)
@@ -203,18 +210,21 @@ def _explore_many(model: Model, mode: Mode, centre: list[Node], axes: Float, sol
     return _kept(nodes, between, misfit)
 
 
-def _explore_sloped(model: Model, mode: Mode, centre: list[Node], axes: Float, solve: Solve) -> Explored:
+def _explore_sloped(mode: Mode, centre: list[Node], axes: Float, solve: Solve, *, dear: bool) -> Explored:
     """
     Sections along the axes of many hyperparameters, and nodes where draws lie, each with its slope.
 
     Of many hyperparameters each draw lies some way out along most: the density matters there, half a unit of log
     density below the mode for each of them, and not on the axes.
+
+    `dear`: Whether a field costs so much that two nodes an axis must do: of so many rows hyperparameters have a
+    posterior that is nearly Gaussian, and the weights of fresh draws say whether it is.
     """
     d = len(mode.x)
-    nodes = centre + _scan(solve, centre[0], axes)
+    nodes = centre + _scan(solve, centre[0], axes, _DISTANCES_OF_DEAR if dear else _DISTANCES)
     n_section = len(nodes)
     between, misfit = sloped_surface(nodes, axes, n_section), np.nan
-    for round_ in range(_ROUNDS_OF_MANY):
+    for round_ in range(0 if dear else _ROUNDS_OF_MANY):
         drawn = draw_scores(between, max(_FRESH_OF_MANY, 2 * d), np.random.default_rng(round_))
         fresh, before = solve(between.positions(drawn)), misfit
         at = between.scores(np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d))
@@ -309,12 +319,12 @@ def _grid(solve: Solve, centre: Node, axes: Float, drop: float) -> list[Node]:
     return nodes
 
 
-def _scan(solve: Solve, centre: Node, axes: Float) -> list[Node]:
+def _scan(solve: Solve, centre: Node, axes: Float, distances: tuple[float, ...] = _DISTANCES) -> list[Node]:
     """Each axis followed until the drop, or as far as it goes."""
     d = axes.shape[0]
     nodes: list[Node] = []
     active = [(i, s) for i in range(d) for s in (1.0, -1.0)]
-    for distance in _DISTANCES:
+    for distance in distances:
         found = solve([s * distance * np.eye(d)[i] for i, s in active])
         nodes += found
         alive = set()

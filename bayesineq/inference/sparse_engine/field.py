@@ -13,6 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from bayesineq.inference.sparse_engine.arrow import arrow, selected_covariances
 from bayesineq.inference.sparse_engine.parts import LargePart, Latent, Load, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Sums
+from bayesineq.model.kinds.structures import log_determinant as log_determinant_of
 
 Float = NDArray[np.float64]
 
@@ -66,6 +67,9 @@ def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None
         log_determinant = _structure_log_determinant(latent, values, prior_entries(latent, weights), slope)
     else:
         log_determinant = intrinsic_log_determinant
+        for one in latent.large_parts:
+            if one.correlations:
+                log_determinant += _product_log_determinant(one, values, slope)
     basis = np.zeros((latent.small.size, latent.n_small))
     precision = np.zeros((latent.n_small, latent.n_small))
     mean = np.empty(latent.n_small)
@@ -89,11 +93,30 @@ def field(latent: Latent, values: Float, intrinsic_log_determinant: float | None
 
 
 def constant_log_determinant(latent: Latent) -> float | None:
-    """Log determinant of the sparse block's prior, where no hyperparameter changes it."""
-    if any(part.correlations for part in latent.large_parts):
+    """Log determinant of the sparse prior without regular products, where no hyperparameter changes the rest."""
+    moving = [part for part in latent.large_parts if part.correlations]
+    if any(not part.structure.factors or part.structure.n_held for part in moving):
         return None
-    nothing = np.empty(0)
-    return _structure_log_determinant(latent, nothing, prior_entries(latent, _weights(latent, nothing)), nothing)
+    # Regular products have a log determinant of their own: the identity stands in for them.
+    weights = tuple(
+        np.zeros(len(part.structure.matrices)) if part.correlations else one
+        for part, one in zip(latent.large_parts, _weights(latent, np.full(len(latent.parameters), 0.5)), strict=True)
+    )
+    entry = prior_entries(latent, weights)
+    for part in moving:
+        entry[part.diagonal] = 1.0
+    n_constraint = latent.constraint.shape[1]
+    system = arrow(latent.pattern, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
+    return system.log_determinant
+
+
+def _product_log_determinant(part: LargePart, values: Float, slope: Float) -> float:
+    """Of a regular product at given hyperparameters; adds its derivatives to `slope`."""
+    found = log_determinant_of(part.structure, correlations_of(part, values))
+    assert found is not None
+    for name, own in found[1].items():
+        slope[part.correlations[name]] += own
+    return found[0]
 
 
 def part_scale(part: SmallPart | LargePart, values: Float) -> Float:

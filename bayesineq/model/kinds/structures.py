@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -20,8 +21,9 @@ from scipy.sparse import coo_array, csr_array, eye_array, kron
 from bayesineq.model.kinds.walks import walk_basis, walk_precision
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
+from bayesineq.sparse.inverse import selected_inverse
 from bayesineq.sparse.numeric import factorise, half_solve
-from bayesineq.sparse.symbolic import analyse
+from bayesineq.sparse.symbolic import Symbolic, analyse
 
 Float = NDArray[np.float64]
 
@@ -257,6 +259,46 @@ def kronecker(first: Structure, second: Structure) -> Structure:
         null=_null_of_product(first, second),
         factors=(first, second),
     )
+
+
+def log_determinant(structure: Structure, values: Values) -> tuple[float, dict[str, float]] | None:
+    """
+    Log determinant of a regular precision at given correlations, and its derivative in each of them.
+
+    That of a product is m log|A| + n log|B|, so that of areas over years costs one factorisation of the graph of areas.
+
+    Returns: none where the precision is singular.
+    """
+    if structure.null is not None and structure.n_held:
+        return None
+    if structure.factors:
+        total, slopes = 0.0, dict.fromkeys(structure.correlations, 0.0)
+        for one, other in (structure.factors, structure.factors[::-1]):
+            found = log_determinant(one, values)
+            if found is None:
+                return None
+            total += len(other) * found[0]
+            for name, slope in found[1].items():
+                slopes[name] += len(other) * slope
+        return total, slopes
+    row, column, value, symbolic = _lower(structure)
+    factor = factorise(symbolic, np.array(structure.weights(values), dtype=np.float64) @ value)
+    inverse = selected_inverse(factor)
+    traces = value @ np.where(row == column, inverse, 2.0 * inverse)
+    slopes = {name: float(np.array(structure.slopes(name, values)) @ traces) for name in structure.correlations}
+    return factor.log_determinant, slopes
+
+
+@lru_cache(maxsize=8)
+def _lower(structure: Structure) -> tuple[NDArray[np.int64], NDArray[np.int64], Float, Symbolic]:
+    """Lower triangle of every matrix on one pattern, shape (n_matrix, n_entry), and its analysis."""
+    n = len(structure)
+    together = csr_array(sum((abs(matrix) for matrix in structure.matrices), start=csr_array((n, n)))).tocoo()
+    kept = together.row >= together.col
+    key = np.unique(together.row[kept].astype(np.int64) * n + together.col[kept])
+    row, column = key // n, key % n
+    value = np.array([csr_array(matrix)[row, column] for matrix in structure.matrices])
+    return row, column, value, analyse(n, row, column)
 
 
 def contrasted(structure: Structure) -> tuple[Structure, Float] | None:
