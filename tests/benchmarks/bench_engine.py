@@ -38,11 +38,13 @@ from bayesineq.inference.sparse_engine.newton import warm
 from bayesineq.inference.sparse_engine.terms import latent_field
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "sparse_engine")]
-from engine_cases import cells, england, reference, simulated
+from engine_cases import board_years, cells, england, england_years, reference, simulated
 from restricted import restricted_effects
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAWS = 1000
+LONG: Final = ("cells", "england_years")
+"""Cases that are fitted once."""
 
 
 def unit(pattern: Pattern) -> float:
@@ -126,10 +128,11 @@ def run(case: str) -> dict[str, float | str]:
     elif case.startswith("grown"):
         study = simulated(int(case.removeprefix("grown")))
     else:
-        study = {"england": england, "cells": cells}[case]()
+        named = {"england": england, "cells": cells, "board_years": board_years, "england_years": england_years}
+        study = named[case]()
     times: list[dict[str, float]] = []
     tree, peak, busy = None, 0.0, time.process_time()
-    for _ in range(1 if case == "cells" else 5):
+    for _ in range(1 if case in LONG else 5):
         del tree
         tree = sample(study, draws=DRAWS, seed=1, progress=False, threads=2, correction="variational")
         times.append({k.removeprefix("seconds_"): v for k, v in tree.attrs.items() if k.startswith("seconds_")})
@@ -155,7 +158,7 @@ def run(case: str) -> dict[str, float | str]:
         "total_cpu_s": busy,
         **{f"{name}_s": seconds for name, seconds in part.items()},
     }
-    if case != "cells":
+    if case not in LONG:
         with stopwatch() as inside:
             sample(study, draws=1, seed=1, progress=False, threads=2, correction="variational")
         report |= {f"{name}_cpu_s": seconds for name, seconds in inside.items()}
@@ -206,6 +209,9 @@ ASKED: Final = (
     ("england", "peak_mb", 700, "MB"),
     ("cells", "total_s", 120, "s"),
     ("cells", "peak_mb", 6144, "MB"),
+    ("board_years", "total_s", 10, "s"),
+    ("england_years", "total_s", 300, "s"),
+    ("england_years", "peak_mb", 6144, "MB"),
     ("compile", "first_fit_s", 20, "s"),
 )
 CASES: Final = (
@@ -216,6 +222,8 @@ CASES: Final = (
     "grown34000",
     "grown135000",
     "cells",
+    "board_years",
+    "england_years",
     "compile",
     "nuts_n5000",
 )

@@ -159,3 +159,54 @@ def cells() -> Design:
         }
     )
     return design(table, parse_card(CELLS), adjacency=graph)
+
+
+SPACE_TIME = """name = "space_time"
+question = "How do counts vary over areas and years?"
+table = "counts"
+[outcome]
+count = "y"
+expected = "E"
+likelihood = "poisson"
+[terms]
+year = {{ kind = "random_walk", by = "year" }}
+{terms}
+"""
+SEPARABLE = 'place_year = { kind = "interaction", by = ["area", "year"], space = "leroux", time = "ar1" }'
+TYPE_IV = """place = { kind = "bym2", by = "area" }
+place_year = { kind = "interaction", by = ["area", "year"], space = "icar", time = "random_walk" }"""
+
+
+def _over_years(graph: Adjacency, terms: str, years: int = 10) -> Design:
+    """Counts whose places persist and drift: smooth over the graph, an autoregression over the years."""
+    rng, n = np.random.default_rng(1), len(graph)
+    precision = tril(0.9 * graph.laplacian() + 0.1 * eye_array(n)).tocoo()
+    factor = factorise(analyse(n, precision.row, precision.col), precision.data)
+    drift = half_solve(factor, rng.standard_normal((n, years)))
+    for t in range(1, years):
+        drift[:, t] = 0.8 * drift[:, t - 1] + 0.6 * drift[:, t]
+    expected = rng.gamma(4.0, 5.0, n * years)
+    area, year = np.repeat(np.arange(n), years), np.tile(np.arange(years), n)
+    eta = 0.3 * drift.ravel() + 0.03 * year
+    table = pd.DataFrame(
+        {
+            "area": pd.Categorical.from_codes(area, graph.areas),
+            "year": 2012 + year,
+            "E": expected,
+            "y": rng.poisson(expected * np.exp(eta)),
+        }
+    )
+    return design(table, parse_card(SPACE_TIME.format(terms=terms)), adjacency=graph)
+
+
+def england_years() -> Design:
+    """Every small area of England over ten years, an autoregression by a proper graph: 340,000 cells."""
+    pairs = neighbours()
+    return _over_years(from_edges(pairs, areas=np.unique(pairs)), SEPARABLE)
+
+
+def board_years() -> Design:
+    """One board of 583 areas over ten years, type IV."""
+    triangle = Delaunay(np.random.default_rng(1).random((583, 2))).simplices
+    edges = np.concatenate([triangle[:, [0, 1]], triangle[:, [1, 2]], triangle[:, [0, 2]]])
+    return _over_years(graph_of(np.unique(np.sort(edges, axis=1), axis=0), 583), TYPE_IV)
