@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Final
 
@@ -112,9 +113,7 @@ def explore(
     """
     mode = find_mode(model, start, pool, report) if mode is None else mode
     d, count = len(mode.x), mode.evaluations
-    work = int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset)
-    # Slopes cost next to nothing: where fields are many or dear, they take the place of further fields.
-    many, dear = model.variational and (d > _FEW or (d > 2 and work > _DEAR)), work > _DEAR
+    many, dear = _sloped(model, d)
     axes = np.empty((d, d))
     most = max(2 * d, _LOOKED_AT // max(len(model.data.offset), 1))
     left = most
@@ -148,9 +147,8 @@ def explore(
     if d > 2:
         unit = 1.0 / np.sqrt(np.diag(mode.hessian))
         axes = np.diag(np.minimum(unit, _LONGEST))
-        if many:
-            return weighed(_explore_sloped(mode, centre, axes, solve, dear=dear))
-        return weighed(_explore_many(model, mode, centre, axes, solve))
+        by_slopes = partial(_explore_sloped, mode, centre, axes, solve, dear=dear)
+        return weighed(by_slopes() if many else _explore_many(model, mode, centre, axes, solve))
     value, vector = np.linalg.eigh(mode.hessian)
     axes = vector / np.sqrt(np.maximum(value, 1e-3)) if d else axes
     design = composite_design(d)
@@ -163,6 +161,16 @@ def explore(
         nodes = _within(centre + _grid(solve, centre[0], axes, drop), drop)
         between, misfit = grid_surface(nodes, axes), np.nan
     return weighed(_kept(nodes, between, misfit, near))
+
+
+def _sloped(model: Model, d: int) -> tuple[bool, bool]:
+    """
+    Whether nodes get slopes, and whether each takes seconds.
+
+    Slopes cost next to nothing: where hyperparameters are many, or fields dear, they take the place of further fields.
+    """
+    dear = int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset) > _DEAR
+    return model.variational and (d > _FEW or (d > 2 and dear)), dear
 
 
 def _importance_error(found: Explored, attempt: Callable[[Iterable[Float]], list[Node | None]]) -> float:
