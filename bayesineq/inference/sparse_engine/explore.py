@@ -138,9 +138,7 @@ def explore(
         error = _importance_error(found, lambda points: attempt(points, np.inf)) if d and weigh else 0.0
         return replace(found, error=error, evaluations=count)
 
-    centre = [node_of(model, mode.x, mode.found, sloped=many)]
-    if look is not None:
-        centre = [replace(centre[0], seen=look(mode.found))]
+    centre = [replace(node_of(model, mode.x, mode.found, sloped=many), seen=None if look is None else look(mode.found))]
     # Draws come from nodes within a drop below the highest, which is at least as high as the mode.
     near, drop = (np.inf, _FINE_DROP / d) if fine and 0 < d <= 2 else (_near_enough(d), _DROP)
     floor = centre[0].log_density - near
