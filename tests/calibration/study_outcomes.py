@@ -5,6 +5,9 @@ Places that are ill more often are reached less often and admitted more often: t
 rarest outcome, admissions, borrows from the others. Each world is fitted with the outcomes' places correlated, and
 with each outcome apart; the truth is fixed but for its maps and counts.
 
+Standard deviations have a prior that holds the truth: under the default, which thinks a standard deviation of 0.6 too
+large, a map of few events fitted alone is shrunk too far, its intervals are narrow, and hold 87% of areas.
+
 Run: python -m tests.calibration.study_outcomes FOLDER [WORLDS]     (writes outcomes.csv, a row a world)
 """
 
@@ -50,6 +53,8 @@ exposure = "population"
 likelihood = "poisson"
 [terms]
 place = { kind = "icar", by = "area", across = "ACROSS" }
+[priors]
+place.sigma = { dist = "HalfNormal", sd = 1.0 }
 """
 
 

@@ -15,6 +15,7 @@ from bayesineq.inference.prior import prior_draws
 from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import read_card
 from bayesineq.posterior.groups import summarise
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.shipped import folder
 from bayesineq.simulate.worlds import simulate_counts
 from bayesineq.space.adjacency import Adjacency, from_edges
@@ -22,7 +23,8 @@ from bayesineq.tables.check import check
 
 CARDS = sorted(p.stem for p in folder("models").glob("*.toml"))
 # A card with a latent column is recovered from records that are missing and wrong in tests/ethnicity.
-KNOWN = [name for name in CARDS if not read_card(name).latent]
+JOINT = [name for name in CARDS if read_card(name).is_joint]
+KNOWN = [name for name in CARDS if not read_card(name).latent and name not in JOINT]
 HEIGHT, WIDTH = 5, 6
 
 Keys = Callable[[str], pd.DataFrame]
@@ -72,6 +74,14 @@ def rows_of(graph: Adjacency) -> Keys:
         years = areas.merge(pd.DataFrame({"year": range(2018, 2023)}), how="cross")
         return years.rename(columns={"population": "person_years"}).astype({"person_years": float})
 
+    def pathway_counts() -> pd.DataFrame:
+        return cells.assign(cases=cells["population"] // 8, person_years=cells["population"].astype(float))
+
+    def person_costs() -> pd.DataFrame:
+        stream = np.random.default_rng(8)
+        persons = cells.loc[stream.integers(0, len(cells), 6_000)].drop(columns="population").reset_index(drop=True)
+        return persons.assign(person=np.arange(len(persons)).astype(str))
+
     makers: dict[str, Callable[[], pd.DataFrame]] = {
         "area_counts": lambda: cells,
         "recorded_counts": lambda: cells,
@@ -81,6 +91,8 @@ def rows_of(graph: Adjacency) -> Keys:
         "trend_counts": trend_counts,
         "trial_counts": trial_counts,
         "death_counts": death_counts,
+        "pathway_counts": pathway_counts,
+        "person_costs": person_costs,
     }
 
     def make(schema: str) -> pd.DataFrame:
@@ -92,6 +104,10 @@ def rows_of(graph: Adjacency) -> Keys:
 
 def empty_design(card: ModelCard, table: pd.DataFrame, graph: Adjacency) -> Design:
     """Design of rows whose outcome is not known yet."""
+    if card.is_joint:
+        columns = {("value" in of.columns, of.columns.get("value", of.columns.get("count"))) for of in card.outcomes}
+        blanks = {column: 1.0 if measured else 0 for measured, column in columns if column not in table}
+        return design(table.assign(**blanks), card, adjacency=graph)
     outcome = card.outcome.columns
     blank = 0 if "count" in outcome else 1.0
     return design(table.assign(**{outcome["count" if "count" in outcome else "value"]: blank}), card, adjacency=graph)
@@ -146,6 +162,30 @@ def simulated(made: Design, draws: xr.Dataset, draw: int, stream: np.random.Gene
         case "log_normal":
             return np.exp(eta + own("sigma") * stream.normal(size=eta.shape))
     return eta + own("sigma") * stream.normal(size=eta.shape)
+
+
+def planted_together(name: str, keys: Keys, graph: Adjacency) -> tuple[pd.DataFrame, Design, xr.DataTree]:
+    """Rows, design and truth of a card of several outcomes, each drawn given those that it is counted against."""
+    card = read_card(name)
+    table = keys(card.table)
+    made = empty_design(card, table, graph)
+    drawn = prior_draws(made, draws=50, seed=3)
+    means = [
+        population_mean(made.only(k), one_outcome(drawn, of.name)["posterior"].dataset)
+        for k, of in enumerate(card.outcomes)
+    ]
+    ranks = np.array([np.argsort(np.argsort(mean)) for mean in means])
+    draw = int(np.argmin(np.abs(ranks - 24.5).max(axis=0)))
+    stream = np.random.default_rng(6)
+    for k, of in enumerate(card.outcomes):
+        one = one_outcome(drawn, of.name)["posterior"].dataset
+        column = of.columns.get("count", of.columns.get("value"))
+        table = table.assign(**{column: simulated(made.only(k), one, draw, stream)})
+        made = empty_design(card, table, graph)
+    if name == "two_part_cost":
+        table["cost"] = table["cost"].where(table["any_cost"] == 1)
+    rows = check(table, card.table)
+    return rows, design(rows, card, adjacency=graph), drawn.isel(draw=[draw, draw])
 
 
 def planted(name: str, keys: Keys, graph: Adjacency) -> tuple[pd.DataFrame, Design, pd.Series]:

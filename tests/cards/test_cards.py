@@ -11,9 +11,19 @@ from bayesineq.inference.fit import fit
 from bayesineq.inference.prior import prior_draws
 from bayesineq.model.read_card import read_card
 from bayesineq.posterior.groups import summarise
+from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.tables.schema import read_schema, schema_names
-from tests.cards.planted import CARDS, KNOWN, Keys, empty_design, planted, population_mean
+from tests.cards.planted import (
+    CARDS,
+    JOINT,
+    KNOWN,
+    Keys,
+    empty_design,
+    planted,
+    planted_together,
+    population_mean,
+)
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -23,7 +33,7 @@ def test_card_says_what_it_is_for(name: str) -> None:
     assert card.question.endswith("?")
     assert card.intended
     assert card.not_for
-    assert card.outcome.plausible is not None
+    assert all(outcome.plausible is not None for outcome in card.outcomes)
     assert all("cite" in r and ("doi" in r or "url" in r) for r in card.references)
     assert card.references
 
@@ -44,10 +54,13 @@ def test_prior_predictive_mean_is_plausible(name: str, keys: Keys, graph: Adjace
     """
     card = replace(read_card(name), latent={})
     made = empty_design(card, keys(card.table), graph)
-    mean = population_mean(made, prior_draws(made, draws=2000, seed=1)["posterior"].dataset)
-    low, high = card.outcome.plausible
-    share = np.mean((mean >= low) & (mean <= high))
-    assert share >= 0.9, f"{share:.1%} of prior means in [{low}, {high}]; 5% and 95%: {np.quantile(mean, [0.05, 0.95])}"
+    drawn = prior_draws(made, draws=2000, seed=1)
+    for k, outcome in enumerate(card.outcomes):
+        mean = population_mean(made.only(k), one_outcome(drawn, outcome.name)["posterior"].dataset)
+        low, high = outcome.plausible
+        share = np.mean((mean >= low) & (mean <= high))
+        ends = np.quantile(mean, [0.05, 0.95])
+        assert share >= 0.9, f"{outcome.name}: {share:.1%} of prior means in [{low}, {high}]; 5% and 95%: {ends}"
 
 
 TOO_LONG = {"life_expectancy"}
@@ -82,3 +95,19 @@ def test_card_recovers_a_simulated_truth_with_both_engines(name: str, keys: Keys
     apart = (nuts["mean"] - laplace["mean"]).abs() / nuts["sd"]
     worst = (apart - error).idxmax()
     assert (apart < 0.1 + error).all(), f"{worst}: engines differ by {apart[worst]:.2f} sd (nuts {nuts.loc[worst]})"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", JOINT)
+def test_card_of_several_outcomes_recovers_a_simulated_truth(name: str, keys: Keys, graph: Adjacency) -> None:
+    """As above, of each outcome, by the sparse engine: tests/sparse_engine/test_outcomes sets it beside the other."""
+    _, study, truth = planted_together(name, keys, graph)
+    post = fit(study, draws=2000, seed=1, progress=False)
+    for outcome in study.card.outcomes:
+        one = one_outcome(post, outcome.name)
+        true = summarise(one_outcome(truth, outcome.name)).set_index("parameter")["mean"]
+        for prob, least in ((0.9, 0.75), (0.998, 0.98)):
+            table = summarise(one, prob=prob).set_index("parameter").loc[true.index]
+            held = ((table["lower"] <= true) & (true <= table["upper"]))[table["sd"] > 0]
+            said = f"{outcome.name}: {held.mean():.0%} of {prob:.1%} intervals hold; not of {[*held.index[~held]]}"
+            assert held.mean() >= least, said
