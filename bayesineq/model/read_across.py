@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from bayesineq.dims import OTHER, OUTCOME
 from bayesineq.model.card import Across, Outcome, Term
 from bayesineq.model.priors import is_number
 
@@ -30,6 +31,8 @@ def across_outcomes(term: Term, spec: Mapping[str, Any], outcomes: Sequence[Outc
             if key in spec
         ]
         return term
+    if OUTCOME in term.columns or OTHER in term.columns:
+        wrong.append(f"{at}.by: {OUTCOME} is the name of what several outcomes lie along; rename the column")
     acts_on = _acts_on(at, spec, names, wrong)
     given = spec.get("across", "apart")
     if isinstance(given, dict):

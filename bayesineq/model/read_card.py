@@ -372,6 +372,13 @@ def _joint_priors(
                 found[of_outcome(owner, name)] = prior
         if not owners:
             found[name] = prior
+    wrong += [
+        f"priors.{t.name}.loading: {found[f'{t.name}.loading']} has either sign, and the loading of {name!r} is "
+        'positive; give a prior of positive numbers, or make the loading "estimated"'
+        for t in terms
+        for name, loading in t.loadings
+        if loading == "positive" and getattr(found.get(f"{t.name}.loading"), "word", "") == "Normal"
+    ]
     for owner, priors in own.items():
         found |= {of_outcome(owner, name): prior for name, prior in priors.items()}
     return found

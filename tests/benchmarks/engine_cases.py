@@ -50,6 +50,27 @@ place = { kind = "bym2", by = "area" }
 """
 
 
+PATHWAY = """name = "pathway"
+question = "Are places of bad health those that are reached least?"
+table = "pathway_counts"
+[outcomes.bad_health]
+count = "bad_health"
+at_risk = "residents"
+likelihood = "binomial"
+[outcomes.reached]
+count = "reached"
+at_risk = "bad_health"
+likelihood = "binomial"
+[outcomes.admitted]
+count = "admitted"
+at_risk = "residents"
+likelihood = "binomial"
+[terms]
+aged = { kind = "linear", by = "aged_65_and_over", standardise = true }
+place = { kind = "bym2", by = "area", across = "correlated" }
+"""
+
+
 def graph_of(edges: np.ndarray, n: int) -> Adjacency:
     """Graph from zero-based pairs."""
     codes = np.char.add("A", np.char.zfill(np.arange(n).astype(str), 7))
@@ -91,6 +112,30 @@ def neighbours() -> np.ndarray:
 
 def england() -> Design:
     """Bad health at the 2021 census by small area, from the published files."""
+    table, graph = census_of_england()
+    return design(table, read_card("area_health"), adjacency=graph)
+
+
+def pathway() -> Design:
+    """The same beside two simulated outcomes: who of them is reached, and who is admitted; 33,755 areas each."""
+    table, graph = census_of_england()
+    rng, n = np.random.default_rng(7), len(table)
+    laplacian = tril(graph.laplacian() + 1e-6 * eye_array(n)).tocoo()
+    factor = factorise(analyse(n, laplacian.row, laplacian.col), laplacian.data)
+    smooth = half_solve(factor, rng.standard_normal((n, 2)))
+    smooth = (smooth - smooth.mean(axis=0)) / smooth.std(axis=0)
+    rate = np.log(table["bad_health"] / table["residents"])
+    ill = ((rate - rate.mean()) / rate.std()).to_numpy()
+    own = np.sqrt(0.7) * smooth + np.sqrt(0.3) * rng.normal(size=(n, 2))
+    reached = 0.6 + 0.4 * (-0.5 * ill + np.sqrt(0.75) * own[:, 0])
+    admitted = -3.5 + 0.4 * (0.7 * ill + np.sqrt(0.51) * own[:, 1])
+    table["reached"] = rng.binomial(table["bad_health"], expit(reached))
+    table["admitted"] = rng.binomial(table["residents"], expit(admitted))
+    return design(table, parse_card(PATHWAY), adjacency=graph)
+
+
+def census_of_england() -> tuple[pd.DataFrame, Adjacency]:
+    """Counts and covariates by small area from the published files, and who borders whom."""
 
     def census(table: str, wanted: Callable[[str], bool]) -> pd.DataFrame:
         def used(column: str) -> bool:
@@ -132,9 +177,7 @@ def england() -> Design:
     age = census("ts007a", lambda c: total(c) or old(c)).loc[codes]
     aged = age[[c for c in age if old(c)]].sum(axis=1)
     columns["aged_65_and_over"] = (aged / age[next(c for c in age if total(c))]).to_numpy()
-    table = pd.DataFrame(columns)
-    graph = from_edges(neighbours(), areas=codes)
-    return design(table, read_card("area_health"), adjacency=graph)
+    return pd.DataFrame(columns), from_edges(neighbours(), areas=codes)
 
 
 def cells() -> Design:
