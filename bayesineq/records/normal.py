@@ -222,8 +222,12 @@ def _type(field: Field) -> str:
 
 
 def _read(name: str, field: Field, table: ibis.Table, value: ibis.Value, order: Order, notes: list[Note]) -> ibis.Value:
+    import ibis
+
     def _note(kind: Kind, said: str, holds: ibis.Value) -> None:
-        notes.append(Note(name, field.name, said, kind, table, holds))
+        # A column that holds nothing has nothing that could not be read.
+        if not isinstance(holds, ibis.Scalar):
+            notes.append(Note(name, field.name, said, kind, table, holds))
 
     if field.type == "date":
         day = as_day(value, order, coarse=field.name == "birth", ends=field.name in ENDS)
