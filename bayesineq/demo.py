@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import copyfile
 from time import perf_counter
 from typing import Final
 
@@ -21,13 +21,15 @@ from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.posterior.files import save
 from bayesineq.posterior.verdict import verdict
-from bayesineq.replacing import csv_bytes, made_folder, replacing, write_together
+from bayesineq.replacing import replacing
 from bayesineq.report.page.heading import ReportOptions, set_in
 from bayesineq.report.page.parts import Section
+from bayesineq.report.page.pathway import pathway_sections, trend_section
 from bayesineq.report.page.plans import plan_sections, write_comparison
 from bayesineq.report.page.write import write_report
 from bayesineq.report.tables.released import released_measures
 from bayesineq.shipped import folder as shipped
+from bayesineq.simulate.pathway import simulate_pathway
 from bayesineq.simulate.people import YEAR
 from bayesineq.simulate.system import System, simulate_system
 
@@ -46,6 +48,8 @@ areas.parquet                     300 simulated areas
 area_counts.csv.gz                simulated adults and cases of diabetes
 prevalence.nc, prevalence_by_*    {OUTCOME}: the fit, and measures of it
 outcomes.nc                       {EVENTS}
+pathway_counts.csv.gz, pathway.nc who is ill, who of them is checked, who of them is admitted: the steps together
+trend_counts.csv.gz               {EVENTS}, by year
 plans.toml, compared/             plans for adults with diabetes, compared
 """
 """What the files of the demonstration are; written beside them."""
@@ -53,6 +57,8 @@ plans.toml, compared/             plans for adults with diabetes, compared
 BUDGET: Final = 450_000.0
 THRESHOLD: Final = 20_000.0
 SERVED_FIRST: Final = 0.2
+NARROWING: Final = -0.5
+"""Planted change over eight years of the logarithm of the ratio between the ends of deprivation."""
 
 LIFETIME: Final[Mapping[object, float]] = {1: 65.0, 2: 67.8, 3: 70.6, 4: 73.3, 5: 76.1}
 """
@@ -66,6 +72,10 @@ AVERSION: Final = 3.5
 AVERSIONS: Final = (0.0, 1.0, 3.5, 11.0)
 
 
+_ETHNICITIES_TOGETHER: Final = r"""(?<=by = "ethnicity"), across = "correlated"|^ethnicity\.correlation.*\n"""
+_PLACES_BY_YEAR: Final = r"^place_year.*\n"
+
+
 def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     """
     Simulate, fit, measure, compare plans and report.
@@ -73,31 +83,36 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     `folder`: Where to write; made if it is not there. Files of an earlier demonstration are replaced.
     """
     started = perf_counter()
-    made_folder(folder)
-    tell("1/5 simulating an integrated care system: 300 areas, 500,000 people")
+    folder.mkdir(parents=True, exist_ok=True)
+    tell("1/6 simulating an integrated care system: 300 areas, 500,000 people")
     system = simulate_system(seed=seed)
-    counts = gzip.compress(csv_bytes(system.area_counts), mtime=0)
-    write_together({folder / "area_counts.csv.gz": counts})
+    with replacing(folder / "area_counts.csv.gz") as beside:
+        system.area_counts.to_csv(beside, index=False, compression="gzip")
     with replacing(folder / "areas.parquet") as beside:
         system.areas.to_parquet(beside)
 
     study = design(system.area_counts, _named("prevalence", OUTCOME), adjacency=system.adjacency)
-    tell(f"2/5 fitting the card 'prevalence' to {len(study):,} cells")
+    tell(f"2/6 fitting the card 'prevalence' to {len(study):,} cells")
     posterior = set_in(fit(study, seed=seed), PLACE, PERIOD)
     save(posterior, folder / "prevalence.nc")
     tell(f"    {verdict(posterior)}")
 
-    tell("3/5 measuring inequality by deprivation and ethnicity")
+    tell("3/6 measuring inequality by deprivation and ethnicity")
     for by in (DECILE, ETHNICITY):
-        table = released_measures(posterior, by)[0].assign(outcome=OUTCOME, place=PLACE, period=PERIOD)
-        write_together({folder / f"prevalence_by_{by}.csv": csv_bytes(table)})
+        with replacing(folder / f"prevalence_by_{by}.csv") as beside:
+            table = released_measures(posterior, by)[0].assign(outcome=OUTCOME, place=PLACE, period=PERIOD)
+            table.to_csv(beside, index=False)
 
-    tell("4/5 comparing three plans on emergency admissions of people with diabetes")
-    further = _compare(folder, system, seed=seed, tell=tell)
+    tell("4/6 following the pathway, who is ill, who is checked, what becomes of them, and eight years of it")
+    along = _follow(folder, system, seed=seed, tell=tell)
 
-    write_together({folder / "about.txt": ABOUT.encode()})
+    tell("5/6 comparing three plans on emergency admissions of people with diabetes")
+    further = along + _compare(folder, system, seed=seed, tell=tell)
 
-    tell("5/5 writing the report")
+    with replacing(folder / "about.txt") as beside:
+        beside.write_text(ABOUT, encoding="utf-8")
+
+    tell("6/6 writing the report")
     report = folder / "report.html"
     explorer = all(find_spec(name) is not None for name in ("altair", "vl_convert"))
     write_report(posterior, system.areas, report, ReportOptions(title=TITLE, explorer=explorer), further=further)
@@ -105,10 +120,27 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     return report
 
 
+def _follow(folder: Path, system: System, *, seed: int, tell: Callable[[str], None]) -> tuple[Section, ...]:
+    """Fit the steps of a pathway together, and the years; write their tables and what they say."""
+    pathway = simulate_pathway(system, seed=seed, narrowing=NARROWING)
+    for name, table in (("pathway_counts", pathway.counts), ("trend_counts", pathway.years)):
+        with replacing(folder / f"{name}.csv.gz") as beside:
+            table.to_csv(beside, index=False, compression="gzip")
+    steps = design(pathway.counts, _without("pathway", _ETHNICITIES_TOGETHER), adjacency=system.adjacency)
+    together = set_in(fit(steps, seed=seed), PLACE, PERIOD)
+    tell(f"    {verdict(together)}")
+    save(together, folder / "pathway.nc")
+    years = design(pathway.years, _without("trend", _PLACES_BY_YEAR), adjacency=system.adjacency)
+    trend = set_in(fit(years, seed=seed), PLACE, PERIOD)
+    tell(f"    {verdict(trend)}")
+    return (*pathway_sections(together), trend_section(trend))
+
+
 def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], None]) -> tuple[Section, ...]:
     """Fit the risk that the plans act on, compare them, and write the files that `bayesineq compare` needs."""
     plans = folder / "plans.toml"
-    write_together({plans: (shipped("models") / "plans" / "diabetes.toml").read_bytes()})
+    with replacing(plans) as beside:
+        copyfile(shipped("models") / "plans" / "diabetes.toml", beside)
     study = design(system.outcome_counts, _named("outcomes", EVENTS), adjacency=system.adjacency)
     posterior = set_in(fit(study, seed=seed), PLACE, PERIOD)
     save(posterior, folder / "outcomes.nc")
@@ -131,6 +163,11 @@ def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], N
         compared.net_health, by=QUINTILE, health=LIFETIME, people=everyone, aversions=AVERSIONS, intervention=ALLOCATION
     )
     return plan_sections(compared, areas=system.areas, plane=plane, aversions=worth)
+
+
+def _without(card: str, parts: str) -> ModelCard:
+    """A shipped card without what a place of this size does not tell."""
+    return parse_card(re.sub(parts, "", read_card(card).source, flags=re.MULTILINE), card)
 
 
 def _named(card: str, outcome: str) -> ModelCard:

@@ -205,7 +205,9 @@ def _endless(post: xr.DataTree) -> list[str]:
     """Variables of a posterior with a draw that is not finite."""
     found = []
     for name, variable in post["posterior"].to_dataset().data_vars.items():
-        values = variable.to_numpy()
+        # What an outcome does not have, such as the size of another's law, is missing in all its draws.
+        held = variable.dropna(OUTCOME, how="all") if OUTCOME in variable.dims else variable
+        values = held.to_numpy()
         if values.size and values.dtype.kind == "f" and not (np.isfinite(values.min()) and np.isfinite(values.max())):
             found.append(str(name))
     return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import pandas as pd
@@ -12,6 +13,7 @@ from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
+from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.posterior.population import card_of
 
 Level = Literal["sound", "caution", "failed"]
@@ -58,7 +60,8 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
     -------
     Verdict
         "failed" where a check of `diagnose` failed; else "caution" where more bars of `calibration` lie outside their
-        band than chance leaves there in 99 of 100 calibrated models; else "sound".
+        band than chance leaves there in 99 of 100 calibrated models; else "sound". Of several outcomes it
+        is that of the one whose rows fell worst.
 
     Raises
     ------
@@ -76,6 +79,20 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
         return _failed(diagnosis)
     number = len(diagnosis.table)
     passed = f"The fit passed {f'all {number} checks' if number > 1 else 'the one check'} of its computation"
+    if not card_of(post).is_joint:
+        return _of_rows(post, passed, prob)
+    each = {name: _of_rows(one_outcome(post, name), passed, prob) for name in outcome_names(post)}
+    # The outcome whose rows fell worst speaks for all, by name.
+    name, worst = max(each.items(), key=lambda pair: pair[1].level == "caution")
+    return replace(worst, text=f"{worst.text} (outcome {name!r}{'; the others alike' if _alike(each) else ''})")
+
+
+def _alike(each: Mapping[str, Verdict]) -> bool:
+    return len({found.level for found in each.values()}) == 1
+
+
+def _of_rows(post: xr.DataTree, passed: str, prob: float) -> Verdict:
+    """What to make of a fit of one outcome whose computation worked, by where its rows fell."""
     try:
         data = calibration(post, prob=prob)
     except MeasureError:

@@ -27,6 +27,10 @@ def test_the_demonstration_compares_three_plans(tmp_path: Path, monkeypatch: pyt
         assert heading in page
     for said in ("at £20,000 for one QALY", "aversion 3.5 (Atkinson)", "10.1007/s12020-016-1168-2", "Places to need"):
         assert said in page
+    # The planted pathway and trend: more are ill and fewer are checked where it is deprived; the gap narrows.
+    for said in ("Where along the way: people not reached", "Where prevalence is higher, the share reached is lower",
+                 "Over the years", "The gap narrowed"):  # fmt: skip
+        assert said in page
     # Whoever sees one page, figure or table of it sees that it is simulated, of what, where and when.
     title = re.search("<h1>(.*?)</h1>", page)
     assert title is not None

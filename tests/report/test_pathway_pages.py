@@ -159,3 +159,18 @@ def test_the_sections_stand_in_a_report(joint: xr.DataTree, sections: tuple[Sect
     for section in sections:
         assert section.title in page
         assert section.statements[0].text in page
+
+
+def test_a_joint_posterior_with_parameters_of_one_outcome_alone_is_saved(joint: xr.DataTree, tmp_path: Path) -> None:
+    """What an outcome does not have is missing in the file as it is in memory; a draw that is missing is refused."""
+    sized = parse_card(STEPS.replace('"poisson"', '"negative_binomial"'), "sized")
+    post = bi.fit(bi.design(cells(), sized), draws=50, seed=1, progress=False)
+    again = bi.load(bi.save(post, tmp_path / "joint.nc"))
+    assert bi.verdict(again).level in {"sound", "caution"}
+    assert "outcome '" in bi.verdict(again).text
+    size = again["posterior"]["outcome.size"]
+    assert bool(size.sel(outcome="diabetes").isnull().all())  # noqa: PD003 - xarray's name
+    assert bool(np.isfinite(size.sel(outcome="admissions")).all())
+    post["posterior"]["outcome.size"][0, 3, 2] = np.nan
+    with pytest.raises(PosteriorError, match=r"outcome\.size are no numbers"):
+        bi.save(post, tmp_path / "broken.nc")

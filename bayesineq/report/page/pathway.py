@@ -141,7 +141,7 @@ def _step_section(first: _Outcome, step: _Outcome, dim: str, options: ReportOpti
     missed = f"not {step.name}" if turned else step.name
     steps = {
         first.name: Step(both[0].shown, "people"),
-        missed: Step(both[1].shown, f"people with {first.name}", turned),
+        missed: Step(both[1].shown, "people with the condition", turned),
     }
     gap = gap_along_steps(steps, dim, prob=options.prob)
     typical = abs(float(gap.gap.mean()))
@@ -170,7 +170,7 @@ def _steps_table(first: _Outcome, step: _Outcome, both: Sequence[Draws], dim: st
     header: Row = (
         sentence(dimension_label(dim)),
         f"{sentence(first.name)} ({level} interval)",
-        f"{sentence(step.name)} of those with it ({level} interval)",
+        f"{sentence(step.name)}, of those with the condition ({level} interval)",
     )
     rows_said = tuple((name, *cells) for name, *cells in zip(names, *columns, strict=True))
     return Table(f"The steps by {dimension_label(dim)}{first.like.given}", header, rows_said)
@@ -190,7 +190,7 @@ def _missed_sections(
     need = unmet_need(ill.shown, care.shown.drop_vars(POPULATION), prob=options.prob)
     total = need.people.sum(dim)
     whole = shown_count(float(total.mean()), options.rule)
-    said = [who_is_missed(need, condition=first.name, reached=reached.name, people=whole, prob=options.prob)]
+    said = [who_is_missed(need, reached=reached.name, people=whole, prob=options.prob)]
     place = _places(post, first, reached)
     if place is not None:
         together = correlation_of_places(*place, dim=AREA, prob=options.prob)
@@ -210,8 +210,8 @@ def _missed_sections(
     header: Row = (
         sentence(dimension_label(dim)),
         "People",
-        f"People with {first.name} not {reached.name}",
-        f"As a share of those with {first.name} ({level} interval)",
+        f"People with the condition, not {reached.name}",
+        f"As a share of those with the condition ({level} interval)",
     )
     table = Table(f"Unmet need by {dimension_label(dim)}", header, rows)
     return (Section(f"Who is missed: not {reached.name}", tuple(said), (table,), ()),)

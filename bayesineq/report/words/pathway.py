@@ -75,26 +75,30 @@ def _share(row: Mapping[Hashable, Any]) -> str:
     return f"{mean:.0f}% ({lower:.0f} to {upper:.0f})"
 
 
-def who_is_missed(need: UnmetNeed, *, condition: str, reached: str, people: str, prob: float) -> Statement:
+def who_is_missed(need: UnmetNeed, *, reached: str, people: str, prob: float) -> Statement:
     """Say how many people with a condition were not reached; `people` is their number as it may be shown."""
     whole = need.people.sum([dim for dim in need.people.dims if dim not in ("chain", "draw")])
     cases = (need.people / need.share).sum([dim for dim in need.people.dims if dim not in ("chain", "draw")])
     mean, lower, upper = mean_interval((whole / cases).to_numpy(), prob)
     share = estimate(mean, lower, upper, Unit(100.0, "%", " percentage points", "%"))
-    return Statement(f"{people} people with {condition} were not {reached}, {share} of those who have it.")
+    return Statement(f"{people} people with the condition were not {reached}, {share} of those who have it.")
 
 
 def places_together(found: PlacesTogether, *, first: str, second: str, prob: float) -> Statement:
-    """Say whether areas that have more of one outcome have more or less of another."""
+    """Say whether the share `second` is lower, or higher, in areas where `first` is higher."""
     draws = found.linear.to_numpy()
     mean, lower, upper = mean_interval(draws, prob)
-    size = f"correlation {estimate(mean, lower, upper, PLAIN, places=2)}"
+    size = f"correlation over areas {estimate(mean, lower, upper, PLAIN, places=2)}"
     if lower <= 0 <= upper:
-        return Statement(f"The data do not show whether areas with more {first} have more or less {second} ({size}).")
+        return Statement(
+            f"The data do not show whether the share {second} is higher or lower where {first} is higher ({size})."
+        )
     chance = float(max((draws > 0).mean(), (draws < 0).mean()))
-    word = "more" if mean > 0 else "less"
+    word = "higher" if mean > 0 else "lower"
     return Statement(
-        f"Areas with more {first} have {word} {second} ({size}; {chance_and_number(chance, draws.size)}).", True, chance
+        f"Where {first} is higher, the share {second} is {word} ({size}; {chance_and_number(chance, draws.size)}).",
+        True,
+        chance,
     )
 
 
