@@ -300,6 +300,43 @@ def area_health(
 
 
 @app.command()
+def practices(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Registers and registrations, as published.")],
+    population: Annotated[Path, typer.Option(help="Residents of LSOAs by single year of age.")],
+    deprivation: Annotated[Path, typer.Option(help="Indices of Deprivation of the same LSOAs, File 7, as published.")],
+    adjacency: Annotated[Path, typer.Option(help="Edge list: two columns of area codes.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    condition: Annotated[list[str] | None, typer.Option(help="Code of a register, such as DM; all by default.")] = None,
+    published: Annotated[Path | None, typer.Option(help="Prevalence of authorities to compare with.")] = None,
+    draws: Annotated[int, typer.Option(min=100, help="Joint draws of each posterior.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
+) -> None:
+    """Estimate prevalence by neighbourhood from the registers of practices, for every condition."""
+    from bayesineq.practices import write_practices
+    from bayesineq.space.contiguity import read_adjacency
+    from bayesineq.tables.deprivation import read_deprivation
+    from bayesineq.tables.files import read_table
+    from bayesineq.tables.practices import read_practices
+
+    ranks = read_deprivation(deprivation)
+    tables = read_practices(folder, population)
+    for note in tables.notes:
+        err.print(note, markup=False, highlight=False, soft_wrap=True)
+    found = write_practices(
+        tables,
+        ranks,
+        read_adjacency(adjacency, areas=ranks["area"]),
+        out_folder,
+        conditions=condition or None,
+        published=None if published is None else read_table(published),
+        draws=draws,
+        seed=seed,
+        report=lambda line: err.print(line, markup=False, highlight=False, soft_wrap=True),
+    )
+    out.print(f"{out_folder}: {len(found)} conditions", highlight=False, soft_wrap=True)
+
+
+@app.command()
 @_grouped
 def fit(
     card: CardArgument,

@@ -316,7 +316,14 @@ class Design:
         )
 
 
-def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None = None) -> Design:
+def design(
+    table: pd.DataFrame,
+    card: ModelCard,
+    *,
+    adjacency: Adjacency | None = None,
+    weights: pd.DataFrame | None = None,
+    areas: pd.DataFrame | None = None,
+) -> Design:
     """
     See a table through a card.
 
@@ -330,6 +337,11 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     adjacency : Adjacency, optional
         Neighbours; needed where the card has a spatial term. It must hold every area of the table; areas that have no
         rows get their effects from their neighbours.
+    weights : DataFrame, optional
+        Where the card has a section `[members]`, and each row is a weighted mean over members (a practice, over the
+        areas where its patients live): a row a pair, with the columns that the section names.
+    areas : DataFrame, optional
+        Those members, a row each, with the card's columns that are theirs; by default those of `weights`, with none.
 
     Returns
     -------
@@ -348,6 +360,15 @@ def design(table: pd.DataFrame, card: ModelCard, *, adjacency: Adjacency | None 
     >>> [(block.term.name, block.shape) for block in study.blocks][1:3]
     [('deprivation', (10,)), ('ethnicity', (3,))]
     """
+    if card.members is not None:
+        from bayesineq.design.registers import registers
+
+        return registers(table, card, weights, areas, adjacency=adjacency)
+    if weights is not None or areas is not None:
+        raise DesignError(
+            f"card {card.name!r} has no section [members], so that its rows have no weights; leave out `weights` and "
+            "`areas`, or state of what the rows are weighted means"
+        )
     if card.latent:
         raise DesignError(
             f"card {card.name!r} has the latent column {', '.join(card.latent)}: each row is a mixture; "
@@ -393,9 +414,9 @@ def _levels(
     """Levels of every dimension, and those whose order was declared."""
     levels: dict[str, NDArray[np.generic]] = {}
     ordered: set[str] = set()
-    areas = {term.by[0] for term in card.terms if term.is_spatial}
+    spatial = {term.by[0] for term in card.terms if term.is_spatial}
     for dim in card.dims:
-        if dim in areas and adjacency is not None:
+        if dim in spatial and adjacency is not None:
             _check_areas(table[dim], dim, adjacency, wrong)
             levels[dim] = adjacency.areas
             continue

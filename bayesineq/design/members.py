@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bayesineq.design.unrecorded import Unrecorded
 
+KNOWN: Final = "known"
 CUT: Final = "cut: weights of the latent column are drawn from the model of recording, without the outcome"
 
 type Float = NDArray[np.float64]
@@ -34,12 +35,15 @@ class Members:
         recorded as the row is.
     unrecorded : Unrecorded, optional
         How many people had no record, and what was assumed of them.
+    known : bool
+        Whether the weights are counts that somebody published, not draws of what is not known.
     """
 
     row: NDArray[np.int32]
     weight: Float
     shift: Float
     unrecorded: Unrecorded | None = None
+    known: bool = False
 
     def only(self, draw: int) -> Members:
         """
@@ -76,4 +80,6 @@ class Members:
     def attributes(self) -> dict[str, str | int | float]:
         """Attributes of a posterior that say whence its weights came."""
         said = self.unrecorded.attributes() if self.unrecorded else {}
+        if self.known:
+            return {"weights": KNOWN}
         return {"weights": CUT, "imputations": len(self.weight), **said}

@@ -200,6 +200,27 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class MembersOf:
+    """
+    Of what the rows of a table are weighted means: a practice of the areas where its patients live.
+
+    Parameters
+    ----------
+    row, member : str
+        Columns that name a row (practice) and a member (area), in the table of weights and in those of either.
+    weight : str
+        Column of the table of weights: patients of the row who are of the member.
+    total : str, optional
+        Column of the rows' table that the weights of a row must add up to: its list.
+    """
+
+    row: str
+    member: str
+    weight: str
+    total: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """
     A model and its documentation.
@@ -229,6 +250,8 @@ class ModelCard:
     latent : mapping of str to str
         Column of a term that the table does not hold, to the column that was recorded in its place: each row is then
         a mixture over the levels of the former (`bayesineq.design.mixture`).
+    members : MembersOf, optional
+        Of what each row is a weighted mean, where it is one (`bayesineq.design.registers`).
     adjust : tuple of str, optional
         Columns of terms that are held equal when groups or areas are compared; None where the card does not say, see
         `adjusters`.
@@ -247,6 +270,7 @@ class ModelCard:
     source: str = ""
     latent: Mapping[str, str] = MappingProxyType({})
     adjust: tuple[str, ...] | None = None
+    members: MembersOf | None = None
 
     def __repr__(self) -> str:
         terms = ", ".join(f"{term.name}: {term.kind}({', '.join(term.columns)})" for term in self.terms)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from bayesineq.errors import CardError
 from bayesineq.model.adjusters import read_adjusters
-from bayesineq.model.card import ModelCard, Outcome, Term, of_outcome
+from bayesineq.model.card import MembersOf, ModelCard, Outcome, Term, of_outcome
 from bayesineq.model.families import DISPERSION, FAMILIES, OwnParameter
 from bayesineq.model.kinds import KINDS, Kind
 from bayesineq.model.priors import PARAMETER_KINDS, ParameterKind, Prior, is_number, read_prior
@@ -29,6 +29,7 @@ _TOP: Final = {
     "references",
     "latent",
     "adjust",
+    "members",
 }
 _ROLES: Final = {
     role
@@ -110,6 +111,9 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
     latent = _latent(_section(raw, "latent", wrong), terms, wrong)
     if latent and len(outcomes) > 1:
         wrong.append("latent: a card of several outcomes has no latent column; fit the outcomes one by one")
+    members = _members(raw, terms, latent, wrong)
+    if members and len(outcomes) > 1:
+        wrong.append("members: a card of several outcomes has no rows of many members; fit the outcomes one by one")
     adjust = read_adjusters(raw.get("adjust"), terms, wrong)
     stated, use = _section(raw, "limits", wrong), _section(raw, "use", wrong)
     _unknown(stated, set(_LIMITS), "limits.", wrong)
@@ -136,6 +140,7 @@ def parse_card(text: str, origin: str = "card") -> ModelCard:
         source=text,
         latent=latent,
         adjust=adjust,
+        members=members,
     )
 
 
@@ -157,6 +162,7 @@ _COLUMNS: Final = _Right(
     lambda value: isinstance(value, str) or (_is_list_of(str, value) and bool(value)),
     "name the column, or a list of columns, that it stands on",
 )
+_COLUMN: Final = _Right(lambda value: isinstance(value, str), "name a column")
 _COVARIATE: Final = _Right(lambda value: isinstance(value, str), "name the column that multiplies the effect")
 _ORDER: Final = _Right(lambda value: value in (1, 2) and value is not True, "a random walk is of order 1 or 2")
 _RANGE: Final = _Right(
@@ -198,6 +204,25 @@ def _latent(raw: Mapping[str, Any], terms: tuple[Term, ...], wrong: list[str]) -
     if len(raw) > 1:
         wrong.append(f"latent: {sorted(raw)} are latent together; one column may be")
     return dict(raw)
+
+
+def _members(
+    raw: dict[str, Any], terms: tuple[Term, ...], latent: Mapping[str, str], wrong: list[str]
+) -> MembersOf | None:
+    if "members" not in raw:
+        return None
+    spec = _section(raw, "members", wrong)
+    _unknown(spec, {"row", "member", "weight", "total"}, "members.", wrong)
+    wrong += [f"members.{key}: missing; name its column" for key in ("row", "member", "weight") if key not in spec]
+    row, member, weight = (_valid(spec, key, "members.", _COLUMN, wrong, "") for key in ("row", "member", "weight"))
+    total = _valid(spec, "total", "members.", _COLUMN, wrong, None)
+    if row and row == member:
+        wrong.append(f"members.member: is {member!r}, as members.row is; a row is made up of members of another kind")
+    if member and all(member not in term.dims for term in terms):
+        wrong.append(f"members.member: no term stands on {member!r}; rows of many members need one that does")
+    if latent:
+        wrong.append("members: the card has a latent column too; a row is a mixture of groups or of members, not both")
+    return MembersOf(row, member, weight, total)
 
 
 def _unknown(given: Mapping[str, Any], allowed: set[str], where: str, wrong: list[str]) -> None:

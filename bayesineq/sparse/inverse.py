@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numba import njit
 
 from bayesineq.sparse.numeric import _FAST, MATRIX_HEIGHT, MATRIX_WIDTH, Factor, Float
 from bayesineq.sparse.symbolic import Int
+
+_BROAD: Final = 128
+"""Columns of a supernode from which on its own triangle is inverted by matrix products, in blocks of"""
+_ROWS: Final = 64
+"""rows."""
 
 
 def selected_inverse(factor: Factor) -> Float:
@@ -93,18 +100,12 @@ def _selected(
                 here[w + a, w + b] = above[to, place[b]]
         wide = w >= MATRIX_WIDTH and s >= MATRIX_HEIGHT
         corner, ratio, square = any_corner, any_ratio, any_corner
-        if wide:
+        broad = w > _BROAD
+        if wide or broad:
             corner = corner_store[: w * w].reshape(w, w)
             square = square_store[: w * w].reshape(w, w)
             ratio = ratio_store[: f * w].reshape(f, w)
-        for j in range(w):
-            for i in range(w):
-                corner[i, j] = 1.0 if i == j else 0.0
-            for i in range(j + 1, w):
-                t = 0.0
-                for c in range(j, i):
-                    t -= front[i, c] * corner[c, j]
-                corner[i, j] = t
+        _invert_unit(front, w, corner)
         if wide:
             # Rows of J are zero, so that whole rows of the front can be multiplied.
             ratio[:w] = 0.0
@@ -129,7 +130,19 @@ def _selected(
                     t = here[a, b]
                     for j in range(w):
                         out[a, j] -= t * ratio[b, j]
-        for i in range(w):
+        if broad:
+            own = np.empty((w, w))
+            for c in range(w):
+                for j in range(w):
+                    own[c, j] = corner[c, j] / pivot[start[k] + c]
+            own = np.dot(corner.T, own)
+            if wide:
+                own -= square
+            else:
+                own -= np.dot(np.ascontiguousarray(ratio[w:f, :w]).T, np.ascontiguousarray(out[w:]))
+            out[:w] = own
+            here[:w, :w] = own
+        for i in range(w if not broad else 0):
             for j in range(i + 1):
                 t = 0.0
                 for c in range(i, w):
@@ -146,3 +159,30 @@ def _selected(
             for j in range(w):
                 here[a, j] = out[a, j]
                 here[j, a] = out[a, j]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _invert_unit(front: Float, w: int, corner: Float) -> None:
+    """Inverse of the unit lower triangle of the first rows of a front, a block of rows after the other."""
+    step = w if w <= _BROAD else _ROWS
+    for begin in range(0, w, step):
+        end = min(begin + step, w)
+        for j in range(begin, end):
+            for i in range(begin, end):
+                corner[i, j] = 1.0 if i == j else 0.0
+            for i in range(j + 1, end):
+                t = 0.0
+                for c in range(j, i):
+                    t -= front[i, c] * corner[c, j]
+                corner[i, j] = t
+        if begin > 0:
+            before = np.dot(
+                np.ascontiguousarray(front[begin:end, :begin]), np.ascontiguousarray(corner[:begin, :begin])
+            )
+            own = np.dot(np.ascontiguousarray(corner[begin:end, begin:end]), before)
+            for i in range(begin, end):
+                for j in range(begin):
+                    corner[i, j] = -own[i - begin, j]
+        for i in range(begin, end):
+            for j in range(end, w):
+                corner[i, j] = 0.0

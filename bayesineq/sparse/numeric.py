@@ -20,6 +20,8 @@ _FAST: Final = {"reassoc", "contract", "nsz"}
 _LANES: Final = 8
 _MOST_GROUPS: Final = 4
 _BLOCK: Final = 16
+_WIDE_BLOCK: Final = 64
+_VERY_WIDE: Final = 512
 
 MATRIX_WIDTH: Final = 8
 """Columns of a supernode, and"""
@@ -30,7 +32,7 @@ MATRIX_HEIGHT: Final = 48
 @dataclass(frozen=True, slots=True)
 class Factor:
     """
-    Factorisation P A P' = L D L' of a positive definite matrix.
+    Factorisation P A P' = L D L' of a positive definite matrix, or of one whose pivots' signs are known.
 
     Parameters
     ----------
@@ -48,13 +50,16 @@ class Factor:
 
     @property
     def log_determinant(self) -> float:
-        """Logarithm of the determinant."""
-        return float(np.log(self.pivot).sum())
+        """Logarithm of the determinant, or of its size where pivots are negative."""
+        return float(np.log(np.abs(self.pivot)).sum())
 
 
-def factorise(symbolic: Symbolic, value: Float) -> Factor:
+def factorise(symbolic: Symbolic, value: Float, sign: Float | None = None) -> Factor:
     """
     Factorise a matrix of known pattern.
+
+    A quasi-definite matrix [[A, B'], [B, -C]] with A and C positive definite has L D L' in every order, and D the signs
+    of its two blocks (Vanderbei 1995, https://doi.org/10.1137/0805005).
 
     Parameters
     ----------
@@ -62,6 +67,8 @@ def factorise(symbolic: Symbolic, value: Float) -> Factor:
         Its analysis.
     value : ndarray, shape (n_entry,)
         Its entries, in the order given to `analyse`.
+    sign : ndarray, shape (n,), optional
+        1 or -1: the sign of each variable's pivot; by default all are positive.
 
     Returns
     -------
@@ -71,13 +78,14 @@ def factorise(symbolic: Symbolic, value: Float) -> Factor:
     Raises
     ------
     numpy.linalg.LinAlgError
-        If the matrix is not positive definite, or not finite.
+        If the matrix is not positive definite, or not quasi-definite with these signs, or not finite.
     """
     s = symbolic
+    signs = np.ones(len(s)) if sign is None else sign[s.order]
     panel = np.zeros(s.panel_start[-1])
     panel[s.slot] = value
     pivot = np.empty(len(s))
-    bad = _factorise(s.start, s.parent, s.row_start, s.relative, s.panel_start, s.update_stack, panel, pivot)
+    bad = _factorise(s.start, s.parent, s.row_start, s.relative, s.panel_start, s.update_stack, signs, panel, pivot)
     if bad >= 0:
         raise np.linalg.LinAlgError(f"matrix is not positive definite (pivot of variable {s.order[bad]})")
     return Factor(symbolic, panel, pivot)
@@ -219,10 +227,11 @@ def _factorise(
     relative: Int,
     panel_start: Int,
     update_stack: int,
+    sign: Float,
     panel: Float,
     pivot: Float,
 ) -> int:
-    """Multifrontal LDL' in place; returns the first column whose pivot is not positive, or -1."""
+    """Multifrontal LDL' in place; returns the first column whose pivot is not of its sign, or -1."""
     n_super = len(parent)
     stack = np.empty(max(update_stack, 1))
     # Updates wait on the stack until their parent absorbs them: postorder makes that last in, first out.
@@ -235,7 +244,7 @@ def _factorise(
         tallest = max(tallest, row_start[k + 1] - row_start[k])
     scaled = np.empty(widest)
     tall = widest + tallest
-    across_store, right_store = np.empty(tall * max(widest, _BLOCK)), np.empty(widest * _BLOCK)
+    across_store, right_store = np.empty(tall * max(widest, _WIDE_BLOCK)), np.empty(widest * _WIDE_BLOCK)
     product_store, narrow = np.empty(tall * tall), across_store[: widest * tall].reshape(widest, tall)
     for k in range(n_super):
         w = start[k + 1] - start[k]
@@ -263,11 +272,12 @@ def _factorise(
                 if a >= inside:
                     for b in range(inside, a + 1):
                         update[to - w, place[b] - w] += child[a, b]
-        for begin in range(0, w, _BLOCK):
-            end = min(begin + _BLOCK, w)
+        step = _WIDE_BLOCK if w > _VERY_WIDE else _BLOCK
+        for begin in range(0, w, step):
+            end = min(begin + step, w)
             for j in range(begin, end):
                 d = front[j, j]
-                if not d > 0.0 or d == np.inf:
+                if not d * sign[start[k] + j] > 0.0 or np.isinf(d):
                     return int(start[k] + j)
                 pivot[start[k] + j] = d
                 front[j, j] = 1.0

@@ -15,6 +15,12 @@ from .lookups import (
     carry_counts as carry_counts,
     read_changes as read_changes,
 )
+from .practices import (
+    PracticeTables as PracticeTables,
+    Register as Register,
+    read_practices as read_practices,
+    register as register,
+)
 from .quantiles import quantile_groups as quantile_groups, quintiles_from_deciles as quintiles_from_deciles
 from .registrations import read_registrations as read_registrations
 from .schema import TableSchema as TableSchema, read_schema as read_schema, schema_names as schema_names

@@ -50,9 +50,9 @@ def test_prior_predictive_mean_is_plausible(name: str, keys: Keys, graph: Adjace
     """
     At least 90% of the prior's population means lie in the card's range; 2,000 draws put 0.7% on that share.
 
-    A latent column is taken as known: prior means are of people, whatever their records say.
+    A latent column is taken as known, and members as rows: prior means are of people, whatever their records say.
     """
-    card = replace(read_card(name), latent={})
+    card = replace(read_card(name), latent={}, members=None)
     made = empty_design(card, keys(card.table), graph)
     drawn = prior_draws(made, draws=2000, seed=1)
     for k, outcome in enumerate(card.outcomes):

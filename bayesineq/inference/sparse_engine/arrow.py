@@ -51,6 +51,8 @@ class Pattern:
         The core in the order of elimination.
     host_ordered : ndarray of int64, shape (n_leaf,)
         Place of each leaf's host in that order.
+    sign : ndarray, shape (n,)
+        Sign of each variable's pivot: that of its diagonal where P is quasi-definite, 1 where it is positive definite.
     """
 
     row: Int
@@ -64,11 +66,12 @@ class Pattern:
     symbolic: Symbolic
     ordered: Int
     host_ordered: Int
+    sign: Float
 
 
-def pattern(n: int, row: Int, column: Int) -> Pattern:
+def pattern(n: int, row: Int, column: Int, sign: Float | None = None) -> Pattern:
     """
-    Analyse the pattern of P. Shapes: row, column (n_entry,).
+    Analyse the pattern of P. Shapes: row, column (n_entry,); sign (n,), by default all 1.
 
     `row, column`: Entries of the lower triangle, each once, every diagonal one among them.
     """
@@ -104,6 +107,7 @@ def pattern(n: int, row: Int, column: Int) -> Pattern:
         symbolic=symbolic,
         ordered=core[symbolic.order],
         host_ordered=symbolic.inverse[number[host]],
+        sign=np.ones(n) if sign is None else sign,
     )
 
 
@@ -152,7 +156,7 @@ def arrow_with(pattern: Pattern, value: Float, stacked: Float, corner: Float) ->
     n_border = len(corner)
     factor, pivot, weight = _sparse_factor(pattern, value)
     reach, solution = _sparse_solve(pattern, factor, pivot, weight, stacked, n_border)
-    log_determinant = factor.log_determinant + float(np.log(pivot).sum())
+    log_determinant = factor.log_determinant + float(np.log(np.abs(pivot)).sum())
     if not n_border:
         return Arrow(pattern, factor, pivot, weight, reach, corner, log_determinant), solution
     schur = corner - stacked[:, :n_border].T @ reach
@@ -182,14 +186,14 @@ def with_sparse_part(system: Arrow, value: Float, stacked: Float) -> tuple[Arrow
 
 def _sparse_factor(pattern: Pattern, value: Float) -> tuple[Factor, Float, Float]:
     pivot = value[pattern.leaf_diagonal]
-    if not (pivot > 0.0).all():
+    if not (pivot * pattern.sign[pattern.leaf] > 0.0).all():
         raise np.linalg.LinAlgError("matrix is not positive definite")
     beside = value[pattern.leaf_beside]
     weight = -beside / pivot
     core_value = value[pattern.core_entry]
     # A host may have leaves of several parts.
     np.add.at(core_value, pattern.host_entry, weight * beside)
-    return factorise(pattern.symbolic, core_value), pivot, weight
+    return factorise(pattern.symbolic, core_value, pattern.sign[pattern.core]), pivot, weight
 
 
 def _sparse_solve(
@@ -251,9 +255,14 @@ def _substitute(
 
 def arrow_solve(system: Arrow, right: Float, right_border: Float) -> tuple[Float, Float]:
     """Solve an arrow system. Shapes: right (n, n_right); right_border (n_border, n_right)."""
-    parts = system.pattern, system.factor, system.leaf_pivot, system.leaf_weight
-    solved, _ = _sparse_solve(*parts, right, right.shape[1])
+    solved = sparse_solve(system, right)
     return finish(system, solved, right, right_border)
+
+
+def sparse_solve(system: Arrow, right: Float) -> Float:
+    """P^-1 of right-hand sides. Shapes: right (n, n_right)."""
+    parts = system.pattern, system.factor, system.leaf_pivot, system.leaf_weight
+    return _sparse_solve(*parts, right, right.shape[1])[0]
 
 
 def finish(system: Arrow, solved: Float, right: Float, right_border: Float) -> tuple[Float, Float]:

@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bayesineq.inference.sparse_engine.bending import bending_gap
 from bayesineq.inference.sparse_engine.likelihoods import (
     Moments,
     Outcomes,
@@ -27,6 +28,7 @@ from bayesineq.inference.sparse_engine.likelihoods import (
     interval,
     log_density_at_nodes,
 )
+from bayesineq.inference.sparse_engine.many import Many, many_gap
 from bayesineq.inference.sparse_engine.newton import Posterior, own_value
 from bayesineq.inference.sparse_engine.parts import Contrasts, Latent
 from bayesineq.inference.sparse_engine.passes import Observed, Piece
@@ -49,6 +51,8 @@ def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
         # What varies beside an effect raises the mean of a count with a log link: half its variance stands for it.
         raised[at] = 0.5 if piece.family.counts and piece.family.link == "log" else 0.0
         _third_derivatives(mine, piece.outcomes, found.mean[at] + raised[at] * found.variance[at], third[at])
+    if isinstance(latent.mixed, Many):
+        return many_gap(third, found.variance) + bending_gap(latent, latent.mixed, found)
     rows = _Rows(own, data.pieces, third, raised)
     large, small = effect_variances(latent, found)
     large_prior, small_prior = _prior_variances(latent, found)

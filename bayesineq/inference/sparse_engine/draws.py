@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bayesineq.inference.sparse_engine.arrow import Arrow
-from bayesineq.inference.sparse_engine.centred import border_draws, sparse_draws
+from bayesineq.inference.sparse_engine.centred import border_draws
 from bayesineq.inference.sparse_engine.explore import Explored
 from bayesineq.inference.sparse_engine.field import effects
 from bayesineq.inference.sparse_engine.hyper import Model
+from bayesineq.inference.sparse_engine.many_draws import field_draws
 from bayesineq.inference.sparse_engine.newton import Posterior, system_of
 from bayesineq.inference.sparse_engine.rescale import Directions, Rescaled, directions, rescaled, shift
 from bayesineq.inference.sparse_engine.surface import draw_scores
@@ -171,7 +172,7 @@ def _block(
     small: Float,
 ) -> None:
     ready, rng = place.result(), np.random.default_rng(seed)
-    z = sparse_draws(ready.system, len(rows), rng)
+    z = field_draws(model.latent, ready.found, ready.system, len(rows), rng)
     border, alpha = border_draws(model.latent, ready.system, ready.held, z, rng)
     small[rows] = finish_draws(model, ready, values, (z, border, alpha), (*moves, away), large, rows).T
 

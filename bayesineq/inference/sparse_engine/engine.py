@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,11 +18,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from bayesineq.design.matrix import Design
 from bayesineq.inference.imputations import IMPUTATION, shares_of
 from bayesineq.inference.inner import Inner, inner, outer_values
+from bayesineq.inference.sparse_engine.axes import explore_axes
 from bayesineq.inference.sparse_engine.checks import pointwise_checks, row_checks
 from bayesineq.inference.sparse_engine.explore import Explored, explore
 from bayesineq.inference.sparse_engine.field import constant_log_determinant
 from bayesineq.inference.sparse_engine.guards import refuse_constant, refuse_separation, refuse_unidentified
 from bayesineq.inference.sparse_engine.hyper import Model, find_mode, slim
+from bayesineq.inference.sparse_engine.many import MANY, Many
 from bayesineq.inference.sparse_engine.modes import draws_of_modes, explore_modes, log_evidence
 from bayesineq.inference.sparse_engine.newton import Start, warm
 from bayesineq.inference.sparse_engine.parts import Latent
@@ -98,7 +100,7 @@ def _sample_members(
                 mode = find_mode(model, start, pool, report, parts[0].nodes[0].x)
                 parts = (explore(model, start, pool, report, mode=mode, weigh=False),)
             else:
-                parts = explore_modes(model, start, pool, report)
+                parts = _explored_members(model, start, pool, report)
             found = parts[0].nodes[0].found
             if k == 0:
                 refuse_unidentified(design, model.latent, found)
@@ -115,6 +117,16 @@ def _sample_members(
         sample_stats={IMPUTATION: np.repeat(np.arange(len(shares)), shares)[None]},
         attributes={"correction": correction, **design.members.attributes()},
     )
+
+
+def _explored_members(
+    model: Model, start: Start, pool: ThreadPoolExecutor, report: Callable[[str], None]
+) -> tuple[Explored, ...]:
+    """Hyperparameters of rows with members: of long tables, which tell them well, by their mode and the curvature."""
+    many = model.latent.mixed
+    if isinstance(many, Many) and len(many.row) >= MANY:
+        return (explore_axes(model, find_mode(model, start, pool, report), pool, report),)
+    return explore_modes(model, start, pool, report)
 
 
 class _Clock:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from bayesineq.inference.sparse_engine.arrow import arrow, selected_covariances
+from bayesineq.inference.sparse_engine.many import Many, many_latent_sums
 from bayesineq.inference.sparse_engine.parts import LargePart, Latent, Load, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Sums
 from bayesineq.model.kinds.structures import log_determinant as log_determinant_of
@@ -187,6 +188,10 @@ def prior_entries(latent: Latent, weights: tuple[Float, ...]) -> Float:
 
 def _structure_log_determinant(latent: Latent, values: Float, entry: Float, slope: Float) -> float:
     n_constraint = latent.constraint.shape[1]
+    if isinstance(latent.mixed, Many):
+        # Of rows' variables the prior knows nothing: a pivot of -1 adds nothing.
+        entry = entry.copy()
+        entry[latent.mixed.own_entry] = -1.0
     system = arrow(latent.pattern, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
     correlated = [part for part in latent.large_parts if part.correlations]
     if correlated:
@@ -215,7 +220,7 @@ def part_traces(part: LargePart, covariance: Float) -> Float:
 
 def prior_force(latent: Latent, prior: Field, large: Float, small: Float) -> tuple[Float, Float, float]:
     """Gradient of the prior's quadratic form."""
-    force = np.empty(latent.n_large)
+    force = np.zeros(latent.n_large)
     for part, weights in zip(latent.large_parts, prior.weights, strict=True):
         z = large[part.latent]
         force[part.latent] = part.ridge * z
@@ -241,6 +246,8 @@ def latent_sums(latent: Latent, prior: Field, sums: Sums, spare: int) -> tuple[F
     Returns: gradient of the two, curvature on the sparse pattern, between the two (followed by the constraints and
     the spare columns), and of the small.
     """
+    if isinstance(latent.mixed, Many):
+        return many_latent_sums(latent, latent.mixed, prior, sums, spare)
     large = np.zeros(latent.n_large)
     across = sums.cross @ prior.basis
     n_border = latent.n_small + latent.constraint.shape[1]

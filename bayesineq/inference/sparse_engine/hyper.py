@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bayesineq.errors import ConvergenceError
 from bayesineq.inference.sparse_engine.correct import evidence_gap
 from bayesineq.inference.sparse_engine.field import Field, field
+from bayesineq.inference.sparse_engine.many import Many
 from bayesineq.inference.sparse_engine.newton import Posterior, Start, posterior, warm
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed
@@ -26,6 +27,9 @@ Float = NDArray[np.float64]
 
 _STEPS: Final = 60
 _HALVINGS: Final = 12
+_FEW_HALVINGS: Final = 3
+"""Where rows bend, the slope leaves out how that changes, and a step that does not gain is an end."""
+
 _LONGEST: Final = 1.0
 _DECREMENT: Final = 2e-3
 _DIFFERENCE: Final = 1e-3
@@ -194,7 +198,7 @@ def start_near(model: Model, mode: Mode, x: Float) -> Start:
 def _moved(start: Start, tangent: tuple[Float, Float], step: Float) -> Start:
     # Far steps leave the range in which the tangent is of use.
     step = np.clip(step, -_LONGEST, _LONGEST)
-    return Start(start.large + tangent[0] @ step, start.small + tangent[1] @ step, start.variance)
+    return replace(start, large=start.large + tangent[0] @ step, small=start.small + tangent[1] @ step)
 
 
 def find_mode(
@@ -239,7 +243,7 @@ def find_mode(
         step *= 0.5 if float(slope @ before) < 0.0 else 1.0
         before = slope
         step *= min(1.0, _LONGEST / float(np.abs(step).max()))
-        for _ in range(_HALVINGS):
+        for _ in range(_FEW_HALVINGS if isinstance(latent.mixed, Many) else _HALVINGS):
             try:
                 there, new_slope, new_found = value(x + step, _moved(warm(latent, found), mode.tangent, step))
             except (ConvergenceError, np.linalg.LinAlgError):

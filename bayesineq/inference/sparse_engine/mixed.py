@@ -14,7 +14,7 @@ variance; without them effects that few people tell are a seventh of a standard 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -27,7 +27,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 
-_LINK: Final = {"log": 0, "logit": 1, "identity": 2}
+LINK: Final = {"log": 0, "logit": 1, "identity": 2}
 
 
 class Place(NamedTuple):
@@ -105,9 +105,7 @@ def mixed_rows(members: Members, link: str, small: Side, large: Side, n_row: int
     large_rows, large_slot = _folded(large, row, n_row)
     start = np.searchsorted(row, np.arange(n_row + 1)).astype(np.int64)
     flat = np.zeros(n_row), np.zeros(len(row))
-    mixed = Mixed(
-        _LINK[link], start, row, members.weight[0], members.shift, small, large, small_slot, large_slot, *flat
-    )
+    mixed = Mixed(LINK[link], start, row, members.weight[0], members.shift, small, large, small_slot, large_slot, *flat)
     return mixed, small_rows, large_rows
 
 
@@ -178,13 +176,32 @@ def add_tilt(mixed: Mixed, curvature: Float, sums: Sums) -> None:
             out += np.bincount(index, pull if at < 0 else pull * side.weight[at], minlength=side.size)
 
 
-def tilt_pull(mixed: Mixed, curvature: Float) -> Float:
+class Bent(Protocol):
+    """Rows that bend, and where they stand."""
+
+    @property
+    def row(self) -> Int32:
+        """Row of each member."""
+        ...
+
+    @property
+    def tilt(self) -> Float:
+        """What bending adds to the pull, by member."""
+        ...
+
+    @property
+    def place(self) -> Place | None:
+        """Where the rows stand."""
+        ...
+
+
+def tilt_pull(mixed: Bent, curvature: Float) -> Float:
     """The same pull on the predictor of each member, shape (n_member,)."""
     assert mixed.place is not None
     return -curvature[mixed.row] * mixed.place.slope * mixed.tilt
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def bend(link: int, start: Int, weight: Float, place: Place, mean: Float) -> None:
     """
     Predictor of each row, its derivative in those of its members, and how that changes.
@@ -234,7 +251,7 @@ def _fold(row: Int32, side: Side, slot: Int32, slope: Float, out: Float) -> Floa
     return out
 
 
-def climbed(before: Mixed | None, after: Mixed | None, curvature: Float) -> float:
+def climbed(before: Bent | None, after: Bent | None, curvature: Float) -> float:
     """What a step gains by that pull; 0 where no row bends."""
     if before is None or after is None:
         return 0.0

@@ -28,6 +28,7 @@ from bayesineq.inference.sparse_engine.field import (
     prior_force,
 )
 from bayesineq.inference.sparse_engine.likelihoods import Own
+from bayesineq.inference.sparse_engine.many import Many
 from bayesineq.inference.sparse_engine.mixed import Mixed, climbed
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed, expected, rows_at, sums_over_rows, variance_of_rows
@@ -41,6 +42,10 @@ _PATIENT: Final = 0.2
 _MOVE: Final = 1e-2
 _MOVE_PLAIN: Final = 1e-5
 _VARIANCE_MOVE: Final = 3e-2
+_SHORT: Final = 5000
+"""Latent values up to which rows that bend are followed to"""
+_MOVE_BENT: Final = 1e-3
+_VARIANCE_MOVE_BENT: Final = 3e-3
 _COLD: Final = 0.3
 _FLAT: Final = 1e-3
 _SHORTEST: Final = 1e-6
@@ -104,11 +109,14 @@ class Start:
         Contributions: scale times latent value.
     variance : ndarray, shape (n_row,)
         Of the linear predictor; zero for none.
+    bent : (ndarray, ndarray), optional
+        Lift and tilt of rows that read many effects.
     """
 
     large: Float
     small: Float
     variance: Float
+    bent: tuple[Float, Float] | None = None
 
 
 def own_value(latent: Latent, data: Observed, values: Float) -> tuple[Own, ...]:
@@ -134,12 +142,19 @@ def posterior(
     `variational`: Whether to take expectations under q (the fixed point above) or at the mode.
     """
     own = own_value(latent, data, prior.values)
+    if isinstance(latent.mixed, Many) and start.bent is not None and variational:
+        latent = replace(latent, mixed=replace(latent.mixed, lift=start.bent[0], tilt=start.bent[1]))
     scale = contribution_scale(latent, prior)
     variance = start.variance if variational else np.zeros_like(start.variance)
     # From a cold start the mode comes first: variances mean little far from it.
     cold = variational and not variance.any()
     point = _at(latent, data, prior, own, (start.large / scale[0], start.small / scale[1]), variance, pool)
     best, iterations, settled = -np.inf, 0, False
+    # What bends lags a step behind.
+    least = 2 if isinstance(latent.mixed, Many) and variational else 1
+    move, variance_move = (_MOVE if variational else _MOVE_PLAIN), _VARIANCE_MOVE
+    if isinstance(latent.mixed, Many) and variational and latent.n_large <= _SHORT:
+        move, variance_move = _MOVE_BENT, _VARIANCE_MOVE_BENT
     while not settled:
         iterations += 1
         if iterations > _ITERATIONS:
@@ -151,12 +166,12 @@ def posterior(
             raise ConvergenceError(_LOST) from error
         used, covariance, calm, entropy = point.curvature, np.empty(0), True, 0.0
         if variational and not cold:
-            covariance, fresh, mixed = _covariances(point.rows, prior, system, pool)
+            covariance, fresh, mixed = _covariances(point.rows, prior, system, point.curvature, pool)
             if mixed is not None and point.rows.mixed is not None:
                 # What bending now adds to the means changes the value before any step.
                 best += float(point.slope @ (mixed.lift - point.rows.mixed.lift))
                 latent = replace(latent, mixed=mixed)
-            calm = bool((np.abs(fresh - variance) <= _VARIANCE_MOVE * fresh + 1e-12).all())
+            calm = bool((np.abs(fresh - variance) <= variance_move * fresh + 1e-12).all())
             variance = _next_variance(data, variance, fresh, used, iterations)
             entropy = 0.5 * (float(used @ variance) - system.log_determinant)
         evaluate = partial(_at, latent, data, prior, own, variance=variance, pool=pool)
@@ -167,12 +182,12 @@ def posterior(
             if moved < _COLD:
                 cold, best = False, -np.inf
         else:
-            settled = moved < (_MOVE if variational else _MOVE_PLAIN) and calm and length == 1.0
+            settled = moved < move and calm and length == 1.0 and iterations >= least
     if variational:
         # S belongs to the curvature before the last step; what the bound loses by that is of second order.
         best += 0.25 * float((((point.curvature - used) * variance) ** 2).sum())
     else:
-        covariance, variance, _ = _covariances(point.rows, prior, system, pool)
+        covariance, variance, _ = _covariances(point.rows, prior, system, used, pool)
         best -= 0.5 * system.log_determinant
     bound = best + 0.5 * prior.log_determinant + data.constant
     return _settled(prior, point, system, covariance, variance, bound=bound, sums=sums, iterations=iterations)
@@ -276,13 +291,13 @@ _LOST: Final = (
 
 
 def _covariances(
-    latent: Latent, prior: Field, system: Arrow, pool: Executor | None
-) -> tuple[Float, Float, Mixed | None]:
+    latent: Latent, prior: Field, system: Arrow, curvature: Float, pool: Executor | None
+) -> tuple[Float, Float, Mixed | Many | None]:
     """S on the sparse pattern, the variance of every linear predictor, and what bending adds."""
     spread = system.reach @ system.inner
     covariance = selected_covariances(system, spread)
     corner = system.inner[: latent.n_small, : latent.n_small]
-    return covariance, *variance_of_rows(latent, prior, (corner, spread, covariance), pool)
+    return covariance, *variance_of_rows(latent, prior, (corner, spread, covariance), curvature, pool)
 
 
 def _newton_step(
@@ -292,6 +307,10 @@ def _newton_step(
     pull, small_pull, entry, border, whole = _system_parts(latent, prior, sums, 1)
     border[:, -1] = pull - force[0]
     system, solved = arrow_with(latent.pattern, entry, border, whole)
+    if isinstance(latent.mixed, Many):
+        # log|Q + K'WK| from the system of the field and the rows' multipliers.
+        by_rows = -float(np.log(-sums.link[-latent.mixed.n_row :]).sum())
+        system = replace(system, log_determinant=system.log_determinant + by_rows)
     right = border[:, -1:]
     gap = np.concatenate([small_pull - force[1], -(latent.constraint.T @ at)])[:, None]
     step, border_step = finish(system, solved, right, gap)
@@ -321,7 +340,7 @@ def system_of(latent: Latent, found: Posterior, right: Float) -> tuple[Arrow, Fl
 
 def contribution_scale(latent: Latent, prior: Field) -> tuple[Float, Float]:
     """What turns latent values into contributions to the linear predictor."""
-    large = np.empty(latent.n_large)
+    large = np.ones(latent.n_large)
     for part in latent.large_parts:
         large[part.latent] = part_scale(part, prior.values)
     small = np.ones(latent.n_small)
@@ -333,4 +352,6 @@ def contribution_scale(latent: Latent, prior: Field) -> tuple[Float, Float]:
 def warm(latent: Latent, found: Posterior) -> Start:
     """Start from the posterior at other hyperparameters."""
     scale = contribution_scale(latent, found.prior)
-    return Start(found.large * scale[0], found.small * scale[1], found.variance)
+    many = found.rows.mixed if found.rows is not None else None
+    bent = (many.lift, many.tilt) if isinstance(many, Many) else None
+    return Start(found.large * scale[0], found.small * scale[1], found.variance, bent)

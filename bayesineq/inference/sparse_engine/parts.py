@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayesineq.inference.sparse_engine.arrow import Pattern
+from bayesineq.inference.sparse_engine.many import Many
 from bayesineq.inference.sparse_engine.mixed import Mixed
 from bayesineq.inference.sparse_engine.parameters import Parameter
 from bayesineq.inference.sparse_engine.rows import Links, Side
@@ -223,12 +224,12 @@ class Latent:
     couplings : tuple of Coupling
         Where curvature enters the sparse system.
     n_small, n_large : int
-        Length of z.
+        Length of z; where rows read many effects, with a variable of each row at the end of the large.
     pattern : Pattern
         Pattern of the sparse system.
     constraint : ndarray, shape (n_large, n_constraint)
         Columns k with k'z = 0.
-    mixed : Mixed, optional
+    mixed : Mixed or Many, optional
         Members of rows whose mean is a weighted sum of means; the weights of `small` and `large` then hold at one place
         only.
     contrasts : mapping of str to Contrasts
@@ -250,5 +251,5 @@ class Latent:
     n_large: int
     pattern: Pattern
     constraint: Float
-    mixed: Mixed | None = None
+    mixed: Mixed | Many | None = None
     contrasts: Mapping[str, Contrasts] = MappingProxyType({})

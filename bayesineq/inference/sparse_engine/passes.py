@@ -20,6 +20,7 @@ from bayesineq.inference.sparse_engine.likelihoods import (
     expectations,
     fixed_total,
 )
+from bayesineq.inference.sparse_engine.many import Many, many_straightened, many_sums, many_variance
 from bayesineq.inference.sparse_engine.mixed import Mixed, add_tilt, leaned, straightened
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.rows import Covariances, Sums, accumulate, predictor, predictor_variance
@@ -123,6 +124,8 @@ def chunked(work: Callable[[int, int], None], n_row: int, pool: Executor | None)
 
 def sums_over_rows(latent: Latent, slope: Float, curvature: Float, pool: Executor | None) -> Sums:
     """A'g and A'WA by effect. Shapes: slope, curvature (n_row,)."""
+    if isinstance(latent.mixed, Many):
+        return many_sums(latent.mixed, slope, curvature)
     n_row = len(slope)
     # Two halves, each with sums of its own: threads never write to the same place.
     pieces = 2 if pool is not None and n_row > _CHUNK and latent.mixed is None else 1
@@ -172,19 +175,24 @@ def rows_at(latent: Latent, offset: Float, large: Float, small: Float, pool: Exe
     """
     if latent.mixed is None:
         return latent, predict(latent, offset, large, small, pool)
+    if isinstance(latent.mixed, Many):
+        mean, many = many_straightened(latent.mixed, offset, (small, large))
+        return replace(latent, mixed=many), mean
     mean, mixed, (at_small, at_large) = straightened(latent.mixed, (latent.small, latent.large), offset, (small, large))
     return replace(latent, small=at_small, large=at_large, mixed=mixed), mean
 
 
 def variance_of_rows(
-    latent: Latent, prior: Field, of_latent: tuple[Float, Float, Float], pool: Executor | None
-) -> tuple[Float, Mixed | None]:
+    latent: Latent, prior: Field, of_latent: tuple[Float, Float, Float], curvature: Float, pool: Executor | None
+) -> tuple[Float, Mixed | Many | None]:
     """
     Variance of every row's linear predictor, and what bending adds to it. Shapes: returns (n_row,).
 
     `of_latent`: Posterior covariances of small latent values, minus those of large with small ones (further columns
-    are not looked at), and those of large ones on the sparse pattern.
+    are not looked at), and those of large ones on the sparse pattern. `curvature`: Of the rows, shape (n_row,).
     """
+    if isinstance(latent.mixed, Many):
+        return many_variance(latent, latent.mixed, prior, of_latent, curvature)
     inner, spread, covariance = of_latent
     corner = prior.basis @ inner @ prior.basis.T
     across = np.zeros((latent.large.size, latent.n_small))

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 
 from bayesineq.design.matrix import Block, Design, Incidence
-from bayesineq.design.members import Members
 from bayesineq.errors import DesignError
 from bayesineq.inference.sparse_engine.arrow import pattern
-from bayesineq.inference.sparse_engine.mixed import mixed_rows
+from bayesineq.inference.sparse_engine.many import Entered, Many, many_rows, no_links
+from bayesineq.inference.sparse_engine.mixed import Mixed, mixed_rows
 from bayesineq.inference.sparse_engine.parameters import Parameter, parameter, partial_correlation
 from bayesineq.inference.sparse_engine.parts import Contrasts, Coupling, LargePart, Latent, Load, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Links, Side, links, side
@@ -71,16 +71,25 @@ def latent_field(design: Design) -> Latent:
         _add_large(design, group, _entries(design, group, parameters), large)
     n_row = len(design)
     n_read = n_row if design.members is None else len(design.members.row)
-    small_side, large_side, mixed = side(small.reads, n_read), side(large.reads, n_read), None
-    if design.members is not None:
-        if any(block.incidence.shares is not None for block in design.blocks):
-            raise DesignError(
-                f"card {design.card.name!r}: its rows have members and read shares of many levels; one of the two may"
-            )
+    small_side, large_side = side(small.reads, n_read), side(large.reads, n_read)
+    mixed: Mixed | Many | None = None
+    many = _reads_many(design)
+    if design.members is not None and any(block.incidence.shares is not None for block in design.blocks):
+        raise DesignError(
+            f"card {design.card.name!r}: its rows have members and read shares of many levels; one of the two may"
+        )
+    if design.members is not None and not many:
         link = design.card.outcome.link
         mixed, small_side, large_side = mixed_rows(design.members, link, small_side, large_side, n_row)
-    shared = links(large_side)
+    shared = no_links(n_row) if many else links(large_side)
     large_parts, couplings, row, column = _pattern(large.drafts, large.loads, shared, large_side)
+    n_large, sign = large.latent, None
+    if design.members is not None and many:
+        entered = [Entered(large.drafts[of.part].size, of.block, of.effect.start) for of in large.loads]
+        link, sides = design.card.outcome.link, (small_side, large_side)
+        mixed, further_row, further_column = many_rows(design.members, link, sides, entered, (row, column))
+        row, column = np.concatenate([row, further_row]), np.concatenate([column, further_column])
+        n_large, sign = n_large + mixed.n_row, mixed.sign
     own = [
         parameter(design.priors, of_outcome(outcome.name, name) if design.is_joint else name, of.start)
         for outcome in design.card.outcomes
@@ -101,9 +110,9 @@ def latent_field(design: Design) -> Latent:
         large_loads=tuple(large.loads),
         couplings=couplings,
         n_small=small.latent,
-        n_large=large.latent,
-        pattern=pattern(large.latent, row, column),
-        constraint=_constraints(large_parts, large.latent),
+        n_large=n_large,
+        pattern=pattern(n_large, row, column, sign),
+        constraint=_constraints(large_parts, n_large),
         mixed=mixed,
         contrasts=large.contrasts,
     )
@@ -115,17 +124,18 @@ def _groups(design: Design, *, large: bool) -> list[tuple[Block, ...]]:
     for block in design.blocks:
         by_term.setdefault(block.base if design.is_joint else block.term.name, []).append(block)
     groups = [tuple(blocks) for blocks in by_term.values()]
-    return [g for g in groups if _is_large(g[0], sum(block.size for block in g), design.members) == large]
+    return [g for g in groups if _is_large(g[0], sum(block.size for block in g), design) == large]
 
 
-def _is_large(block: Block, size: int, members: Members | None) -> bool:
-    kind = block.term.of_kind
-    several = members is not None and members.differ(block.incidence.index)
-    if several and kind.sparse:
-        raise DesignError(
-            f"term {block.term.name!r} is {block.term.kind}, and rows read several of its levels, which the sparse "
-            'engine does not take of such terms; use engine="nuts"'
-        )
+def _reads_many(design: Design) -> bool:
+    """Whether rows read several areas of a spatial term."""
+    of = design.members
+    return of is not None and any(b.term.of_kind.sparse and of.differ(b.incidence.index) for b in design.blocks)
+
+
+def _is_large(block: Block, size: int, design: Design) -> bool:
+    kind, of = block.term.of_kind, design.members
+    several = of is not None and of.differ(block.incidence.index) and not _reads_many(design)
     if kind.sparse or (kind.independent and size > _SMALL and not several):
         return True
     if size > _SMALL_AT_MOST:
