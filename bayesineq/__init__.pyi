@@ -8,6 +8,7 @@ from . import (
     pathway as pathway,
     plots as plots,
     posterior as posterior,
+    practices as practices,
     records as records,
     report as report,
     simulate as simulate,
@@ -42,11 +43,6 @@ from .posterior.groups import ranks as ranks
 from .posterior.standardise import standardised as standardised
 from .posterior.groups import intervals as intervals, summarise as summarise
 from .posterior.verdict import verdict as verdict
-from .practices import (
-    PracticePrevalence as PracticePrevalence,
-    practice_prevalence as practice_prevalence,
-    write_practices as write_practices,
-)
 from .records.tabulate import tabulate as tabulate
 from .report.figures.maps import map_posterior as map_posterior
 from .report.page.plans import write_comparison as write_comparison

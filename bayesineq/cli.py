@@ -312,7 +312,7 @@ def practices(
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 1,
 ) -> None:
     """Estimate prevalence by neighbourhood from the registers of practices, for every condition."""
-    from bayesineq.practices import write_practices
+    from bayesineq.practices.prevalence import write_practices
     from bayesineq.space.contiguity import read_adjacency
     from bayesineq.tables.deprivation import read_deprivation
     from bayesineq.tables.files import read_table

@@ -52,7 +52,8 @@ OWNS = {
     "matplotlib": {"report"},
     "ibis": {"records", "tables", "cohort"},  # cohorts and morbidity are expressions that run where the records are
 }
-ENTRANCES = {"__init__", "cli", "demo", "examples", "plots"}
+# From files of practices to areas, `practices` calls one stage after the other, as `demo` does.
+ENTRANCES = {"__init__", "cli", "demo", "examples", "plots", "practices"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -71,6 +71,12 @@ class PracticeTables:
         `practice`, and `from_AGE`: the share of its own patients of at least that age, where it is published.
     notes : tuple of str
         What was found in the files that a reader must know.
+
+    Examples
+    --------
+    >>> none = pd.DataFrame({"practice": []})
+    >>> PracticeTables(none, none, none, none, ("one file",)).notes
+    ('one file',)
     """
 
     prevalence: pd.DataFrame

@@ -51,6 +51,23 @@ class PracticePrevalence:
         `practice` and `why`: those whose register was not read.
     notes : tuple of str
         What a reader must know.
+
+    Examples
+    --------
+    >>> import bayesineq as bi
+    >>> graph = bi.example().adjacency
+    >>> n = len(graph.areas)
+    >>> pairs = pd.DataFrame({"practice": [f"P{i // 6:02}" for i in range(n)], "area": graph.areas, "patients": 900})
+    >>> areas = {"area": graph.areas, "residents": 850, "aged_65_and_over": np.linspace(0.1, 0.3, n), "from_17": 0.8}
+    >>> shares = pd.DataFrame({"practice": pairs["practice"].unique()})
+    >>> shares["DM"] = np.linspace(0.05, 0.09, len(shares))
+    >>> nothing = pd.DataFrame({"practice": []})
+    >>> tables = bi.tables.PracticeTables(shares, pairs, pd.DataFrame(areas), nothing, ())
+    >>> rank = np.arange(n) + 1
+    >>> ranks = pd.DataFrame({"area": graph.areas, "imd_rank": rank, "imd_decile": 1 + 10 * (rank - 1) // n})
+    >>> found = practice_prevalence(tables, "DM", ranks, graph, draws=200, seed=1)
+    >>> found.name, found.draws.dims
+    ('diabetes', ('chain', 'draw', 'area'))
     """
 
     condition: str
@@ -170,6 +187,23 @@ def practice_prevalence(
     ------
     SchemaError
         Areas lack their deprivation, or there is no such register.
+
+    Examples
+    --------
+    >>> import bayesineq as bi
+    >>> graph = bi.example().adjacency
+    >>> n = len(graph.areas)
+    >>> pairs = pd.DataFrame({"practice": [f"P{i // 6:02}" for i in range(n)], "area": graph.areas, "patients": 900})
+    >>> areas = {"area": graph.areas, "residents": 850, "aged_65_and_over": np.linspace(0.1, 0.3, n), "from_17": 0.8}
+    >>> shares = pd.DataFrame({"practice": pairs["practice"].unique()})
+    >>> shares["DM"] = np.linspace(0.05, 0.09, len(shares))
+    >>> nothing = pd.DataFrame({"practice": []})
+    >>> tables = bi.tables.PracticeTables(shares, pairs, pd.DataFrame(areas), nothing, ())
+    >>> rank = np.arange(n) + 1
+    >>> ranks = pd.DataFrame({"area": graph.areas, "imd_rank": rank, "imd_decile": 1 + 10 * (rank - 1) // n})
+    >>> found = practice_prevalence(tables, "DM", ranks, graph, draws=200, seed=1)
+    >>> [*found.table().columns[:4]]
+    ['area', 'prevalence', 'lower', 'upper']
     """
     found = register(tables, condition)
     ranks = deprivation.set_index("area")
@@ -272,6 +306,16 @@ def agreement(found: PracticePrevalence, published: pd.DataFrame, authority: pd.
     dict
         `authorities` compared; `correlation` of ours and of the plain mean (`plain_correlation`) with the published;
         `ratio` of ours to the published, on average.
+
+    Examples
+    --------
+    >>> areas = pd.DataFrame({"area": ["a", "b"], "registered": [100, 300]})
+    >>> draws = xr.DataArray(np.array([[[0.1, 0.2]]]), dims=("chain", "draw", "area"))
+    >>> plain = np.array([0.12, 0.18])
+    >>> found = PracticePrevalence("DM", "diabetes", draws, areas, plain, xr.DataTree(), areas, ())
+    >>> published = pd.DataFrame({"lad_code": ["X", "Y"], "group_code": "DM", "prevalence": [0.1, 0.25]})
+    >>> round(agreement(found, published, pd.Series(["X", "Y"], index=["a", "b"]))["ratio"], 3)
+    0.9
     """
     of = published[published["group_code"] == found.condition].set_index("lad_code")["prevalence"]
     table = pd.DataFrame(
@@ -330,6 +374,25 @@ def write_practices(
     -------
     DataFrame
         What `slopes.csv` holds: a row a condition.
+
+    Examples
+    --------
+    >>> import bayesineq as bi
+    >>> graph = bi.example().adjacency
+    >>> n = len(graph.areas)
+    >>> pairs = pd.DataFrame({"practice": [f"P{i // 6:02}" for i in range(n)], "area": graph.areas, "patients": 900})
+    >>> areas = {"area": graph.areas, "residents": 850, "aged_65_and_over": np.linspace(0.1, 0.3, n), "from_17": 0.8}
+    >>> shares = pd.DataFrame({"practice": pairs["practice"].unique()})
+    >>> shares["DM"] = np.linspace(0.05, 0.09, len(shares))
+    >>> nothing = pd.DataFrame({"practice": []})
+    >>> tables = bi.tables.PracticeTables(shares, pairs, pd.DataFrame(areas), nothing, ())
+    >>> rank = np.arange(n) + 1
+    >>> ranks = pd.DataFrame({"area": graph.areas, "imd_rank": rank, "imd_decile": 1 + 10 * (rank - 1) // n})
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     slopes = write_practices(tables, ranks, graph, out, draws=200, seed=1)
+    ...     sorted(path.name for path in Path(out).iterdir())
+    ['DM.csv', 'DM_left_out.csv', 'notes.txt', 'slopes.csv']
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)

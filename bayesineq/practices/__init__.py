@@ -1,0 +1,5 @@
+"""Prevalence of neighbourhoods from registers of practices."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
