@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from bayesineq.inference.sparse_engine.arrow import arrow, selected_covariances
+from bayesineq.inference.sparse_engine.arrow import Arrow, arrow, selected_covariances
 from bayesineq.inference.sparse_engine.many import Many, many_latent_sums
 from bayesineq.inference.sparse_engine.parts import LargePart, Latent, Load, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Sums
@@ -106,9 +106,17 @@ def constant_log_determinant(latent: Latent) -> float | None:
     entry = prior_entries(latent, weights)
     for part in moving:
         entry[part.diagonal] = 1.0
+    return _prior_system(latent, entry).log_determinant
+
+
+def _prior_system(latent: Latent, entry: Float) -> Arrow:
+    """The sparse block's prior, factorised. Shapes: entry (n_entry,)."""
     n_constraint = latent.constraint.shape[1]
-    system = arrow(latent.pattern, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
-    return system.log_determinant
+    if isinstance(latent.mixed, Many):
+        # Of rows' variables the prior knows nothing: a pivot of -1 adds nothing.
+        entry = entry.copy()
+        entry[latent.mixed.own_entry] = -1.0
+    return arrow(latent.pattern, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
 
 
 def _product_log_determinant(part: LargePart, values: Float, slope: Float) -> float:
@@ -187,12 +195,7 @@ def prior_entries(latent: Latent, weights: tuple[Float, ...]) -> Float:
 
 
 def _structure_log_determinant(latent: Latent, values: Float, entry: Float, slope: Float) -> float:
-    n_constraint = latent.constraint.shape[1]
-    if isinstance(latent.mixed, Many):
-        # Of rows' variables the prior knows nothing: a pivot of -1 adds nothing.
-        entry = entry.copy()
-        entry[latent.mixed.own_entry] = -1.0
-    system = arrow(latent.pattern, entry, latent.constraint, np.zeros((n_constraint, n_constraint)))
+    system = _prior_system(latent, entry)
     correlated = [part for part in latent.large_parts if part.correlations]
     if correlated:
         covariance = selected_covariances(system, system.reach @ system.inner)
