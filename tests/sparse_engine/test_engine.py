@@ -51,7 +51,7 @@ def test_answer_has_names_codes_and_checks() -> None:
     assert post.sizes["chain"] == 1
     assert post.sizes["draw"] == 500
     assert (post["g"].sel(group="b") == 0.0).all()
-    assert set(tree["checks"].data_vars) == {"lpd", "cpo", "pit", "moves", "refit", "failure"}
+    assert set(tree["checks"].data_vars) == {"lpd", "p_waic", "cpo", "pit", "moves", "refit", "failure"}
     assert not tree["checks"]["failure"].to_numpy().any()
     assert tree.attrs["correction"] == "variational"
 

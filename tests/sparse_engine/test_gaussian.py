@@ -280,6 +280,10 @@ def check_exact(design: Design) -> None:
     of_small = {p.term: p.effect for p in model.latent.small_loads}
     for term, expected in effect.items():
         got = small_effect[of_small[term]] if term in of_small else large_effect[of_large[term]]
+        if term in model.latent.contrasts:
+            # The walk is the last dimension, held as weights of its sum-to-zero contrasts.
+            basis = model.latent.contrasts[term].basis
+            got = (got.reshape(-1, basis.shape[1]) @ basis.T).ravel()
         assert_allclose(got, expected, rtol=1e-4, atol=1e-5, err_msg=term)
 
 

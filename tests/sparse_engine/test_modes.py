@@ -98,9 +98,14 @@ def test_a_silent_card_has_one_mode_at_the_data() -> None:
 def test_checks_of_rows_average_over_modes() -> None:
     """Without a row a mode weighs its evidence over what it says of the row: two modes of 1/4 and 3/4, in numbers."""
     checks = [{"lpd": np.log([0.2]), "cpo": np.array([0.1]), "pit": np.array([0.9]), "failure": np.array([0.0])}]
+    checks[0]["p_waic"] = np.array([0.04])
     checks.append({"lpd": np.log([0.6]), "cpo": np.array([0.5]), "pit": np.array([0.3]), "failure": np.array([1.0])})
+    checks[1]["p_waic"] = np.array([0.08])
     found = over_modes(checks, np.log([0.25, 0.75]))
     np.testing.assert_allclose(np.exp(found["lpd"]), 0.25 * 0.2 + 0.75 * 0.6)
     np.testing.assert_allclose(found["cpo"], 1.0 / (0.25 / 0.1 + 0.75 / 0.5))
     np.testing.assert_allclose(found["pit"], (2.5 * 0.9 + 1.5 * 0.3) / 4.0)
     assert found["failure"] == 1.0
+    # The variance of a mixture of two normals of a log density, with means log(.2) - .02 and log(.6) - .04.
+    apart = np.log(0.2) - 0.02 - (np.log(0.6) - 0.04)
+    np.testing.assert_allclose(found["p_waic"], 0.25 * 0.04 + 0.75 * 0.08 + 0.25 * 0.75 * apart**2)

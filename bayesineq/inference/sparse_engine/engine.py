@@ -170,7 +170,10 @@ def over_modes(checks: Sequence[dict[str, Float]], log_weight: Float) -> dict[st
     without = weight / np.maximum(every["cpo"], 1e-300)
     out = {name: value.max(axis=0) for name, value in every.items()}
     out["lpd"] = np.log((weight * np.exp(every["lpd"])).sum(axis=0))
-    out["p_waic"] = (weight * every["p_waic"]).sum(axis=0)
+    # Variance of a row's log density over all modes: within each, and between their means, near lpd less half of it.
+    means = every["lpd"] - 0.5 * every["p_waic"]
+    between = (weight * (means - (weight * means).sum(axis=0)) ** 2).sum(axis=0)
+    out["p_waic"] = (weight * every["p_waic"]).sum(axis=0) + between
     out["cpo"] = 1.0 / without.sum(axis=0)
     out["pit"] = (without * every["pit"]).sum(axis=0) / without.sum(axis=0)
     return out
