@@ -21,7 +21,7 @@ from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.posterior.files import save
 from bayesineq.posterior.verdict import verdict
-from bayesineq.replacing import replacing
+from bayesineq.replacing import made_folder, replacing
 from bayesineq.report.page.heading import ReportOptions, set_in
 from bayesineq.report.page.parts import Section
 from bayesineq.report.page.pathway import pathway_sections, trend_section
@@ -83,7 +83,7 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     `folder`: Where to write; made if it is not there. Files of an earlier demonstration are replaced.
     """
     started = perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     tell("1/6 simulating an integrated care system: 300 areas, 500,000 people")
     system = simulate_system(seed=seed)
     with replacing(folder / "area_counts.csv.gz") as beside:

@@ -402,11 +402,15 @@ def _joint_priors(
         'positive; give a prior of positive numbers, or make the loading "estimated"'
         for t in terms
         for name, loading in t.loadings
-        if loading == "positive" and getattr(found.get(f"{t.name}.loading"), "word", "") == "Normal"
+        if loading == "positive" and _has_either_sign(found.get(f"{t.name}.loading"))
     ]
     for owner, priors in own.items():
         found |= {of_outcome(owner, name): prior for name, prior in priors.items()}
     return found
+
+
+def _has_either_sign(prior: Prior | None) -> bool:
+    return prior is not None and prior.law is not None and bool(prior.law.support()[0] < 0)
 
 
 def _on(terms: tuple[Term, ...], outcome: Outcome) -> tuple[Term, ...]:

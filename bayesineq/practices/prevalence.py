@@ -20,7 +20,7 @@ from bayesineq.inference.fit import fit
 from bayesineq.measures.slope import rii, sii
 from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import read_card
-from bayesineq.replacing import replacing
+from bayesineq.replacing import made_folder, replacing
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.tables.practices import CONDITIONS, PracticeTables, Register, register
 
@@ -395,7 +395,7 @@ def write_practices(
     ['DM.csv', 'DM_left_out.csv', 'notes.txt', 'slopes.csv']
     """
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     chosen = [code for code in CONDITIONS if code in tables.prevalence.columns] if conditions is None else conditions
     rows: list[dict[str, Any]] = []
     said: list[str] = [*tables.notes]
