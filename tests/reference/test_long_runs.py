@@ -25,6 +25,9 @@ MEAN_WITHIN, SD_WITHIN, SHARE = 0.1, 0.05, 0.99
 RANDOM = {"place", "group"}
 """Terms of many levels, of which a hundredth may lie beyond the limits."""
 
+NO_LONG_RUN = {"life_expectancy", "trend"}
+"""Cards whose long runs are still to be made; `tests/cards` holds them to a planted truth."""
+
 
 def moments(name: str, shared: Path) -> pd.DataFrame:
     """Reference and fitted mean and sd of every number that varies, and the relative Monte Carlo error of their sds."""
@@ -48,7 +51,7 @@ def moments(name: str, shared: Path) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*SIMULATED, *KNOWN, *SHARED])
+@pytest.mark.parametrize("name", [*SIMULATED, *(name for name in KNOWN if name not in NO_LONG_RUN), *SHARED])
 def test_moments_are_those_of_long_runs(name: str, shared: Path) -> None:
     found = moments(name, shared)
     assert found["ess"].min() >= 2000
