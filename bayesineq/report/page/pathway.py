@@ -26,7 +26,7 @@ from bayesineq.report.figures.steps import plot_gap_over_time, plot_steps
 from bayesineq.report.page.alike import Alike, alike
 from bayesineq.report.page.heading import STANDARD, ReportOptions
 from bayesineq.report.page.parts import Row, Section, Table
-from bayesineq.report.tables.numbers import Unit, decimals, estimate, rate_unit, unit_of
+from bayesineq.report.tables.numbers import PERCENT, PLAIN, Unit, decimals, estimate, rate_unit, unit_of
 from bayesineq.report.words.labels import dimension_label, ends_in_words, level_labels
 from bayesineq.report.words.pathway import gap_in_time, places_together, where_it_arises, who_is_missed
 from bayesineq.report.words.sentences import sentence
@@ -196,13 +196,12 @@ def _missed_sections(
         together = correlation_of_places(*place, dim=AREA, prob=options.prob)
         said.append(places_together(together, first=first.name, second=reached.name, prob=options.prob))
     names = level_labels(dim, list(ill.shown[dim].to_numpy()), options.labels)
-    percent = Unit(100.0, "%", " percentage points", "%")
     rows = tuple(
         (
             name,
             shown_count(row["population"], options.rule),
             shown_count(row["mean"], options.rule),
-            estimate(row["share_mean"], row["share_lower"], row["share_upper"], percent, places=1),
+            estimate(row["share_mean"], row["share_lower"], row["share_upper"], PERCENT, places=1),
         )
         for name, row in zip(names, need.table.to_dict("records"), strict=True)
     )
@@ -303,9 +302,7 @@ def trend_section(post: xr.DataTree, options: ReportOptions = STANDARD, *, time:
     for name, kind in (("sii", True), ("rii", False)):
         own = gap.by_year[gap.by_year["measure"] == name]
         for row in own.to_dict("records"):
-            shown = estimate(
-                row["mean"], row["lower"], row["upper"], unit if kind else Unit(1.0, "", "", ""), is_difference=kind
-            )
+            shown = estimate(row["mean"], row["lower"], row["upper"], unit if kind else PLAIN, is_difference=kind)
             rows.append((name.upper(), str(row[time]), shown, "forecast" if row["forecast"] else ""))
     header: Row = ("Measure", sentence(time), f"Estimate ({100 * options.prob:.0f}% interval)", "")
     table = Table(f"Inequality in {outcome.name} by {time}", header, tuple(rows))

@@ -12,7 +12,7 @@ from bayesineq.pathway.over_time import GapOverTime
 from bayesineq.pathway.places import PlacesTogether
 from bayesineq.pathway.steps import GapBySteps
 from bayesineq.posterior.groups import mean_interval
-from bayesineq.report.tables.numbers import PLAIN, Unit, estimate, percent, with_unit
+from bayesineq.report.tables.numbers import PERCENT, PLAIN, Unit, estimate, percent, with_unit
 from bayesineq.report.words.chance import chance_and_number
 from bayesineq.report.words.sentences import Statement, listed, sentence
 
@@ -80,7 +80,7 @@ def who_is_missed(need: UnmetNeed, *, reached: str, people: str, prob: float) ->
     whole = need.people.sum([dim for dim in need.people.dims if dim not in ("chain", "draw")])
     cases = (need.people / need.share).sum([dim for dim in need.people.dims if dim not in ("chain", "draw")])
     mean, lower, upper = mean_interval((whole / cases).to_numpy(), prob)
-    share = estimate(mean, lower, upper, Unit(100.0, "%", " percentage points", "%"))
+    share = estimate(mean, lower, upper, PERCENT)
     return Statement(f"{people} people with the condition were not {reached}, {share} of those who have it.")
 
 
