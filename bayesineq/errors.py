@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class BayesineqError(Exception):
@@ -23,9 +26,16 @@ class SchemaError(BayesineqError):
 
     def __init__(self, message: str, failures: pd.DataFrame | None = None) -> None:
         super().__init__(message)
-        self.failures = (
-            failures if failures is not None else pd.DataFrame(columns=["row", "column", "problem", "value"])
-        )
+        self._failures = failures
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """One row a failure; none where the message says it all."""
+        if self._failures is None:
+            import pandas as pd  # only where it is asked for: the command line starts without it
+
+            self._failures = pd.DataFrame(columns=["row", "column", "problem", "value"])
+        return self._failures
 
 
 class CardError(BayesineqError):

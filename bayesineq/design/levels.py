@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.design.labels import Scale, read_labels
 from bayesineq.design.order import is_declared
 from bayesineq.design.steps import even_steps, missing_band
 from bayesineq.dims import DECILE, QUINTILE
 from bayesineq.model.card import ModelCard, Term
+from bayesineq.tables.labels import Scale, read_labels
 
 _SHOWN: Final = 5
 _MOST_READ: Final = 500

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.design.labels import read_labels
 from bayesineq.dims import AGE, DECILE, QUINTILE
 from bayesineq.errors import SchemaError
 from bayesineq.model.card import ModelCard
+from bayesineq.tables.labels import read_labels
 from bayesineq.tables.schema import read_schema, schema_names
 
 ORDERED: Final = "ordered"

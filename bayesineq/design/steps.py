@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bayesineq.design.labels import Scale
+from bayesineq.tables.labels import Scale
 
 _CODES_ABOVE: Final = (9, 77, 88, 98, 99, 777, 888, 998, 999, 7777, 8888, 9998, 9999, 99999)
 _CODES_BELOW: Final = (-1, -7, -8, -9, -77, -88, -98, -99, -777, -888, -998, -999, -9999)

@@ -22,6 +22,7 @@ from .practices import (
     register as register,
 )
 from .quantiles import quantile_groups as quantile_groups, quintiles_from_deciles as quintiles_from_deciles
+from .recognise import Recognised as Recognised, recognise as recognise
 from .registrations import read_registrations as read_registrations
 from .schema import TableSchema as TableSchema, read_schema as read_schema, schema_names as schema_names
 from .sheets import read_published as read_published

@@ -244,6 +244,18 @@ def _ends(value: object, publication: Publication) -> tuple[int, int] | None:
     return None
 
 
+def is_bound(text: str) -> bool:
+    """
+    Whether a cell is a range or a bound in place of a count.
+
+    Examples
+    --------
+    >>> is_bound("<8"), is_bound("1 to 7"), is_bound("12"), is_bound("*")
+    (True, True, False, False)
+    """
+    return any(form.fullmatch(trimmed(text)) for form in (_RANGE, _BELOW, _UP_TO, _OR_FEWER))
+
+
 def _is_sign(value: object) -> bool:
     """Whether a cell holds a mark, such as '..' or '[x]', rather than an attempt at a number or nothing."""
     text = trimmed(value)

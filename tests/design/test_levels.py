@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesineq.design.labels import read_labels
 from bayesineq.design.levels import deprivation_rank, positions, told_order
 from bayesineq.design.matrix import Design, design
 from bayesineq.errors import DesignError
@@ -17,6 +16,7 @@ from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.lift import over_draws
 from bayesineq.posterior.population import population
+from bayesineq.tables.labels import read_labels
 
 POISSON = 'count = "y"\nexpected = "e"\nlikelihood = "poisson"'
 
