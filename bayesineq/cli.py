@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
@@ -53,20 +53,29 @@ TitleOption = Annotated[str | None, typer.Option(help="Heading in place of the o
 class Shown:
     """Which counts are withheld, and how others are rounded."""
 
+    disclosure: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            help="Rules of disclosure: hes, uk_llc, opensafely, cell_keys, none, or a file of your own.",
+        ),
+    ] = "hes"
     small_count: Annotated[
-        int,
-        typer.Option("--small-count", min=0, help="Counts from 1 to this are withheld; with 0, --round-to 1, nothing."),
-    ] = 7
+        int | None,
+        typer.Option("--small-count", min=0, help="In place of the rules': counts from 1 to this are withheld."),
+    ] = None
     round_to: Annotated[
-        int, typer.Option("--round-to", min=1, help="Other counts are rounded to a multiple of this.")
-    ] = 5
+        int | None,
+        typer.Option("--round-to", min=1, help="In place of the rules': other counts are rounded to its multiples."),
+    ] = None
 
     @property
     def rule(self) -> Rule:
         """The rule of disclosure."""
-        from bayesineq.disclosure.rule import Rule
+        from bayesineq.disclosure.read_rule import rule_of
 
-        return Rule(self.small_count, self.round_to)
+        rule, few, base = rule_of(self.disclosure), self.small_count, self.round_to
+        return replace(rule, threshold=rule.threshold if few is None else few, base=rule.base if base is None else base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -563,7 +572,7 @@ def report(
         outcome=outcome,
         place=setting.place,
         period=setting.period,
-        rule=shown.rule,
+        disclosure=shown.rule,
         explorer=exploring.explorer or parts is not None,
         parts=parts,
     )

@@ -20,7 +20,7 @@
 from pathlib import Path
 
 import bayesineq as bi
-from bayesineq.disclosure.rule import protect
+from bayesineq.disclosure import protect
 from bayesineq.errors import BayesineqError, SchemaError
 from bayesineq.tables.schema import read_schema, schema_names
 

@@ -13,7 +13,8 @@ from bayesineq.decisions.local import local_risk
 from bayesineq.decisions.plans import PlanComparison
 from bayesineq.dims import DECILE, ETHNICITY, POPULATION, QUINTILE, SAMPLE_DIMS
 from bayesineq.disclosure.cover import Cover, cover
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded, safe_decimals
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small, rounded, safe_decimals
 from bayesineq.disclosure.suppression import hide_beside
 from bayesineq.posterior.population import card_of, levels_of
 
@@ -54,7 +55,7 @@ def _shown_units(post: xr.DataTree, by: Sequence[str], whole: Cover) -> xr.DataA
 
 
 def released_detail(
-    post: xr.DataTree, by: Sequence[str], within: Sequence[str] = (ETHNICITY,), rule: Rule = DEFAULT_RULE
+    post: xr.DataTree, by: Sequence[str], within: Sequence[str] = (ETHNICITY,), disclosure: Disclosure = DEFAULT_RULE
 ) -> tuple[xr.DataArray, pd.DataFrame]:
     """
     Risk of each unit and of the groups within it, so that what is decided by unit may be published.
@@ -69,6 +70,7 @@ def released_detail(
     is withheld has that of everybody in the unit. People are rounded cell by cell, few of them to the middle of what is
     withheld, and brought to the rounded totals of units and groups.
     """
+    rule = rule_of(disclosure)
     whole = cover(post, rule, also=[tuple(by)])
     shown, audit = _shown_units(post, by, whole), whole.audit
     further = [dim for dim in within if dim in card_of(post).dims and dim not in by]
@@ -162,13 +164,14 @@ def withheld_of(compared: PlanComparison, by: str) -> list[object]:
     return levels
 
 
-def shown_tables(compared: PlanComparison, rule: Rule = DEFAULT_RULE) -> dict[str, pd.DataFrame]:
+def shown_tables(compared: PlanComparison, disclosure: Disclosure = DEFAULT_RULE) -> dict[str, pd.DataFrame]:
     """
     Tables of a comparison that may be passed on: small counts of people withheld with what would give them back.
 
     Returns: as `PlanComparison.tables`. People and places are rounded; in a row that they are withheld from, or of a
     group that is withheld, shares, spend, benefit and worth are missing too. Spend is that of the rounded places.
     """
+    rule = rule_of(disclosure)
     shown = {name: _protected(table, rule) for name, table in compared.tables.items()}
     for by in (QUINTILE, ETHNICITY):
         if f"strata_{by}" in shown:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bayesineq.disclosure.audit import AUDIT, WITHHELD
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, protect
+from bayesineq.disclosure.protect import protect
+from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 
 
 def shown_attrition(attrition: pd.DataFrame, rule: Rule = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:

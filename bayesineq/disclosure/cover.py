@@ -13,12 +13,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.events import EVENTS as SEEN_EVENTS
-from bayesineq.design.events import FEW_EVENTS, MORE_EVENTS, SOME_EVENTS
+from bayesineq.design.events import FEW_EVENTS, MORE_EVENTS, NO_EVENTS, SOME_EVENTS
 from bayesineq.design.events import OTHERS as SEEN_OTHERS
 from bayesineq.dims import DEPRIVATION, ETHNICITY, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.audit import NOTHING
 from bayesineq.disclosure.covered import Draws, reason, withhold
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small, rounded
 from bayesineq.disclosure.steady import Sizes, steady
 from bayesineq.disclosure.suppression import withheld
 from bayesineq.errors import PosteriorError
@@ -146,7 +147,7 @@ class Cover:
         return found
 
 
-def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequence[str]] = ()) -> Cover:
+def cover(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE, *, also: Sequence[Sequence[str]] = ()) -> Cover:
     """
     Work out what of a posterior may be shown.
 
@@ -154,7 +155,7 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     ----------
     post : DataTree
         A posterior.
-    rule : Rule
+    disclosure : Rule, str or Path
         Threshold and rounding; `Rule(0, 1)` withholds nothing and leaves every draw as it is.
     also : sequence of sequence of str
         More tables that are published, each by its dimensions. Every dimension of the card, ethnicity by deprivation
@@ -185,6 +186,7 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     >>> found.values(("imd_decile", "ethnicity")).withheld
     (('asian', 9), ('asian', 10), ('black', 9), ('black', 10))
     """
+    rule = rule_of(disclosure)
     card = card_of(post)
     outcome = card.outcome
     counts, proportion = outcome.counts_events, outcome.link == "logit"
@@ -198,7 +200,7 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     ]
     nested = _nested(post, list(given))
     tables, places, small = {}, {}, {}
-    exact = Rule(rule.few, 1)
+    exact = rule.exact
     for level, values in given.items():
         key = (*level, *nested.get(level, {}))
         tables[key], places[level] = _table(values, level, nested.get(level, {}), sizes[level])
@@ -213,7 +215,8 @@ def cover(post: xr.DataTree, rule: Rule = DEFAULT_RULE, *, also: Sequence[Sequen
     draws: dict[Level, Draws] = {}
     for level in given:
         key = (*level, *nested.get(level, {}))
-        mask = np.zeros(people[level].size, dtype=bool)
+        # Where zero is withheld too, so is a cell that nobody is in.
+        mask = np.full(people[level].size, rule.zeros) & (people[level].to_numpy().ravel() == 0)
         for column in columns:
             if (key, column) in found:
                 mask[places[level]] |= found[key, column]
@@ -300,7 +303,7 @@ def few_of(known: NDArray[np.int8], events: NDArray[np.float64], kept: int, rule
     `known` holds the classes of `few_events`, `events` implied counts, both of shape (n_group,); `kept` is the
     threshold that the classes were kept with.
     """
-    small = known == SOME_EVENTS
+    small = (known == SOME_EVENTS) | ((known == NO_EVENTS) & rule.zeros)
     if rule.threshold > kept:
         small |= (known == MORE_EVENTS) & is_small(events, rule)
     return np.asarray(small)

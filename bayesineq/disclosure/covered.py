@@ -11,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, implied_small, is_small
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, implied_small, is_small
 from bayesineq.errors import DisclosureError
 
 _COUNTED: Final = ("proportion", "rate", "rate ratio")
@@ -91,7 +92,7 @@ type Draws = Covered[xr.DataArray]
 """Draws that may be shown, dims (chain, draw, ...)."""
 
 
-def covered(values: xr.DataArray | Draws, rule: Rule = DEFAULT_RULE, *, counts: bool = True) -> Draws:
+def covered(values: xr.DataArray | Draws, disclosure: Disclosure = DEFAULT_RULE, *, counts: bool = True) -> Draws:
     """
     Withhold groups of few people or events from draws: the way into every figure and table of groups.
 
@@ -100,7 +101,7 @@ def covered(values: xr.DataArray | Draws, rule: Rule = DEFAULT_RULE, *, counts: 
     values : DataArray, dims (chain, draw, *by), or Covered
         Outcome of each group, as `expected` gives it. Without the coordinate `population` along all of `by` nothing can
         be told of them, and all are shown. What is covered already is given back as it is.
-    rule : Rule
+    disclosure : Rule, str or Path
         When a count is small.
     counts : bool
         Whether values times population are counts of people or events, as with proportions and rates; the attributes
@@ -123,6 +124,7 @@ def covered(values: xr.DataArray | Draws, rule: Rule = DEFAULT_RULE, *, counts: 
     >>> safe.shown["sex"].to_numpy().tolist(), safe.withheld
     (['M'], ('F',))
     """
+    rule = rule_of(disclosure)
     if isinstance(values, Covered):
         return values
     dims = tuple(str(dim) for dim in values.dims if dim not in SAMPLE_DIMS)
@@ -161,7 +163,7 @@ def reason(rule: Rule, counted: str, *, subtraction: bool = False) -> str:
     It follows "because". `counted` is "people", "events" or both.
     """
     also = ", or because such a count could be worked out by subtraction" if subtraction else ""
-    return f"1 to {rule.few} {counted} stand behind a number{also}"
+    return f"{0 if rule.zeros else 1} to {rule.few} {counted} stand behind a number{also}"
 
 
 def require_covered(values: object) -> None:

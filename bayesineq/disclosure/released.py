@@ -14,7 +14,9 @@ from bayesineq.design.events import NO_EVENTS
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.audit import AUDIT, WITHHELD
 from bayesineq.disclosure.cover import EVENTS, classes_of, cover, few_of, sizes_of
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small
+from bayesineq.errors import DisclosureError
 from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.groups import draws_of, summarise, variables
@@ -31,7 +33,7 @@ _WIDEST: Final = 4.0
 type Float = NDArray[np.float64]
 
 
-def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:
+def released_summary(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:
     r"""
     Parameters of a model, as they may be published.
 
@@ -39,7 +41,7 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
     ----------
     post : DataTree
         A posterior.
-    rule : Rule
+    disclosure : Rule, str or Path
         Threshold and rounding.
 
     Returns
@@ -64,7 +66,9 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
     1  deprivation.sigma  0.1625
     2    ethnicity.sigma  0.2675
     """
+    rule = rule_of(disclosure)
     card, table = card_of(post), summarise(post)
+    _refuse_few_degrees(post, rule)
     if not card.outcome.counts_events or rule.few == 0:
         return table, cover(post, rule).audit
     whole = cover(post, rule)
@@ -73,7 +77,7 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
         count = draws_of(array).shape[2]
         dims = tuple(str(dim) for dim in array.dims if dim not in SAMPLE_DIMS)
         scale = _WIDEST if any(t.name == name and t.covariate is not None for t in card.terms) else 1.0
-        gone, move = _effects(post, dims, Rule(rule.few, 1))
+        gone, move = _effects(post, dims, rule.exact)
         level = next((key for key in whole.hidden if set(key) == set(dims)), None)
         if dims and level is not None:
             held = whole.hidden[level].reindex({d: array[d] for d in dims}, fill_value=False)
@@ -98,7 +102,25 @@ def released_summary(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> tuple[pd.D
     return table, audit
 
 
-def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
+def _refuse_few_degrees(post: xr.DataTree, rule: Rule) -> None:
+    """Refuse the parameters of a model that nearly lists its rows: rows less the effective number of parameters."""
+    checks = post["checks"].to_dataset() if "checks" in post.children else xr.Dataset()
+    if not rule.degrees_of_freedom:
+        return
+    if "p_waic" not in checks:
+        raise DisclosureError(
+            "the rule asks for residual degrees of freedom, which the posterior does not tell: fit "
+            "with engine='laplace', or use rules without"
+        )
+    used = checks["p_waic"].to_numpy()[np.isfinite(checks["lpd"].to_numpy())]
+    if (left := used.size - float(used.sum())) < rule.degrees_of_freedom:
+        raise DisclosureError(
+            f"{left:.1f} residual degrees of freedom, and the rule asks for {rule.degrees_of_freedom}: {used.size:,} "
+            f"rows less {used.sum():.1f} effective parameters; give more rows or fewer terms"
+        )
+
+
+def released(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE) -> xr.DataTree:
     """
     Draws of groups that may be passed on, in place of a posterior that may not.
 
@@ -106,7 +128,7 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
     ----------
     post : DataTree
         A posterior: a working file, whose rows hold how many people each cell has, and whose draws tell small counts.
-    rule : Rule
+    disclosure : Rule, str or Path
         Threshold and rounding.
 
     Returns
@@ -129,6 +151,7 @@ def released(post: xr.DataTree, rule: Rule = DEFAULT_RULE) -> xr.DataTree:
     >>> sorted(tree.children)[:3]
     ['age_band', 'area', 'ethnicity']
     """
+    rule = rule_of(disclosure)
     whole = cover(post, rule)
     order = _secret(post)
     groups: dict[str, xr.Dataset] = {}

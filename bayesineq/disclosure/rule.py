@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.dims import FEW
@@ -15,6 +14,34 @@ from bayesineq.errors import DisclosureError
 
 SUPPRESSED: Final = "*"
 """What is shown in place of a suppressed count."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Perturbation:
+    """
+    What is added to a count, by the count and by the key of its cell.
+
+    Parameters
+    ----------
+    added : ndarray of int, shape (n_count, n_key)
+        Row k is of a count of k + 1; larger counts use the last `again` rows over and over.
+    again : int
+        How many rows are used again.
+    """
+
+    added: NDArray[np.int64]
+    again: int = 250
+
+    def of(self, count: NDArray[np.int64], key: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What is added to counts of cells with these keys, shapes (n,); nothing to a count of 0."""
+        most = len(self.added)
+        row = np.where(count <= most, count, (count - 1) % self.again + most - self.again + 1)
+        return np.where(count > 0, self.added[np.maximum(row, 1) - 1, key], 0)
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether it matters which key a cell has."""
+        return bool((self.added != self.added[:, :1]).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +52,25 @@ class Rule:
     Parameters
     ----------
     threshold : int
-        Counts from 1 to this are suppressed. Zero is shown.
+        Counts from 1 to this are suppressed.
     base : int
         Other counts are rounded to the nearest multiple of this; 1 leaves them as they are. Rates of fewer than
         this are withheld: made of rounded counts, they would be another rate.
+    zeros : bool
+        Whether 0 is suppressed too.
+    rounding : {"nearest", "midpoint"}
+        To the nearest multiple of the base, or to the middle of each `base` counts: with 6, 1 to 6 become 3.
+    degrees_of_freedom : int
+        Parameters of a model with fewer residual degrees of freedom are not published.
+    perturbation : Perturbation or None
+        What is added to counts of people who have record keys, see `perturbed_counts`.
+    name : str
+        Of the set that this is from, such as "hes".
 
     Raises
     ------
     DisclosureError
-        If either is not a sensible number.
+        If one of them is not sensible.
 
     References
     ----------
@@ -43,23 +80,67 @@ class Rule:
 
     threshold: int = FEW
     base: int = 5
+    zeros: bool = False
+    rounding: Literal["nearest", "midpoint"] = "nearest"
+    degrees_of_freedom: int = 0
+    perturbation: Perturbation | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
-        if self.threshold < 0 or self.base < 1:
+        if self.threshold < 0 or self.base < 1 or self.degrees_of_freedom < 0:
             raise DisclosureError(
-                f"threshold={self.threshold}, base={self.base}: the threshold is 0 or more and the base 1 or more"
+                f"threshold={self.threshold}, base={self.base}, degrees_of_freedom={self.degrees_of_freedom}: the "
+                "threshold and the degrees of freedom are 0 or more and the base 1 or more"
             )
+        if self.rounding not in ("nearest", "midpoint") or (self.rounding == "midpoint" and self.base % 2):
+            raise DisclosureError(
+                f"rounding={self.rounding!r}, base={self.base}: it is 'nearest', or 'midpoint' with an even base"
+            )
+        if self.zeros and not self.threshold:
+            raise DisclosureError("zeros=True with threshold=0: where zero is withheld, so are counts from 1 on")
 
     @property
     def few(self) -> int:
-        """The largest count of which a rate is withheld: the threshold, or what no multiple of the base stands for."""
-        return max(self.threshold, self.base - 1)
+        """The largest count of which a rate is withheld: the threshold, or what no rounded count stands for."""
+        return max(self.threshold, self.base if self.rounding == "midpoint" else self.base - 1)
+
+    @property
+    def exact(self) -> Rule:
+        """The rule for rates, where a reader may know every shown count as it is."""
+        return Rule(self.few, 1, self.zeros)
+
+    @property
+    def possible(self) -> int:
+        """How many counts a withheld number may stand for at least: that is what the rule promises."""
+        return self.threshold + self.zeros
+
+    def limits(self, shown: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Least and most whole count that each shown number may stand for, shape (...)."""
+        value = np.asarray(shown, dtype=np.float64)
+        half, middle = self.base // 2, self.rounding == "midpoint"
+        low = np.maximum(value - half + middle, np.where(value > 0, self.threshold + 1, 0))
+        return low, np.where(value > 0, value + half, half if half > self.threshold and not middle else 0.0)
 
     def __str__(self) -> str:
-        rounded = f"; other counts are rounded to the nearest {self.base}" if self.base > 1 else ""
-        rates = f"; rates of fewer than {self.base} are withheld" if self.few > self.threshold else ""
-        return f"Counts from 1 to {self.threshold} are suppressed and shown as {SUPPRESSED}{rounded}{rates}."
+        least, middle = 0 if self.zeros else 1, self.rounding == "midpoint"
+        hidden = f"counts from {least} to {self.threshold} are suppressed and shown as {SUPPRESSED}"
+        other = "other counts" if self.threshold else "counts"
+        as_is = "" if self.threshold else "shown as they are"
+        nearest = f"rounded to the nearest {self.base}" if self.base > 1 else as_is
+        shown = f"shown as the middle of {self.base} (1 to {self.base} as {self.base // 2})" if middle else nearest
+        rates = f"rates of {f'1 to {self.base}' if middle else f'fewer than {self.base}'} are withheld"
+        parts = [
+            hidden if self.threshold else "",
+            f"{other} are {shown}" if shown else "",
+            rates if self.few > self.threshold else "",
+            f"models need {self.degrees_of_freedom} degrees of freedom" if self.degrees_of_freedom else "",
+        ]
+        said = "; ".join(filter(None, parts))
+        return f"{said[0].upper()}{said[1:]}."
 
+
+type Disclosure = Rule | str | Path
+"""A rule, the name of a set of rules that ships (such as "hes"), or the path of one's own."""
 
 DEFAULT_RULE: Final = Rule()
 
@@ -84,21 +165,31 @@ def is_small(count: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.bool_]:
         )
     whole = np.floor(counts + 0.5)
     # A modelled count between 0 and 1/2 stands for somebody too, so only a true zero is shown as one.
-    return np.asarray((counts > 0) & (whole <= rule.threshold))
+    return np.asarray(((counts > 0) | rule.zeros) & (whole <= rule.threshold))
 
 
 def rounded(count: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.float64]:
     """
-    Counts as a rule rounds them, wherever they are shown: half-way up.
+    Counts as a rule rounds them, wherever they are shown: half-way up, or to the middle of each `base`.
 
-    Multiples of the base, shape (...).
+    Shape (...).
 
     Examples
     --------
     >>> rounded([12, 12.5, 1234], Rule()).tolist()
     [10.0, 15.0, 1235.0]
+    >>> rounded([0, 6, 7], Rule(0, 6, rounding="midpoint")).tolist()
+    [0.0, 3.0, 9.0]
     """
-    return np.asarray(np.floor(np.asarray(count, dtype=np.float64) / rule.base + 0.5) * rule.base)
+    return on_grid(np.asarray(count, dtype=np.float64), rule.base, rule)
+
+
+def on_grid(count: NDArray[np.float64], step: ArrayLike, rule: Rule) -> NDArray[np.float64]:
+    """Counts on a grid of another step than the base, as the rule rounds them."""
+    step = np.asarray(step, dtype=np.float64)
+    if rule.rounding == "midpoint":
+        return np.asarray(np.ceil(count / step) * step - (count > 0) * step / 2)
+    return np.asarray(np.floor(count / step + 0.5) * step)
 
 
 def shown_count(count: float, rule: Rule = DEFAULT_RULE) -> str:
@@ -113,46 +204,6 @@ def shown_count(count: float, rule: Rule = DEFAULT_RULE) -> str:
     ['0', '*', '10', '10', '15', '1,235']
     """
     return SUPPRESSED if bool(is_small(count, rule)) else f"{int(rounded(count, rule)):,}"
-
-
-def protect(table: pd.DataFrame, counts: Sequence[str], rule: Rule = DEFAULT_RULE) -> pd.DataFrame:
-    """
-    Suppress and round the counts of a table.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Any table.
-    counts : sequence of str
-        Its columns of counts.
-    rule : Rule
-        Threshold and base.
-
-    Returns
-    -------
-    DataFrame
-        A copy in which small counts are missing (<NA>) and others rounded, as Int64.
-
-    Raises
-    ------
-    DisclosureError
-        If a column is not there, or holds a count that is negative or not finite.
-
-    Examples
-    --------
-    >>> protect(pd.DataFrame({"area": ["a", "b", "c"], "deaths": [0, 4, 23]}), ["deaths"])
-      area  deaths
-    0    a       0
-    1    b    <NA>
-    2    c      25
-    """
-    if missing := [c for c in counts if c not in table.columns]:
-        raise DisclosureError(f"the table has no columns {missing}; it has {list(table.columns)}")
-    protected = table.copy()
-    for column in counts:
-        values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-        protected[column] = pd.array(shown_values(values, rule, is_small(values, rule)), dtype="Int64")
-    return protected
 
 
 def implied_small(rate: ArrayLike, population: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[np.bool_]:
@@ -204,70 +255,3 @@ def safe_decimals(population: ArrayLike, rule: Rule = DEFAULT_RULE) -> NDArray[n
         raise DisclosureError("denominators must be above 0; leave rows without people out")
     # A whisker lets exact powers of ten pass.
     return np.floor(np.log10(people / rule.base) + 1e-9).astype(np.int64)
-
-
-def protect_rates(
-    table: pd.DataFrame, rates: Sequence[str], population: str, rule: Rule = DEFAULT_RULE
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """
-    Withhold and round rates, with their intervals, so that they and their denominator do not give a count back.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a group.
-    rates : sequence of str
-        Events per person: the estimate first, then the ends of its interval. A row whose estimate implies a small
-        count, or whose denominator is small, loses them all.
-    population : str
-        Column of denominators, which readers are taken to know.
-    rule : Rule
-        Threshold and base.
-
-    Returns
-    -------
-    (DataFrame, DataFrame)
-        The table with safe rates, and the audit: `table`, `cell`, `column`, `reason`.
-
-    Raises
-    ------
-    DisclosureError
-        If a column is not there, or holds what is no rate or denominator.
-
-    Notes
-    -----
-    Every number of a row is rounded to the decimals of `safe_decimals`, so each tells the count no closer than the
-    published count itself. Pooling in a model does not exempt a rate.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"area": ["a", "b"], "rate": [0.0315, 0.021], "population": [2000, 100]})
-    >>> protect_rates(table, ["rate"], "population")[0]
-      area  rate  population
-    0    a  0.03        2000
-    1    b   NaN         100
-    """
-    if missing := [c for c in (*rates, population) if c not in table.columns]:
-        raise DisclosureError(f"the table has no columns {missing}; it has {list(table.columns)}")
-    people = table[population].to_numpy(dtype=np.float64)
-    values = {name: table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in rates}
-    small = implied_small(values[rates[0]], people, rule)
-    decimals = safe_decimals(np.where(people > 0, people, 1.0), rule)
-    unit = 10.0 ** -decimals.astype(np.float64)
-    coarse = ~small & (decimals < 1)
-    hidden = small | coarse
-    shown = table.copy()
-    for name, value in values.items():
-        # The last step removes the binary dust of multiplying by a power of ten.
-        rounded = np.array([round(v, max(d, 0)) for v, d in zip(np.round(value / unit) * unit, decimals, strict=True)])
-        shown[name] = np.where(hidden, np.nan, rounded)
-    reasons = np.where(small, "the rate and its denominator imply a small count", "too few people for a safe decimal")
-    audit = pd.DataFrame(
-        {
-            "table": "rates",
-            "cell": table.index[hidden].astype(str),
-            "column": ", ".join(rates),
-            "reason": reasons[hidden],
-        }
-    )
-    return shown, audit

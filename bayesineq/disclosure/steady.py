@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.design.events import NO_EVENTS
-from bayesineq.disclosure.rule import Rule, rounded
+from bayesineq.disclosure.rule import Rule, on_grid, rounded
 
 _FINE: Final = 20
 _RATIO: Final = 1.1
@@ -102,7 +102,7 @@ def steady(
         noise = np.where((width > 0) & (count > 0), (width / base) ** 2 * count, 1.0)
         pooled = 1.0 if known is None else _RATIO ** np.ceil(np.log(np.clip(noise, _LEAST, 1.0)) / np.log(_RATIO))
         unit = rule.base * pooled
-        events = np.maximum(np.floor(count / unit + 0.5) * unit, unit)
+        events = np.maximum(on_grid(count, unit, rule), unit if rule.rounding == "nearest" else unit / 2)
         target = events / (np.maximum(rounded(people, rule), rule.base) if are_people else people)
         if own is not None:
             step = unit / 10.0 / events

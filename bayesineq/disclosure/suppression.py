@@ -14,7 +14,8 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
 from bayesineq.disclosure.audit import AUDIT, WITHHELD
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded, shown_values
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small, rounded, shown_values
 from bayesineq.errors import DisclosureError
 
 type Float = NDArray[np.float64]
@@ -56,7 +57,7 @@ def protect_tables(
     by: Sequence[str],
     counts: Sequence[str],
     margins: Sequence[Sequence[str]] = ((),),
-    rule: Rule = DEFAULT_RULE,
+    disclosure: Disclosure = DEFAULT_RULE,
     *,
     most: int = 20_000,
 ) -> Protected:
@@ -73,7 +74,7 @@ def protect_tables(
         Columns of counts, each protected by itself.
     margins : sequence of sequence of str
         The totals that are published with it, each by the columns that it keeps; `()` is the grand total.
-    rule : Rule
+    disclosure : Rule, str or Path
         Threshold and base.
     most : int
         Numbers in cells and margins together beyond which a table is refused: protect it by parts.
@@ -108,6 +109,7 @@ def protect_tables(
     2   m     a      30
     3   m     b      50
     """
+    rule = rule_of(disclosure)
     wanted = [*by, *counts]
     if missing := [name for name in wanted if name not in cells.columns]:
         raise DisclosureError(f"the table has no columns {missing}; it has {list(cells.columns)}")
@@ -265,15 +267,13 @@ def _nodes(totals: Mapping[tuple[str, ...], pd.DataFrame], column: str) -> _Node
 
 
 def _rounding(shown: Float, rule: Rule) -> tuple[Float, Float]:
-    half = rule.base // 2
-    hidden = np.isnan(shown)
+    hidden, none = np.isnan(shown), 0.0 if rule.zeros else 1.0
     if rule.base == 1:
         # Exact, and where counts are modelled a suppressed one may lie between 0 and 1.
         whole = bool((shown[~hidden] == np.floor(shown[~hidden])).all())
-        return np.where(hidden, 1.0 if whole else 0.0, shown), np.where(hidden, np.inf, shown)
-    low = np.where(hidden, 1.0, np.maximum(shown - half, np.where(shown > 0, rule.threshold + 1, 0)))
-    high = np.where(hidden, np.inf, np.where(shown > 0, shown + half, half if half > rule.threshold else 0.0))
-    return low, high
+        return np.where(hidden, none if whole else 0.0, shown), np.where(hidden, np.inf, shown)
+    low, high = rule.limits(np.where(hidden, 0.0, shown))
+    return np.where(hidden, none, low), np.where(hidden, np.inf, high)
 
 
 def _propagate(sums: csr_matrix, low: Float, high: Float) -> None:
@@ -312,14 +312,14 @@ def _hide(nodes: _Nodes, small: Mask, rule: Rule) -> Mask:
     by_programme = False
     # Withholding more only widens what a count can be: one that was found safe stays so.
     doubtful = small.copy()
-    while not hidden[nodes.value > 0].all():
+    while not hidden[(nodes.value > 0) | rule.zeros].all():
         shown = np.where(hidden, np.nan, nodes.value if rule.base == 1 else rounded(nodes.value, rule))
         if by_programme:
             low, high = possible_counts(shown, nodes.sums, rule, of=doubtful)
         else:
             low, high = _rounding(shown, rule)
             _propagate(nodes.sums, low, high)
-        unsafe = doubtful & ((high < rule.threshold) | (high - low + 1 < rule.threshold))
+        unsafe = doubtful & ((high < rule.threshold) | (high - low + 1 < rule.possible))
         exposed = np.flatnonzero(unsafe)
         if by_programme:
             doubtful = unsafe
@@ -329,7 +329,7 @@ def _hide(nodes: _Nodes, small: Mask, rule: Rule) -> Mask:
                 _hide_one_more(nodes, hidden, k)
             if hidden.sum() == before:
                 # Nothing positive is left to withhold beside it: withhold all but the zeros.
-                hidden = nodes.value > 0
+                hidden = (nodes.value > 0) | rule.zeros
         elif by_programme:
             return hidden
         else:

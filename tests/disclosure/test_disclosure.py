@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesineq.disclosure.rule import Rule, implied_small, is_small, protect, shown_count
+from bayesineq.disclosure.protect import protect
+from bayesineq.disclosure.rule import Rule, implied_small, is_small, shown_count
 from bayesineq.errors import DisclosureError
 
 

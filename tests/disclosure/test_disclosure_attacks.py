@@ -15,8 +15,9 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bayesineq.disclosure.audit import AUDIT, WITHHELD, audit_bytes
+from bayesineq.disclosure.protect import protect_rates
 from bayesineq.disclosure.release import refuse_people, release_people
-from bayesineq.disclosure.rule import Rule, protect_rates, safe_decimals, shown_count
+from bayesineq.disclosure.rule import Rule, safe_decimals, shown_count
 from bayesineq.disclosure.suppression import protect_tables
 from bayesineq.errors import DisclosureError
 

@@ -8,7 +8,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from bayesineq.disclosure.audit import AUDIT, WITHHELD
-from bayesineq.disclosure.rule import Rule, protect_rates
+from bayesineq.disclosure.protect import protect_rates
+from bayesineq.disclosure.rule import Rule
 from bayesineq.disclosure.suppression import hide_beside, possible_counts, protect_tables
 from bayesineq.errors import DisclosureError
 

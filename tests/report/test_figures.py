@@ -218,7 +218,7 @@ def units(count: int = 60, extra: float = 0.0) -> pd.DataFrame:
 
 def test_funnel_limits_are_those_of_the_binomial_and_hold_chance() -> None:
     table = units(2000)
-    data = funnel_data(table, unit="practice", events="events", at_risk="n", rule=Rule(0, 1))
+    data = funnel_data(table, unit="practice", events="events", at_risk="n", disclosure=Rule(0, 1))
     p = table["events"].sum() / table["n"].sum()
     assert data.target == pytest.approx(p)
     at, upper = data.limits["at_risk"], data.limits["upper_95"]

@@ -81,7 +81,7 @@ def said_of_deciles(capsys, folder: Path, post: xr.DataTree) -> Said:
     """The same of deprivation alone, with a page that has no map."""
     save(post, folder / "fit.nc")
     printed = run(capsys, "measure", folder / "fit.nc", "--by", "imd_decile", "--csv", folder / "measured.csv", *EXACT)
-    text = render(gather(post, None, ReportOptions(rule=Rule(0, 1))))
+    text = render(gather(post, None, ReportOptions(disclosure=Rule(0, 1))))
     csv = pd.read_csv(folder / "measured.csv").set_index("parameter")
     return Said(html.unescape(text), Tables(text).found, {}, {"imd_decile": printed}, {"imd_decile": csv})
 

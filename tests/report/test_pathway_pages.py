@@ -113,7 +113,7 @@ def test_without_a_gap_none_is_divided(joint: xr.DataTree) -> None:
 
 
 def test_what_is_withheld_is_in_no_section(joint: xr.DataTree) -> None:
-    assert pathway_sections(joint, ReportOptions(rule=Rule(threshold=1_300, base=5))) == ()
+    assert pathway_sections(joint, ReportOptions(disclosure=Rule(threshold=1_300, base=5))) == ()
 
 
 def test_one_outcome_is_no_pathway() -> None:

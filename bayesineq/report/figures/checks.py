@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bayesineq.dims import CI_PROB
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule, is_small, rounded
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, is_small, rounded
 from bayesineq.errors import MeasureError
 from bayesineq.model.priors import Prior
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
@@ -178,7 +179,12 @@ def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PR
 
 
 def predictive_data(
-    replicated: xr.DataArray, observed: pd.Series, dim: str, *, prob: float = CI_PROB, rule: Rule = DEFAULT_RULE
+    replicated: xr.DataArray,
+    observed: pd.Series,
+    dim: str,
+    *,
+    prob: float = CI_PROB,
+    disclosure: Disclosure = DEFAULT_RULE,
 ) -> pd.DataFrame:
     """
     Set observed counts of groups beside counts that the model replicates. Shapes: replicated (draw, dim).
@@ -186,6 +192,7 @@ def predictive_data(
     Returns: A row a group: `level`, `observed`, `mean`, `lower`, `upper`, `inside`; small observed counts are left
     out.
     """
+    rule = rule_of(disclosure)
     if unknown := int(replicated.attrs.get("rows_predicted", 0)):
         raise MeasureError(
             f"{unknown} replicated rows have no outcome, so totals cannot be compared with what was observed; "
@@ -210,7 +217,7 @@ def plot_predictive(
     *,
     labels: Labels | None = None,
     prob: float = CI_PROB,
-    rule: Rule = DEFAULT_RULE,
+    disclosure: Disclosure = DEFAULT_RULE,
     title: str | None = None,
 ) -> Chart:
     """
@@ -243,7 +250,8 @@ def plot_predictive(
     1  black    True
     2  white    True
     """
-    table = predictive_data(replicated, observed, dim, prob=prob, rule=rule)
+    rule = rule_of(disclosure)
+    table = predictive_data(replicated, observed, dim, prob=prob, disclosure=rule)
     table.insert(1, "label", level_labels(dim, list(table["level"]), labels))
     table["observed"] = rounded(table["observed"], rule)
     figure = new_figure(7.2, 1.4 + 0.3 * max(len(table), 2))

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule
 from bayesineq.disclosure.suppression import protect_tables
 from bayesineq.errors import MeasureError
 from bayesineq.report.figures.style import (
@@ -67,13 +68,13 @@ def funnel_data(
     events: str,
     at_risk: str,
     adjust: bool = False,
-    rule: Rule = DEFAULT_RULE,
+    disclosure: Disclosure = DEFAULT_RULE,
 ) -> Funnel:
     """
     Compute control limits and the place of every unit.
 
     `table`: A row a unit of about equal kind: practices, hospitals. Never deciles of one area. `adjust`: Whether to
-    widen the limits where units vary more than chance allows. `rule`: When a count is small, and how others are
+    widen the limits where units vary more than chance allows. `disclosure`: When a count is small, and how others are
     rounded; `Rule(0, 1)` shows all as they are.
 
     Notes
@@ -90,6 +91,7 @@ def funnel_data(
     Spiegelhalter DJ. Funnel plots for comparing institutional performance. Statistics in Medicine 2005; 24: 1185-1202.
     doi:10.1002/sim.1970
     """
+    rule = rule_of(disclosure)
     count, people = (table[c].to_numpy(dtype=np.float64) for c in (events, at_risk))
     bad = ~(np.isfinite(count) & np.isfinite(people) & (people > 0) & (count >= 0) & (count <= people))
     if bad.any() or not len(table):
@@ -121,7 +123,7 @@ def _released(
     """Units that may be shown with their rounded counts, and the rounded totals."""
     cells = pd.DataFrame({"unit": unit.to_numpy(), "events": count, "at_risk": people, "others": people - count})
     counted = ["events", "at_risk", "others"]
-    released = protect_tables(cells, ["unit"], counted, rule=rule, most=_MOST)
+    released = protect_tables(cells, ["unit"], counted, disclosure=rule, most=_MOST)
     shown = cells[["unit"]].merge(released.tables[("unit",)], on="unit", how="left", validate="one_to_one")
     shown = shown[shown[counted].notna().all(axis=1)].astype(dict.fromkeys(counted, np.float64))
     total = released.tables[()]
@@ -160,7 +162,7 @@ def plot_funnel(
     events: str,
     at_risk: str,
     adjust: bool = False,
-    rule: Rule = DEFAULT_RULE,
+    disclosure: Disclosure = DEFAULT_RULE,
     outcome: str = "outcome",
     more_is: MoreIs = "worse",
     title: str | None = None,
@@ -191,9 +193,10 @@ def plot_funnel(
     >>> plot_funnel(table, unit="area", events="cases", at_risk="population").title
     'Outcome: 30 areas against chance'
     """
+    rule = rule_of(disclosure)
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    data = funnel_data(table, unit=unit, events=events, at_risk=at_risk, adjust=adjust, rule=rule)
+    data = funnel_data(table, unit=unit, events=events, at_risk=at_risk, adjust=adjust, disclosure=rule)
     figure = new_figure(7.2, 4.6)
     axes = figure.add_subplot()
     limits, points = data.limits, data.points

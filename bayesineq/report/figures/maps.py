@@ -11,7 +11,8 @@ import xarray as xr
 
 from bayesineq.dims import AREA, CI_PROB
 from bayesineq.disclosure.covered import Draws, covered
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure
 from bayesineq.errors import GraphError, MeasureError
 from bayesineq.report.figures.areas import (
     STATISTICS,
@@ -58,7 +59,7 @@ def map_posterior(
     outcome: str | None = None,
     unit: Unit | None = None,
     more_is: MoreIs | None = None,
-    rule: Rule = DEFAULT_RULE,
+    disclosure: Disclosure = DEFAULT_RULE,
     title: str | None = None,
 ) -> Chart:
     """
@@ -82,7 +83,7 @@ def map_posterior(
         How values are written; by default as the attribute `scale` says.
     more_is : {"worse", "better"}, optional
         Polarity of the outcome, which every figure states; by default as the values have it.
-    rule : Rule
+    disclosure : Rule, str or Path
         When a count is small: areas of few people, or of few events by rate and population, are drawn as missing.
     title : str, optional
         Heading of the figure; by default made from what it shows.
@@ -110,6 +111,7 @@ def map_posterior(
     >>> map_posterior(values, areas).table["mean"].round(1).tolist()
     [0.3, 0.1, nan]
     """
+    rule = rule_of(disclosure)
     safe = covered(values, rule, counts=False)
     outcome, unit, more_is = described(safe, outcome, unit, more_is)
     if statistic not in STATISTICS:

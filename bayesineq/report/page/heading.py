@@ -8,7 +8,8 @@ from typing import Final
 import xarray as xr
 
 from bayesineq.dims import CI_PROB
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule
 from bayesineq.report.words.kinds import Kind, report_kind
 from bayesineq.report.words.labels import Labels
 
@@ -71,9 +72,9 @@ class ReportOptions:
         By dimension, names of codes: `{"ethnicity": {"A": "White British"}}`.
     prob : float
         Probability that the intervals hold.
-    rule : Rule
-        How small counts are treated. Every number, figure and word is made from draws that may be shown, see
-        `bayesineq.disclosure.cover`.
+    disclosure : Rule, str or Path
+        The rule for small counts, the name of a set of rules, or the path of one's own. Every number, figure and word
+        is made from draws that may be shown, see `bayesineq.disclosure.cover`.
     code : str, optional
         Column of area codes in the boundaries.
     explorer : bool
@@ -102,13 +103,19 @@ class ReportOptions:
     period: str | None = None
     labels: Labels | None = None
     prob: float = CI_PROB
-    rule: Rule = DEFAULT_RULE
+    disclosure: Disclosure = DEFAULT_RULE
     code: str | None = None
     explorer: bool = False
     parts: str | None = None
 
     def __post_init__(self) -> None:
         report_kind(self.kind)
+        rule_of(self.disclosure)
+
+    @property
+    def rule(self) -> Rule:
+        """The rule for small counts."""
+        return rule_of(self.disclosure)
 
     def heading(self, post: xr.DataTree) -> Heading:
         """What a report of a posterior is of."""

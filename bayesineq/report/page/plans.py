@@ -13,8 +13,9 @@ from bayesineq.decisions.plans import PlanComparison
 from bayesineq.decisions.released import shown_tables
 from bayesineq.dims import AREA, ETHNICITY, QUINTILE
 from bayesineq.disclosure.audit import audit_bytes
+from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.release import refuse_people
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule
 from bayesineq.replacing import csv_bytes, write_folder
 from bayesineq.report.figures.choices import plot_acceptability, plot_frontier, plot_plane
 from bayesineq.report.figures.style import Chart, to_svg
@@ -53,7 +54,7 @@ def plan_sections(
     plane: ImpactPlane | None = None,
     aversions: pd.DataFrame | None = None,
     labels: Labels | None = None,
-    rule: Rule = DEFAULT_RULE,
+    disclosure: Disclosure = DEFAULT_RULE,
 ) -> tuple[Section, ...]:
     """
     Lay a comparison of plans out as sections of a report (`write_report(..., further=)`).
@@ -70,7 +71,7 @@ def plan_sections(
         Worth of the allocation over a grid of aversions (`over_aversions`).
     labels : mapping of str to mapping, optional
         By dimension, names of codes.
-    rule : Rule
+    disclosure : Rule, str or Path
         How small counts are treated.
 
     Returns
@@ -88,6 +89,7 @@ def plan_sections(
     >>> [section.title for section in plan_sections(found)]
     ['Which plan is worth most', 'Who gets what within the budget', 'Who gains: equity of the plans']
     """
+    rule = rule_of(disclosure)
     return (_chosen(compared), _given(compared, areas, rule), _shared(compared, plane, aversions, labels, rule))
 
 
@@ -95,7 +97,7 @@ def write_comparison(
     compared: PlanComparison,
     folder: Path,
     audit: pd.DataFrame,
-    rule: Rule = DEFAULT_RULE,
+    disclosure: Disclosure = DEFAULT_RULE,
     *,
     title: str | None = None,
 ) -> tuple[Path, ...]:
@@ -112,7 +114,7 @@ def write_comparison(
         comparison belongs, and is none, is refused.
     audit : DataFrame
         What was withheld of the risk.
-    rule : Rule
+    disclosure : Rule, str or Path
         How small counts are treated.
     title : str, optional
         What was compared, where and when: the first line of the sentences, and the start of the titles of figures.
@@ -136,6 +138,7 @@ def write_comparison(
     ...     [file.name for file in files][:4]
     ['options.csv', 'events.csv', 'curve.csv', 'information.csv']
     """
+    rule = rule_of(disclosure)
     made: dict[str, bytes] = {}
     for name, table in shown_tables(compared, rule).items():
         refuse_people(table, what=name)

@@ -7,7 +7,8 @@ import xarray as xr
 
 from bayesineq.dims import CI_PROB
 from bayesineq.disclosure.cover import cover
-from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
+from bayesineq.disclosure.read_rule import rule_of
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure
 from bayesineq.errors import DisclosureError, PosteriorError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.inequality import inequality_of
@@ -20,7 +21,9 @@ from bayesineq.report.words.labels import dimension_label, ends_in_words, level_
 from bayesineq.report.words.sentences import withheld_said
 
 
-def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> tuple[pd.DataFrame, pd.DataFrame]:
+def released_measures(
+    post: xr.DataTree, by: str, disclosure: Disclosure = DEFAULT_RULE
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     Outcome by group and inequality between groups, as they may be published.
 
@@ -30,7 +33,7 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
         A posterior.
     by : str
         Dimension of the groups.
-    rule : Rule
+    disclosure : Rule, str or Path
         Threshold and rounding.
 
     Returns
@@ -56,6 +59,7 @@ def released_measures(post: xr.DataTree, by: str, rule: Rule = DEFAULT_RULE) -> 
     1  ethnicity[black]  0.106  0.102  0.110
     2  ethnicity[white]  0.089  0.087  0.090
     """
+    rule = rule_of(disclosure)
     if by not in card_of(post).dims:
         raise PosteriorError(f"by={by!r} is no dimension of the card; it has {list(card_of(post).dims)}")
     whole = cover(post, rule)
