@@ -155,7 +155,8 @@ def test_the_page_says_how_many_are_withheld(tmp_path: Path) -> None:
     assert where.statements[1].text.startswith("Of 8 areas shown, ")
     assert all("8 areas with an estimate, 2 withheld because of small counts" in c.caption for c in where.charts)
     shown = render(content)
-    assert shown.index("2 are withheld") < shown.index("Of 8 areas shown")
+    first = shown[shown.index('id="answer"') : shown.index("What not to conclude")]
+    assert first.index("of 8 areas are above the average of the areas shown") < first.index("2 are withheld")
     # Events expected are no people: they are neither rounded nor withheld.
     assert ("Events expected behind the estimates", "125.9") in content.quality.rows
 

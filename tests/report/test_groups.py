@@ -112,9 +112,9 @@ def test_groups_need_one_dimension_and_a_population(prevalence: xr.DataTree) -> 
 def test_levels_have_names_people_know() -> None:
     assert level_labels("imd_decile", [1, 5, 10]) == ["1 (most deprived)", "5", "10 (least deprived)"]
     assert level_labels("sex", ["female", "M"]) == ["Female", "Male"]
-    assert level_labels("ethnicity", ["A", "K", "Z"]) == ["British", "Bangladeshi", "Not stated"]
+    assert level_labels("ethnicity", ["A", "K", "Z"]) == ["White British", "Bangladeshi", "Not stated"]
     assert level_labels("ethnicity", ["A", "new group"]) == ["A", "new group"]
-    assert level_labels("ethnicity", ["A"], {"ethnicity": {"A": "White British"}}) == ["White British"]
+    assert level_labels("ethnicity", ["A"], {"ethnicity": {"A": "Settled"}}) == ["Settled"]
     assert ends_in_words("imd_decile", ["x"] * 10)[0] == "the most deprived tenth of areas"
     assert ends_in_words("imd_decile", ["1", "2"]) == ("deprivation decile 1", "deprivation decile 2")
 

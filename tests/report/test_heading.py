@@ -59,7 +59,9 @@ def test_a_report_says_what_it_is_of_in_head_and_captions(
     assert "Place: Suffolk. Period: 2021." in page
     captions = re.findall("<figcaption>(.*?)</figcaption>", page, flags=re.S)
     assert len(captions) > 5
-    assert all("(Suffolk, 2021)." in caption for caption in captions)
+    # What the page begins with stands under its title, and says there how it is read.
+    assert all("(Suffolk, 2021)." in caption for caption in captions[2:])
+    assert page.count('aria-label="Figure: ') == page.count('(Suffolk, 2021)" tabindex')
     assert "Over everyone" in page
     assert not re.search(r"(?<!iabetes )\bprevalence (at the|is higher|by )", page, flags=re.I)
 

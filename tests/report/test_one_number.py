@@ -137,8 +137,8 @@ def test_one_adjusted_and_one_crude_number_everywhere(world, squares, tmp_path, 
     # Measures: one sign, and who is compared with whom.
     measures = {row[0]: row for row in said.tables[f"Inequality in prevalence {given} by deprivation decile"]}
     for name, key, factor in (
-        ("Slope index of inequality (SII)", "sii", 100),
-        ("Relative index of inequality (RII, Kunst and Mackenbach)", "rii", 1),
+        ("Slope index of inequality (SII): least less most deprived end of the line", "sii", 100),
+        ("Relative index of inequality (RII, Kunst and Mackenbach): least to most deprived end of the line", "rii", 1),
         (f"Difference: {LEAST} less {MOST}", "difference", 100),
         (f"Ratio: {LEAST} to {MOST}", "ratio", 1),
     ):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import geopandas as gpd
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -57,22 +58,58 @@ def page(prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path_factory: p
 
 
 def test_the_answer_comes_first_and_names_groups_size_and_certainty(page: Page) -> None:
-    answer = page.text[page.text.index("Over everyone") : page.text.index("How unequal: absolute")]
-    assert "is lower in the least deprived tenth of areas than in the most deprived tenth of areas" in answer
-    assert re.search(r"by 5\.\d+ percentage points \(95% interval [\d.]+ to [\d.]+; crude: 5\.\d+ .*lower\)", answer)
-    assert "so the most deprived tenth of areas fares worse" in answer
-    assert "almost certain, more than 99%" in answer
-    assert "which is worse, in: Bangladeshi" in answer
+    answer = page.text[page.text.index("The answer") : page.text.index("How does recorded prevalence differ")]
+    number = r"[\d.]+%? \([\d.]+ to [\d.]+\)"
+    first = (
+        f"Prevalence at the same age and sex is {number} in the most deprived tenth of areas and {number} in the least "
+        r"deprived tenth of areas: 5\.\d+ percentage points higher \([\d.]+ to [\d.]+\), or "
+        f"{number} times the level\\. As lower is better, the most deprived tenth of areas fares worse "
+        r"\(almost certain, more than 99%\)\."
+    )
+    assert re.search(first, answer)
+    assert re.search(r"In all this stands for about [\d,]+ more people \(95% interval [\d,]+ to [\d,]+\) than", answer)
+    assert "By ethnic group, Bangladeshi is furthest above the average of these groups" in answer
+    assert "areas are above the average of all areas" in answer
+    assert all(part in answer for part in ("How sure", "What is not known", "What not to conclude", "No cause"))
     assert "Not stated" not in answer
+    below = page.text[page.text.index("By deprivation decile", page.text.index("Over everyone")) :]
+    assert "is lower in the least deprived tenth of areas than in the most deprived tenth of areas" in below
+    assert re.search(r"by 5\.\d+ percentage points \(95% interval [\d.]+ to [\d.]+; crude: 5\.\d+ .*lower\)", below)
+
+
+def test_people_are_those_beyond_what_everybody_would_be_at_the_best_level(worlds: SimpleNamespace) -> None:
+    """Oracle: every cell of the least deprived areas in every age and sex, with everybody's ages and sexes."""
+    post = worlds.prevalence_posterior(older="K")
+    cells = expected(post, by=["area", "ethnicity", "age_band", "sex"])
+    people = cells["population"]
+    least = cells.sel(area=[code for code in people["area"].to_numpy() if int(code[1:]) % 10 == 9])
+    own = least["population"].sum(["age_band", "sex"]) / least["population"].sum()
+    dims = ["area", "ethnicity", "age_band", "sex"]
+    best = (least * own * people.sum(["area", "ethnicity"])).sum(dims)
+    events = (cells * people).sum(dims)
+    beyond = (events - best).to_numpy().ravel()
+    content = gather(post, None, ReportOptions(rule=Rule(0, 1)))
+    said = next(s.text for s in content.answer if s.text.startswith("In all this stands for about"))
+    shown = [float(number.replace(",", "")) for number in re.findall(r"(?<= )[\d,]{3,}(?=[ )])", said)]
+    ends = [beyond.mean(), *np.quantile(beyond, [0.025, 0.975]), float(events.mean())]
+    assert shown == pytest.approx(ends, rel=0.006)
+    turned = gather(worlds.prevalence_posterior(slope=0.08), None)
+    assert any("fewer people (95% interval" in s.text for s in turned.answer)
+    flat = gather(worlds.prevalence_posterior(slope=0.0), None)
+    (unsure,) = (s for s in flat.answer if s.text.startswith("How many people that stands for is not known"))
+    assert not unsure.is_claim
+    assert unsure.open in render(flat)
 
 
 def test_flipping_the_gradient_flips_the_answer(worlds: SimpleNamespace) -> None:
     turned = gather(worlds.prevalence_posterior(slope=0.08), None)
-    assert "is higher in the least deprived tenth of areas than in the most" in turned.answer[0].text
-    assert "so the least deprived tenth of areas fares worse" in turned.answer[0].text
+    assert "percentage points lower (" in turned.answer[0].text
+    assert "the least deprived tenth of areas fares worse" in turned.answer[0].text
+    assert any("is higher in the least deprived tenth of areas than in the most" in s.text for s in turned.answer)
     flat = gather(worlds.prevalence_posterior(slope=0.0), None)
     assert not flat.answer[0].is_claim
-    assert "The data do not show whether prevalence at the same age and sex differs" in flat.answer[0].text
+    assert "The data do not show which of the two is higher" in flat.answer[0].text
+    assert any("do not show whether prevalence at the same age and sex differs" in s.text for s in flat.answer)
 
 
 def test_a_group_that_is_only_older_is_not_said_to_be_worse_off(worlds: SimpleNamespace) -> None:
@@ -113,9 +150,17 @@ def test_groups_without_every_age_have_their_rate_there_from_the_model(worlds: S
 def test_kinds_of_report_hold_what_they_must(prevalence_content: Content, kind: str) -> None:
     page = Page(render(prevalence_content, ReportOptions(kind=kind)))
     parts = {
-        "health_equity_audit": ("Health equity audit: prevalence", "What this report covers", "For people to answer"),
-        "section_13sa": ("Statement on health inequalities: prevalence", "section 13SA", "shown, by age group"),
-        "core20plus5": ("Core20PLUS5: prevalence", "Core20 and everyone else", "Difference (absolute): Core20 less"),
+        "health_equity_audit": (
+            "Health equity audit: prevalence",
+            "Where the gaps are, the largest first",
+            "For people to answer",
+        ),
+        "section_13sa": (
+            "Statement on health inequalities: prevalence",
+            "section 13SA",
+            "What this report must break down",
+        ),
+        "core20plus5": ("Core20PLUS5: prevalence", "in Core20 and elsewhere", "Difference (absolute): Core20 less"),
         "methods": ("Methods appendix: prevalence", "Parts of the model and their priors", "Checks of the fit"),
     }
     assert all(part in page.text for part in parts[kind])
@@ -123,6 +168,12 @@ def test_kinds_of_report_hold_what_they_must(prevalence_content: Content, kind: 
     assert len(ids) == len(set(ids))
     assert {str(anchor["href"])[1:] for anchor in page.all("a")} - {"trust"} <= set(ids)
     assert ("The answer" in page.text) == (kind != "methods")
+    # What a kind is about stands before any other finding.
+    led = {k: said[1] for k, said in parts.items()}
+    if kind != "methods":
+        start = page.text.index("The answer")
+        led["section_13sa"] = "What this report must break down"
+        assert start < page.text.index(led[kind], start) < page.text.index("In all this stands for")
 
 
 def test_a_statement_without_a_needed_breakdown_says_so(worlds: SimpleNamespace) -> None:
@@ -136,9 +187,10 @@ def test_a_statement_without_a_needed_breakdown_says_so(worlds: SimpleNamespace)
 
 def test_core20_is_the_weighted_mean_of_two_deciles(prevalence: xr.DataTree, prevalence_content: Content) -> None:
     assert prevalence_content.core20 is not None
+    _, table = prevalence_content.core20
     like = alike(prevalence, cover(prevalence), "imd_decile")
     for column, values in ((1, like.values), (2, like.crude)):
-        shown = float(prevalence_content.core20.rows[0][column].split("%")[0])
+        shown = float(table.rows[0][column].split("%")[0])
         assert shown == pytest.approx(100 * float(values.shown.mean(("chain", "draw"))[:2].mean()), abs=0.051)
 
 
@@ -155,7 +207,8 @@ def test_absolute_and_relative_inequality_stand_together(page: Page) -> None:
 def test_every_part_that_a_board_needs_is_there(page: Page) -> None:
     for heading in (
         "The answer",
-        "How unequal: absolute and relative",
+        "How unequal, and against which average",
+        "What is not known",
         "By deprivation decile",
         "By ethnic group",
         "By age group",

@@ -124,7 +124,7 @@ def test_an_interval_across_no_difference_never_yields_a_claim(shift: float, siz
     lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2])
     statements = [
         *contrasts(draws, prob=prob),
-        association(draws, rise="a rise of 1 in age", outcome="smoking", scale="difference", prob=prob),
+        association(draws, name="age", rise="1", outcome="smoking", unit=PERCENT, prob=prob),
     ]
     for statement in statements:
         assert statement.is_claim == (not lower <= 0 <= upper)
@@ -158,8 +158,8 @@ def test_groups_are_named_where_they_differ_from_the_average() -> None:
         "worse, in: high (20.0%) ("
     )
     assert re.fullmatch(
-        r"By ethnic group, high is furthest above the average of 15\.0% \(smoking\): by (5\.0\d|4\.9\d) percentage "
-        r"points \(95% interval 4\.\d\d to 5\.\d\d\)\.",
+        r"By ethnic group, high is furthest above the average of these groups \(15\.0%\): smoking there is 20\.0%, "
+        r"(5\.0\d|4\.9\d) percentage points above \(95% interval 4\.\d\d to 5\.\d\d\)\.",
         found[1],
     )
     assert found[2].startswith("By ethnic group, smoking is lower than that average, which is better, in: low (10.0%)")
@@ -171,7 +171,7 @@ def test_groups_are_named_where_they_differ_from_the_average() -> None:
     assert "worse, in: low (" in turned[0]
     good = texts(group_values([0.10, 0.15, 0.20]), ["low", "middle", "high"], "better")
     assert "better, in: high (" in good[0]
-    assert "low is furthest below the average of 15.0% (smoking): by " in good[2]
+    assert "low is furthest below the average of these groups (15.0%): smoking there is 10.0%, " in good[2]
 
 
 def test_equal_groups_yield_no_claim() -> None:
@@ -202,4 +202,4 @@ def test_lists_of_names_with_commas_stay_readable() -> None:
 
 def test_draws_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(MeasureError, match="finite draws"):
-        association(np.array([0.1, np.nan]), rise="a rise of 1 in age", outcome="smoking", scale="difference")
+        association(np.array([0.1, np.nan]), name="age", rise="1", outcome="smoking", unit=PERCENT)

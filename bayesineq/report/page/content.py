@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -31,6 +31,7 @@ from bayesineq.report.page.alike import Alike, alike
 from bayesineq.report.page.explorer import Explorer, explorer
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
 from bayesineq.report.page.imputed import has_imputations, imputed_section
+from bayesineq.report.page.lead import Gap, averages, gap_of
 from bayesineq.report.page.parts import Frame, Row, Section, Table
 from bayesineq.report.page.section_areas import map_section
 from bayesineq.report.page.sections import (
@@ -39,7 +40,7 @@ from bayesineq.report.page.sections import (
     deprivation_section,
     group_section,
 )
-from bayesineq.report.tables.measured import core20_table, inequality_table
+from bayesineq.report.tables.measured import core20, inequality_table
 from bayesineq.report.tables.numbers import estimate, unit_of
 from bayesineq.report.words.labels import dimension_label, unknown_levels
 from bayesineq.report.words.sentences import Statement, withheld_said
@@ -65,8 +66,10 @@ class Content:
         Checks of the fit, one by one.
     verdict : Verdict
         Whether the fit can be trusted, by all of them together.
-    answer : tuple of Statement
-        The findings, most important first.
+    leading : tuple of Section
+        Sections whose findings belong to the answer, most important first.
+    gaps : mapping of str to Gap
+        By dimension of groups: who lies furthest on the bad side of their average.
     inequality : Table or None
         Absolute and relative measures over deprivation; None where the card has none.
     sections : tuple of Section
@@ -75,16 +78,18 @@ class Content:
         People, rows and unknown shares.
     unknown : mapping of str to str
         By dimension of groups: the share that is unknown, in words.
-    core20 : Table or None
+    core20 : (Statement, Table) or None
         The most deprived fifth against everyone else; None where the card has no deprivation.
+    averages : Table
+        Which average is which.
+    associations : Section or None
+        How the outcome goes along with covariates between areas, a part of the model; None where the card has none.
     trust : tuple of Chart
         Figures of checks.
     provenance : Mapping of str to str
         Where the numbers come from.
     overall : str
         The average of everyone, with its interval.
-    overall_is : str
-        Which average that is.
     rule : Rule
         How small counts were treated.
     heading : Heading
@@ -104,16 +109,18 @@ class Content:
     card: ModelCard
     diagnosis: Diagnosis
     verdict: Verdict
-    answer: tuple[Statement, ...]
+    leading: tuple[Section, ...]
+    gaps: Mapping[str, Gap]
     inequality: Table | None
     sections: tuple[Section, ...]
     quality: Table
     unknown: Mapping[str, str]
-    core20: Table | None
+    core20: tuple[Statement, Table] | None
+    averages: Table
+    associations: Section | None
     trust: tuple[Chart, ...]
     provenance: Mapping[str, str]
     overall: str
-    overall_is: str
     rule: Rule
     heading: Heading = field(default_factory=Heading)
     assumed: tuple[str, ...] = ()
@@ -121,6 +128,11 @@ class Content:
     explorer: Explorer | None = None
     audit: pd.DataFrame | None = None
     priors: Priors | None = None
+
+    @property
+    def answer(self) -> tuple[Statement, ...]:
+        """The findings, most important first."""
+        return tuple(statement for section in self.leading for statement in section.statements)
 
 
 class _Found(NamedTuple):
@@ -152,21 +164,24 @@ def gather(post: xr.DataTree, areas: gpd.GeoDataFrame | None, options: ReportOpt
             drawn = explorer(frame, likes, areas, names, code=options.code, parts=options.parts)
         unmapped = len(shapes) - len(post["posterior"][place])
     unequal = next(((dim, table) for dim, table in measured.items() if table is not None), None)
-    everyone, unknown = flat(cover.values().shown), _unknown(frame)
+    unknown, sections = _unknown(frame), tuple(_with_withheld(part, cover) for part in found)
+    overall = estimate(*mean_interval(flat(cover.values().shown), options.prob), frame.unit)
     return Content(
         card=card,
         diagnosis=diagnose(post),
         verdict=verdict(post),
-        answer=tuple(statement for part in found if part.leads for statement in part.section.statements),
+        leading=tuple(part.section for part in found if part.leads),
+        gaps={dim: gap for dim, like in likes.items() if dim != place and (gap := gap_of(frame, like, dim))},
         inequality=None if unequal is None else inequality_table(frame, likes[unequal[0]], *unequal),
-        sections=tuple(_with_withheld(part, cover) for part in found),
+        sections=sections,
         quality=_quality(frame, heading, unknown, unmapped),
         unknown=unknown,
-        core20=None if unequal is None else core20_table(frame, likes[unequal[0]], unequal[0]),
+        core20=None if unequal is None else core20(frame, likes[unequal[0]], unequal[0]),
+        averages=averages(frame, likes, overall),
+        associations=association_section(frame) if any(term.of_kind.slope for term in card.terms) else None,
         trust=_trust(post, options.prob),
         provenance={key: str(value) for key, value in provenance(post).items()},
-        overall=estimate(*mean_interval(everyone, options.prob), frame.unit),
-        overall_is=_which_average(frame, tuple(likes.values())),
+        overall=overall,
         rule=options.rule,
         heading=heading,
         assumed=frame.assumed,
@@ -214,18 +229,7 @@ def _sections(frame: Frame, likes: Mapping[str, Alike], measured: Mapping[str, p
         found.append(_Found(crossed_section(frame, like, ETHNICITY, deprivation), leads=False))
     if card.latent and has_imputations(frame.post):
         found.append(_Found(imputed_section(frame, likes[next(iter(card.latent))]), leads=False))
-    if any(term.of_kind.slope for term in card.terms):
-        found.append(_Found(association_section(frame)))
     return found
-
-
-def _which_average(frame: Frame, likes: Sequence[Alike]) -> str:
-    """Which average the first number of the page is, where groups are compared with another one."""
-    said = f"the average over everyone, weighted by {frame.size_name}"
-    given = next((like.given for like in likes if like.is_adjusted), "")
-    if not given:
-        return said
-    return f"{said}; the averages that groups are compared with below are{given} and differ from it"
 
 
 def _with_withheld(part: _Found, cover: Cover) -> Section:

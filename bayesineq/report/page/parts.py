@@ -21,6 +21,11 @@ from bayesineq.report.words.sentences import Statement
 from bayesineq.report.words.unrecorded import unrecorded_words
 
 Row = tuple[str, ...]
+_NO_PEOPLE = frozenset(
+    {"appointments", "admissions", "attendances", "referrals", "events", "calls", "visits", "births"}
+)
+"""Denominators of which a share is no number of people."""
+
 type Record = Mapping[str, Any]
 type Columns = dict[str, Callable[[Record], str]]
 """By heading, how the cell of a row is written."""
@@ -67,12 +72,15 @@ class Section:
         Numbers.
     charts : tuple of Chart
         Figures.
+    leads : tuple of (Chart, str)
+        Those of the figures that a page may begin with, and how to read them in few words.
     """
 
     title: str
     statements: tuple[Statement, ...]
     tables: tuple[Table, ...]
     charts: tuple[Chart, ...]
+    leads: tuple[tuple[Chart, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,14 @@ class Frame:
         if role == "expected":
             return "events expected"
         return self.card.outcome.columns[role].replace("_", " ") if role else "rows"
+
+    @property
+    def counted(self) -> str:
+        """What a mean times its denominator is a number of, such as "people", "appointments" or "deaths"."""
+        columns = self.card.outcome.columns
+        if self.card.outcome.weight_role == "at_risk":
+            return self.size_name if columns["at_risk"] in _NO_PEOPLE else "people"
+        return columns.get("count", "events").replace("_", " ")
 
     def size(self, value: float) -> str:
         """Size of a group as it may be shown: people rounded, events expected and exposure as they are."""

@@ -16,7 +16,7 @@ from bayesineq.report.figures.outline import Outline
 from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Columns, Frame, Record, Section, Table, table_of
 from bayesineq.report.tables.measured import estimate_columns
-from bayesineq.report.tables.numbers import decimals, percent, with_unit
+from bayesineq.report.tables.numbers import decimals, estimate, percent, with_unit
 from bayesineq.report.words.sentences import SURE, places
 
 _LISTED_AREAS: Final = 15
@@ -42,8 +42,27 @@ def map_section(frame: Frame, like: Alike, shapes: Outline, place: str, names: M
         table = table.join(area_table(like.crude, prob=frame.prob)[["mean", "lower", "upper"]].add_prefix("crude_"))
     average = with_unit(float(average_draws(like.values).mean()), frame.unit)
     limit = f"{frame.average_of_areas} ({average}, weighted by {frame.size_name})"
-    said = (places(table["exceedance"], outcome=shown_as["outcome"], limit=limit, withheld=withheld),)
-    return Section("Where", said, _area_tables(frame, like, table, names), charts)
+    said = places(table["exceedance"], outcome=shown_as["outcome"], limit=limit, withheld=withheld)
+    leads = ((charts[1], _in_short(frame, table, names, limit)),)
+    return Section("Where", (said,), _area_tables(frame, like, table, names), charts, leads)
+
+
+def _in_short(frame: Frame, table: pd.DataFrame, names: Mapping[str, str], limit: str) -> str:
+    """How many areas surely lie on the bad side of the average, the worst by name, and how many are withheld."""
+    gone, shown = int(table["hidden"].sum()), table.dropna(subset=["mean"])
+    more = frame.card.outcome.more_is == "worse"
+    bad = int((shown["exceedance"] >= SURE).sum() if more else (shown["exceedance"] <= 1.0 - SURE).sum())
+    said = (
+        f"{bad:,} of {len(shown):,} areas are {'above' if more else 'below'} {limit}, each with a probability of 95% "
+    )
+    said += "or more."
+    if bad:
+        worst = int(shown["mean"].argmax() if more else shown["mean"].argmin())
+        code, (mean, lower, upper) = str(shown.index[worst]), shown[["mean", "lower", "upper"]].to_numpy()[worst]
+        said += (
+            f" {'Highest' if more else 'Lowest'}: {names.get(code, code)}, {estimate(mean, lower, upper, frame.unit)}."
+        )
+    return f"{said} {gone:,} {'is' if gone == 1 else 'are'} withheld." if gone else said
 
 
 def _area_tables(frame: Frame, like: Alike, table: pd.DataFrame, names: Mapping[str, str]) -> tuple[Table, ...]:

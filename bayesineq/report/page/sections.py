@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -29,13 +29,18 @@ from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Columns, Frame, Row, Section, Table, table_of
 from bayesineq.report.tables.groups import group_table
 from bayesineq.report.tables.measured import estimate_columns, estimate_headers
-from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, estimate, percent, with_unit, write
-from bayesineq.report.words.contrasts import ends_compared
+from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, estimate, percent, with_unit
+from bayesineq.report.words.contrasts import at_a_glance, ends_compared, if_all_had_it
 from bayesineq.report.words.labels import dimension_label, ends_in_words
 from bayesineq.report.words.over_time import is_time, over_time
-from bayesineq.report.words.sentences import Statement, association, groups, sentence
+from bayesineq.report.words.sentences import Statement, association, groups, rise_in_words, sentence
 
 type Draws = NDArray[np.floating]
+
+_ECOLOGICAL: Final = (
+    "These compare areas, not people: who in an area has the outcome, no number here can say (ecological bias), nor "
+    "what would change if an area became another. They adjust the model; they are no finding about a group of people."
+)
 
 
 def deprivation_section(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame | None) -> Section:
@@ -49,25 +54,45 @@ def deprivation_section(frame: Frame, like: Alike, dim: str, measured: pd.DataFr
     if len(table) > 1 and not (shown[0] and shown[-1]):
         said = (Statement("The groups at the ends are too small to be compared."),)
     elif measured is not None:
-        first, last = ends_in_words(dim, list(table["label"]))
-        said = ends_compared(
-            measured,
-            first=first,
-            last=last,
-            outcome=shown_as["outcome"],
-            unit=frame.unit,
-            more_is=shown_as["more_is"],
-            level=frame.level,
-            n_draw=like.draws,
-        )
-        said = said if frame.counts else said[:1]
+        said = _ends(frame, like, dim, measured, table)
     # Through fewer than three groups no line is drawn that says more than they do.
     chart = (
         plot_gradient(like.values, dim, labels=frame.labels, **shown_as)
         if like.values.shown.sizes[dim] > 2
         else plot_forest(like.values, dim, order="given", labels=frame.labels, **shown_as)
     )
-    return Section(f"By {dimension_label(dim)}", said, (_printed(frame, like, dim, table),), (chart,))
+    note = f"Dots: groups of areas{like.given}, each with its {frame.level} interval."
+    note += " Line: the straight line through them all." if like.values.shown.sizes[dim] > 2 else ""
+    printed = (_printed(frame, like, dim, table),)
+    return Section(f"By {dimension_label(dim)}", said, printed, (chart,), ((chart, note),))
+
+
+def _ends(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame, table: pd.DataFrame) -> tuple[Statement, ...]:
+    """Both ends at a glance, how many people lie between them, and the difference and the ratio beside the crude."""
+    first, last = ends_in_words(dim, list(table["label"]))
+    shown_as = frame.shown_as(like) | {"first": first, "last": last, "level": frame.level, "n_draw": like.draws}
+    del shown_as["prob"]
+    levels = table["level"].tolist()
+    glance = at_a_glance(measured, (f"{dim}[{levels[0]}]", f"{dim}[{levels[-1]}]"), **shown_as)
+    said = ends_compared(measured, **shown_as)
+    best = pooled(like.values.shown.sel({dim: [levels[-1]]}), dim)[:, 0]
+    return (glance, *_people_between(frame, like, best, last), *(said if frame.counts else said[:1]))
+
+
+def _people_between(frame: Frame, like: Alike, best: Draws, last: str) -> tuple[Statement, ...]:
+    """
+    How many more there are than at the level of the best group; none where a mean times its weight is no number.
+
+    Of everybody, by age, sex or whatever adjusts: sum_s n_s (r_s - b_s) = N (r - b), with r everybody's crude rate and
+    b the best group's at everybody's ages. Both are taken as they are shown.
+    """
+    if not frame.counts or frame.card.outcome.weight_role not in {"at_risk", "exposure", "expected"}:
+        return ()
+    whole = frame.cover.values().shown
+    people, rate = float(whole[POPULATION]), flat(whole)
+    moved, total = people * (rate - best.astype(np.float64)), people * float(rate.mean())
+    named = {"best": last, "given": like.given, "noun": frame.counted}
+    return (if_all_had_it(moved, total, prob=frame.prob, rule=frame.rule, **named),)
 
 
 def group_section(frame: Frame, like: Alike, dim: str) -> Section:
@@ -169,22 +194,44 @@ def crossed_section(frame: Frame, like: Alike, rows: str, columns: str) -> Secti
 
 
 def association_section(frame: Frame) -> Section:
-    """Covariates of the card: a statement, a row and a dot each."""
+    """Covariates of the card: a statement, a row and a dot each, in the unit of the outcome at everybody's average."""
     card, scale = frame.card, RATIO_NAMES[frame.card.outcome.link]
-    said, rows = [], []
+    average = flat(frame.cover.values().shown)
+    said, rows = [Statement(_ECOLOGICAL)], []
     for row in association_table(frame.post, prob=frame.prob).to_dict("records"):
         draws = flat(contribution(frame.post, row["term"]))
-        name, rise = covariate_label(card, row["term"]), write(row["step"], 2)
-        shown = np.exp(draws) if frame.counts else draws
-        words = f"a rise of {rise} in the {name}"
-        said.append(association(shown, rise=words, outcome=card.outcome.name, scale=scale, prob=frame.prob))
-        value = estimate(row["mean"], row["lower"], row["upper"], PLAIN, places=2)
-        rows.append((sentence(name), rise, value, percent(row["p_above"], len(draws))))
+        name = covariate_label(card, row["term"])
+        rise = rise_in_words(name, row["step"])
+        gap = moved_by(average, draws, card.outcome.link)
+        said.append(association(gap, name=name, rise=rise, outcome=card.outcome.name, unit=frame.unit, prob=frame.prob))
+        size = estimate(*mean_interval(gap, frame.prob), frame.unit, is_difference=True)
+        ratio = (estimate(row["mean"], row["lower"], row["upper"], PLAIN, places=2),) if frame.counts else ()
+        rows.append((sentence(name), rise, size, *ratio, percent(row["p_above"], len(draws))))
     header = (
-        "Characteristic",
-        "Rise",
-        f"{sentence(scale)} ({frame.level} interval)",
-        "Probability of a rising outcome",
+        "Where this is higher",
+        "by",
+        f"{sentence(card.outcome.name)} is higher by ({frame.level} interval)",
+        *((sentence(scale),) if frame.counts else ()),
+        "Probability of being higher",
     )
-    table = Table(f"Associations with {card.outcome.name}, all else in the model equal", header, tuple(rows))
-    return Section("Other characteristics", tuple(said), (table,), (plot_associations(frame.post, prob=frame.prob),))
+    at = f", at the average of everyone ({with_unit(float(average.mean()), frame.unit)})" if frame.counts else ""
+    table = Table(f"What goes along with {card.outcome.name}, all else in the model equal{at}", header, tuple(rows))
+    title = "What goes along with it between areas"
+    return Section(title, tuple(said), (table,), (plot_associations(frame.post, prob=frame.prob),))
+
+
+def moved_by(average: Draws, effect: Draws, link: str) -> Draws:
+    """
+    What an effect on the linear predictor changes of a mean outcome that stands at an average. Shapes: (n_draw,).
+
+    With a logit link h(logit a + b) - a = a (1 - a) (e^b - 1) / (1 - a + a e^b); with a log link a (e^b - 1); else b.
+
+    Examples
+    --------
+    >>> moved_by(np.array([0.5]), np.array([np.log(3.0)]), "logit").round(3).tolist()
+    [0.25]
+    """
+    if link == "identity":
+        return effect
+    odds = np.expm1(effect)
+    return average * odds if link == "log" else average * (1.0 - average) * odds / (1.0 + average * odds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,7 +23,8 @@ from bayesineq.replacing import write_together
 from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
 from bayesineq.report.page.content import NONE_CODED, Content, gather
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
-from bayesineq.report.page.parts import Row, Section, Table
+from bayesineq.report.page.lead import Lead, furthest_table, lead_of
+from bayesineq.report.page.parts import Section, Table
 from bayesineq.report.tables.numbers import unit_of
 from bayesineq.report.words.chance import CHANCES
 from bayesineq.report.words.kinds import ReportKind, report_kind
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _HEADINGS: Final = {
     "purpose": "What this is for",
-    "coverage": "What this report covers",
-    "core20": "Core20 and everyone else",
     "answer": "The answer",
     "inequality": "How unequal",
+    "unknown": "What is not known",
     "explorer": "Explore",
     "trust": "Can this be trusted?",
     "quality": "Data quality",
@@ -48,7 +48,8 @@ _HEADINGS: Final = {
     "model": "The model",
     "words": "How to read the words",
 }
-_KEPT: Final = ("answer", "card", "core20", "inequality", "overall", "overall_is", "quality", "verdict", "withheld")
+_KEPT: Final = ("answer", "averages", "card", "inequality", "overall", "quality", "verdict", "withheld")
+_OPEN: Final = 4
 _VECTOR_ROWS: Final = 2_000
 _PROVENANCE: Final = {
     "card_name": "Card",
@@ -127,6 +128,7 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
     if content.explorer and "sections" in order:
         order.insert(order.index("sections"), "explorer")
     own = {name: getattr(content, name) for name in _KEPT}
+    lead = _lead(chosen, content, options) if "answer" in order else Lead(())
     context: dict[str, Any] = own | {
         "title": heading.title or _title(chosen, content),
         "place": heading.place,
@@ -137,13 +139,16 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         **_explorer(content),
         "purpose": chosen.purpose,
         "actions": chosen.actions,
-        "coverage": _coverage(chosen, content.unknown),
+        "lead": lead,
+        "lead_pictures": [_picture(chart, heading) | {"caption": note} for chart, note in lead.charts],
+        "open_points": _open_points(content),
+        "associations": None if content.associations is None else _laid_out(content.associations, 0, heading, lead),
         "trust": [_picture(chart, heading) for chart in content.trust],
         "css": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "unknown": _unknown(content),
         "direction": direction(content.card.outcome.more_is),
         "level": f"{100 * options.prob:.0f}%",
-        "sections": [_laid_out(section, number, heading) for number, section in enumerate(content.sections, 1)],
+        "sections": [_laid_out(section, number, heading, lead) for number, section in enumerate(content.sections, 1)],
         "checks": _checks(content.diagnosis),
         "graph": content.diagnosis.graph,
         "terms": _terms(content.card, content.priors),
@@ -154,13 +159,43 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
     return environment.get_template("report.html").render(context)
 
 
-def _laid_out(section: Section, number: int, heading: Heading) -> dict[str, Any]:
+def _lead(kind: ReportKind, content: Content, options: ReportOptions) -> Lead:
+    """What a page of this kind begins with."""
+    level = f"{100 * options.prob:.0f}%"
+    said = [statement for statement in content.answer if statement.leads]
+    if kind.lead == "core20" and content.core20 is not None:
+        own, table = content.core20
+        return lead_of(content.leading, [own, *said[1:]], table)
+    if kind.lead in {"gaps", "breakdowns"}:
+        needs = kind.needs if kind.lead == "breakdowns" else ()
+        return lead_of(content.leading, said, furthest_table(content.gaps, content.unknown, level, needs))
+    return lead_of(content.leading, said)
+
+
+def _open_points(content: Content) -> str:
+    """What the data leave open, in few words."""
+    found = [statement.open for statement in content.answer if statement.open]
+    found += [
+        f"the {dimension_label(dim)} of {share} of people"
+        for dim, share in content.unknown.items()
+        if share.endswith("%")
+    ]
+    found += [said.partition(", because")[0] for said in content.withheld]
+    text = "; ".join(dict.fromkeys(found[:_OPEN]))
+    return (
+        f"{sentence(text)}. Whom no record holds is in no number." if text else "Whom no record holds is in no number."
+    )
+
+
+def _laid_out(section: Section, number: int, heading: Heading, lead: Lead) -> dict[str, Any]:
+    """A section as it is printed, without the figures that the page begins with."""
+    first = [chart for chart, _ in lead.charts]
     return {
         "anchor": f"part-{number}",
         "title": section.title,
         "statements": section.statements,
         "tables": section.tables,
-        "pictures": [_picture(chart, heading) for chart in section.charts],
+        "pictures": [_picture(chart, heading) for chart in section.charts if not any(chart is of for of in first)],
     }
 
 
@@ -170,23 +205,9 @@ def _contents(content: Content, order: Sequence[str]) -> list[tuple[str, str]]:
     for key in order:
         if key == "sections":
             found += [(f"part-{number}", section.title) for number, section in enumerate(content.sections, 1)]
-        elif key != "inequality" or content.inequality:
+        else:
             found.append((key, _HEADINGS[key]))
     return [*found, ("provenance", "Provenance")]
-
-
-def _coverage(kind: ReportKind, unknown: Mapping[str, str]) -> Table | None:
-    """Say which of the breakdowns that a kind of report needs the data hold."""
-    if not kind.needs:
-        return None
-    rows: list[Row] = []
-    for name, dims in kind.needs:
-        held = next((dim for dim in dims if dim in unknown), None)
-        if held is None:
-            rows.append((name.capitalize(), "missing: this report is incomplete without it", ""))
-        else:
-            rows.append((name.capitalize(), f"shown, by {dimension_label(held)}", unknown[held]))
-    return Table("What this report must break down", ("Breakdown", "In this report", "Unknown"), tuple(rows))
 
 
 def _title(chosen: ReportKind, content: Content) -> str:
@@ -241,7 +262,8 @@ def _picture(chart: Chart, heading: Heading) -> dict[str, str]:
     kind, content = ("svg+xml", to_svg(chart)) if vector else ("png", to_png(chart, dpi=200))
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
     title = f"{chart.title} ({heading.where})" if heading.where else chart.title
-    return {"source": source, "title": title, "alt": chart.alt, "caption": f"{title}. {chart.caption}"}
+    said = {"source": source, "title": title, "alt": chart.alt, "caption": f"{title}. {chart.caption}"}
+    return said | {"inches": f"{chart.figure.get_figwidth():g}"}
 
 
 def _checks(diagnosis: Diagnosis) -> Table:

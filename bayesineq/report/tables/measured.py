@@ -16,15 +16,20 @@ from bayesineq.posterior.groups import mean_interval, pooled
 from bayesineq.posterior.lift import in_rank_order
 from bayesineq.report.page.alike import Alike
 from bayesineq.report.page.parts import Columns, Frame, Record, Row, Table
-from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, estimate
+from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, estimate, with_unit, write
 from bayesineq.report.words.labels import dimension_label, ends_in_words
-from bayesineq.report.words.sentences import sentence
+from bayesineq.report.words.sentences import Statement, sentence
 
 _MEASURES: Final = (
-    ("sii", "Slope index of inequality (SII)", "absolute, all groups", 0.0),
     ("difference", "Difference: {last} less {first}", "absolute, two ends", 0.0),
-    ("rii", "Relative index of inequality (RII, Kunst and Mackenbach)", "relative, all groups", 1.0),
     ("ratio", "Ratio: {last} to {first}", "relative, two ends", 1.0),
+    ("sii", "Slope index of inequality (SII): least less most deprived end of the line", "absolute, all groups", 0.0),
+    (
+        "rii",
+        "Relative index of inequality (RII, Kunst and Mackenbach): least to most deprived end of the line",
+        "relative, all groups",
+        1.0,
+    ),
 )
 
 
@@ -36,12 +41,18 @@ def inequality_table(frame: Frame, like: Alike, dim: str, measured: pd.DataFrame
     printed = [
         (
             *_measure(frame, rows[key], name.format(first=first, last=last), kind, none, like),
-            _reading(rows[key], none, "index" in name, (first, last), measured.attrs.get("left_out", {}).get(key, "")),
+            _reading(
+                frame,
+                rows[key],
+                none,
+                "the most deprived end" if "index" in name else first,
+                measured.attrs.get("left_out", {}).get(key, ""),
+            ),
         )
         for key, name, kind, none in _MEASURES
         if key in rows and (none == 0.0 or frame.counts)
     ]
-    header: Row = ("Measure", "Kind", *estimate_headers(frame, like), "No inequality would be", "Reading")
+    header: Row = ("Measure", "Kind", *estimate_headers(frame, like), "No inequality would be", "In words")
     caption = f"Inequality in {frame.card.outcome.name}{like.given} by {dimension_label(dim)}"
     return Table(caption, header, tuple(printed))
 
@@ -64,8 +75,8 @@ def estimate_columns(frame: Frame, like: Alike, places: int) -> Columns:
     return {head: of(start) for head, start in zip(estimate_headers(frame, like), starts, strict=True)}
 
 
-def core20_table(frame: Frame, like: Alike, dim: str) -> Table | None:
-    """The most deprived fifth of areas against everyone else; None where one side has nobody."""
+def core20(frame: Frame, like: Alike, dim: str) -> tuple[Statement, Table] | None:
+    """The most deprived fifth of areas against everyone else, said and tabled; None where one side has nobody."""
     both = (like.values, like.crude) if like.is_adjusted else (like.values,)
     sides = [side for values in both if (side := _sides(values.shown, dim)) is not None]
     if len(sides) < len(both):
@@ -87,7 +98,25 @@ def core20_table(frame: Frame, like: Alike, dim: str) -> Table | None:
             ("Ratio (relative): Core20 to everyone else", *(shown(core / rest, PLAIN, 2) for core, rest in sides))
         )
     caption = f"{sentence(frame.card.outcome.name)}{like.given} in Core20 and elsewhere"
-    return Table(caption, ("Group", *estimate_headers(frame, like)), tuple(rows))
+    return _core20_said(frame, like, *sides[0]), Table(caption, ("Group", *estimate_headers(frame, like)), tuple(rows))
+
+
+def _core20_said(frame: Frame, like: Alike, core: NDArray[np.float64], rest: NDArray[np.float64]) -> Statement:
+    """Core20 against everyone else in a sentence."""
+    mean, lower, upper = mean_interval(core - rest, frame.prob)
+    levels = [mean_interval(side, frame.prob) for side in (core, rest)]
+    places = decimals([v * frame.unit.factor for found in levels for v in found])
+    inside, outside = (estimate(*found, frame.unit, places=places) for found in levels)
+    size = estimate(mean, lower, upper, frame.unit, is_difference=True)
+    times = f", a ratio of {estimate(*mean_interval(core / rest, frame.prob), PLAIN, places=2)}" if frame.counts else ""
+    unclear = " The data do not show which is higher." if lower <= 0.0 <= upper else ""
+    return Statement(
+        f"{sentence(frame.card.outcome.name)}{like.given} is {inside} in Core20, the most deprived fifth of areas, and "
+        f"{outside} among everyone else: Core20 less everyone else is {size}{times}.{unclear}",
+        not unclear,
+        float(max((core > rest).mean(), (core < rest).mean())),
+        leads=True,
+    )
 
 
 def _sides(values: xr.DataArray, dim: str) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -118,13 +147,15 @@ def _measure(frame: Frame, row: Mapping[str, Any], name: str, kind: str, none: f
     return (name, kind, shown(""), *((shown("crude_"),) if like.is_adjusted else ()), f"{none:g}")
 
 
-def _reading(row: Mapping[str, Any], none: float, is_index: bool, between: tuple[str, str], left_out: str) -> str:
+def _reading(frame: Frame, row: Mapping[str, Any], none: float, who: str, left_out: str) -> str:
+    """What a row says of `who`, the most deprived, as the first sentences of the page do: of both ends the same way."""
     if not np.isfinite(row["mean"]):
         return "Some draws have no such ratio: their line reaches zero."
     if row["lower"] <= none <= row["upper"]:
         reading = "The interval includes no inequality."
-    elif is_index:
-        reading = f"The outcome {'rises' if row['lower'] > none else 'falls'} from the most to the least deprived."
+    elif none == 0.0:
+        size = with_unit(abs(row["mean"]), frame.unit, is_difference=True)
+        reading = f"{sentence(who)}: {size} {'lower' if row['lower'] > none else 'higher'}."
     else:
-        reading = f"{sentence(between[1] if row['lower'] > none else between[0])} has the higher level."
+        reading = f"{sentence(who)}: {write(1.0 / row['mean'], decimals([1.0 / row['mean']]))} times the level."
     return f"{reading} {left_out}".strip()

@@ -11,7 +11,12 @@ from bayesineq.errors import BayesineqError
 
 Kind = Literal["standard", "health_equity_audit", "section_13sa", "core20plus5", "methods"]
 
-_FINDINGS: Final = ("answer", "inequality", "sections")
+type Needs = tuple[tuple[str, tuple[str, ...]], ...]
+"""Characteristics by name, and the dimensions that serve each."""
+
+Leading = Literal["figures", "gaps", "breakdowns", "core20"]
+
+_FINDINGS: Final = ("answer", "inequality", "sections", "unknown")
 _GROUNDS: Final = ("trust", "quality", "limits", "model", "words")
 
 
@@ -32,13 +37,16 @@ class ReportKind:
         Parts of the page, in order.
     actions : tuple of str
         Questions that people, not a model, must answer before the report is whole.
+    lead : {"figures", "gaps", "breakdowns", "core20"}
+        What stands beside the first sentences: gradient and map, or one figure and the table that this kind is about.
     """
 
     title: str
     purpose: tuple[str, ...]
-    needs: tuple[tuple[str, tuple[str, ...]], ...]
+    needs: Needs
     order: tuple[str, ...]
     actions: tuple[str, ...] = ()
+    lead: Leading = "figures"
 
 
 _DEPRIVATION: Final = ("deprivation", (DECILE, QUINTILE))
@@ -53,7 +61,7 @@ KINDS: Final[Mapping[str, ReportKind]] = {
             "whether it changed. This page is the profile: the first of its steps. The rest is for people to fill in.",
         ),
         (_DEPRIVATION, _ETHNICITY),
-        ("purpose", "coverage", *_FINDINGS, "actions", *_GROUNDS),
+        ("answer", "actions", "purpose", *_FINDINGS[1:], *_GROUNDS),
         (
             "Which of these differences will be acted on, and who agreed to it?",
             "What is known to work, and for whom was it shown to work?",
@@ -61,6 +69,7 @@ KINDS: Final[Mapping[str, ReportKind]] = {
             "Which number on this page will show that it worked, and when will it be looked at again?",
             "Who is missing from these data, and how will they be heard?",
         ),
+        "gaps",
     ),
     "section_13sa": ReportKind(
         "Statement on health inequalities:",
@@ -70,12 +79,13 @@ KINDS: Final[Mapping[str, ReportKind]] = {
             "and sex, and to name the gaps in it, among them those whose group is unknown or not stated.",
         ),
         (_DEPRIVATION, _ETHNICITY, ("age", (AGE,)), ("sex", (SEX,))),
-        ("purpose", "coverage", *_FINDINGS, "quality", "limits", "actions", "trust", "model", "words"),
+        ("answer", "quality", "unknown", "actions", "purpose", *_FINDINGS[1:3], "limits", "trust", "model", "words"),
         (
             "What was done about these inequalities in the year, and what came of it?",
             "How is this information used when services are planned, paid for and judged?",
             "Which gaps in the data will be closed, and by when?",
         ),
+        "breakdowns",
     ),
     "core20plus5": ReportKind(
         "Core20PLUS5:",
@@ -85,11 +95,12 @@ KINDS: Final[Mapping[str, ReportKind]] = {
             "improvement. This page sets Core20 against everyone else and shows the groups that the data hold.",
         ),
         (_DEPRIVATION, _ETHNICITY),
-        ("purpose", "coverage", "core20", *_FINDINGS, "actions", *_GROUNDS),
+        ("answer", "purpose", "actions", *_FINDINGS[1:], *_GROUNDS),
         (
             "Which of the five clinical areas does this outcome belong to?",
             "Which PLUS groups does the system serve that these data do not tell apart?",
         ),
+        "core20",
     ),
     "methods": ReportKind(
         "Methods appendix:",

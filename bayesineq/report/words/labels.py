@@ -27,7 +27,17 @@ _SEX: Final[Mapping[object, str]] = {"female": "Female", "male": "Male", "F": "F
 _PARTS: Final = {DECILE: (10, "tenth"), QUINTILE: (5, "fifth")}
 _SAYS_UNKNOWN: Final = frozenset({"unknown", "not known", "not stated", "missing", "prefer not to say"})
 _CODES_UNKNOWN: Final = frozenset({"z", "99", "x"})
-_CODE_LISTS: Final = ("ethnicity_nhs", "ethnicity_census_2021", "ethnicity_broad")
+_CODE_LISTS: Final = (
+    "ethnicity_nhs",
+    "ethnicity_census_2021",
+    "ethnicity_census_2011",
+    "ethnicity_census_2001",
+    "ethnicity_gdppr",
+    "ethnicity_broad",
+    "ethnicity_broad_6",
+)
+_SAID_FIRST: Final = {"white": "White", "mixed": "Mixed", "black": "Black"}
+"""Broad groups that go before a label of their own which leaves them out: "British" alone is not who is meant."""
 
 
 def dimension_label(dim: str) -> str:
@@ -97,10 +107,28 @@ def _ethnic_names(levels: tuple[str, ...]) -> dict[object, str]:
         file = folder("data_schema") / "codes" / f"{name}.csv"
         if not file.is_file():
             continue
-        listed = pd.read_csv(file, dtype=str).set_index("code")["label"]
+        listed = pd.read_csv(file, dtype=str).set_index("code")
         if set(levels) <= set(listed.index):
-            return {code: str(label) for code, label in listed.items()}
+            broad = listed["broad"] if "broad" in listed else listed["label"].map(lambda _: "")
+            return {
+                code: _whole(str(label), str(group))
+                for code, label, group in zip(listed.index, listed["label"], broad, strict=True)
+            }
     return {}
+
+
+def _whole(label: str, broad: str) -> str:
+    """
+    A label that says by itself which group is meant.
+
+    Examples
+    --------
+    >>> _whole("British", "white"), _whole("Any other Black background", "black"), _whole("Indian", "asian")
+    ('White British', 'Any other Black background', 'Indian')
+    """
+    first = _SAID_FIRST.get(broad, "")
+    # "White and Asian" is a mixed group, whatever its own first word.
+    return label if first.casefold() in label.casefold() else f"{first} {label}"
 
 
 def plural(name: str) -> str:

@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION
@@ -38,11 +37,17 @@ class Statement:
         Whether it says that there is a difference. False where the interval includes none.
     probability : float
         Probability of the direction in which the draws lean, 0.5 to 1.
+    open : str
+        What the data leave open, in few words; empty where a sentence leaves nothing open.
+    leads : bool
+        Whether it belongs to the few sentences that a page begins with.
     """
 
     text: str
     is_claim: bool = False
     probability: float = 0.5
+    open: str = ""
+    leads: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -97,7 +102,7 @@ def groups(
         against = "that average"
         if verdict == "worse":
             far = next(k for k in ranked if clear[k])
-            said.append(_furthest(labels[far], gap[:, far], average, by, outcome, unit, prob))
+            said.append(_furthest(f"{by}{labels[far]}", gap[:, far], average, outcome, unit, prob))
     unclear = [labels[k] for k in order if lower[k] <= 0 <= upper[k]]
     if len(unclear) == len(labels):
         said.append(Statement(f"{by}the data show no group to differ from {against} in {outcome}."))
@@ -117,24 +122,26 @@ def _unclear(names: list[str], n_group: int, by: str) -> Statement:
         f"{_names(names)}.",
         False,
         0.5,
+        f"whether {len(names)} of the {n_group} groups {by[0].lower()}{by[1:-2]} differ from their average",
     )
 
 
 def _furthest(
-    label: str, gap: NDArray[np.float64], average: NDArray[np.float64], by: str, outcome: str, unit: Unit, prob: float
+    who: str, gap: NDArray[np.float64], average: NDArray[np.float64], outcome: str, unit: Unit, prob: float
 ) -> Statement:
     """How far the group that fares worst lies from the average."""
     mean, lower, upper = mean_interval(gap, prob)
     low, high = (lower, upper) if lower > 0 else (-upper, -lower)
-    size = abs(mean)
+    size, side = abs(mean), "above" if lower > 0 else "below"
     places = decimals([v * unit.factor for v in (size, low, high)])
-    side = "above" if lower > 0 else "below"
+    middle = float(average.mean())
     return Statement(
-        f"{by}{label} is furthest {side} the average of {with_unit(float(average.mean()), unit)} ({outcome}): by "
-        f"{with_unit(size, unit, is_difference=True, places=places)} ({100 * prob:.0f}% interval "
-        f"{write(low * unit.factor, places)} to {write(high * unit.factor, places)}).",
+        f"{who} is furthest {side} the average of these groups ({with_unit(middle, unit)}): {outcome} there is "
+        f"{with_unit(middle + mean, unit)}, {with_unit(size, unit, is_difference=True, places=places)} {side} "
+        f"({100 * prob:.0f}% interval {write(low * unit.factor, places)} to {write(high * unit.factor, places)}).",
         True,
         float(max((gap > 0).mean(), (gap < 0).mean())),
+        leads=True,
     )
 
 
@@ -143,26 +150,48 @@ def _names(names: list[str]) -> str:
     return listed([*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
 
 
+def rise_in_words(name: str, step: float) -> str:
+    """
+    How much higher a covariate is: a share in percentage points, anything else as it is.
+
+    Examples
+    --------
+    >>> rise_in_words("share of residents aged 65 and over", 0.1), rise_in_words("distance", 0.1)
+    ('10.0 percentage points', '0.100')
+    """
+    if name.startswith("share of"):
+        return f"{write(100 * step, decimals([100 * step]))} percentage points"
+    return write(step, decimals([step]))
+
+
 def association(
-    draws: xr.DataArray | NDArray[np.floating], *, rise: str, outcome: str, scale: str, prob: float = CI_PROB
+    draws: NDArray[np.floating], *, name: str, rise: str, outcome: str, unit: Unit, prob: float = CI_PROB
 ) -> Statement:
-    """Say how the outcome goes along with a covariate."""
+    """
+    Say how much higher or lower the outcome is where a covariate is higher.
+
+    `draws`: That difference of the outcome, shape (n_draw,). `rise`: How much higher the covariate is, in words.
+    """
     values = flat(draws)
     mean, lower, upper = mean_interval(values, prob)
-    none = 0.0 if scale == "difference" else 1.0
-    share = float((values > none).mean())
+    share = float((values > 0.0).mean())
     lean = max(share, 1.0 - share)
-    shown = f"{scale} {write(mean, 2)}, {100 * prob:.0f}% interval {write(lower, 2)} to {write(upper, 2)}"
-    if lower <= none <= upper:
+    level, places = f"{100 * prob:.0f}% interval", decimals([v * unit.factor for v in (mean, lower, upper)])
+    if lower <= 0.0 <= upper:
+        ends = f"{write(lower * unit.factor, places)} and "
+        ends += with_unit(upper, unit, is_difference=True, places=places)
         return Statement(
-            f"The data do not show whether {outcome} goes along with {rise} ({shown}, which includes no association).",
+            f"The data do not show whether {outcome} goes along with the {name}: for a rise of {rise}, the difference "
+            f"lies between {ends} ({level}).",
             False,
             lean,
         )
-    word = "higher" if lower > none else "lower"
+    low, high = sorted((abs(lower), abs(upper)))
+    size = with_unit(abs(mean), unit, is_difference=True, places=places)
+    ends = f"{write(low * unit.factor, places)} to {write(high * unit.factor, places)}"
     return Statement(
-        f"All else in the model equal, {rise} goes along with {word} {outcome} ({shown}; "
-        f"{chance_and_number(lean, len(values))}).",
+        f"All else in the model equal, {outcome} is {size} {'higher' if lower > 0.0 else 'lower'} ({level} {ends}; "
+        f"{chance_and_number(lean, len(values))}) where the {name} is higher by {rise}.",
         True,
         lean,
     )
@@ -187,6 +216,7 @@ def places(
         f"{below:,} below it, each with a probability of 95% or more; that of the other {open_:,} lies between.",
         above + below > 0,
         float(np.maximum(known, 1.0 - known).mean()) if total else 0.5,
+        f"whether {open_:,} of {total:,} areas lie above or below {limit.partition(' (')[0]}" if open_ else "",
     )
 
 
