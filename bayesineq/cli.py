@@ -250,7 +250,7 @@ _PLAIN = {
     "\N{RIGHT SINGLE QUOTATION MARK}": "'",
     "\N{MULTIPLICATION SIGN}": "x",
 }
-_OUTPUTS = ("out_file", "out_folder", "csv")
+_OUTPUTS = ("out_file", "out_folder", "csv", "repaired")
 codecs.register_error(PLAINER, _plainer)
 
 
@@ -267,15 +267,57 @@ def demo(
 
 
 @app.command()
+@_grouped
 def check(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="csv, csv.gz or parquet.")],
-    schema: Annotated[str, typer.Option(help="Name of a schema in data_schema/, or path of a .json file.")],
+    table: Annotated[Path, typer.Argument(metavar="FILE", help="A published file, boundaries, or a table.")],
+    schema: Annotated[
+        str | None, typer.Option(help="Check against this schema: a name in data_schema/, or a .json file.")
+    ] = None,
+    csv: CsvOption = None,
+    sheet: Annotated[str | None, typer.Option(help="The one sheet of a workbook to read.")] = None,
+    choose: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Which rows, where several count the same: level=authority."),
+    ] = None,
+    repaired: Annotated[
+        Path | None, typer.Option(help="Repair boundaries, list what was changed, and write them here (.parquet).")
+    ] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="Reference system of boundaries that state none, such as EPSG:27700.")
+    ] = None,
 ) -> None:
-    """Check a table against a schema; every failure is listed at once."""
-    from bayesineq.tables.check import check as check_table
+    """Say what a file is and what to do with it; with --schema, list every failure of a table at once."""
+    if schema is not None:
+        from bayesineq.tables.check import check as check_table
 
-    checked = check_table(table, schema)
-    out.print(f"{table} fits {schema}: {len(checked):,} rows, {checked.shape[1]} columns", highlight=False)
+        checked = check_table(table, schema)
+        out.print(f"{table} fits {schema}: {len(checked):,} rows, {checked.shape[1]} columns", highlight=False)
+        return
+    from bayesineq.space.areas import are_boundaries, read_areas, words_of_areas
+    from bayesineq.tables.publishers.read import read_published, words_of
+
+    if are_boundaries(table):
+        areas = read_areas(table, crs=crs, repair=repaired is not None)
+        lines = words_of_areas(table, areas)
+        if repaired is not None:
+            content = io.BytesIO()
+            areas.to_parquet(content)
+            write_together({repaired: content.getvalue()})
+            lines.append(f"{repaired}: {len(areas):,} areas")
+    else:
+        found = read_published(table, sheet=sheet, choose=_pairs(choose or []))
+        lines = words_of(found, table)
+        if csv is not None:
+            write_together({csv: csv_bytes(found.table)})
+            lines.append(f"{csv}: {len(found.table):,} rows")
+    out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    wrong = [text for text in given if "=" not in text]
+    if wrong:
+        raise SchemaError(f"--choose {wrong[0]!r} names no value: write COLUMN=VALUE, such as level=authority")
+    return {name: value for name, _, value in (text.partition("=") for text in given)}
 
 
 @app.command(name="area-health")

@@ -148,6 +148,7 @@ SPELL_KINDS = {
 }
 KINDS_OTHERWISE_SPELT = {
     ("uplift/nuisance.py", "linear"): "a learner",
+    ("tables/publishers/limits.py", "linear"): "a scale of limits",
     ("posterior/maihda.py", "interaction"): "what strata add to the sum of their parts",
 }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 _SHOWN = 5
+_TOPOLOGY = {".topojson", ".json"}
+_BOUNDARIES = {".gpkg", ".shp", ".geojson", ".topojson", ".json", ".fgb", ".kml", ".gml", ".geoparquet", ".zip", ".gdb"}
 _CODE_NAMES = (
     rf"^{AREA}$",
     r"^(lsoa|msoa|oa|soa|dz|iz|lad|ltla|utla|ward|wd|icb|sicbl|pcn|rgn|region|cty|ctyua|buc?)\d{0,2}_?(cd|code)$",
@@ -23,9 +26,11 @@ _CODE_NAMES = (
 )
 
 
-def read_areas(path: str | Path, *, code: str | None = None, crs: str | None = None) -> gpd.GeoDataFrame:
+def read_areas(
+    path: str | Path, *, code: str | None = None, crs: str | None = None, repair: bool = False
+) -> gpd.GeoDataFrame:
     """
-    Boundaries from any file that geopandas reads (GeoPackage, shapefile, GeoJSON, zipped or not) or GeoParquet.
+    Boundaries from any file that geopandas reads (GeoPackage, shapefile, GeoJSON, TopoJSON, zipped) or GeoParquet.
 
     Parameters
     ----------
@@ -36,6 +41,9 @@ def read_areas(path: str | Path, *, code: str | None = None, crs: str | None = N
         `lsoa21_code`, ...), where just one such column holds a different text in every row.
     crs : str, optional
         Coordinate reference system of a file that states none, for example "EPSG:27700".
+    repair : bool, optional
+        Whether to repair what can be repaired, as of `repair_areas`; what was changed then stands in
+        `attrs["repaired"]`.
 
     Returns
     -------
@@ -66,7 +74,8 @@ def read_areas(path: str | Path, *, code: str | None = None, crs: str | None = N
         if crs is None:
             raise GraphError(
                 f"{source.name}: the file states no coordinate reference system; "
-                'pass crs="EPSG:27700" for British National Grid, or crs="EPSG:4326" for longitude and latitude'
+                'pass crs="EPSG:27700" for British National Grid, or crs="EPSG:4326" for longitude and latitude; '
+                + _looks(areas)
             )
         areas = areas.set_crs(crs)
     elif crs is not None and not areas.crs.equals(crs):
@@ -75,9 +84,12 @@ def read_areas(path: str | Path, *, code: str | None = None, crs: str | None = N
             "leave crs out, and project with areas.to_crs(...) after reading"
         )
     try:
-        column = code_column(areas, code)
-        codes = area_codes(areas, code)
-        check_areas(areas, code=code)
+        column = code_column(areas, code, repeated=repair)
+        repaired = None
+        if repair:
+            areas, repaired = repair_areas(areas, code=column)
+        codes = area_codes(areas, column)
+        check_areas(areas, code=column)
     except GraphError as error:
         raise GraphError(f"{source.name}: {error}") from error
     if column == AREA:
@@ -87,10 +99,112 @@ def read_areas(path: str | Path, *, code: str | None = None, crs: str | None = N
     else:
         rest = areas
     rest.insert(0, AREA, codes)
+    if repaired is not None:
+        rest.attrs["repaired"] = repaired
     return rest
 
 
-def code_column(areas: pd.DataFrame, code: str | None = None) -> str:
+def repair_areas(areas: gpd.GeoDataFrame, *, code: str | None = None) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """
+    Repair boundaries, and list what was changed: shapes that are not valid, areas in several rows, heights.
+
+    Parameters
+    ----------
+    areas : GeoDataFrame
+        Polygons in any reference system.
+    code : str, optional
+        Column of area codes, as of `read_areas`.
+
+    Returns
+    -------
+    (GeoDataFrame, DataFrame)
+        The areas, one row each in the order in which they first stand; and a row for each change: `area`, `what`,
+        and `surface_change`, the share by which its surface grew (negative: shrank).
+
+    Raises
+    ------
+    GraphError
+        No column of codes can be told, or an area has no polygon at all: that cannot be repaired.
+
+    Examples
+    --------
+    >>> import geopandas
+    >>> from shapely import Polygon
+    >>> bow = Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    >>> areas, changes = repair_areas(geopandas.GeoDataFrame({"code": ["E01000001"]}, geometry=[bow], crs=27700))
+    >>> changes["what"].tolist(), areas.is_valid.tolist()
+    (['Self-intersection'], [True])
+    """
+    import shapely
+
+    column = code_column(areas, code, repeated=True)
+    shapes = areas.geometry.to_numpy()
+    codes = areas[column].astype(str).to_numpy()
+    changes: list[tuple[str, str, float]] = []
+    if shapely.has_z(shapes).any():
+        changes += [(area, "heights taken off", 0.0) for area in codes[shapely.has_z(shapes)]]
+        shapes = shapely.force_2d(shapes)
+    wrong = ~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)
+    mended = shapes.copy()
+    for at in wrong.nonzero()[0]:
+        mended[at] = _polygons(shapely.make_valid(shapes[at]))
+        before, after = float(shapely.area(shapes[at])), float(shapely.area(mended[at]))
+        why = str(shapely.is_valid_reason(shapes[at])).partition("[")[0]
+        changes.append((str(codes[at]), why, after / before - 1.0 if before > 0.0 else float("nan")))
+    out = areas.set_geometry(mended, crs=areas.crs)
+    again = pd.Series(codes).duplicated(keep=False).to_numpy()
+    if again.any():
+        rows = pd.Series(codes[again]).value_counts(sort=False)
+        changes += [(str(area), f"{count} rows joined into one", 0.0) for area, count in rows.items()]
+        out = out.dissolve(by=column, sort=False, as_index=False)[list(out.columns)]
+    return out, pd.DataFrame(changes, columns=[AREA, "what", "surface_change"])
+
+
+def _polygons(shape: Any) -> Any:
+    """The polygons of a shape; lines and points that are left over of a crossing have no surface."""
+    import shapely
+
+    parts = [part for part in shapely.get_parts(shape) if part.geom_type in ("Polygon", "MultiPolygon")]
+    return shapely.union_all(parts) if parts else shape
+
+
+def _looks(areas: gpd.GeoDataFrame) -> str:
+    west, south, east, north = areas.total_bounds
+    at = f"its coordinates run from {west:,.5g} to {east:,.5g} and from {south:,.5g} to {north:,.5g}"
+    if west >= -180 and east <= 180 and south >= -90 and north <= 90:
+        return f"{at}, which looks like longitude and latitude"
+    if west >= 0 and east <= 700_000 and south >= 0 and north <= 1_300_000:
+        return f"{at}, which looks like British National Grid"
+    return at
+
+
+def are_boundaries(path: str | Path) -> bool:
+    """Whether a file is one of boundaries, by its name, or by what a parquet file says of itself."""
+    path = Path(path)
+    if path.suffix.lower() in {".parquet", ".geoparquet", ".pq"} and path.is_file():
+        import pyarrow.parquet
+
+        try:
+            return b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
+        except (OSError, ValueError):
+            return False
+    return path.suffix.lower() in _BOUNDARIES
+
+
+def words_of_areas(path: str | Path, areas: gpd.GeoDataFrame) -> list[str]:
+    """What boundaries hold, and what to do with them, in lines for a reader."""
+    changed = areas.attrs.get("repaired")
+    lines = [f"{path}: boundaries of {len(areas):,} areas ({areas.crs.name}), such as {areas[AREA].iloc[0]}"]
+    if changed is not None:
+        shown = "; ".join(
+            f"{area}: {what} ({change:+.2%} of its surface)" for area, what, change in changed.to_numpy()[:20]
+        )
+        more = f"; and {len(changed) - 20:,} more" if len(changed) > 20 else ""
+        lines.append(f"Repaired: {len(changed):,} changes{': ' + shown + more if len(changed) else ''}")
+    return [*lines, "Next: give them with --areas to `bayesineq fit` (neighbours) and `bayesineq report` (a map)."]
+
+
+def code_column(areas: pd.DataFrame, code: str | None = None, *, repeated: bool = False) -> str:
     """
     Name of the column that holds the area codes.
 
@@ -105,7 +219,9 @@ def code_column(areas: pd.DataFrame, code: str | None = None) -> str:
     repeating: list[str] = []
     for pattern in _CODE_NAMES:
         named = [c for c in texts if re.match(pattern, c, flags=re.IGNORECASE)]
-        found = [c for c in named if areas[c].is_unique]
+        found = [
+            c for c in named if areas[c].is_unique or (repeated and len(named) == 1 and len(areas[c].unique()) > 1)
+        ]
         if len(found) == 1:
             return found[0]
         if len(found) > 1:
@@ -134,7 +250,7 @@ def area_codes(areas: pd.DataFrame, code: str | None = None) -> pd.Series:
     if len(repeated):
         raise GraphError(
             f"column {column!r} has {len(repeated)} codes more than once: {list(repeated[:_SHOWN])}; "
-            "give each area one row, its pieces joined in a multipolygon (areas.dissolve)"
+            "give each area one row, its pieces joined in a multipolygon (read_areas(..., repair=True))"
         )
     return codes.rename(AREA)
 
@@ -161,7 +277,9 @@ def check_areas(areas: gpd.GeoDataFrame, *, code: str | None = None) -> None:
         named = [f"{c}: {r}" for c, r in zip(codes[invalid][:_SHOWN], reasons, strict=True)]
         problems.append(f"{invalid.sum()} areas have geometry that is not valid ({'; '.join(named)})")
     if problems:
-        raise GraphError("; ".join(problems) + "; repair the boundaries (areas.make_valid()) or take a clean edition")
+        raise GraphError(
+            "; ".join(problems) + "; repair the boundaries (read_areas(..., repair=True)) or take a clean edition"
+        )
 
 
 def _read(path: Path) -> gpd.GeoDataFrame:
@@ -175,6 +293,7 @@ def _read(path: Path) -> gpd.GeoDataFrame:
         else:
             layers = gpd.list_layers(path)["name"].tolist()
             table = gpd.read_file(path, layer=layers[0] if layers else None)
+            table = table if table.crs is not None or path.suffix.lower() not in _TOPOLOGY else _stated_crs(table, path)
     except Exception as error:  # each driver raises its own errors, and all of them mean that the file is unreadable
         raise GraphError(
             f"{path.name}: cannot be read as boundaries ({type(error).__name__}: {error}); "
@@ -187,6 +306,13 @@ def _read(path: Path) -> gpd.GeoDataFrame:
     if not isinstance(table, gpd.GeoDataFrame) or table.active_geometry_name is None:
         raise GraphError(f"{path.name}: the file holds a table without geometry; give a file of boundaries")
     return table
+
+
+def _stated_crs(table: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    """With the reference system that the objects of a TopoJSON file name, which its driver passes over."""
+    objects = json.loads(path.read_text(encoding="utf-8")).get("objects", {})
+    stated = {named for made in objects.values() if (named := made.get("crs", {}).get("properties", {}).get("name"))}
+    return table.set_crs(stated.pop()) if len(stated) == 1 else table
 
 
 def _is_text(column: pd.Series) -> bool:

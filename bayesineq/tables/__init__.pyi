@@ -21,9 +21,9 @@ from .practices import (
     read_practices as read_practices,
     register as register,
 )
+from .publishers.read import Published as Published, read_published as read_published
 from .quantiles import quantile_groups as quantile_groups, quintiles_from_deciles as quintiles_from_deciles
 from .recognise import Recognised as Recognised, recognise as recognise
 from .registrations import read_registrations as read_registrations
 from .schema import TableSchema as TableSchema, read_schema as read_schema, schema_names as schema_names
-from .sheets import read_published as read_published
 from .vintage import join as join, mixed_areas as mixed_areas, vintage as vintage

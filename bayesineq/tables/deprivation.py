@@ -11,7 +11,7 @@ import pandas as pd
 from bayesineq.errors import SchemaError
 from bayesineq.tables.check import check
 from bayesineq.tables.codes import code_list
-from bayesineq.tables.sheets import read_published
+from bayesineq.tables.sheets import read_titled
 
 EDITIONS: Final = {"2019": ("IoD2019", "2011", 32_844), "2024": ("IoD2025", "2021", 33_755)}
 """Year of the local authorities in the header -> edition of the indices, LSOA vintage, number of LSOAs of England."""
@@ -103,7 +103,7 @@ def read_deprivation(path: str | Path, *, complete: bool = True, sheet: str | No
             area  imd_rank  imd_decile
     0  E01000001     26525           8
     """
-    table = read_published(path, (AREA_CODE, AUTHORITY_CODE, *STATED), sheet=sheet)
+    table = read_titled(path, (AREA_CODE, AUTHORITY_CODE, *STATED), sheet=sheet)
     titles = [str(title) for title in table.columns]
     area_year, authority_year = _year(titles, AREA_CODE), _year(titles, AUTHORITY_CODE)
     index, vintage, areas = EDITIONS.get(str(authority_year), ("", "", 0))

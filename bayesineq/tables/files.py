@@ -34,7 +34,7 @@ def suffix(path: Path) -> str:
         return "csv"
     if name.endswith((".parquet", ".pq")):
         return "parquet"
-    return "excel" if name.endswith((".xlsx", ".xls")) else path.suffix
+    return "excel" if name.endswith((".xlsx", ".xls", ".xlsm", ".ods")) else path.suffix
 
 
 def existing(path: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -152,7 +153,7 @@ def geography_findings(codes: pd.Series) -> list[Finding]:
 def _others(codes: pd.Series, rest: pd.Series, own: Geography, count: int) -> list[Finding]:
     """Codes that are not of the kind of area that most are."""
     findings = []
-    kinds = pd.Series([_of_one(code) for code in rest], index=rest.index, dtype=object)
+    kinds = pd.Series([of_one(code) for code in rest], index=rest.index, dtype=object)
     for kind in dict.fromkeys(kinds):
         members = rest[[of is kind for of in kinds]]
         if kind is None and not own.specific:
@@ -169,7 +170,7 @@ def _others(codes: pd.Series, rest: pd.Series, own: Geography, count: int) -> li
 
 def _several(codes: pd.Series, rest: pd.Series) -> list[Finding]:
     """Codes none of which is in the majority, though many are of kinds that are known for certain."""
-    kinds = pd.Series([_of_one(code) for code in rest], index=rest.index, dtype=object)
+    kinds = pd.Series([of_one(code) for code in rest], index=rest.index, dtype=object)
     known = pd.Series([kind is not None and kind.specific for kind in kinds], index=rest.index)
     held = kinds[known].map(str).value_counts()
     if (len(held) < 2 and known.all()) or not known.any():
@@ -180,10 +181,9 @@ def _several(codes: pd.Series, rest: pd.Series) -> list[Finding]:
 
 
 @cache
-def _of_one(code: str) -> Geography | None:
+def of_one(code: str) -> Geography | None:
     """Kind of area of one code, the first that has its form."""
-    alone = pd.Series([code], dtype=object)
-    return next((known for known in geographies() if alone.str.fullmatch(known.pattern).all()), None)
+    return next((known for known in geographies() if re.fullmatch(known.pattern, code)), None)
 
 
 @cache

@@ -155,7 +155,7 @@ def read_intervals(
     [(0, 0), (1, 7), (8, 12), (1003, 1007), (3, 9)]
     """
     place, given = pd.factorize(column.astype("object"), use_na_sentinel=False)
-    ends = [_ends(value, publication) for value in given]
+    ends = [ends_of(value, publication) for value in given]
     unread = np.array([end is None for end in ends], dtype=bool)[place]
     sign = np.array([_is_sign(value) for value in given], dtype=bool)[place]
     stated = ", ".join(f"{mark} {_words(ends)}" for mark, ends in publication.stated.items())
@@ -227,7 +227,8 @@ def with_intervals(
     return table.drop(columns=column).assign(**{str(lower.name): lower, str(upper.name): upper})
 
 
-def _ends(value: object, publication: Publication) -> tuple[int, int] | None:
+def ends_of(value: object, publication: Publication) -> tuple[int, int] | None:
+    """Least and most that a printed count stands for; None where it says nothing of it."""
     number = _whole(value)
     if number is not None:
         return _rounded_from(number, publication)

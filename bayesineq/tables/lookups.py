@@ -13,7 +13,7 @@ import pandas as pd
 from bayesineq.dims import AREA
 from bayesineq.errors import SchemaError
 from bayesineq.tables.findings import Finding, failing, raise_findings
-from bayesineq.tables.sheets import read_published, titled
+from bayesineq.tables.sheets import read_titled, titled
 
 LSOA: Final = {"2011": r"lsoa11(cd|_code)|lsoa code \(2011\)", "2021": r"lsoa21(cd|_code)|lsoa code \(2021\)"}
 CHANGE: Final = r"chngind|change_code|change code"
@@ -62,7 +62,7 @@ def areas_within(
     ...     areas_within(path, "QJG")
     ['E01000001', 'E01000003']
     """
-    table = read_published(path, f"(?i)^({LSOA[vintage]})$", sheet=sheet)
+    table = read_titled(path, f"(?i)^({LSOA[vintage]})$", sheet=sheet)
     table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
     wanted = [code] if isinstance(code, str) else list(code)
     text = table.drop(columns=AREA).select_dtypes(include=["object", "string"])
@@ -117,7 +117,7 @@ def area_parts(
     ...     area_parts(path, "ICB23CDH").to_dict()
     {'E01000001': 'QJG', 'E01000002': 'QH8'}
     """
-    table = read_published(path, (f"(?i)^({LSOA[vintage]})$", f"^{re.escape(column)}$"), sheet=sheet)
+    table = read_titled(path, (f"(?i)^({LSOA[vintage]})$", f"^{re.escape(column)}$"), sheet=sheet)
     table = table.rename(columns=titled(table, {AREA: LSOA[vintage]}, path))
     if column not in table.columns or column == AREA:
         near = difflib.get_close_matches(column, map(str, table.columns), n=3)
@@ -169,7 +169,7 @@ def read_changes(path: str | Path, *, sheet: str | None = None) -> pd.DataFrame:
     1  E01000001  E01033702  split
     """
     holds = [f"(?i)^({pattern})$" for pattern in (LSOA["2011"], LSOA["2021"], CHANGE)]
-    table = read_published(path, holds, sheet=sheet)
+    table = read_titled(path, holds, sheet=sheet)
     if not table.columns.str.fullmatch(f"(?i)({CHANGE})").any():
         raise SchemaError(
             f"The look-up {path} has no change indicator (CHNGIND or change_code): it is a best fit, with one row for "

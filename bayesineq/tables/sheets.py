@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 
@@ -23,13 +25,15 @@ def _tidy(title: Any) -> str:
     return " ".join(str(title).split())
 
 
-def _sheets(path: Path) -> dict[str, pd.DataFrame]:
+def workbook(path: Path) -> dict[str, pd.DataFrame]:
     """Every sheet of a workbook as cells; content, not the name, tells the binary format from the zipped one."""
     try:
         with path.open("rb") as file:
             zipped = file.read(2) == ZIP
         if zipped:
             refuse_packed(path)
+            if path.suffix.lower() == ".ods":
+                return _open_document(path)
             return pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl")
         import xlrd
 
@@ -44,6 +48,46 @@ def _sheets(path: Path) -> dict[str, pd.DataFrame]:
         raise SchemaError(
             f"The workbook {path} cannot be read: {error}. It may be cut short; fetch it again."
         ) from error
+
+
+_TABLE, _OFFICE, _TEXT = (
+    f"{{urn:oasis:names:tc:opendocument:xmlns:{name}:1.0}}" for name in ("table", "office", "text")
+)
+MOST_REPEATED = 1_000
+"""Cells or rows said to be alike above which they only fill a sheet up to its edge."""
+
+
+def _open_document(path: Path) -> dict[str, pd.DataFrame]:
+    """Every sheet of an OpenDocument workbook, as the Welsh Government publishes."""
+    with zipfile.ZipFile(path) as file, file.open("content.xml") as content:
+        tree = ElementTree.parse(content)
+    return {
+        str(sheet.get(f"{_TABLE}name")): _filled([_row(row) for row in sheet.iter(f"{_TABLE}table-row")], sheet)
+        for sheet in tree.iter(f"{_TABLE}table")
+    }
+
+
+def _filled(rows: list[list[Any]], sheet: ElementTree.Element) -> pd.DataFrame:
+    times = [int(row.get(f"{_TABLE}number-rows-repeated", 1)) for row in sheet.iter(f"{_TABLE}table-row")]
+    held = [row for row, many in zip(rows, times, strict=True) for _ in range(many if many < MOST_REPEATED else 0)]
+    last = max((k for k, row in enumerate(held) if row), default=-1) + 1
+    width = max(map(len, held[:last]), default=0)
+    return pd.DataFrame([row + [None] * (width - len(row)) for row in held[:last]], dtype=object)
+
+
+def _row(row: ElementTree.Element) -> list[Any]:
+    cells: list[Any] = []
+    for cell in row:
+        if not cell.tag.endswith("table-cell"):
+            continue
+        number = cell.get(f"{_OFFICE}value")
+        words = "\n".join("".join(text.itertext()) for text in cell.iter(f"{_TEXT}p"))
+        value = float(number) if number is not None else words or None
+        many = int(cell.get(f"{_TABLE}number-columns-repeated", 1))
+        cells += [value] * (many if value is not None or many < MOST_REPEATED else 0)
+    while cells and cells[-1] is None:
+        cells.pop()
+    return cells
 
 
 type Fit = tuple[bool, int]
@@ -68,7 +112,7 @@ def _header(cells: pd.DataFrame, holds: Sequence[str]) -> tuple[Fit, int]:
 
 def _sheet(path: Path, holds: Sequence[str], sheet: str | None) -> pd.DataFrame:
     """The one sheet whose columns fit best; which of several that fit alike is for the user to say."""
-    sheets = _sheets(path)
+    sheets = workbook(path)
     listed = ", ".join(map(repr, sheets))
     if sheet is not None and sheet not in sheets:
         raise SchemaError(f"The workbook {path} has no sheet {sheet!r}; its sheets are {listed}.")
@@ -92,7 +136,7 @@ def _sheet(path: Path, holds: Sequence[str], sheet: str | None) -> pd.DataFrame:
     return body.set_axis(titles.dropna().map(_tidy).to_numpy(), axis=1).set_axis(rows)
 
 
-def read_published(path: str | Path, holds: str | Sequence[str], *, sheet: str | None = None) -> pd.DataFrame:
+def read_titled(path: str | Path, holds: str | Sequence[str], *, sheet: str | None = None) -> pd.DataFrame:
     """
     Read a published table, as csv, parquet or a workbook.
 
@@ -123,7 +167,7 @@ def read_published(path: str | Path, holds: str | Sequence[str], *, sheet: str |
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "published.csv"
     ...     pd.DataFrame({"LSOA21CD": ["E01000001"], "Mean  score": [18.2]}).to_csv(path, index=False)
-    ...     read_published(path, ["^LSOA21CD$", "score"])
+    ...     read_titled(path, ["^LSOA21CD$", "score"])
         LSOA21CD  Mean score
     2  E01000001        18.2
     """

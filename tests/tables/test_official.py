@@ -17,7 +17,7 @@ from bayesineq.tables.codes import code_list
 from bayesineq.tables.deprivation import read_deprivation
 from bayesineq.tables.lookups import area_parts, areas_within, carry_counts, read_changes
 from bayesineq.tables.registrations import read_registrations
-from bayesineq.tables.sheets import read_published
+from bayesineq.tables.sheets import read_titled
 from bayesineq.tables.vintage import join
 
 TABLES = ("TS007A", "TS008", "TS011", "TS021", "TS037", "TS045")
@@ -193,14 +193,14 @@ class TestDeprivation:
         path = tmp_path / "old.xls"
         rows = [["LSOA code (2011)", "Rank"], ["E01000001", 2.0], ["E01000002", 1.0]]
         path.write_bytes(binary_sheet(rows))
-        table = read_published(path, r"^LSOA code")
+        table = read_titled(path, r"^LSOA code")
         assert table.to_dict("list") == {"LSOA code (2011)": ["E01000001", "E01000002"], "Rank": [2, 1]}
         assert table.index.tolist() == [2, 3]
 
     @pytest.mark.slow
     def test_a_workbook_named_xls_is_read_and_refused_as_no_index(self, shared: Path) -> None:
         path = shared / "data/imd/File_6_-_IoD2019_Population_Denominators.xls"
-        table = read_published(path, r"^LSOA code \(2011\)")
+        table = read_titled(path, r"^LSOA code \(2011\)")
         assert len(table) == 32_844
         with pytest.raises(SchemaError, match="'imd_decile': the column is missing"):
             read_deprivation(path)

@@ -13,7 +13,7 @@ from bayesineq.errors import GraphError, SchemaError
 from bayesineq.records.engines import collected, connect
 from bayesineq.space.contiguity import read_adjacency
 from bayesineq.tables.files import read_table, refuse_bombs
-from bayesineq.tables.sheets import read_published
+from bayesineq.tables.sheets import read_titled
 
 
 def lines(n: int = 160) -> list[str]:
@@ -101,4 +101,4 @@ def test_a_bomb_in_a_workbook_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("xl/worksheets/sheet1.xml", b" " * 120_000_000)
     with pytest.raises(SchemaError, match="that is no table"):
-        read_published(path, "LSOA")
+        read_titled(path, "LSOA")

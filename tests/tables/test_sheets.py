@@ -10,7 +10,7 @@ import pytest
 
 from bayesineq.errors import SchemaError
 from bayesineq.tables.lookups import area_parts, areas_within, read_changes
-from bayesineq.tables.sheets import read_published
+from bayesineq.tables.sheets import read_titled
 
 LOOKUP = [["LSOA21CD", "ICB23CDH"], ["E01000001", "QJG"], ["E01000002", "QJG"]]
 CODES = [["Title of column", "What it holds"], ["LSOA21CD", "Code of the area"], ["ICB23CDH", "Code of the board"]]
@@ -35,7 +35,7 @@ def test_sheets_of_notes_that_name_the_columns_are_not_the_data(tmp_path: Path, 
     sheets = {"Notes": CODES, "Listed": LISTED, "Data": [["A look-up"], [], *LOOKUP]}
     path = workbook(tmp_path / "lookup.xlsx", {name: sheets[name] for name in order})
     assert area_parts(path, "ICB23CDH").to_dict() == {"E01000001": "QJG", "E01000002": "QJG"}
-    read = read_published(path, ("^LSOA21CD$", "^ICB23CDH$"))
+    read = read_titled(path, ("^LSOA21CD$", "^ICB23CDH$"))
     assert read["LSOA21CD"].tolist() == ["E01000001", "E01000002"]
     assert read.index.tolist() == [4, 5]
 
@@ -62,10 +62,10 @@ def test_the_sheet_with_more_of_the_columns_is_the_one(tmp_path: Path) -> None:
 
 def test_a_header_without_rows_below_and_a_title_that_stands_twice_are_no_data(tmp_path: Path) -> None:
     path = workbook(tmp_path / "empty.xlsx", {"Template": LOOKUP[:1], "Data": LOOKUP})
-    assert len(read_published(path, "^LSOA21CD$")) == 2
+    assert len(read_titled(path, "^LSOA21CD$")) == 2
     twice = workbook(tmp_path / "twice.xlsx", {"Data": [["LSOA21CD", "LSOA21CD"], ["E01000001", "E01000002"]]})
     with pytest.raises(SchemaError, match="more than one column named 'LSOA21CD'"):
-        read_published(twice, "^LSOA21CD$")
+        read_titled(twice, "^LSOA21CD$")
 
 
 def test_counts_that_are_missing_are_not_carried_as_zeros() -> None:

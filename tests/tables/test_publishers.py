@@ -1,0 +1,933 @@
+"""Each kind of published file, in a small file of its layout with its quirks: what is told, kept, beside and said."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+from scipy.stats import norm
+
+from bayesineq.errors import SchemaError
+from bayesineq.tables.publishers.kinds import file_kinds
+from bayesineq.tables.publishers.read import Published, read_published, words_of
+
+type Rows = Sequence[Sequence[object]]
+
+
+def csv(folder: Path, rows: Rows, name: str = "file.csv") -> Path:
+    path = folder / name
+    path.write_text(
+        "\ufeff"
+        + "\n".join(",".join(f'"{cell}"' if "," in str(cell) else str(cell) for cell in row) for row in rows)
+        + "\n"
+    )
+    return path
+
+
+def workbook(folder: Path, sheets: dict[str, Rows], name: str = "file.xlsx") -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(list(row))
+    book.save(folder / name)
+    return folder / name
+
+
+def said(found: Published, words: str) -> bool:
+    return any(words in note for note in found.notes)
+
+
+def meaning(found: Published, column: str) -> dict[str, str]:
+    return found.columns.set_index("column").loc[column].to_dict()
+
+
+NOMIS = ["date", "geography", "geography code"]
+
+
+def test_a_bulk_table_counts_nobody_twice(tmp_path: Path) -> None:
+    titles = [
+        *NOMIS,
+        *(
+            f"Tenure: {name}; measures: Value"
+            for name in (
+                "Total: All households",
+                "Owned",
+                "Owned: Outright",
+                "Owned: With a mortgage",
+                "Rented: Social",
+                "Rented",
+            )
+        ),
+    ]
+    path = csv(tmp_path, [titles, [2021, "Here 1", "E02000001", 100, 60, 40, 20, 40, 40]])
+    found = read_published(path)
+    assert (found.kind, found.level) == ("census_bulk", "msoa")
+    assert found.table.set_index("tenure")["count"].to_dict() == {
+        "Owned: Outright": 40,
+        "Owned: With a mortgage": 20,
+        "Rented: Social": 40,
+    }
+    assert found.beside.groupby("why")["count"].sum().to_dict() == {
+        "total of tenure": 100,
+        "holds others of tenure": 100,
+    }
+
+
+def test_bulk_titles_of_two_variables_become_two_columns_and_ages_hold_ages(tmp_path: Path) -> None:
+    ages = ["Total", "Aged 4 years and under", "Aged under 1 year", "Aged 1 to 4 years", "Aged 85 years and over"]
+    titles = [*NOMIS, *(f"Sex: {sex}; Age: {age}" for sex in ("All persons", "Female", "Male") for age in ages)]
+    counts = [16, 6, 2, 4, 10, 9, 3, 1, 2, 6, 7, 3, 1, 2, 4]
+    found = read_published(csv(tmp_path, [titles, [2021, "Here", "W06000015", *counts]]))
+    assert found.nation == "Wales"
+    assert found.table["count"].sum() == 16
+    assert set(found.table["age"]) == {"Aged under 1 year", "Aged 1 to 4 years", "Aged 85 years and over"}
+    assert set(found.table["sex"]) == {"Female", "Male"}
+    assert len(found.table) + len(found.beside) == 15
+
+
+def test_parts_that_do_not_add_up_to_their_total_are_said(tmp_path: Path) -> None:
+    titles = [*NOMIS, "Language: Total", "Language: English", "Language: Other"]
+    found = read_published(csv(tmp_path, [titles, [2021, "Here", "E01000001", 100, 80, 23]]))
+    assert said(found, "language: parts do not add up to their total in 1 of 1 places, by up to 3")
+
+
+def test_the_style_of_2011_has_totals_within_parents(tmp_path: Path) -> None:
+    titles = [
+        *NOMIS,
+        "Rural Urban",
+        *(
+            f"Ethnic Group: {name}; measures: Value"
+            for name in (
+                "All categories: Ethnic group",
+                "White: Total",
+                "White: English/Welsh",
+                "White: Irish",
+                "Mixed/multiple ethnic group: Total",
+                "Mixed/multiple ethnic group: White and Asian",
+            )
+        ),
+    ]
+    found = read_published(csv(tmp_path, [titles, [2011, "Here", "E01000001", "Total", 10, 9, 8, 1, 1, 1]]))
+    assert found.table["count"].tolist() == [8, 1, 1]
+    assert not said(found, "do not add up")
+
+
+QUERY = [
+    ["TS021 - Ethnic group"],
+    ["ONS Crown Copyright Reserved [from Nomis on 3 March 2023]"],
+    [],
+    ["Population", ":", "All usual residents"],
+    ["Units", ":", "Persons"],
+    ["date", ":", "2021"],
+    [],
+]
+
+
+def test_a_query_has_titles_above_percentages_between_and_footnotes_below(tmp_path: Path) -> None:
+    rows = [
+        *QUERY,
+        [
+            "2021 super output area - lower layer",
+            "mnemonic",
+            "Total: All usual residents",
+            "%",
+            "White",
+            "%",
+            "White: Irish",
+            "%",
+        ],
+        ["Here 001A", "E01011949", 200, 100.0, 150, 75.0, 150, 75.0],
+        ["Here 001B", "E01011950", 100, 100.0, "-", "-", "#", "-"],
+        [],
+        ["In order to protect against disclosure of personal information, records have been swapped."],
+    ]
+    found = read_published(csv(tmp_path, rows))
+    assert (found.kind, found.level) == ("census_query", "lsoa")
+    assert found.table[["area", "area_name", "period", "units"]].iloc[0].tolist() == [
+        "E01011949",
+        "Here 001A",
+        "2021",
+        "Persons",
+    ]
+    assert found.table.set_index("area")["count"].fillna(-1).to_dict() == {"E01011949": 150, "E01011950": -1}
+    assert said(found, "3 columns of percentages")
+    assert said(found, "footnote: In order to protect")
+    assert said(found, "'#', which says nothing of the count: it is missing, not nobody")
+
+
+def test_a_query_of_names_alone_says_that_names_do_not_join(tmp_path: Path) -> None:
+    rows = [
+        *QUERY,
+        ["local authority: district / unitary (as of April 2023)", "Total", "Male", "Female"],
+        ["Ipswich", 9, 4, 5],
+    ]
+    found = read_published(csv(tmp_path, rows))
+    assert found.kind == "census_query_named"
+    assert found.table["count"].sum() == 9
+    assert said(found, "names of areas and no codes")
+
+
+def test_a_long_file_of_nomis_keeps_words_and_one_measure(tmp_path: Path) -> None:
+    titles = [
+        "DATE",
+        "DATE_NAME",
+        "GEOGRAPHY",
+        "GEOGRAPHY_NAME",
+        "GEOGRAPHY_CODE",
+        "C2021_HEALTH_6",
+        "C2021_HEALTH_6_NAME",
+        "C2021_HEALTH_6_CODE",
+        "MEASURES",
+        "MEASURES_NAME",
+        "OBS_VALUE",
+        "OBS_STATUS_NAME",
+        "RECORD_COUNT",
+    ]
+    groups = [(0, "Total: All usual residents", 50), (1, "Good health", 45), (2, "Bad health", 5)]
+    rows = [
+        [
+            2021,
+            2021,
+            1,
+            "Here",
+            "E07000202",
+            code,
+            name,
+            f"_{code}",
+            measure,
+            word,
+            value if measure == 20100 else 2.0 * value,
+            "Normal",
+            6,
+        ]
+        for code, name, value in groups
+        for measure, word in ((20100, "Value"), (20301, "Percent"))
+    ]
+    found = read_published(csv(tmp_path, [titles, *rows]), choose={"measures_name": "Value"})
+    assert found.kind == "nomis_long"
+    assert found.table.set_index("c2021_health_6")["count"].to_dict() == {"Good health": 45, "Bad health": 5}
+    assert set(found.beside["why"]) == {"measures_name Percent", "total of c2021_health_6"}
+
+
+def test_a_data_set_put_together_on_the_site_is_read(tmp_path: Path) -> None:
+    titles = [
+        "Lower tier local authorities Code",
+        "Lower tier local authorities",
+        "Age (3 categories) Code",
+        "Age (3 categories)",
+        "Sex (2 categories) Code",
+        "Sex (2 categories)",
+        "Observation",
+    ]
+    rows = [
+        ["E06000001", "Hartlepool", a, age, s, sex, 10 * a + s]
+        for a, age in ((1, "Aged 15 years and under"), (2, "Aged 16 years and over"))
+        for s, sex in ((1, "Female"), (2, "Male"))
+    ]
+    found = read_published(csv(tmp_path, [titles, *rows]))
+    assert (found.kind, found.level, found.table["count"].sum()) == ("census_custom", "authority", 66)
+    assert {"age_3_categories", "sex_2_categories"} <= set(found.table)
+
+
+def qof_sheet(register: str, extra: Sequence[str] = ()) -> Rows:
+    places = [
+        "Sub ICB Loc ODS code",
+        "Sub ICB Loc ONS code",
+        "Sub ICB Loc name",
+        "PCN ODS code",
+        "PCN name",
+        "Practice code",
+        "Practice name",
+    ]
+    ages = ["List size ages 17+"] if extra else []
+    years = [*[""] * 7, "2020-21", "", "", "2021-22", *[""] * (3 + len(ages)), *(["DM019", "", ""] if extra else [])]
+    titles = [
+        *places,
+        "List size",
+        "Register",
+        "Prevalence (%)",
+        "List size",
+        *ages,
+        "Register",
+        "Prevalence (%)",
+        "Year-on-year change",
+        *extra,
+    ]
+    first = [
+        "06L",
+        "E38000086",
+        "Ipswich",
+        "U00001",
+        "A PCN",
+        "D83001",
+        "A surgery",
+        9000,
+        600,
+        6.67,
+        9100,
+        *([7000] if extra else []),
+        630,
+        6.92,
+        0.25,
+        *([300, 400, 75.0] if extra else []),
+    ]
+    second = [
+        "06L",
+        "E38000086",
+        "Ipswich",
+        "U00001",
+        "A PCN",
+        "D83002",
+        "New surgery",
+        "-",
+        "-",
+        "-",
+        5000,
+        *([4000] if extra else []),
+        300,
+        6.0,
+        "-",
+        *([100, 200, 50.0] if extra else []),
+    ]
+    title = [[f"Quality and Outcomes Framework (QOF), 2021-22: {register}"], [], ["Source: NHS England"], []]
+    return [
+        *title,
+        years,
+        titles,
+        first,
+        second,
+        [],
+        ["1. '-' is a practice without a list in that year"],
+        ["Copyright: NHS England"],
+    ]
+
+
+def test_all_sheets_of_registers_are_read_with_their_years_and_indicators(tmp_path: Path) -> None:
+    sheets = {
+        "Contents": [["Contents"], ["DM"], ["AF"]],
+        "DM": qof_sheet("Diabetes", ["Numerator", "Denominator", "Achievement (%)"]),
+        "AF": qof_sheet("Atrial fibrillation"),
+    }
+    found = read_published(workbook(tmp_path, sheets))
+    assert (found.kind, found.level) == ("qof", "practice")
+    rows = found.table.set_index(["measure", "period", "practice"]).sort_index()
+    assert rows.loc[("DM", "2021-22", "D83001"), ["list_size", "register", "prevalence"]].tolist() == [9100, 630, 6.92]
+    assert rows.loc[("DM", "2021-22", "D83001"), "list_size_ages_17"] == 7000
+    assert rows.loc[("DM", "2020-21", "D83001"), ["list_size", "register"]].tolist() == [9000, 600]
+    assert rows.loc[("AF", "2021-22", "D83002"), "register"] == 300
+    assert rows.loc[("DM019", "2021-22", "D83002"), ["numerator", "denominator"]].tolist() == [100, 200]
+    assert rows.loc[("AF", "2020-21", "D83002"), "register_printed"] == "-"
+    assert np.isnan(rows.loc[("AF", "2020-21", "D83002"), "register"])
+    assert said(found, "footnote: 1. '-' is a practice")
+    assert said(found, "Copyright")
+
+
+def test_raw_registers_are_counts_of_lists(tmp_path: Path) -> None:
+    rows = [
+        ["PRACTICE_CODE", "GROUP_CODE", "REGISTER", "PATIENT_LIST_TYPE", "PRACTICE_LIST_SIZE"],
+        ["A81001", "DM", 210, "17OV", 3200],
+        ["A81001", "AF", 90, "TOTAL", 4100],
+    ]
+    found = read_published(csv(tmp_path, rows))
+    assert found.kind == "qof_prevalence_csv"
+    assert found.table["register"].tolist() == [210, 90]
+
+
+def test_registrations_set_the_unknown_area_and_all_sexes_beside(tmp_path: Path) -> None:
+    titles = ["PUBLICATION", "EXTRACT_DATE", "PRACTICE_CODE", "PRACTICE_NAME", "LSOA_CODE", "SEX", "NUMBER_OF_PATIENTS"]
+    rows = [
+        ["GP_PRAC", "01APR2024", "A81001", "A", area, sex, n]
+        for area, sex, n in (
+            ("E01012187", "ALL", 9),
+            ("E01012187", "FEMALE", 4),
+            ("E01012187", "MALE", 5),
+            ("W01000003", "MALE", 2),
+            ("NO2011", "MALE", 7),
+        )
+    ]
+    found = read_published(csv(tmp_path, [titles, *rows]))
+    assert (found.kind, found.level, found.table["patients"].sum()) == ("gp_registrations_lsoa", "lsoa", 11)
+    assert found.beside.set_index("why")["patients"].to_dict() == {
+        "total of sex": 9,
+        "codes of no area that is known": 7,
+    }
+
+
+def test_registrations_by_age_count_a_patient_at_one_kind_of_organisation(tmp_path: Path) -> None:
+    titles = [
+        "PUBLICATION",
+        "EXTRACT_DATE",
+        "ORG_TYPE",
+        "ORG_CODE",
+        "ONS_CODE",
+        "POSTCODE",
+        "SEX",
+        "AGE_GROUP_5",
+        "NUMBER_OF_PATIENTS",
+    ]
+    rows = [
+        ["GP", "01APR2024", "GP", code, "", "IP1 1AA", sex, age, n]
+        for code in ("D83001", "D83002")
+        for sex, age, n in (
+            ("ALL", "ALL", 10),
+            ("FEMALE", "0_4", 4),
+            ("FEMALE", "95+", 2),
+            ("MALE", "0_4", 3),
+            ("MALE", "95+", 1),
+        )
+    ]
+    rows += [["GP", "01APR2024", "ICB", "QJG", "E54000023", "", "ALL", "ALL", 20]]
+    found = read_published(csv(tmp_path, [titles, *rows]))
+    assert (found.kind, found.level, found.table["patients"].sum()) == ("gp_registrations_age", "practice", 20)
+    assert set(found.table["age"]) == {"0_4", "95+"}
+    assert "organisation ICB" in set(found.beside["why"])
+
+
+FINGERTIPS = [
+    "Indicator ID",
+    "Indicator Name",
+    "Parent Code",
+    "Parent Name",
+    "Area Code",
+    "Area Name",
+    "Area Type",
+    "Sex",
+    "Age",
+    "Category Type",
+    "Category",
+    "Time period",
+    "Value",
+    "Lower CI 95.0 limit",
+    "Upper CI 95.0 limit",
+    "Lower CI 99.8 limit",
+    "Upper CI 99.8 limit",
+    "Count",
+    "Denominator",
+    "Value note",
+    "Recent Trend",
+]
+
+
+def fingertips_row(
+    area: str,
+    value: float | str,
+    half: float = 0.1,
+    *,
+    sex: str = "Persons",
+    category: tuple[str, str] = ("", ""),
+    note: str = "",
+    indicator: int = 1,
+    level: str = "Districts & UAs",
+) -> list[object]:
+    ends = (
+        ["", "", "", ""]
+        if value == ""
+        else [float(value) * np.exp(s * k * half) for k in (1.0, norm.ppf(0.999) / norm.ppf(0.975)) for s in (-1, 1)]
+    )
+    return [
+        indicator,
+        f"Indicator {indicator}",
+        "E92000001",
+        "England",
+        area,
+        area,
+        level,
+        sex,
+        "All ages",
+        *category,
+        "2022",
+        value,
+        *ends,
+        "",
+        "",
+        note,
+        "",
+    ]
+
+
+def test_fingertips_gives_known_standard_errors_on_their_scale_and_keeps_levels_apart(tmp_path: Path) -> None:
+    z = norm.ppf(0.975)
+    rows = [
+        FINGERTIPS,
+        fingertips_row("E92000001", 300, 0.01, level="England"),
+        fingertips_row("E92000001", 400, 0.02, level="England", category=("IMD2019 deciles", "Most deprived decile")),
+        fingertips_row("E07000202", 320),
+        fingertips_row("E07000202", 340, sex="Male"),
+        fingertips_row("E07000202", 300, sex="Female"),
+        fingertips_row("E07000203", 250, 0.2),
+        fingertips_row("E07000204", "", note="Value suppressed for disclosure control due to small count"),
+    ]
+    found = read_published(csv(tmp_path, rows))
+    assert (found.kind, found.level) == ("fingertips", "authority")
+    table = found.table.set_index(["area", "sex"])
+    assert set(table["scale"].dropna()) == {"log"}
+    assert table.loc[("E07000203", "Persons"), "standard_error"] == pytest.approx(0.2 / z)
+    assert table.loc[("E07000203", "Persons"), "estimate"] == pytest.approx(np.log(250))
+    assert np.isnan(table.loc[("E07000204", "Persons"), "value"])
+    assert set(found.beside["why"]) == {"total of sex", "level nation", "category_type IMD2019 deciles"}
+    assert said(found, "value_note, 1 rows: Value suppressed for disclosure control")
+    assert said(found, "limits of 95.0%")
+
+
+def test_limits_of_percentages_are_those_of_log_odds(tmp_path: Path) -> None:
+    logit, half = np.array([-3.0, -2.5, -2.0]), 0.3
+    rows = [
+        FINGERTIPS,
+        *(
+            [
+                2,
+                "Share",
+                "",
+                "",
+                f"E0700020{k}",
+                "",
+                "Districts & UAs",
+                "Persons",
+                "All ages",
+                "",
+                "",
+                "2022",
+                *(100 / (1 + np.exp(-(x + d))) for d in (0, -half, half)),
+                "",
+                "",
+                "",
+                "",
+                "",
+                "",
+            ]
+            for k, x in enumerate(logit)
+        ),
+    ]
+    found = read_published(csv(tmp_path, rows)).table
+    assert set(found["scale"]) == {"logit_percent"}
+    assert found["estimate"].to_numpy() == pytest.approx(logit)
+    assert found["standard_error"].to_numpy() == pytest.approx(half / norm.ppf(0.975))
+
+
+def test_mid_year_estimates_by_sex_and_age_are_unfolded(tmp_path: Path) -> None:
+    titles = [
+        "LAD 2023 Code",
+        "LAD 2023 Name",
+        "LSOA 2021 Code",
+        "LSOA 2021 Name",
+        "Total",
+        "F0",
+        "F1",
+        "F90",
+        "M0",
+        "M1",
+        "M90",
+    ]
+    note = [["Mid-2022 population estimates"], ["Crown copyright"], []]
+    row = ["E06000001", "Hartlepool", "E01011949", "Hartlepool 009A", 21, 1, 2, 3, 4, 5, 6]
+    sheets = {
+        "Notes": [["About"]],
+        "Mid-2022 LSOA 2021": [*note, titles, row],
+        "Mid-2021 LSOA 2021": [*note, titles, row],
+    }
+    found = read_published(workbook(tmp_path, sheets))
+    assert (found.kind, found.level) == ("mid_year_sex_age", "lsoa")
+    of = found.table[found.table["period"] == "2022"].set_index(["sex", "age"])["residents"]
+    assert of.to_dict() == {
+        (s, a): n
+        for (s, a), n in zip([(s, a) for s in ("female", "male") for a in ("0", "1", "90")], range(1, 7), strict=True)
+    }
+
+
+def test_mid_year_estimates_of_nations_and_authorities_in_one_sheet_are_told_apart(tmp_path: Path) -> None:
+    ages = [str(age) for age in range(90)] + ["90+"]
+    rows = [["Mid-2023"], [], ["Code", "Name", "Geography", "All ages", *ages]]
+    rows += [
+        [code, code, kind, 91 * k, *[k] * 91]
+        for code, kind, k in (
+            ("K02000001", "Country", 6),
+            ("E92000001", "Country", 5),
+            ("E10000029", "County", 3),
+            ("E07000202", "Non-metropolitan District", 1),
+            ("E07000203", "Non-metropolitan District", 2),
+        )
+    ]
+    found = read_published(workbook(tmp_path, {"MYE2 - Persons": rows}))
+    assert (found.level, found.table["residents"].sum()) == ("authority", 91 * 3)
+    assert {"level nation", "level upper_authority"} == set(found.beside["why"])
+    county = read_published(tmp_path / "file.xlsx", choose={"level": "upper_authority"})
+    assert county.table["residents"].sum() == 91 * 3
+    with pytest.raises(SchemaError, match=r"No row has level 'ward'; there are 'authority'"):
+        read_published(tmp_path / "file.xlsx", choose={"level": "ward"})
+
+
+def test_appointments_say_that_they_are_no_patients(tmp_path: Path) -> None:
+    titles = [
+        "APPOINTMENT_MONTH_START_DATE",
+        "GP_CODE",
+        "GP_NAME",
+        "SUPPLIER",
+        "PCN_CODE",
+        "PCN_NAME",
+        "SUB_ICB_LOCATION_CODE",
+        "SUB_ICB_LOCATION_NAME",
+        "HCP_TYPE",
+        "APPT_MODE",
+        "NATIONAL_CATEGORY",
+        "TIME_BETWEEN_BOOK_AND_APPT",
+        "COUNT_OF_APPOINTMENTS",
+        "APPT_STATUS",
+    ]
+    rows = [
+        ["01DEC2023", "D83001", "A", "TPP", "U1", "P", "06L", "I", "GP", "Telephone", "General", "Same Day", n, s]
+        for n, s in ((90, "Attended"), (7, "DNA"), ("-", "Unknown"))
+    ]
+    found = read_published(csv(tmp_path, [titles, *rows]))
+    assert (found.kind, found.level) == ("gp_appointments", "practice")
+    assert found.table.set_index("status")["appointments"].fillna(-1).to_dict() == {
+        "Attended": 90,
+        "DNA": 7,
+        "Unknown": -1,
+    }
+    assert said(found, "appointments are counted, not patients")
+    assert said(found, "'-', which says nothing")
+
+
+RTT = [
+    "Period",
+    "Provider Parent Org Code",
+    "Provider Org Code",
+    "Provider Org Name",
+    "Commissioner Org Code",
+    "RTT Part Type",
+    "RTT Part Description",
+    "Treatment Function Code",
+    "Treatment Function Name",
+    "Gt 00 To 01 Weeks SUM 1",
+    "Gt 01 To 02 Weeks SUM 1",
+    "Gt 104 Weeks SUM 1",
+    "Total",
+    "Patients with unknown clock start date",
+    "Total All",
+]
+
+
+def test_waiting_times_leave_totals_beside_and_blank_weeks_without_a_row(tmp_path: Path) -> None:
+    def row(part: str, specialty: str, *weeks: object) -> list[object]:
+        return ["RTT-April-2024", "QJG", "RGR", "West Suffolk", "06L", part, part, specialty, specialty, *weeks]
+
+    rows = [
+        ["RTT extract"],
+        [],
+        RTT,
+        row("Part_2", "C_100", 5, "", 1, 6, "", 6),
+        row("Part_2", "C_999", 5, 2, 1, 8, "", 8),
+        row("Part_2", "C_110", "", 2, "", 2, "", 2),
+        row("Part_1A", "C_100", 3, "", "", 3, "", 3),
+    ]
+    found = read_published(csv(tmp_path, rows))
+    assert found.kind == "rtt"
+    assert found.table.groupby("weeks")["patients"].sum().to_dict() == {"00": 5, "01": 2, "104": 1}
+    assert set(found.beside["why"]) == {"part Part_1A", "total of specialty"}
+    assert said(found, "cells are blank and have no row")
+
+
+def test_a_dash_of_waiting_times_is_no_zero(tmp_path: Path) -> None:
+    titles = [
+        "Region Code",
+        "Provider Code",
+        "Provider Name",
+        "Treatment Function Code",
+        "Treatment Function",
+        "Total number of incomplete pathways",
+        "Total within 18 weeks",
+        "% within 18 weeks",
+        "Average (median) waiting time (in weeks)",
+    ]
+    rows = [
+        ["Title:", "Incomplete pathways"],
+        ["Period:", "April 2024"],
+        [],
+        titles,
+        ["Y61", "RGR", "West Suffolk", "C_100", "General Surgery", 400, 300, 0.75, 11.5],
+        ["Y61", "RGR", "West Suffolk", "C_300", "Medicine", 12, 9, 0.75, "-"],
+    ]
+    found = read_published(workbook(tmp_path, {"Provider": rows}))
+    assert found.kind == "rtt_workbook"
+    assert np.isnan(found.table["median_weeks"].iloc[1])
+    assert found.table["median_weeks_printed"].iloc[1] == "-"
+    assert said(found, "it is no zero")
+
+
+def test_mental_health_statistics_are_one_breakdown_with_intervals(tmp_path: Path) -> None:
+    titles = [
+        "REPORTING_PERIOD_START",
+        "REPORTING_PERIOD_END",
+        "STATUS",
+        "BREAKDOWN",
+        "PRIMARY_LEVEL",
+        "PRIMARY_LEVEL_DESCRIPTION",
+        "SECONDARY_LEVEL",
+        "SECONDARY_LEVEL_DESCRIPTION",
+        "MEASURE_ID",
+        "MEASURE_NAME",
+        "MEASURE_VALUE",
+    ]
+    rows = [
+        ["2024-01-01", "2024-01-31", "Final", *r, "MHS01", "People in contact", v]
+        for r, v in (
+            (("England", "England", "England", "NONE", "NONE"), 1234567),
+            (("Provider", "RRE", "A", "NONE", "NONE"), 25),
+            (("Provider", "RT1", "B", "NONE", "NONE"), "*"),
+            (("Provider", "G6V2S", "C", "NONE", "NONE"), 40),
+        )
+    ]
+    found = read_published(csv(tmp_path, [titles, *rows]))
+    ends = found.table.set_index("area")[["count_lower", "count_upper"]]
+    assert ends.loc["RT1"].tolist() == [0, 4]
+    assert ends.loc["RRE"].tolist() == [23, 27]
+    assert found.beside["why"].tolist() == ["breakdown England"]
+    assert said(found, "--choose breakdown=..., of 'England'")
+
+
+def test_the_end_that_is_most_deprived_is_stated_for_each_nation(tmp_path: Path) -> None:
+    simd = csv(
+        tmp_path,
+        [
+            [
+                "DZ",
+                "DZname",
+                "SIMD2020v2_Rank",
+                "SIMD2020v2_Vigintile",
+                "SIMD2020v2_Decile",
+                "SIMD2020v2_Quintile",
+                "SIMD2020v2_Income_Domain_Rank",
+            ],
+            ["S01006506", "Culter", 4691, 14, 7, 4, 4440],
+            ["S01006507", "Culter 2", 4862, 14, 7, 4, 4525],
+        ],
+        "simd.csv",
+    )
+    found = read_published(simd)
+    assert (found.kind, found.level, found.nation, found.vintage) == ("simd", "data_zone", "Scotland", "2011")
+    assert meaning(found, "decile")["most_deprived"] == "lowest"
+    assert found.table.set_index(["area", "domain"])["rank"].to_dict()[("S01006507", "income")] == 4525
+    svi = csv(
+        tmp_path,
+        [
+            ["ST_ABBR", "COUNTY", "FIPS", "LOCATION", "E_TOTPOP", "M_TOTPOP", "RPL_THEME1", "RPL_THEMES"],
+            ["AL", "Autauga", "01001", "Autauga County", 58761, 0, 0.39, 0.47],
+            ["AL", "Baldwin", "01003", "Baldwin County", 233420, 0, -999, -999],
+        ],
+        "svi.csv",
+    )
+    found = read_published(svi)
+    assert (found.kind, found.level, found.nation) == ("svi", "county", "United States")
+    assert meaning(found, "rpl")["most_deprived"] == "highest"
+    assert found.table["area"].tolist() == ["01001", "01001"]
+    assert found.table.set_index("domain")["rpl"].to_dict() == {"theme1": 0.39, "imd": 0.47}
+    assert not (found.table["rpl"] < 0).any()
+
+
+def open_document(folder: Path, sheets: dict[str, Rows]) -> Path:
+    def cell(value: object) -> str:
+        kind = (
+            f'office:value-type="float" office:value="{value}"'
+            if isinstance(value, int | float)
+            else 'office:value-type="string"'
+        )
+        return (
+            f"<table:table-cell {kind}><text:p>{value}</text:p></table:table-cell>"
+            if value != ""
+            else "<table:table-cell/>"
+        )
+
+    empty = '<table:table-cell table:number-columns-repeated="16384"/>'
+    edge = f'<table:table-row table:number-rows-repeated="1048000">{empty}</table:table-row>'
+    tables = "".join(
+        f'<table:table table:name="{name}">'
+        + "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+        + edge
+        + "</table:table>"
+        for name, rows in sheets.items()
+    )
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    with zipfile.ZipFile(folder / "file.ods", "w") as file:
+        file.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body>{tables}</office:body></office:document-content>",
+        )
+    return folder / "file.ods"
+
+
+def test_the_welsh_index_is_an_open_document_and_its_scores_run_the_other_way(tmp_path: Path) -> None:
+    ranks = [
+        ["WIMD 2019: ranks"],
+        [
+            "LSOA code",
+            "LSOA name (Eng)",
+            "Local Authority name (Eng)",
+            "WIMD 2019 overall rank",
+            "WIMD 2019 overall decile",
+        ],
+        ["W01000001", "Aberffraw", "Anglesey", 885, 5],
+        ["W01000002", "Amlwch", "Anglesey", 1324, 7],
+    ]
+    found = read_published(open_document(tmp_path, {"Deciles_quintiles_quartiles": ranks}))
+    assert (found.kind, found.level, found.nation) == ("wimd_deciles", "lsoa", "Wales")
+    assert found.table["decile"].tolist() == [5, 7]
+    assert meaning(found, "rank")["most_deprived"] == "lowest"
+    titles = ["LSOA code", "LSOA name (Eng)", "Local Authority name (Eng)", "WIMD 2019", "Income", "Employment"]
+    scores = read_published(
+        open_document(tmp_path, {"Data": [["WIMD 2019: scores"], titles, ["W01000001", "A", "B", 21.3, 19.1, 14.2]]})
+    )
+    assert scores.kind == "wimd_scores"
+    assert meaning(scores, "score")["most_deprived"] == "highest"
+    domains = read_published(
+        open_document(tmp_path, {"WIMD_2019_ranks": [titles, ["W01000001", "A", "B", 885, 1001, 1100]]})
+    )
+    assert domains.kind == "wimd_ranks"
+    assert domains.table.set_index("domain")["rank"].to_dict() == {"imd": 885, "income": 1001, "employment": 1100}
+
+
+def test_the_measure_of_northern_ireland_has_titles_of_two_lines(tmp_path: Path) -> None:
+    titles = [
+        "LGD2014NAME",
+        "SOA2001",
+        "SOA2001_name",
+        "Multiple Deprivation Measure Rank \n(where 1 is most deprived)",
+        "Income Domain Rank \n(where 1 is most deprived)",
+    ]
+    found = read_published(
+        workbook(tmp_path, {"Metadata": [["About"]], "MDM": [titles, ["Antrim", "95AA01S1", "Aldergrove_1", 510, 600]]})
+    )
+    assert (found.kind, found.level, found.nation) == ("nimdm", "super_output_area", "Northern Ireland")
+    assert found.table.set_index("domain")["rank"].to_dict() == {"imd": 510, "income": 600}
+
+
+def test_ranks_of_authorities_run_both_ways_in_one_file(tmp_path: Path) -> None:
+    place = ["Local Authority District code (2019)", "Local Authority District name (2019)"]
+    sheets = {
+        "Notes": [["Notes"]],
+        "IMD": [
+            [*place, "IMD - Average rank ", "IMD - Rank of average rank ", "IMD - Average score "],
+            ["E06000009", "Blackpool", 24000.5, 1, 45.0],
+            ["E07000202", "Ipswich", 18000.1, 100, 22.1],
+        ],
+        "Income": [
+            [*place, "Income - Average rank", "Income - Rank of average rank", "Income - Average score"],
+            ["E06000009", "Blackpool", 23000.0, 2, 0.2],
+            ["E07000202", "Ipswich", 17000.0, 90, 0.1],
+        ],
+    }
+    found = read_published(workbook(tmp_path, sheets))
+    assert (found.kind, found.level) == ("iod_authority", "authority")
+    assert {
+        name: meaning(found, name)["most_deprived"]
+        for name in ("average_rank", "rank_of_average_rank", "average_score")
+    } == {"average_rank": "highest", "rank_of_average_rank": "lowest", "average_score": "highest"}
+    assert found.table.set_index(["domain", "area"])["average_score"].to_dict()[("income", "E07000202")] == 0.1
+
+
+def test_estimates_of_places_are_crude_or_adjusted_not_both(tmp_path: Path) -> None:
+    titles = [
+        "Year",
+        "StateAbbr",
+        "StateDesc",
+        "LocationName",
+        "Measure",
+        "Data_Value_Unit",
+        "Data_Value_Type",
+        "Data_Value",
+        "Data_Value_Footnote",
+        "Low_Confidence_Limit",
+        "High_Confidence_Limit",
+        "TotalPopulation",
+        "LocationID",
+        "MeasureId",
+        "DataValueTypeID",
+    ]
+    rows = [
+        [
+            2022,
+            "AL",
+            "Alabama",
+            name,
+            "Diabetes among adults",
+            "%",
+            kind,
+            v,
+            "",
+            v - 1.0,
+            v + 1.0,
+            58000,
+            fips,
+            "DIABETES",
+            "X",
+        ]
+        for fips, name, v in (("01001", "Autauga", 12.9), ("01003", "Baldwin", 10.0))
+        for kind in ("Crude prevalence", "Age-adjusted prevalence")
+    ]
+    found = read_published(csv(tmp_path, [titles, *rows]), choose={"estimate_type": "Crude prevalence"})
+    assert (found.kind, found.level) == ("places", "county")
+    assert found.table["area"].tolist() == ["01001", "01003"]
+    assert found.table["standard_error"].to_numpy() == pytest.approx(1.0 / norm.ppf(0.975))
+    assert set(found.table["scale"]) == {"linear"}
+    assert said(found, "modelled from a survey")
+
+
+def test_columns_of_a_look_up_are_told_by_their_codes(tmp_path: Path) -> None:
+    found = read_published(
+        csv(tmp_path, [["LSOA21CD", "LSOA21NM", "SICBL24CDH", "ICB24CD"], ["E01033769", "Here", "06L", "E54000023"]])
+    )
+    assert found.kind == "lookup"
+    assert meaning(found, "LSOA21CD")["means"] == "code of the LSOA (England), 2021"
+    assert meaning(found, "ICB24CD")["means"] == "code of the integrated care board (England)"
+
+
+def test_a_postcode_directory_warns_of_ranks_of_nations(tmp_path: Path) -> None:
+    rows = [
+        ["pcd", "pcd2", "pcds", "dointr", "doterm", "oslaua", "lsoa11", "lsoa21", "imd"],
+        ["NG161AA", "NG16 1AA", "NG16 1AA", 198001, "", "E07000172", "E01028111", "E01028111", 12000],
+    ]
+    found = read_published(csv(tmp_path, rows))
+    assert (found.kind, found.level) == ("postcodes", "lsoa")
+    assert said(found, "never compare or mix them")
+
+
+def test_an_unknown_file_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"of no kind that is known by its titles.*--schema"):
+        read_published(csv(tmp_path, [["a", "b"], [1, 2]]))
+
+
+def test_rows_longer_than_the_header_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    path.write_text("\n".join(["TS,[from Nomis]", "mnemonic,2021 ward,Total", "E05000001,A,5", "E05000002,B,5,6"]))
+    with pytest.raises(SchemaError, match=r"1 rows with more fields than the header of row 2, such as row 4"):
+        read_published(path)
+
+
+@pytest.mark.parametrize("kind", file_kinds(), ids=lambda kind: kind.kind)
+def test_a_kind_states_what_its_columns_mean_and_what_to_do_next(kind) -> None:
+    assert kind.next
+    assert all(column.means for column in kind.columns)
+    assert all(name in {column.name for column in kind.columns} for name in kind.choose)
+    deprived = [
+        c
+        for c in (*kind.columns, *(kind.wide.columns.values() if kind.wide else ()))
+        if c.name in ("rank", "decile", "score", "rpl")
+    ]
+    assert all(column.most_deprived for column in deprived), "which end is the most deprived is stated"
+
+
+def test_words_name_the_file_its_columns_and_the_next_command(tmp_path: Path) -> None:
+    path = csv(
+        tmp_path, [[*NOMIS, "Sex: All persons", "Sex: Female", "Sex: Male"], [2021, "Here", "E01000001", 15, 8, 7]]
+    )
+    lines = words_of(read_published(path), path)
+    assert lines[0].startswith(f"{path}: Census table in bulk")
+    assert lines[1] == "2 rows of lsoa level (England); 1 more beside, which count the same again"
+    assert f"bayesineq check {path} --csv tidy.csv" in lines[-1]
