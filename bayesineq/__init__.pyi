@@ -5,6 +5,7 @@ from . import (
     inference as inference,
     measures as measures,
     model as model,
+    own as own,
     pathway as pathway,
     plots as plots,
     posterior as posterior,
@@ -30,6 +31,7 @@ from .measures.registry import manual as manual
 from .measures.simple import difference as difference, ratio as ratio
 from .measures.slope import rii as rii, sii as sii
 from .model.read_card import read_card as read_card
+from .own.start import start as start
 from .posterior.adjusted import adjusted as adjusted
 from .posterior.contrast import contrast as contrast
 from .posterior.diagnose import diagnose as diagnose

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import inspect
 import io
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bayesineq.disclosure.rule import Rule
     from bayesineq.inference.fit import Engine
     from bayesineq.model.card import ModelCard
+    from bayesineq.own.start import Answers
     from bayesineq.records.normal import Records
     from bayesineq.space.adjacency import Adjacency
 
@@ -43,7 +45,9 @@ err = Console(stderr=True)
 MOST_SEED = 2**63 - 1
 
 CardArgument = Annotated[str, typer.Argument(metavar="CARD", help="Name of a shipped card, or path of a .toml file.")]
-TableOption = Annotated[Path, typer.Option("--table", help="Table of the card's schema: csv, csv.gz or parquet.")]
+TableOption = Annotated[
+    Path, typer.Option("--table", help="Table of the card: csv, csv.gz or parquet; or the mapping that `start` wrote.")
+]
 PosteriorArgument = Annotated[Path, typer.Argument(metavar="POSTERIOR.nc", help="A file that `fit` wrote.")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", help="Write the table here too.")]
 TitleOption = Annotated[str | None, typer.Option(help="Heading in place of the one that is made.")]
@@ -158,7 +162,9 @@ class Exploring:
     """What of a report can be explored."""
 
     explorer: Annotated[
-        bool, typer.Option("--explorer", help="Add the linked map, groups and table (extra bayesineq[explorer]).")
+        bool,
+        # A bracket is markup in help, unless it is escaped.
+        typer.Option("--explorer", help=r"Add the linked map, groups and table (pip install bayesineq\[explorer])."),
     ] = False
     parts: Annotated[
         str | None,
@@ -252,6 +258,23 @@ _PLAIN = {
 }
 _OUTPUTS = ("out_file", "out_folder", "csv", "repaired")
 codecs.register_error(PLAINER, _plainer)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        from importlib.metadata import version
+
+        out.print(version("bayesineq"), markup=False, highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _all(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Bayesian health inequality: where it lies, how sure we are, and who would benefit most."""
 
 
 @app.command()
@@ -409,11 +432,10 @@ def fit(
     from bayesineq.posterior.files import save
     from bayesineq.posterior.verdict import verdict
     from bayesineq.report.page.heading import set_in
-    from bayesineq.tables.check import check as check_table
 
     model = read_card(card)
     lacking = () if model.latent else outcome_columns(model.outcome)
-    rows = check_table(table, model.table, may_lack=lacking)
+    rows = _rows(table, model, lacking)
     graph = neighbours(model, rows, borders.adjacency, borders.areas, borders.only_table_areas)
     if model.latent:
         posterior = _fit_latent(model, rows, graph, sampling, unrecorded)
@@ -436,6 +458,21 @@ def fit(
         err.print(f"[bold yellow]Warning[/]: {error}", highlight=False, soft_wrap=True)
     else:
         out.print(str(verdict(posterior)), markup=False, highlight=False, soft_wrap=True)
+
+
+def _rows(table: Path, card: ModelCard, lacking: tuple[str, ...]) -> pd.DataFrame:
+    """The table of a card: through a mapping, by the columns that the card names, or by its schema."""
+    if table.suffix == ".toml":
+        from bayesineq.own.layout import read_mapped
+
+        return read_mapped(table)
+    if not card.table:
+        from bayesineq.own.layout import own_columns
+
+        return own_columns(table, card)
+    from bayesineq.tables.check import check as check_table
+
+    return check_table(table, card.table, may_lack=lacking)
 
 
 def _fit_latent(
@@ -574,8 +611,10 @@ def compare(
 @_grouped
 def report(
     posterior: PosteriorArgument,
-    areas: Annotated[Path, typer.Option(help="Boundaries of the areas.")],
     out_file: Annotated[Path, typer.Option("--out", help="Report to write (.html).")],
+    areas: Annotated[
+        Path | None, typer.Option(help="Boundaries of the areas; without them the report has no map.")
+    ] = None,
     only_fitted_areas: Annotated[
         bool, typer.Option("--only-fitted-areas", help="Draw only the posterior's areas of a larger map.")
     ] = False,
@@ -598,11 +637,13 @@ def report(
     from bayesineq.report.page.write import write_report
     from bayesineq.space.areas import read_areas
 
-    fitted, polygons = load(posterior), read_areas(areas)
-    if only_fitted_areas:
+    fitted, polygons = load(posterior), None if areas is None else read_areas(areas)
+    if polygons is not None and only_fitted_areas:
         polygons = polygons[polygons[AREA].isin(levels_of(fitted, AREA))]
     parts, lookup = exploring.parts, exploring.lookup
-    if lookup is not None:
+    if polygons is None and (parts or lookup):
+        raise SchemaError("--parts and --lookup are of a map: give the boundaries with --areas")
+    if polygons is not None and lookup is not None:
         from bayesineq.tables.lookups import area_parts
 
         if parts is None:
@@ -620,6 +661,72 @@ def report(
     )
     write_report(fitted, polygons, out_file, options)
     out.print(str(out_file), soft_wrap=True, highlight=False)
+
+
+@app.command()
+@_grouped
+def diagnose(posterior: PosteriorArgument, csv: CsvOption = None) -> None:
+    """Say whether a fit can be trusted: its verdict and every check; status 1 where one failed."""
+    from bayesineq.posterior.diagnose import diagnose as checks_of
+    from bayesineq.posterior.files import load
+    from bayesineq.posterior.verdict import verdict
+
+    post = load(posterior)
+    checks = checks_of(post)
+    if csv is not None:
+        write_together({csv: csv_bytes(checks.table)})
+    out.print(str(verdict(post)), markup=False, highlight=False, soft_wrap=True)
+    for row in checks.table.itertuples():
+        of = f" of {row.parameter}" if row.parameter else ""
+        said = f"{'passed' if row.passed else 'FAILED'}  {row.check}{of}: {row.value:.4g}, limit {row.limit:g}"
+        out.print("; ".join(filter(None, (said, str(row.advice)))), markup=False, highlight=False, soft_wrap=True)
+    if not checks.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def cards(
+    name: Annotated[str | None, typer.Argument(metavar="CARD", help="Print this card, to copy and edit.")] = None,
+) -> None:
+    """List the cards that ship with the package, or print one."""
+    from bayesineq.model.read_card import read_card
+    from bayesineq.shipped import folder
+
+    if name is not None:
+        out.print(read_card(name).source, markup=False, highlight=False, soft_wrap=True, end="")
+        return
+    for path in sorted(folder("models").glob("*.toml")):
+        card = read_card(path.stem)
+        out.print(f"{card.name:20} {card.question}", markup=False, highlight=False, soft_wrap=True)
+        read = ", ".join(card.columns)
+        out.print(f"{'':20} table {card.table}: {read}", markup=False, highlight=False, soft_wrap=True)
+    out.print(
+        "`bayesineq cards NAME` prints one; `bayesineq start MYFILE` writes one for a table of your own.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def schemas(
+    name: Annotated[str | None, typer.Argument(metavar="SCHEMA", help="Print the columns of this schema.")] = None,
+) -> None:
+    """List the schemas of tables that ship with the package, or print one's columns."""
+    from bayesineq.tables.schema import read_schema, schema_names
+
+    for schema in [read_schema(each) for each in ([name] if name else schema_names())]:
+        columns = ", ".join(field.name for field in schema.fields)
+        out.print(f"{schema.name:20} {columns}", markup=False, highlight=False, soft_wrap=True)
+        for field in schema.fields if name else ():
+            filled = "required" if field.constraints.get("required") else "may be blank"
+            may = "may be absent" if field.optional else filled
+            said = f"  {field.name} ({field.type}, {may}): {field.description}"
+            out.print(said, markup=False, highlight=False, soft_wrap=True)
+    if name is None:
+        out.print(
+            "`bayesineq schemas NAME` says what each column holds.", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 codes_app = typer.Typer(help="Code lists as they are published.", no_args_is_help=True)
@@ -794,6 +901,113 @@ def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule
     if len(table) > limit:
         where = f"all of them are in {csv}" if csv else "write all of them with --csv FILE"
         out.print(f"... and {len(table) - limit:,} more rows; {where}", highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What is said of a table's columns."""
+
+    area: Annotated[str | None, typer.Option(metavar="COLUMN", help="Area, practice or place.")] = None
+    deprivation: Annotated[str | None, typer.Option(metavar="COLUMN", help="Decile, quintile, score or rank.")] = None
+    ethnicity: Annotated[str | None, typer.Option(metavar="COLUMN", help="Ethnic group.")] = None
+    age: Annotated[str | None, typer.Option(metavar="COLUMN", help="Age or age band.")] = None
+    sex: Annotated[str | None, typer.Option(metavar="COLUMN", help="Sex.")] = None
+    year: Annotated[str | None, typer.Option(metavar="COLUMN", help="Year or financial year.")] = None
+    count: Annotated[str | None, typer.Option(metavar="COLUMN", help="How many have the outcome, or 1 and 0.")] = None
+    denominator: Annotated[str | None, typer.Option(metavar="COLUMN", help="Among how many people.")] = None
+    person_years: Annotated[str | None, typer.Option(metavar="COLUMN", help="Person-years at risk.")] = None
+    expected: Annotated[str | None, typer.Option(metavar="COLUMN", help="Expected count.")] = None
+    rate: Annotated[str | None, typer.Option(metavar="COLUMN", help="Rate, where there is no count.")] = None
+    lower: Annotated[str | None, typer.Option(metavar="COLUMN", help="Lower 95% limit of the rate.")] = None
+    upper: Annotated[str | None, typer.Option(metavar="COLUMN", help="Upper 95% limit of the rate.")] = None
+    standard_error: Annotated[str | None, typer.Option(metavar="COLUMN", help="Standard error of the rate.")] = None
+
+    @property
+    def said(self) -> dict[str, str]:
+        """By what a column is taken for: its title."""
+        return {name.replace("_", "-"): title for name, title in asdict(self).items() if title is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What is said of a table's values."""
+
+    more_is: Annotated[Literal["worse", "better"] | None, typer.Option(help="Whether more of the outcome is bad.")] = (
+        None
+    )
+    most_deprived: Annotated[
+        str,
+        typer.Option(metavar="END", help="Most deprived end of the deprivation column: 1, 5, 10, lowest or highest."),
+    ] = ""
+    suppressed: Annotated[
+        str | None, typer.Option(metavar="FIRST-LAST", help="Counts that a sign such as * stands for, as 1-7.")
+    ] = None
+    blanks: Annotated[
+        Literal["unknown", "suppressed", "zero"] | None, typer.Option(help="What a blank count means.")
+    ] = None
+    per: Annotated[float, typer.Option(min=0, help="The rate is of so many people, as 1000.")] = 0.0
+    only: Annotated[list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Keep these rows alone.")] = None
+    add_up: Annotated[bool, typer.Option("--add-up", help="Rows of one cell are parts of a whole.")] = False
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None
+
+    def answers(self, spatial: bool) -> Answers:
+        """The same as a value."""
+        from bayesineq.own.start import Answers
+
+        ends = None if self.suppressed is None else re.fullmatch(r"(\d+)\s*(?:-|to)\s*(\d+)", self.suppressed)
+        pairs = [text.partition("=") for text in self.only or []]
+        wrong = [f"--suppressed {self.suppressed!r}: write it as 1-7"] if self.suppressed and not ends else []
+        wrong += [f"--only {''.join(pair)!r}: write it as COLUMN=VALUE" for pair in pairs if not pair[1]]
+        if wrong:
+            raise SchemaError("; ".join(wrong))
+        return Answers(
+            more_is=self.more_is,
+            most_deprived=self.most_deprived,
+            suppressed=(int(ends[1]), int(ends[2])) if ends else None,
+            blanks=self.blanks,
+            per=self.per,
+            add_up=self.add_up,
+            only={title: value for title, _, value in pairs},
+            sheet=self.sheet,
+            spatial=spatial,
+        )
+
+
+@app.command()
+@_grouped
+def start(
+    table: Annotated[Path, typer.Argument(metavar="MYFILE", help="Your table, with any titles: csv, xlsx or parquet.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the mapping, the card and the script.")] = Path(
+        "study"
+    ),
+    areas: Annotated[Path | None, typer.Option(help="Boundaries, for neighbours and a map.")] = None,
+    *,
+    columns: Columns,
+    meaning: Meaning,
+) -> None:
+    """Begin with your own table: recognise its columns, and write a mapping, a card and a script."""
+    from bayesineq.own.start import start as begin
+    from bayesineq.own.written import write_start
+
+    begun = begin(table, columns.said, meaning.answers(areas is not None))
+    files = write_start(begun, table, out_folder, areas)
+    width = max(map(len, begun.taken["taken_for"]))
+    lines = [f"  {row.taken_for:{width}}  {row.column!r}: {row.why}" for row in begun.taken.itertuples()]
+    by = next((dim for dim in begun.card.dims if dim not in begun.card.adjusters), "area")
+    where = f" --areas {areas} --only-table-areas" if areas else ""
+    shown = f" --areas {areas} --only-fitted-areas" if areas else ""
+    said = [
+        f"{table}: {len(begun.table):,} rows of a study.",
+        "Taken from it:",
+        *lines,
+        *begun.notes,
+        f"Written: {', '.join(map(str, files))}. Read the card; then",
+        f"  bayesineq fit {files[1]} --table {files[0]}{where} --seed 1 --out {out_folder / 'fit.nc'}",
+        f"  bayesineq measure {out_folder / 'fit.nc'} --by {by}",
+        f"  bayesineq report {out_folder / 'fit.nc'}{shown} --out {out_folder / 'report.html'}",
+        f"or all of it: python {files[2]}",
+    ]
+    out.print("\n".join(said), markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

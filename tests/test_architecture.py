@@ -12,7 +12,7 @@ from bayesineq.model.families import FAMILIES
 from bayesineq.model.kinds import KINDS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "bayesineq"
-FOR_ALL = {"dims", "errors", "replacing", "shipped"}
+FOR_ALL = {"dims", "errors", "progress", "replacing", "shipped"}
 MAY_IMPORT = {
     "measures": set(),
     "sparse": set(),
@@ -52,8 +52,9 @@ OWNS = {
     "matplotlib": {"report"},
     "ibis": {"records", "tables", "cohort"},  # cohorts and morbidity are expressions that run where the records are
 }
-# From files of practices to areas, `practices` calls one stage after the other, as `demo` does.
-ENTRANCES = {"__init__", "cli", "demo", "examples", "plots", "practices"}
+# From files of practices to areas, `practices` calls one stage after the other, as `demo` does; `own` makes a model of
+# anybody's table.
+ENTRANCES = {"__init__", "cli", "demo", "examples", "own", "plots", "practices"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -78,7 +78,13 @@ class Outcome:
 
     @property
     def weighs_people(self) -> bool:
-        """Whether that column, or the rows where there is none, counts people: expected events and exposure do not."""
+        """
+        Whether that column, or the rows where there is none, counts people.
+
+        Expected events and exposure do not, nor do rows that are published estimates with their errors.
+        """
+        if self.weight_role is None:
+            return self.family.given != "standard_error"
         return self.weight_role not in {"expected", "exposure"}
 
     @property
@@ -230,7 +236,7 @@ class ModelCard:
     name, question : str
         What the card is called and what it answers.
     table : str
-        Schema of the table that it reads, in `data_schema/`.
+        Schema of the table that it reads, in `data_schema/`; empty where its columns are your own.
     outcomes : tuple of Outcome
         What is explained: one, or several under `[outcomes.NAME]`.
     terms : tuple of Term

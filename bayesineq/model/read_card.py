@@ -44,7 +44,7 @@ _LIMITS: Final = {"rhat": 1.01, "ess_bulk": 400.0}
 _USE: Final = {"intended", "not_for"}
 _REFERENCE: Final = {"cite", "doi", "url"}
 
-_NEEDED: Final = ("name", "question", "table")
+_NEEDED: Final = ("name", "question")
 _RESERVED: Final = {"intercept", "outcome", "population", "chain", "draw", "row", "offset"}
 
 

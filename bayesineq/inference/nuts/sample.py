@@ -17,6 +17,7 @@ from bayesineq.errors import BayesineqError, DesignError
 from bayesineq.inference.inner import inner, outer_values
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.card import of_outcome
+from bayesineq.progress import reporter
 
 TARGET_ACCEPT: Final = 0.9
 """Smaller steps than the samplers' default: no divergence where phi or sigma comes near the end of its range."""
@@ -72,9 +73,9 @@ def sample(
 
     `draws, tune`: Draws kept of each chain, and draws of adaptation before them.
     """
-    return sample_compiled(
-        compile_once(design), design, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress
-    )
+    with reporter(progress, "Compiling the model"):
+        compiled = compile_once(design)
+    return sample_compiled(compiled, design, draws=draws, tune=tune, chains=chains, seed=seed, progress=progress)
 
 
 def compile_once(design: Design) -> Compiled:

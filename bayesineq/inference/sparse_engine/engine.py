@@ -29,14 +29,17 @@ from bayesineq.inference.sparse_engine.modes import draws_of_modes, explore_mode
 from bayesineq.inference.sparse_engine.newton import Start, warm
 from bayesineq.inference.sparse_engine.parts import Latent
 from bayesineq.inference.sparse_engine.passes import Observed, observed
-from bayesineq.inference.sparse_engine.progress import reporter
 from bayesineq.inference.sparse_engine.terms import latent_field
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.card import base_name
+from bayesineq.progress import reporter
 
 Float = NDArray[np.float64]
 
 _MOST_THREADS: Final = 4
+
+
+_FIRST: Final = "Fitting; the first fit after an install compiles for some seconds"
 
 
 def sample(
@@ -60,7 +63,7 @@ def sample(
     if design.members is not None:
         return _sample_members(design, draws, seed, progress, n_thread, correction)
     clock, solved = _Clock(), inner(design)
-    with worker_threads(n_thread) as pool, reporter(progress) as report:
+    with worker_threads(n_thread) as pool, reporter(progress, _FIRST) as report:
         model, start = build(solved, correction)
         clock.lap("pattern")
         parts = explore_modes(model, start, pool, report, row_checks(model))
@@ -90,7 +93,7 @@ def _sample_members(
     solved, seeds = inner(design), np.random.SeedSequence(seed).generate_state(len(shares))
     drawn: list[dict[str, NDArray[Any]]] = []
     parts: tuple[Explored, ...] = ()
-    with worker_threads(n_thread) as pool, reporter(progress) as report:
+    with worker_threads(n_thread) as pool, reporter(progress, _FIRST) as report:
         model, start = build(solved, correction)
         assert model.latent.mixed is not None
         for k, share in enumerate(shares):
