@@ -676,10 +676,12 @@ def diagnose(posterior: PosteriorArgument, csv: CsvOption = None) -> None:
     if csv is not None:
         write_together({csv: csv_bytes(checks.table)})
     out.print(str(verdict(post)), markup=False, highlight=False, soft_wrap=True)
-    for row in checks.table.itertuples():
-        of = f" of {row.parameter}" if row.parameter else ""
-        said = f"{'passed' if row.passed else 'FAILED'}  {row.check}{of}: {row.value:.4g}, limit {row.limit:g}"
-        out.print("; ".join(filter(None, (said, str(row.advice)))), markup=False, highlight=False, soft_wrap=True)
+    for row in checks.table.to_dict("records"):
+        of = f" of {row['parameter']}" if row["parameter"] else ""
+        said = (
+            f"{'passed' if row['passed'] else 'FAILED'}  {row['check']}{of}: {row['value']:.4g}, limit {row['limit']:g}"
+        )
+        out.print("; ".join(filter(None, (said, row["advice"]))), markup=False, highlight=False, soft_wrap=True)
     if not checks.passed:
         raise typer.Exit(1)
 

@@ -322,7 +322,7 @@ def _outcome(rows: pd.DataFrame, layout: Layout, findings: list[Finding]) -> dic
         made |= _counts_of_rates(
             _number(rows, names[RATE], findings), made[PEOPLE], layout, _decimals(rows[names[RATE]])
         )
-    return made
+    return {name: made[name] for name in dict.fromkeys((COUNT, *ENDS, *NUMBERS)) if name in made}
 
 
 def _counts(
