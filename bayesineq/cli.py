@@ -560,6 +560,44 @@ def release(
 
 
 @app.command()
+@_grouped
+def attack(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What was published, or is to be.")],
+    known: Annotated[
+        Path | None, typer.Option(help="What readers know: dimensions, such as area and imd_decile, and population.")
+    ] = None,
+    earlier: Annotated[
+        Path | None, typer.Option(help="Another publication of the same: earlier, by another rule or geography.")
+    ] = None,
+    differ: Annotated[int, typer.Option(min=0, help="By how many people the two differ at most.")] = 0,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write what was found: as confidential as counts.")] = None,
+    *,
+    shown: Shown,
+) -> None:
+    """Try to recover withheld counts from everything in a folder; the status is 1 if the rule does not hold."""
+    from bayesineq.disclosure.attack import attack as attacked
+    from bayesineq.report.words.labels import level_labels
+    from bayesineq.tables.files import read_table
+
+    found = attacked(
+        folder,
+        shown.rule,
+        known=None if known is None else read_table(known),
+        earlier=earlier,
+        differ=differ,
+        names=level_labels,
+    )
+    if csv is not None:
+        write_together({csv: csv_bytes(found.table)})
+    if not found.found.empty:
+        out.print(found.found.head(60).to_string(index=False), markup=False, highlight=False, soft_wrap=True)
+    said = [*found.said, *([f"Not read: {', '.join(found.left)}."] if found.left else []), str(found)]
+    out.print("\n".join(said), markup=False, highlight=False, soft_wrap=True)
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+@app.command()
 def measures() -> None:
     """Print the reference manual of measures, in Markdown."""
     from bayesineq.measures.registry import manual

@@ -2,6 +2,7 @@ from .cover import Cover as Cover, cover as cover
 from .covered import Covered as Covered, covered as covered
 from .release import release_people as release_people
 from .released import released as released, released_summary as released_summary
+from .attack import Attack as Attack, attack as attack
 from .cell_keys import perturbed_counts as perturbed_counts
 from .protect import protect as protect, protect_rates as protect_rates
 from .read_rule import rule_of as rule_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from bayesineq.disclosure.audit import AUDIT, WITHHELD
 from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small, rounded, shown_values
 from bayesineq.errors import DisclosureError
+
+_SOLUTIONS: Final = 40
 
 type Float = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -168,30 +170,74 @@ def withheld(
 
 
 def possible_counts(
-    shown: Float, sums: csr_matrix, rule: Rule = DEFAULT_RULE, *, of: Mask | None = None
+    shown: Float, sums: csr_matrix, rule: Rule = DEFAULT_RULE, *, of: Mask | None = None, promised: float = np.inf
 ) -> tuple[Float, Float]:
     """
     Least and most that each suppressed count can be, given everything that is shown.
 
     `shown`, shape (n,), is NaN where a count is suppressed; each row of `sums` times the true counts is 0. `of` picks
-    the suppressed counts to look for. Bounds of shown counts are those of their rounding.
+    the suppressed counts to look for; `promised` as of `narrowest`. Bounds of shown counts are those of their rounding.
     """
     hidden = np.isnan(shown)
     # Nobody is told how large a withheld count may be: any of them may be there to protect another.
     low, high = _rounding(shown, rule)
+    return narrowest(low, high, sums, hidden if of is None else hidden & of, promised)
+
+
+def narrowest(low: Float, high: Float, sums: csr_matrix, of: Mask, promised: float = np.inf) -> tuple[Float, Float]:
+    """
+    Least and most of numbers that lie between these ends, each row of `sums` times them being 0.
+
+    Shapes (n,); `of` picks those that two linear programmes each are solved for, others are bounded sum by sum. For
+    a number that some solutions show to take `promised` values, that is enough: its bounds are those of one sum after
+    another.
+    """
     least, largest = low.copy(), high.copy()
     _propagate(sums, least, largest)
-    looked_for = np.flatnonzero(hidden if of is None else hidden & of)
+    if not sums.shape[0]:
+        return least, largest
+    doubtful = of if np.isinf(promised) else of & ~_shown_wide(low, high, sums, of, promised)
     columns = sums.tocsc()
-    same: dict[tuple[bytes, bytes], tuple[float, float]] = {}
-    for k in looked_for.tolist() if sums.shape[0] else []:
+    same: dict[tuple[bytes, bytes, float, float], tuple[float, float]] = {}
+    for k in np.flatnonzero(doubtful).tolist():
         at = slice(columns.indptr[k], columns.indptr[k + 1])
-        # Suppressed counts that stand in the same sums are bounded alike, such as areas of one decile.
-        pattern = (columns.indices[at].tobytes(), columns.data[at].tobytes())
+        # Numbers of the same ends that stand in the same sums are bounded alike, such as areas of one decile.
+        pattern = (columns.indices[at].tobytes(), columns.data[at].tobytes(), float(low[k]), float(high[k]))
         if pattern not in same:
             same[pattern] = _ends(k, low, high, sums)
         least[k], largest[k] = max(least[k], same[pattern][0]), min(largest[k], same[pattern][1])
     return least, largest
+
+
+def _shown_wide(low: Float, high: Float, sums: csr_matrix, of: Mask, promised: float) -> Mask:
+    """
+    Which numbers take `promised` values at least, up to `promised` at least, in some solutions of the sums.
+
+    Each solution pushes half of those that are left up, and half down, so that few serve for many numbers.
+    """
+    rng = np.random.default_rng(0)
+    bottom, top, wide = np.full(len(low), np.inf), np.full(len(low), -np.inf), np.zeros(len(low), dtype=bool)
+    for _ in range(_SOLUTIONS):
+        left = of & ~wide
+        push = np.where(rng.random(len(low)) < 0.5, 1.0, -1.0)
+        push = np.where(top >= promised, 1.0, np.where(bottom <= top - promised + 1, -1.0, push)) * left
+        # No number need go further than is promised.
+        cap = np.where(left & (low < promised), np.minimum(high, np.maximum(promised, low + promised - 1)), high)
+        found: Any = linprog(
+            push,
+            None,
+            None,
+            sums,
+            np.zeros(sums.shape[0]),
+            np.column_stack([low, cap]),
+            method="highs",  # type: ignore[call-overload]
+        )
+        if found.status == 0:
+            bottom, top = np.minimum(bottom, found.x), np.maximum(top, found.x)
+        wide = (np.floor(top + 1e-6) >= promised) & (np.floor(top + 1e-6) - np.ceil(bottom - 1e-6) + 1 >= promised)
+        if wide[of].all():
+            break
+    return wide
 
 
 def hide_beside(hidden: Mask, values: ArrayLike) -> Mask:
@@ -315,7 +361,9 @@ def _hide(nodes: _Nodes, small: Mask, rule: Rule) -> Mask:
     while not hidden[(nodes.value > 0) | rule.zeros].all():
         shown = np.where(hidden, np.nan, nodes.value if rule.base == 1 else rounded(nodes.value, rule))
         if by_programme:
-            low, high = possible_counts(shown, nodes.sums, rule, of=doubtful)
+            low, high = possible_counts(
+                shown, nodes.sums, rule, of=doubtful, promised=max(rule.possible, rule.threshold)
+            )
         else:
             low, high = _rounding(shown, rule)
             _propagate(nodes.sums, low, high)

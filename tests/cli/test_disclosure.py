@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
 import pandas as pd
@@ -212,6 +213,47 @@ def test_the_same_attack_succeeds_with_control_switched_off(bare, table) -> None
     assert np.mean([abs((least + most) / 2 - counted[key]) < 1 for key, (least, most) in found.items()]) > 0.5
     audit = pd.read_csv(bare / "page.audit.csv")
     assert "switched off" in audit["reason"].iloc[0]
+
+
+def by_the_tool(folder: Path, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> tuple[int, pd.DataFrame, str]:
+    """The same attack by the tool of the package, on what is published of a run."""
+    out = folder.parent / f"{folder.name}_published"
+    out.mkdir()
+    for name in ("*.csv", "*.html", "released.nc"):
+        for path in folder.glob(name):
+            if path.name != "cells.csv":
+                copyfile(path, out / path.name)
+    known = out.parent / f"{folder.name}_known.csv"
+    table.drop(columns="cases").to_csv(known, index=False)
+    found = out.parent / f"{folder.name}_found.csv"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["bayesineq", "attack", *map(str, [out, "--known", known, "--csv", found])])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return int(ended.value.code or 0), pd.read_csv(found), capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_tool_finds_no_withheld_count_and_all_of_them_with_control_off(protected, bare, table, capsys) -> None:
+    status, found, said = by_the_tool(protected, table, capsys)
+    assert status == 0, said
+    assert "0 counts are known more narrowly" in said
+    hidden = found[found["withheld"] & (found["column"] == "events")]
+    assert len(hidden) > 10
+    counted = {f"{' x '.join(sorted(key[0]))}": 0 for key in sums(table, "cases")}
+    assert set(hidden["table"]) <= set(counted)
+    status, found, said = by_the_tool(bare, table, capsys)
+    assert status == 1
+    small = attack(bare, table, OFF)
+    told_of = found[found["narrower"] & (found["column"] == "events")].set_index("cell")
+    for key, (least, most) in small.items():
+        if round((least + most) / 2) > 7:
+            continue  # The model implies more than was counted.
+        dims = sorted(zip(*key, strict=True))
+        cell = ", ".join(f"{dim}={code}" for dim, code in dims)
+        assert told_of.loc[cell, "least"] - 1 <= (least + most) / 2 <= told_of.loc[cell, "most"] + 1
+        assert told_of.loc[cell, "most"] - told_of.loc[cell, "least"] <= 1
+    assert len(told_of) >= 5
 
 
 @pytest.mark.slow
