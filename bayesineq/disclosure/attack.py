@@ -185,10 +185,12 @@ def _of_column(told: Told, column: str, rule: Rule) -> list[tuple[object, ...]]:
     # What a reader knows anyway is no secret of these files.
     open_cells = {key for (key, kind), facts in told.facts.items() if kind == column and KNOWN in {f[2] for f in facts}}
     hidden_cells = {key for key, kind in told.withheld if kind == column} - open_cells
-    keys = list(dict.fromkeys([*(key for key, kind in told.facts if kind == column), *hidden_cells]))
+    every = [key for key, kind in [*told.facts, *told.withheld] if kind == column or column in (PEOPLE, EVENTS)]
+    # Cells of which another number is told are there, whatever is known of this one.
+    keys = list(dict.fromkeys([*every, *(told.rates if column in (PEOPLE, EVENTS) else ())]))
     # A cell that some file shows is not withheld, whatever another says; its range is what matters.
     shown = {key for key, kind in told.facts if kind == column}
-    low, high, sources = _ends(told, column, keys, rule)
+    low, high, sources = _ends(told, column, keys, 0.0 if rule.zeros else 1.0)
     sums = _sums(told, keys)
     in_sum = np.asarray(abs(sums).sum(axis=0) > 0).ravel() if sums.shape[0] else np.zeros(len(keys), dtype=bool)
     hidden = np.array([key in hidden_cells for key in keys], dtype=bool)
@@ -212,10 +214,11 @@ def _of_column(told: Told, column: str, rule: Rule) -> list[tuple[object, ...]]:
 
 
 def _ends(
-    told: Told, column: str, keys: list[Key], rule: Rule
+    told: Told, column: str, keys: list[Key], least: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, list[str]]]:
     """Least and most of every count by what is told of it directly."""
-    low, high = np.full(len(keys), 0.0 if rule.zeros else 1.0), np.full(len(keys), np.inf)
+    low = np.array([least if (key, column) in told.withheld else 0.0 for key in keys])
+    high = np.full(len(keys), np.inf)
     sources: dict[int, list[str]] = {}
     for k, key in enumerate(keys):
         facts = told.facts.get((key, column), [])
