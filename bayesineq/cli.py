@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from bayesineq.cohort.members import Cohort
+    from bayesineq.disclosure.quality import QualityTables
     from bayesineq.disclosure.rule import Rule
     from bayesineq.inference.fit import Engine
     from bayesineq.model.card import ModelCard
@@ -662,6 +664,10 @@ def report(
     ] = "standard",
     title: TitleOption = None,
     outcome: Annotated[str | None, typer.Option(help="The outcome in words; by default as the card names it.")] = None,
+    quality: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `cohort` wrote: the page then says how good the records behind it are."),
+    ] = None,
     *,
     exploring: Exploring,
     setting: Setting,
@@ -672,6 +678,7 @@ def report(
     from bayesineq.posterior.files import load
     from bayesineq.posterior.population import levels_of
     from bayesineq.report.page.heading import ReportOptions
+    from bayesineq.report.page.recorded import read_quality
     from bayesineq.report.page.write import write_report
     from bayesineq.space.areas import read_areas
 
@@ -697,7 +704,7 @@ def report(
         explorer=exploring.explorer or parts is not None,
         parts=parts,
     )
-    write_report(fitted, polygons, out_file, options)
+    write_report(fitted, polygons, out_file, options, quality=None if quality is None else read_quality(quality))
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
@@ -870,7 +877,9 @@ def cohort(
     from bayesineq.cohort.read_cohort import read_cohort
     from bayesineq.disclosure.audit import audit_bytes
     from bayesineq.disclosure.cohorts import shown_attrition, shown_numbers
+    from bayesineq.disclosure.quality import quality_audit
     from bayesineq.records.normal import unmapped
+    from bayesineq.report.page.recorded import PREFIX
 
     stated, rule = read_cohort(card), shown.rule
     study = _study(building, stated.study)
@@ -882,12 +891,15 @@ def cohort(
     lost = pd.concat([pd.DataFrame(), *(cells.left_out for cells in filled.values())], ignore_index=True)
     attrition, audit = shown_attrition(built.attrition, rule)
     quality = unmapped(records).drop(columns="share")
+    good = _goodness(records, built, list(filled), rule)
     others = {"attrition": attrition, "left_out": lost, "codes_found": built.facts.found, "quality": quality}
     files = {f"{name}.csv": csv_bytes(cells.table) for name, cells in filled.items()}
     for name, table in others.items():
         numbers = [column for column in ("number", "records", "rows", "of") if column in table.columns]
         files[f"{name}.csv"] = csv_bytes(shown_numbers(table, numbers, rule))
-    write_folder(out_folder, files | {"attrition.audit.csv": audit_bytes([audit], rule)})
+    files |= {f"{PREFIX}{name}.csv": csv_bytes(table) for name, table in good.shown.items()}
+    audits = {"attrition": audit, "quality": quality_audit(good)}
+    write_folder(out_folder, files | {f"{name}.audit.csv": audit_bytes([one], rule) for name, one in audits.items()})
     for name, cells in filled.items():
         out.print(f"{name}.csv: {len(cells.table):,} cells", highlight=False, soft_wrap=True)
     of_all = attrition[attrition["by"] == "all"][["step", "what", "persons", "dropped"]]
@@ -897,6 +909,18 @@ def cohort(
     written = ", ".join(f"{name}.csv" for name in filled)
     said = f"{written} hold small counts, for a model to fit: they are as confidential as the records."
     out.print(f"{said} In the other files: {rule}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _goodness(records: Records, built: Cohort, tables: list[str], rule: Rule) -> QualityTables:
+    """How good the records are, and what filling in ethnicity does to each headline, as it may be shown."""
+    from bayesineq.cohort.filled import ethnicity_effect
+    from bayesineq.disclosure.quality import covered_quality
+    from bayesineq.records.quality import quality
+
+    found = quality(records).tables
+    if built.strata.ethnicity is not None:
+        found["effect"] = ethnicity_effect(built, tables)
+    return covered_quality(found, rule)
 
 
 def _records(source: Path, mapping: str | None) -> Records:

@@ -131,5 +131,7 @@ def cohort_example() -> Cohort:
         ("f", "2020-02-01", None, "emergency", None),
     ]
     spells = pd.DataFrame(stays, columns=["person", "start", "end", "kind", "outcome"])
-    records = read_normal({"persons": persons, "events": events, "spells": spells})
+    told = [("a", "gp", "A"), ("b", "gp", "Z"), ("b", "hospital", "J"), ("c", "hospital", "A"), ("d", "gp", "M")]
+    ethnicity = pd.DataFrame(told, columns=["person_id", "source", "ethnicity"]).assign(recorded_on="2015-05-01")
+    records = read_normal({"persons": persons, "events": events, "spells": spells, "ethnicity_records": ethnicity})
     return cohort(records, "type_2_diabetes", study=(date(2020, 1, 1), date(2020, 12, 31)))

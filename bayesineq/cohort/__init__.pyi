@@ -15,6 +15,7 @@ from .rules import (
     Segment as Segment,
     read_rules as read_rules,
 )
+from .filled import ethnicity_effect as ethnicity_effect
 from .groups import (
     Group as Group,
     nested_groups as nested_groups,

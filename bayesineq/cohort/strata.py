@@ -93,7 +93,10 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None, rule: R
     if int(collected(given.aggregate(rows=given.count()), records.origin)["rows"].sum()) == 0:
         notes.append("the records hold no ethnicity: that of everybody is 99, not known")
         return Strata(None, deciles, tuple(notes))
-    # Kept on the engine: attrition and every table of cells ask for it again.
+    return Strata(ethnicity_of(given, rule, records.origin), deciles, tuple(notes))
+
+
+def ethnicity_of(given: ibis.Table, rule: Rule, origin: str) -> ibis.Table:
+    """`person` and `ethnicity` by a rule, kept on the engine: attrition and every table of cells ask for it again."""
     found = resolve(given, rule)
-    found = found.select(ETHNICITY, **{PERSON: found["person_id"]})
-    return Strata(kept(found, records.origin), deciles, tuple(notes))
+    return kept(found.select(ETHNICITY, **{PERSON: found["person_id"]}), origin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -13,6 +13,7 @@ import pandas as pd
 from bayesineq.dims import PERSON
 from bayesineq.records.engines import collected
 from bayesineq.records.ethnicity.codes import scheme_codes, spelt
+from bayesineq.records.ethnicity.completeness import agreement, completeness
 from bayesineq.records.normal import Records, unmapped
 
 if TYPE_CHECKING:
@@ -44,20 +45,34 @@ class Quality:
     years : DataFrame
         Drift: `table`, `source`, `year`, `rows`.
     ethnicity : DataFrame
-        Records of ethnicity by source: `source`, `records`, `detailed` (16 groups or more), `unknown`, `strange` (codes
-        that the scheme does not have).
-    agreement : float
-        Share of people known to two sources or more whose known codes are all the same; no number where nobody is.
+        Records of ethnicity by source: `source`, `records`, `detailed` (16 groups or more), `broad` (5 groups),
+        `unknown`, `strange` (codes that no scheme has).
+    known : DataFrame
+        Persons whose detailed ethnicity is known, by source and in all together, as of `completeness`: `source`,
+        `people`, `known`, `share`.
+    agreement : DataFrame
+        Persons known to two sources, as of `agreement`: `first`, `second`, `people`, `agree`, `share`.
     notes : tuple of str
         Each fault in a sentence.
+    effect : DataFrame, optional
+        What filling in ethnicity does to each headline, as of `imputed_effect`; a cohort tells it, records alone do
+        not.
     """
 
     faults: pd.DataFrame
     completeness: pd.DataFrame
     years: pd.DataFrame
     ethnicity: pd.DataFrame
-    agreement: float
+    known: pd.DataFrame
+    agreement: pd.DataFrame
     notes: tuple[str, ...]
+    effect: pd.DataFrame | None = None
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables by name: counts as they are, which a report covers before it shows them."""
+        held = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "notes"}
+        return {name: table for name, table in held.items() if table is not None}
 
 
 def quality(
@@ -99,13 +114,12 @@ def quality(
         [row for row in rows if row[3]], columns=["table", "column", "problem", "rows", "of", "remedy"]
     )
     faults = faults.assign(share=faults["rows"] / faults["of"].clip(lower=1))[list(COLUMNS)]
-    ethnicity, agreement = _ethnicity(records)
     said = tuple(
         f"{r['table']}, {r['column']}: {r['problem']} in {r['rows']:,} of {r['of']:,} rows ({r['share']:.1%}). "
         f"{r['remedy']}"
         for r in faults.to_dict(orient="records")
     )
-    return Quality(faults, _completeness(records), _years(records), ethnicity, agreement, said)
+    return Quality(faults, _completeness(records), _years(records), *_ethnicity(records), said)
 
 
 type _Row = tuple[str, str, str, int, int, str]
@@ -273,30 +287,32 @@ def _years(records: Records) -> pd.DataFrame:
     return table.sort_values(["table", "source", "year"], ignore_index=True)
 
 
-def _ethnicity(records: Records) -> tuple[pd.DataFrame, float]:
-    """Records of ethnicity by source, how detailed they are, and whether sources agree."""
+def _ethnicity(records: Records) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Records of ethnicity by source, how detailed they are, how many people are known, and whether sources agree."""
     table = records.ethnicity_records
     counts = collected(table.group_by(["source", "ethnicity"]).aggregate(rows=table.count()), records.origin)
-    if counts.empty:
-        return pd.DataFrame(columns=["source", "records", "detailed", "unknown", "strange"]), float("nan")
     given = list(counts["ethnicity"].unique())
-    read = dict(zip(given, spelt(given, "gdppr"), strict=True))
+    codes, broad = (dict(zip(given, spelt(given, scheme), strict=True)) for scheme in ("gdppr", "broad"))
     known = scheme_codes("gdppr")["known"]
-    kind = {g: "strange" if c is None else "detailed" if bool(known[c]) else "unknown" for g, c in read.items()}
-    wide = counts.assign(kind=counts["ethnicity"].map(kind)).pivot_table(
+
+    def _kind(text: object) -> str:
+        if codes[text] is None:
+            return "broad" if broad[text] else "strange"
+        return "detailed" if known[codes[text]] else "unknown"
+
+    kinds = ["detailed", "broad", "unknown", "strange"]
+    wide = counts.assign(kind=counts["ethnicity"].map(_kind)).pivot_table(
         index="source", columns="kind", values="rows", aggfunc="sum", fill_value=0
     )
-    wide = wide.reindex(columns=["detailed", "unknown", "strange"], fill_value=0).astype("int64")
+    wide = wide.reindex(columns=kinds, fill_value=0).astype("int64").rename_axis(columns=None)
     wide.insert(0, "records", wide.sum(axis=1))
-    codes = {str(g): str(c) for g, c in read.items() if kind[g] == "detailed"}
-    if not codes:
-        return wide.reset_index().rename_axis(columns=None), float("nan")
-    one = table.mutate(_code=table["ethnicity"].cases(*codes.items(), else_=None))
-    one = one.filter(one["_code"].notnull())  # noqa: PD004
-    each = one.group_by("person_id").aggregate(sources=one["source"].nunique(), codes=one["_code"].nunique())
-    several = each.filter(each["sources"] > 1)
-    row = collected(
-        several.aggregate(people=several.count(), agree=(several["codes"] == 1).cast("int64").sum()), records.origin
-    ).iloc[0]
-    agreement = float(row["agree"]) / float(row["people"]) if row["people"] else float("nan")
-    return wide.reset_index().rename_axis(columns=None), agreement
+    # Codes that no scheme has, and records of nobody, are counted as faults; here they say nothing.
+    read = {str(text): str(code) for text, code in codes.items() if isinstance(text, str) and code is not None}
+    everybody = records.persons.select(person_id=PERSON)
+    one = table.filter(table["source"].notnull() & table["ethnicity"].isin(list(read)))  # noqa: PD004
+    one = one.mutate(ethnicity=one["ethnicity"].cases(*read.items(), else_=None) if read else one["ethnicity"])
+    one = one.filter(one["person_id"].isin(everybody["person_id"]))
+    if not int(collected(one.aggregate(rows=one.count()), records.origin)["rows"].iloc[0]):
+        nobody = pd.DataFrame(columns=["source", "people", "known", "share"])
+        return wide.reset_index(), nobody, pd.DataFrame(columns=["first", "second", "people", "agree", "share"])
+    return wide.reset_index(), completeness(one, everybody), agreement(one, everybody)

@@ -1,5 +1,6 @@
 from .page.heading import ReportOptions as ReportOptions
 from .page.plans import plan_sections as plan_sections, write_comparison as write_comparison
 from .page.pathway import pathway_sections as pathway_sections, trend_section as trend_section
+from .page.recorded import read_quality as read_quality
 from .page.write import write_report as write_report
 from .tables.released import released_measures as released_measures

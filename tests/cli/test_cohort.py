@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from bayesineq.cli import app
 from bayesineq.errors import CardError, SchemaError
+from bayesineq.report.page.recorded import read_quality
 from bayesineq.tables.check import check
 
 RUNNER = CliRunner()
@@ -41,7 +42,14 @@ def extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     spells["kind"], spells["outcome"] = "outpatient", rng.choice(["attended", "missed"], 2_000)
     stays = spells.head(400).assign(kind="inpatient", outcome=None)
-    for name, table in {"persons": persons, "events": events, "spells": pd.concat([spells, stays])}.items():
+    told = [("gp", ["A", "H", "Z"]), ("hes", ["A", "H"])]
+    ethnicity = pd.concat(
+        pd.DataFrame({"person_id": persons["person"], "source": source, "ethnicity": rng.choice(codes, n)})
+        for source, codes in told
+    )
+    ethnicity["recorded_on"] = date(2018, 1, 1)
+    tables = {"persons": persons, "events": events, "spells": pd.concat([spells, stays])}
+    for name, table in (tables | {"ethnicity_records": ethnicity}).items():
         table.to_parquet(folder / f"{name}.parquet")
     pd.DataFrame({"area": areas[:2], "imd_decile": [1, 10]}).to_csv(folder.parent / "deciles.csv", index=False)
     return folder
@@ -81,6 +89,10 @@ def test_the_files_are_those_of_the_cards_and_small_counts_stay_in_the_cells(ext
     lost = pd.read_csv(out / "left_out.csv")
     assert "an area whose deprivation is not known" in set(lost["why"])
     assert (lost["number"].dropna() % 5 == 0).all()
+    held = read_quality(out)
+    assert list(held) == ["faults", "completeness", "years", "ethnicity", "known", "agreement", "effect"]
+    assert held["known"].set_index("source")["people"].to_dict() == dict.fromkeys(["gp", "hes", "all sources"], 900)
+    assert set(held["effect"]["headline"]) >= {"population with the condition", "events in person-time"}
     assert "SECRET" not in done.output + "".join(path.read_text() for path in out.iterdir())
 
 

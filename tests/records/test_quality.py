@@ -93,8 +93,11 @@ def test_completeness_drift_granularity_and_agreement(said: Quality) -> None:
     assert filled["persons", "birth"] == 0.75
     assert filled["events", "date"] == 0.8
     assert said.years.groupby("year")["rows"].sum().to_dict() == {1940: 1, 2020: 1, 2021: 1, 2990: 1}
-    assert said.ethnicity.to_numpy().tolist() == [["gp", 2, 1, 1, 0], ["hes", 2, 1, 0, 1]]
-    assert said.agreement == 0.0
+    assert said.ethnicity.to_numpy().tolist() == [["gp", 2, 1, 0, 1, 0], ["hes", 2, 1, 0, 0, 1]]
+    assert said.known[["source", "people", "known"]].to_numpy().tolist() == [
+        ["gp", 4, 1], ["hes", 4, 1], ["all sources", 4, 1]
+    ]  # fmt: skip
+    assert said.agreement.to_numpy().tolist() == [["gp", "hes", 1, 0, 0.0]]
 
 
 def test_sex_in_several_schemes_is_named() -> None:

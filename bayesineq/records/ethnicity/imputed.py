@@ -39,12 +39,13 @@ def imputed_effect(
     Returns
     -------
     DataFrame
-        One row a headline and group: `headline`, `group`; `imputed_share`, of the denominator of the group once all is
-        filled in, the part that `before` did not know; the rate `recorded` (before, unknown left out), `linked` (after,
-        unknown left out) and `shared_out` (after, unknown shared out); `effect`, shared_out over recorded; and
-        `against_recorded` and `against_shared_out`, the rate over that of the largest group. The last row of a headline
-        is everybody ("all"), whose rate no imputation changes: `recorded` and `linked` are those of people of known
-        ethnicity, and show whether they differ from the rest.
+        One row a headline and group: `headline`, `of` (name of the denominator), `group`; `imputed_share`, of the
+        denominator of the group once all is filled in, the part that `before` did not know; the rate `recorded`
+        (before, unknown left out), `linked` (after, unknown left out) and `shared_out` (after, unknown shared out);
+        the counts behind them, `recorded_events`, `recorded_of` and so on; `effect`, shared_out over recorded; and
+        `against_recorded` and `against_shared_out`, the rate over that of the largest group. The last row of a
+        headline is everybody ("all"), whose rate no imputation changes: `recorded` and `linked` are those of people of
+        known ethnicity, and show whether they differ from the rest.
 
     Raises
     ------
@@ -86,21 +87,27 @@ def _compared(
     shared = _summed(_shared_out(cells, columns, group), group, columns)
     groups = shared.index
     recorded, linked = recorded.reindex(groups, fill_value=0.0), linked.reindex(groups, fill_value=0.0)
+    counts = {"recorded": recorded, "linked": linked, "shared_out": shared}
+    parts = {"events": top, "of": bottom}
     table = pd.DataFrame({
         "headline": name,
+        "of": bottom,
         "group": groups.astype("str"),
         "imputed_share": 1 - (recorded[bottom] / shared[bottom]).to_numpy(),
         "recorded": (recorded[top] / recorded[bottom]).to_numpy(),
         "linked": (linked[top] / linked[bottom]).to_numpy(),
         "shared_out": (shared[top] / shared[bottom]).to_numpy(),
+        **{f"{held}_{part}": of[column].to_numpy() for held, of in counts.items() for part, column in parts.items()},
     })  # fmt: skip
     whole = {
         "headline": name,
+        "of": bottom,
         "group": "all",
         "imputed_share": 1 - recorded[bottom].sum() / shared[bottom].sum(),
         "recorded": recorded[top].sum() / recorded[bottom].sum(),
         "linked": linked[top].sum() / linked[bottom].sum(),
         "shared_out": after[top].sum() / after[bottom].sum(),
+        **{f"{held}_{part}": of[column].sum() for held, of in counts.items() for part, column in parts.items()},
     }
     table = pd.concat([table, pd.DataFrame([whole])], ignore_index=True)
     largest = int(shared[bottom].to_numpy().argmax())

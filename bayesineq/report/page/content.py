@@ -15,6 +15,7 @@ from bayesineq.design.unrecorded import unrecorded_of
 from bayesineq.dims import AGE, DEPRIVATION, ETHNICITY, POPULATION, SEX
 from bayesineq.disclosure.cover import Cover
 from bayesineq.disclosure.cover import cover as covered
+from bayesineq.disclosure.quality import covered_quality, quality_audit
 from bayesineq.disclosure.rule import SUPPRESSED, Rule, shown_count
 from bayesineq.errors import BayesineqError, MeasureError
 from bayesineq.model.card import ModelCard
@@ -33,6 +34,7 @@ from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
 from bayesineq.report.page.imputed import has_imputations, imputed_section
 from bayesineq.report.page.lead import Gap, averages, gap_of
 from bayesineq.report.page.parts import Frame, Row, Section, Table
+from bayesineq.report.page.recorded import recorded_section
 from bayesineq.report.page.section_areas import map_section
 from bayesineq.report.page.sections import (
     association_section,
@@ -104,6 +106,8 @@ class Content:
         What was withheld and why, without a count: `table`, `cell`, `column`, `reason`.
     priors : Priors or None
         The priors in force.
+    records : Section or None
+        What is known of the records that the table was made from, where it was.
     """
 
     card: ModelCard
@@ -128,6 +132,7 @@ class Content:
     explorer: Explorer | None = None
     audit: pd.DataFrame | None = None
     priors: Priors | None = None
+    records: Section | None = None
 
     @property
     def answer(self) -> tuple[Statement, ...]:
@@ -143,7 +148,12 @@ class _Found(NamedTuple):
     leads: bool = True
 
 
-def gather(post: xr.DataTree, areas: gpd.GeoDataFrame | None, options: ReportOptions = STANDARD) -> Content:
+def gather(
+    post: xr.DataTree,
+    areas: gpd.GeoDataFrame | None,
+    options: ReportOptions = STANDARD,
+    quality: Mapping[str, pd.DataFrame] | None = None,
+) -> Content:
     """Gather what a report says."""
     heading = options.heading(post)
     frame = _frame(post, heading, options)
@@ -166,6 +176,7 @@ def gather(post: xr.DataTree, areas: gpd.GeoDataFrame | None, options: ReportOpt
     unequal = next(((dim, table) for dim, table in measured.items() if table is not None), None)
     unknown, sections = _unknown(frame), tuple(_with_withheld(part, cover) for part in found)
     overall = estimate(*mean_interval(flat(cover.values().shown), options.prob), frame.unit)
+    held = None if quality is None else covered_quality(quality, options.rule)
     return Content(
         card=card,
         diagnosis=diagnose(post),
@@ -187,8 +198,9 @@ def gather(post: xr.DataTree, areas: gpd.GeoDataFrame | None, options: ReportOpt
         assumed=frame.assumed,
         withheld=tuple(said.text for dim in card.dims if (said := withheld_said(cover.values(dim), dim)) is not None),
         explorer=drawn,
-        audit=cover.audit,
+        audit=cover.audit if held is None else pd.concat([cover.audit, quality_audit(held)], ignore_index=True),
         priors=priors_of(post),
+        records=None if held is None else recorded_section(held, card.dims, options.labels),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesineq.design.priors import Priors
@@ -67,6 +68,7 @@ def write_report(
     options: ReportOptions = STANDARD,
     *,
     further: Sequence[Section] = (),
+    quality: Mapping[str, pd.DataFrame] | None = None,
 ) -> Path:
     """
     Write a report of a posterior: one HTML file that needs no network, no script and no other file.
@@ -84,6 +86,9 @@ def write_report(
         What the report is for, its title, the intervals, the rule for small counts and the explorer.
     further : sequence of Section
         Sections to add after those of the posterior, such as `bayesineq.report.page.plans.plan_sections`.
+    quality : Mapping of str to DataFrame, optional
+        How good the records are that the table was made from: `tables` of `bayesineq.records.quality`, or what
+        `bayesineq.report.read_quality` reads. They pass the rule for small counts before they are shown.
 
     Returns
     -------
@@ -104,7 +109,7 @@ def write_report(
     ...     [file.name for file in sorted(path.parent.iterdir())]
     ['report.audit.csv', 'report.html']
     """
-    content = gather(post, areas, options)
+    content = gather(post, areas, options, quality)
     page = render(replace(content, sections=(*content.sections, *further)), options)
     target = Path(path)
     written = page.encode("utf-8", "replace")
@@ -142,13 +147,18 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         "lead": lead,
         "lead_pictures": [_picture(chart, heading) | {"caption": note} for chart, note in lead.charts],
         "open_points": _open_points(content),
-        "associations": None if content.associations is None else _laid_out(content.associations, 0, heading, lead),
+        "associations": None
+        if content.associations is None
+        else _laid_out(content.associations, "associations", heading, lead),
         "trust": [_picture(chart, heading) for chart in content.trust],
         "css": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "unknown": _unknown(content),
         "direction": direction(content.card.outcome.more_is),
         "level": f"{100 * options.prob:.0f}%",
-        "sections": [_laid_out(section, number, heading, lead) for number, section in enumerate(content.sections, 1)],
+        "records": None if content.records is None else _laid_out(content.records, "records", heading, lead),
+        "sections": [
+            _laid_out(part, f"part-{number}", heading, lead) for number, part in enumerate(content.sections, 1)
+        ],
         "checks": _checks(content.diagnosis),
         "graph": content.diagnosis.graph,
         "terms": _terms(content.card, content.priors),
@@ -187,11 +197,11 @@ def _open_points(content: Content) -> str:
     )
 
 
-def _laid_out(section: Section, number: int, heading: Heading, lead: Lead) -> dict[str, Any]:
+def _laid_out(section: Section, anchor: str, heading: Heading, lead: Lead) -> dict[str, Any]:
     """A section as it is printed, without the figures that the page begins with."""
     first = [chart for chart, _ in lead.charts]
     return {
-        "anchor": f"part-{number}",
+        "anchor": anchor,
         "title": section.title,
         "statements": section.statements,
         "tables": section.tables,
