@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesineq.cohort.members import Cohort
+    from bayesineq.disclosure.acro import Output
     from bayesineq.disclosure.quality import QualityTables
     from bayesineq.disclosure.rule import Rule
     from bayesineq.inference.fit import Engine
@@ -82,6 +83,11 @@ class Shown:
 
         rule, few, base = rule_of(self.disclosure), self.small_count, self.round_to
         return replace(rule, threshold=rule.threshold if few is None else few, base=rule.base if base is None else base)
+
+
+AcroOption = Annotated[
+    Path | None, typer.Option("--acro", help="Folder for a checker of outputs, as SACRO's viewer reads it.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +264,7 @@ _PLAIN = {
     "\N{RIGHT SINGLE QUOTATION MARK}": "'",
     "\N{MULTIPLICATION SIGN}": "x",
 }
-_OUTPUTS = ("out_file", "out_folder", "csv", "repaired")
+_OUTPUTS = ("out_file", "out_folder", "csv", "acro", "repaired")
 codecs.register_error(PLAINER, _plainer)
 
 
@@ -508,14 +514,16 @@ def _fit_latent(
 
 @app.command()
 @_grouped
-def summary(posterior: PosteriorArgument, csv: CsvOption = None, *, shown: Shown) -> None:
+def summary(posterior: PosteriorArgument, csv: CsvOption = None, acro: AcroOption = None, *, shown: Shown) -> None:
     """Mean, sd, median and 95% interval of every parameter."""
     from bayesineq.disclosure.released import released_summary
     from bayesineq.posterior.files import load
+    from bayesineq.report.page.checked import summarised
 
-    rule = shown.rule
-    table, audit = released_summary(load(posterior), rule)
+    rule, post = shown.rule, load(posterior)
+    table, audit = released_summary(post, rule)
     _show(table, csv, audit, rule)
+    _for_checker(acro, lambda: summarised(post, table, rule), rule, "summary")
 
 
 @app.command()
@@ -524,16 +532,19 @@ def measure(
     posterior: PosteriorArgument,
     by: Annotated[str, typer.Option(help="Dimension to compare, for example imd_decile.")],
     csv: CsvOption = None,
+    acro: AcroOption = None,
     *,
     shown: Shown,
 ) -> None:
     """Outcome by group and the inequality between groups, absolute and relative, adjusted and crude, with intervals."""
     from bayesineq.posterior.files import load
+    from bayesineq.report.page.checked import measured
     from bayesineq.report.tables.released import released_measures
 
-    rule = shown.rule
-    table, audit = released_measures(load(posterior), by, rule)
+    rule, post = shown.rule, load(posterior)
+    table, audit = released_measures(post, by, rule)
     _show(table, csv, audit, rule)
+    _for_checker(acro, lambda: measured(post, by, table, rule), rule, "measure")
     for line in table.attrs["words"]:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     if said := table.attrs.get("without_slope"):
@@ -545,6 +556,7 @@ def measure(
 def release(
     posterior: PosteriorArgument,
     out_file: Annotated[Path, typer.Option("--out", help="File to write (.nc).")],
+    acro: AcroOption = None,
     *,
     shown: Shown,
 ) -> None:
@@ -553,11 +565,14 @@ def release(
     from bayesineq.disclosure.cover import cover
     from bayesineq.disclosure.released import released
     from bayesineq.posterior.files import load
+    from bayesineq.report.page.checked import passed_on
 
     rule, post = shown.rule, load(posterior)
     content = io.BytesIO()
-    released(post, rule).to_netcdf(content, engine="h5netcdf")
+    tree = released(post, rule)
+    tree.to_netcdf(content, engine="h5netcdf")
     write_audited(out_file, content.getvalue(), [cover(post, rule).audit], rule)
+    _for_checker(acro, lambda: passed_on(post, tree, content.getvalue(), rule), rule, "release")
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
@@ -616,6 +631,7 @@ def compare(
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if it is not there.")],
     seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Makes the draws reproducible.")] = None,
     title: TitleOption = None,
+    acro: AcroOption = None,
     *,
     deciding: Deciding,
     shown: Shown,
@@ -625,8 +641,9 @@ def compare(
     from bayesineq.decisions.read_plans import read_plans
     from bayesineq.decisions.released import released_detail
     from bayesineq.posterior.files import load
+    from bayesineq.report.page.checked import compared_plans
     from bayesineq.report.page.heading import Heading
-    from bayesineq.report.page.plans import write_comparison
+    from bayesineq.report.page.plans import comparison_charts, write_comparison
 
     rule, units = shown.rule, deciding.by or ["area"]
     stated = read_plans(plans)
@@ -643,6 +660,8 @@ def compare(
         options=PlanOptions(decide_by=units, top=deciding.top, prob=deciding.prob),
     )
     written = write_comparison(compared, out_folder, audit, rule, title=heading)
+    charts = comparison_charts(compared, heading)
+    _for_checker(acro, lambda: compared_plans(post, compared, charts, rule), rule, "compare")
     out.print("\n".join(filter(None, (heading, *compared.words))), markup=False, highlight=False, soft_wrap=True)
     out.print(f"{len(written)} files in {out_folder}", highlight=False, soft_wrap=True)
 
@@ -668,6 +687,7 @@ def report(
         Path | None,
         typer.Option(help="Folder that `cohort` wrote: the page then says how good the records behind it are."),
     ] = None,
+    acro: AcroOption = None,
     *,
     exploring: Exploring,
     setting: Setting,
@@ -704,7 +724,8 @@ def report(
         explorer=exploring.explorer or parts is not None,
         parts=parts,
     )
-    write_report(fitted, polygons, out_file, options, quality=None if quality is None else read_quality(quality))
+    records = None if quality is None else read_quality(quality)
+    write_report(fitted, polygons, out_file, options, quality=records, acro=acro)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
@@ -950,6 +971,15 @@ def _deciles(path: Path | None) -> pd.DataFrame | None:
     if suffix(path) == "csv" and {AREA, DECILE} <= set(header(path)):
         return read_table(path)[[AREA, DECILE]]
     return read_deprivation(path)[[AREA, DECILE]]
+
+
+def _for_checker(folder: Path | None, outputs: Callable[[], list[Output]], rule: Rule, command: str) -> None:
+    """Write what a checker of outputs reads, where that was asked for."""
+    from bayesineq.disclosure.acro import write_acro
+
+    if folder is not None:
+        write_acro(folder, outputs(), rule, f"bayesineq {command}")
+        out.print(f"For the checker of outputs: {folder}", highlight=False, soft_wrap=True)
 
 
 def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:

@@ -102,21 +102,28 @@ def released_summary(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE) -
     return table, audit
 
 
-def _refuse_few_degrees(post: xr.DataTree, rule: Rule) -> None:
-    """Refuse the parameters of a model that nearly lists its rows: rows less the effective number of parameters."""
+def residual_degrees(post: xr.DataTree) -> float | None:
+    """Rows less the effective number of parameters; None where a posterior does not tell."""
     checks = post["checks"].to_dataset() if "checks" in post.children else xr.Dataset()
+    if not {"p_waic", "lpd"} <= set(checks):
+        return None
+    used = checks["p_waic"].to_numpy()[np.isfinite(checks["lpd"].to_numpy())]
+    return float(used.size - used.sum())
+
+
+def _refuse_few_degrees(post: xr.DataTree, rule: Rule) -> None:
+    """Refuse the parameters of a model that nearly lists its rows."""
     if not rule.degrees_of_freedom:
         return
-    if "p_waic" not in checks:
+    if (left := residual_degrees(post)) is None:
         raise DisclosureError(
-            "the rule asks for residual degrees of freedom, which the posterior does not tell: fit "
-            "with engine='laplace', or use rules without"
+            "the rule asks for residual degrees of freedom, which the posterior does not tell: fit with "
+            "engine='laplace', or use rules without"
         )
-    used = checks["p_waic"].to_numpy()[np.isfinite(checks["lpd"].to_numpy())]
-    if (left := used.size - float(used.sum())) < rule.degrees_of_freedom:
+    if left < rule.degrees_of_freedom:
         raise DisclosureError(
-            f"{left:.1f} residual degrees of freedom, and the rule asks for {rule.degrees_of_freedom}: {used.size:,} "
-            f"rows less {used.sum():.1f} effective parameters; give more rows or fewer terms"
+            f"{left:.1f} residual degrees of freedom (rows less effective parameters), and the rule asks for "
+            f"{rule.degrees_of_freedom}; give more rows or fewer terms"
         )
 
 

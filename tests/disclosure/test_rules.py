@@ -148,5 +148,5 @@ def test_a_set_of_rules_goes_wherever_a_rule_goes(name: str) -> None:
 
 
 def test_parameters_of_a_model_without_degrees_of_freedom_are_refused() -> None:
-    with pytest.raises(DisclosureError, match=r"residual degrees of freedom, and the rule asks for 10000: 360 rows"):
+    with pytest.raises(DisclosureError, match=r"residual degrees of freedom .*, and the rule asks for 10000"):
         released_summary(example().post, Rule(degrees_of_freedom=10_000))

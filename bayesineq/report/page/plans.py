@@ -146,6 +146,14 @@ def write_comparison(
     made["audit.csv"] = audit_bytes([audit], rule)
     words = "\n".join([*([title] if title else []), *compared.words]) + "\n"
     made["words.txt"] = words.encode("utf-8", "replace")
+    charts = comparison_charts(compared, title)
+    made |= {f"{name}.svg": to_svg(chart) for name, chart in charts.items()}
+    write_folder(folder, made)
+    return tuple(folder / name for name in made)
+
+
+def comparison_charts(compared: PlanComparison, title: str | None = None) -> dict[str, Chart]:
+    """The figures of a comparison, by name; `title` is the start of their titles."""
     best = f"{title}: which option is the best, at what price" if title else None
     charts = {
         "acceptability": plot_acceptability(compared.comparison, benefit=f"one {unit_in_words(compared)}", title=best)
@@ -153,9 +161,7 @@ def write_comparison(
     if "frontier" in compared.tables and compared.allocation.treated > 0:
         kept = f"{title}: what it costs to keep places for the most deprived fifth" if title else None
         charts["frontier"] = _frontier(compared, kept)
-    made |= {f"{name}.svg": to_svg(chart) for name, chart in charts.items()}
-    write_folder(folder, made)
-    return tuple(folder / name for name in made)
+    return charts
 
 
 def _chosen(compared: PlanComparison) -> Section:

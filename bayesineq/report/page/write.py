@@ -17,11 +17,13 @@ import xarray as xr
 
 from bayesineq.design.priors import Priors
 from bayesineq.dims import DEPRIVATION
+from bayesineq.disclosure.acro import write_acro
 from bayesineq.disclosure.audit import write_audited
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis
 from bayesineq.replacing import write_together
 from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
+from bayesineq.report.page.checked import reported
 from bayesineq.report.page.content import NONE_CODED, Content, gather
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
 from bayesineq.report.page.lead import Lead, furthest_table, lead_of
@@ -69,6 +71,7 @@ def write_report(
     *,
     further: Sequence[Section] = (),
     quality: Mapping[str, pd.DataFrame] | None = None,
+    acro: Path | None = None,
 ) -> Path:
     """
     Write a report of a posterior: one HTML file that needs no network, no script and no other file.
@@ -89,6 +92,9 @@ def write_report(
     quality : Mapping of str to DataFrame, optional
         How good the records are that the table was made from: `tables` of `bayesineq.records.quality`, or what
         `bayesineq.report.read_quality` reads. They pass the rule for small counts before they are shown.
+    acro : Path, optional
+        Folder for a checker of outputs: tables with the people behind every row, figures as PNG, and what SACRO's
+        viewer reads of them.
 
     Returns
     -------
@@ -109,14 +115,16 @@ def write_report(
     ...     [file.name for file in sorted(path.parent.iterdir())]
     ['report.audit.csv', 'report.html']
     """
-    content = gather(post, areas, options, quality)
-    page = render(replace(content, sections=(*content.sections, *further)), options)
+    gathered = gather(post, areas, options, quality)
+    content = replace(gathered, sections=(*gathered.sections, *further))
     target = Path(path)
-    written = page.encode("utf-8", "replace")
+    written = render(content, options).encode("utf-8", "replace")
     if content.audit is None:
         write_together({target: written})
     else:
         write_audited(target, written, [content.audit], options.rule)
+    if acro is not None:
+        write_acro(acro, reported(post, content, written, options.rule), options.rule, "bayesineq report")
     return target
 
 
