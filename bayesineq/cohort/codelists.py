@@ -8,6 +8,7 @@ import io
 import json
 import re
 import tomllib
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import pandas as pd
 from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import SPACE
 from bayesineq.tables.codes import code_list
+from bayesineq.tables.files import refuse_bombs, refuse_twice
 
 COLUMNS: Final = ("code", "term", "category", "system", "retired")
 
@@ -230,8 +232,9 @@ def _text(path: Path) -> str:
     raw = path.read_bytes()
     if path.name.lower().endswith(".gz"):
         try:
+            refuse_bombs(path)
             raw = gzip.decompress(raw)
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             raise SchemaError(f"The code list {path} is not whole. Fetch it again.") from None
     for encoding in ("utf-8-sig", "utf-16") if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252"):
         try:
@@ -277,7 +280,7 @@ def _structured(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
             if path.suffix.lower() == ".toml"
             else json.loads(text, parse_float=str, parse_int=str)
         )
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SchemaError(f"The code list {path} cannot be read: {error}. Mend the file.") from None
     about: dict[str, Any] = dict(content) if isinstance(content, Mapping) else {}
     codes = next((about[k] for k in ("codes", "concepts", "results", "codelist") if k in about), None)
@@ -327,6 +330,7 @@ def _headings(rows: pd.DataFrame, path: Path, named: Mapping[str, str | None]) -
                 "is: code=..."
             )
         chosen["code"] = likely[0]
+    refuse_twice([head for head in heads if head in chosen.values()], f"The code list {path}")
     return chosen
 
 

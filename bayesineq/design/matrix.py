@@ -18,6 +18,7 @@ from bayesineq.design.members import Members
 from bayesineq.design.predicted import what_is_predicted
 from bayesineq.design.priors import Priors, is_constant, pivoted, resolve, resolve_joint, states
 from bayesineq.design.response import Response, lacking_columns, number, read_responses, rows_in_words
+from bayesineq.design.sense import questions
 from bayesineq.dims import POPULATION
 from bayesineq.errors import DesignError
 from bayesineq.model.card import ModelCard, Term, base_name, of_outcome
@@ -404,7 +405,7 @@ def design(
         sha256=_digest(table[list(card.columns)]),
         priors=resolve_joint(card, responses, blocks) if card.is_joint else _priors(card, responses[0], blocks),
         ordered=frozenset(ordered),
-        notes=(*said, *_predicted(card, responses, blocks)),
+        notes=(*said, *questions(table, card, responses), *_predicted(card, responses, blocks)),
     )
 
 

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -147,6 +148,9 @@ def load(path: str | Path) -> xr.DataTree:
     if not source.is_file():
         raise PosteriorError(f"there is no file {source}; give the path that `bayesineq fit ... --out` wrote")
     try:
+        # A file that the library beneath refuses is refused here: closing it half opened prints a traceback.
+        with h5py.File(source, "r") as file:
+            file.attrs.get("_nc3_strict")
         with xr.open_datatree(source, engine="h5netcdf") as opened:
             post = opened.load()
     except Exception as error:

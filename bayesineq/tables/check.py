@@ -15,6 +15,7 @@ from bayesineq.tables.blanks import SPACE, is_blank
 from bayesineq.tables.dates import read_dates
 from bayesineq.tables.files import BOM, read_table, suffix
 from bayesineq.tables.findings import Finding, failing, raise_findings
+from bayesineq.tables.meaning import meaning_findings
 from bayesineq.tables.schema import Field, TableSchema, read_schema
 from bayesineq.tables.vintage import mixed_areas
 
@@ -25,8 +26,8 @@ SUM_TOLERANCE = 1e-6
 
 IN_THE_FILE = "as in the file: the header is row 1"
 
-LARGEST = 2.0**63
-"""Whole numbers from here on have no place in the types of a table."""
+LARGEST = 1e12
+"""Nothing that is counted, from people to days of follow-up of a nation, comes to so many."""
 
 ABSENT = "missing value"
 """The problem of a value that is required and not there."""
@@ -113,6 +114,8 @@ def check(
                 typed[field.name] = column
     if not given.empty:
         findings += _key(typed, rules) + _across(typed, rules)
+        if not rules.personal:
+            findings += meaning_findings(typed, given, rules)
     if rules.personal:
         findings = [Finding(f.column, f.problem, f.remedy, f.rows, [None] * len(f.rows)) for f in findings]
     raise_findings(findings, heading)
@@ -176,6 +179,9 @@ def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | 
     given = series.astype(object) if series.dtype == "category" else series
     if pd.api.types.is_object_dtype(given.dtype) or pd.api.types.is_string_dtype(given.dtype):
         given = given.map(lambda value: value.strip(SPACE) if isinstance(value, str) else value)
+        given = given.where(
+            ~given.map(lambda value: isinstance(value, (bytes, complex, dict, list, tuple, np.ndarray)))
+        )
     elif not (pd.api.types.is_numeric_dtype(given.dtype) or pd.api.types.is_bool_dtype(given.dtype)) \
             or pd.api.types.is_complex_dtype(given.dtype):  # fmt: skip
         remedy = "Give numbers: a date or a length of time is none."

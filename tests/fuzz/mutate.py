@@ -105,3 +105,24 @@ def mutated_rows(
         else:
             random.shuffle(header)
     return header, rows
+
+
+def noise(content: bytes, random: Random, most: int = 4) -> bytes:
+    """A copy with some bytes other, gone, doubled or put elsewhere, or cut short."""
+    changed = bytearray(content)
+    for _ in range(random.randint(1, most)):
+        at = random.randrange(len(changed) + 1)
+        what = random.random()
+        if what < 0.4:
+            changed[at : at + random.randint(1, 4)] = random.randbytes(random.randint(0, 4))
+        elif what < 0.55:
+            del changed[at:]
+        elif what < 0.7:
+            del changed[at : at + random.randint(1, 400)]
+        elif what < 0.85:
+            changed[at:at] = changed[random.randrange(len(changed) + 1) :][: random.randint(1, 400)]
+        else:
+            changed[at:at] = random.choice(
+                (b'"', b"\x00", b"\r", b"\n", b"\xff\xfe", b"\xef\xbb\xbf", b",", b"'", b"\x1a")
+            )
+    return bytes(changed)
