@@ -1,5 +1,5 @@
 # Everything from a clean clone: each target makes the environment that it needs.
-.PHONY: demo test test-all test-spark lint bench lock browser clean
+.PHONY: demo test test-all test-spark fuzz lint bench lock browser clean
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -16,6 +16,10 @@ test-all: lint test  ## Style, types, every test; BAYESINEQ_CALIBRATION=DIR keep
 test-spark: $(READY)  ## The tests of records on Spark, local; needs Java, and installs half a gigabyte
 	.venv/bin/uv pip install --quiet --python $(PYTHON) "pyspark>=4"
 	$(PYTHON) -m pytest tests/records tests/cohort -k spark
+
+fuzz: $(READY)  ## Wrong input, BAYESINEQ_FUZZ (10,000) of it, and 200 kills at random moments; half an hour and more
+	$(PYTHON) -m tests.fuzz
+	$(PYTHON) -m tests.fuzz.kills
 
 lint: $(READY)
 	.venv/bin/ruff check .

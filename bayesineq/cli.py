@@ -216,6 +216,12 @@ def _grouped(command: Callable[..., None]) -> Callable[..., None]:
 def _refuse_inputs(given: dict[str, Any]) -> None:
     """No output of a command, nor the audit beside it, may be one of the files that it reads."""
     paths = {name: path for name, path in given.items() if isinstance(path, Path)}
+    for name, path in paths.items():
+        try:
+            path.exists()
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise BayesineqError(f"{name} {str(path)[:60]!r} is no name of a file: {said}; choose another") from None
     outputs = {name: path for name, path in paths.items() if name in _OUTPUTS}
     inputs = {f"--{name}".replace("_", "-"): path for name, path in paths.items() if name not in _OUTPUTS}
     inputs |= {"the card": Path(card)} if isinstance(card := given.get("card"), str) and Path(card).is_file() else {}
@@ -286,6 +292,7 @@ def _all(
 
 
 @app.command()
+@_grouped
 def demo(
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the demonstration.")] = Path("demo"),
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the simulated system and of the draws.")] = 1,
@@ -382,6 +389,7 @@ def area_health(
 
 
 @app.command()
+@_grouped
 def practices(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Registers and registrations, as published.")],
     population: Annotated[Path, typer.Option(help="Residents of LSOAs by single year of age.")],

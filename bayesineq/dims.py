@@ -44,6 +44,9 @@ GIVEN: Final = "given"
 POPULATION: Final = "population"
 """Name of the weight that travels with aggregated values: people (or expected events) behind each value."""
 
+ASKED: Final = "Is this meant? "
+"""How a note begins that asks about a table, holds no count, and is repeated in a report's data quality."""
+
 CI_PROB: Final = 0.95
 """Probability held by every interval unless the caller asks for another one."""
 

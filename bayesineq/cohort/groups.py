@@ -83,7 +83,7 @@ def read_groups(path: str | Path, facts: Sequence[str]) -> list[list[Group]]:
     try:
         text = source.read_text(encoding="utf-8-sig")
         raw = json.loads(text) if source.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CardError(f"the groups {source.name!r} cannot be read ({error}); give a .json or .toml file") from None
     levels = raw.get("levels") if isinstance(raw, dict) else None
     if not isinstance(levels, list) or not all(isinstance(level, list) and level for level in levels):

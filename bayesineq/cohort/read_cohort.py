@@ -113,7 +113,7 @@ def parse_cohort(text: str, origin: str = "card") -> CohortCard:
     """Parse the TOML text of a cohort card."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise CardError(f"{origin} is not valid TOML: {error}") from None
     top = Section(raw, "", [])
     wrong = top.wrong

@@ -201,7 +201,7 @@ def read_rules(card: str | Path, lists: Lists | None = None) -> Rules:
         raise CardError(f"There is no card {str(card)!r} of morbidity. Give {', '.join(there)}, or a TOML file.")
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CardError(f"The card {path} is not TOML: {error}") from None
     reader = _Reader(given.get("system", ""), _held(lists))
     rules = reader.rules(given)

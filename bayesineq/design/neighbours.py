@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bayesineq.dims import AREA
-from bayesineq.errors import DesignError
+from bayesineq.errors import DesignError, GraphError
 from bayesineq.model.card import ModelCard
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.areas import read_areas
@@ -33,8 +34,21 @@ def neighbours(
     codes = rows[spatial.by[0]].astype(str).unique()
     if edges is not None:
         if not only_table_areas:
-            return read_adjacency(edges, areas=codes)
+            return _mostly_known(read_adjacency(edges, areas=codes), edges, spatial.by[0])
         return read_adjacency(edges).reordered(codes)
     assert areas is not None
     polygons = read_areas(areas)
     return contiguity(polygons[polygons[AREA].isin(codes)] if only_table_areas else polygons)
+
+
+def _mostly_known(graph: Adjacency, edges: Path, dim: str) -> Adjacency:
+    """Refuse an edge list that does not name most areas: they would be islands, and borrow no strength."""
+    named = len(np.unique(graph.edges))
+    if len(graph.areas) > 2 * max(named, 1):
+        lacking = sorted(set(graph.areas) - set(graph.areas[graph.edges].ravel()))
+        raise GraphError(
+            f"{edges.name} has neighbours for {named:,} of the {len(graph.areas):,} levels of {dim!r}, and none for "
+            f"{', '.join(map(repr, lacking[:3]))} and others: give the edge list of the whole table, or --areas with "
+            "the boundaries, which also tell which areas are islands"
+        )
+    return graph

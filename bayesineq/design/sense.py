@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesineq.design.response import Response
-from bayesineq.dims import DECILE, QUINTILE
+from bayesineq.dims import ASKED, DECILE, QUINTILE
 from bayesineq.model.card import ModelCard, Outcome
 
 _FIFTHS: Final = (1.0, 2.0, 3.0, 4.0, 5.0)
@@ -24,7 +24,7 @@ def questions(table: pd.DataFrame, card: ModelCard, responses: Sequence[Response
     asked = [said for outcome, of in zip(card.outcomes, responses, strict=True) if (said := _implausible(outcome, of))]
     if DECILE in card.dims and tuple(np.unique(pd.to_numeric(table[DECILE], errors="coerce").dropna())) == _FIFTHS:
         asked.append(
-            f"{DECILE!r} holds 1 to 5 and nothing above: where these are fifths of deprivation, name the column "
+            f"{ASKED}{DECILE!r} holds 1 to 5 and nothing above: where these are fifths of deprivation, name the column "
             f"{QUINTILE!r} in the table and on the card; where they are tenths, no area is of the less deprived half"
         )
     return asked
@@ -41,7 +41,7 @@ def _implausible(outcome: Outcome, response: Response) -> str | None:
         return None
     where = "above" if average > high else "below"
     return (
-        f"the average of outcome {outcome.name!r} lies {where} what the card holds plausible ({low:g} to {high:g}): "
-        "check that the counts and what they are counted against are in the same unit (people, not thousands), and of "
-        "the same people and time"
+        f"{ASKED}The average of outcome {outcome.name!r} lies {where} what the card holds plausible "
+        f"({low:g} to {high:g}): check that the counts and what they are counted against are in the same "
+        "unit (people, not thousands), and of the same people and time"
     )

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _SHOWN = 5
 _TOPOLOGY = {".topojson", ".json"}
 _BOUNDARIES = {".gpkg", ".shp", ".geojson", ".topojson", ".json", ".fgb", ".kml", ".gml", ".geoparquet", ".zip", ".gdb"}
+_KINGDOM = (-11.0, 49.0, 4.0, 62.0)
+"""West, south, east and north of the United Kingdom, in degrees, with some sea around it."""
+
+_BRITISH = "[EWSN][0-9]{8}"
+_MOST = 0.5
+_LEAST_WIDTH = 25.0
+"""A map of areas less than so many metres wide and high is none; the United Kingdom is 12 degrees by 13."""
+
 _CODE_NAMES = (
     rf"^{AREA}$",
     r"^(lsoa|msoa|oa|soa|dz|iz|lad|ltla|utla|ward|wd|icb|sicbl|pcn|rgn|region|cty|ctyua|buc?)\d{0,2}_?(cd|code)$",
@@ -90,6 +98,7 @@ def read_areas(
             areas, repaired = repair_areas(areas, code=column)
         codes = area_codes(areas, column)
         check_areas(areas, code=column)
+        _check_place(areas, codes)
     except GraphError as error:
         raise GraphError(f"{source.name}: {error}") from error
     if column == AREA:
@@ -280,6 +289,41 @@ def check_areas(areas: gpd.GeoDataFrame, *, code: str | None = None) -> None:
         raise GraphError(
             "; ".join(problems) + "; repair the boundaries (read_areas(..., repair=True)) or take a clean edition"
         )
+
+
+def _check_place(areas: gpd.GeoDataFrame, codes: pd.Series) -> None:
+    """Refuse coordinates that cannot be of the reference system that is stated: another's, or the wrong way round."""
+    assert areas.crs is not None
+    stated = areas.crs.to_string()
+    stated = stated if len(stated) < 40 else str(areas.crs.name)
+    west, south, east, north = (float(end) for end in areas.total_bounds)
+    degrees = west >= -180 and east <= 180 and south >= -90 and north <= 90
+    if areas.crs.is_geographic and not degrees:
+        grid = 'they look like metres of a grid, so state crs="EPSG:27700" for British National Grid'
+        turned = south >= -180 and north <= 180 and west >= -90 and east <= 90
+        remedy = "longitude and latitude are swapped: write longitude first" if turned else grid
+        raise GraphError(
+            f"coordinates from {west:g}, {south:g} to {east:g}, {north:g} are no degrees, as {stated} says; {remedy}"
+        )
+    if areas.crs.is_projected and degrees and east - west < _LEAST_WIDTH and north - south < _LEAST_WIDTH:
+        raise GraphError(
+            f"coordinates from {west:g}, {south:g} to {east:g}, {north:g} would make a map smaller than a garden in "
+            f"{stated}: they look like degrees, so state EPSG:4326 for longitude and latitude"
+        )
+    if not (codes.str.fullmatch(_BRITISH).mean() > _MOST and areas.crs.is_geographic):
+        return
+    if not _within(west, south, east, north):
+        turned = _within(south, west, north, east)
+        remedy = "longitude and latitude are swapped: write longitude first" if turned else "is it another map's?"
+        raise GraphError(
+            f"codes such as {codes.iloc[0]!r} are of the United Kingdom, and the map lies at longitude {west:.3g} to "
+            f"{east:.3g}, latitude {south:.3g} to {north:.3g}; {remedy}"
+        )
+
+
+def _within(west: float, south: float, east: float, north: float) -> bool:
+    at_west, at_south, at_east, at_north = _KINGDOM
+    return at_west <= west and at_south <= south and east <= at_east and north <= at_north
 
 
 def _read(path: Path) -> gpd.GeoDataFrame:

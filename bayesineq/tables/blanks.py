@@ -46,7 +46,12 @@ def is_blank(column: pd.Series, missing: Collection[str] = MISSING) -> NDArray[n
     absent: NDArray[np.bool_] = column.isna().to_numpy(dtype=bool)
     if _may_hold_text(column.dtype):
         # Millions of rows hold few texts: each is looked at once.
-        place, given = pd.factorize(column.astype(object))
+        values = column.astype(object)
+        try:
+            place, given = pd.factorize(values)
+        except TypeError:
+            # Lists and the like, as a parquet file may hold them, are no texts.
+            place, given = pd.factorize(values.where(values.map(lambda value: isinstance(value, str)), None))
         texts = np.array([isinstance(value, str) and trimmed(value) in missing for value in given], dtype=bool)
         if texts.any():
             absent = absent | np.append(texts, False)[place]

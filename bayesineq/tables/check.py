@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Number
 from pathlib import Path
 
 import numpy as np
@@ -179,19 +180,21 @@ def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | 
     given = series.astype(object) if series.dtype == "category" else series
     if pd.api.types.is_object_dtype(given.dtype) or pd.api.types.is_string_dtype(given.dtype):
         given = given.map(lambda value: value.strip(SPACE) if isinstance(value, str) else value)
-        given = given.where(
-            ~given.map(lambda value: isinstance(value, (bytes, complex, dict, list, tuple, np.ndarray)))
-        )
+        # What is neither text nor a number would stop the reader of numbers, where it is to be none.
+        given = given.where(given.map(lambda value: isinstance(value, (str, Number))))
     elif not (pd.api.types.is_numeric_dtype(given.dtype) or pd.api.types.is_bool_dtype(given.dtype)) \
             or pd.api.types.is_complex_dtype(given.dtype):  # fmt: skip
         remedy = "Give numbers: a date or a length of time is none."
         return None, [Finding(field.name, f"holds {given.dtype} where numbers are", remedy)]
-    numbers = pd.to_numeric(given, errors="coerce")
+    try:
+        numbers = pd.to_numeric(given, errors="coerce")
+    except OverflowError:
+        numbers = pd.to_numeric(given.map(_held), errors="coerce")
     values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     whole = field.type == "integer"
     unreadable = np.isnan(values) & ~absent
     remedy = "Give digits alone: no text, no thousands separator."
-    if series[unreadable].astype(str).str.strip().isin(SUPPRESSED).any():
+    if any(str(value).strip() in SUPPRESSED for value in series[unreadable]):
         remedy = "Give the counts as they were before suppression, or read what each sign means: `with_intervals`."
     findings = failing(series, unreadable, f"not a {'whole ' if whole else ''}number", remedy)
     findings += failing(series, np.isinf(values), "infinite", "Give a finite number.")
@@ -206,6 +209,13 @@ def _number(series: pd.Series, absent: Mask, field: Field) -> tuple[pd.Series | 
         # What can be read as a number is still compared with its bounds and with other columns, to hear all at once.
         return pd.Series(np.where(np.isfinite(values), values, np.nan), index=series.index, name=field.name), findings
     return numbers.astype("Int64" if absent.any() else "int64"), []
+
+
+def _held(value: object) -> object:
+    """What a cell holds; a whole number of more digits than any type of a table has is infinite."""
+    if isinstance(value, int):
+        return np.inf if abs(value) >= LARGEST else value
+    return np.inf if isinstance(value, str) and len(value) > 300 and value.lstrip("+-").isdecimal() else value
 
 
 def _constraints(typed: pd.Series, field: Field) -> list[Finding]:

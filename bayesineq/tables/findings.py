@@ -50,15 +50,24 @@ def _frame(finding: Finding) -> pd.DataFrame:
     return frame[COLUMNS]
 
 
+def _short(value: object) -> str:
+    """A value in so many signs as tell it."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a whole number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text):,} signs)"
+
+
 def _line(finding: Finding) -> str:
     count = len(finding.rows)
     if count:
         pairs = list(zip(finding.rows, finding.values, strict=True))[:LISTED_ROWS]
-        shown = "; ".join(f"row {row}" if value is None else f"row {row}: {value!r}" for row, value in pairs)
+        shown = "; ".join(f"row {row}" if value is None else f"row {row}: {_short(value)}" for row, value in pairs)
         more = f"; and {count - LISTED_ROWS:,} more" if count > LISTED_ROWS else ""
         where = f" ({'1 row' if count == 1 else f'{count:,} rows'}; {shown}{more})"
     else:
-        listed = ", ".join(repr(value) for value in list(finding.values)[:LISTED_FINDINGS])
+        listed = ", ".join(_short(value) for value in list(finding.values)[:LISTED_FINDINGS])
         more = f" and {len(finding.values) - LISTED_FINDINGS:,} more" if len(finding.values) > LISTED_FINDINGS else ""
         where = f" ({listed}{more})" if listed else ""
     column = f"column {finding.column!r}: " if finding.column else ""

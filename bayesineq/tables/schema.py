@@ -130,7 +130,7 @@ def read_schema(schema: str | Path) -> TableSchema:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SchemaError(f"The schema {path} is not JSON: {error}. Mend the file.") from error
     if not isinstance(content, dict) or not isinstance(content.get("fields"), list):
         raise SchemaError(f"The schema {path} has no list 'fields'. See the Frictionless Table Schema specification.")

@@ -1,7 +1,12 @@
-"""Try many inputs: `python -m tests.fuzz N [KIND ...]` prints numbers by kind and every distinct fault."""
+"""
+Try many inputs: `python -m tests.fuzz [EACH [FIRST [KIND ...]]]` prints numbers by kind and every distinct fault.
+
+EACH is how many of a kind, by default a share of BAYESINEQ_FUZZ or 10,000; FIRST is the seed of the first.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -38,4 +43,5 @@ def survey(number: int, kinds: list[str], first: int = 0) -> int:
 if __name__ == "__main__":
     given = sys.argv[1:]
     chosen = [kind for kind in KINDS if any(kind.startswith(name) for name in given[2:])] or list(KINDS)
-    sys.exit(min(survey(int(given[0]), chosen, int(given[1]) if len(given) > 1 else 0), 1))
+    each = int(given[0]) if given else -(-int(os.environ.get("BAYESINEQ_FUZZ", "10000")) // len(KINDS))
+    sys.exit(min(survey(each, chosen, int(given[1]) if len(given) > 1 else 0), 1))

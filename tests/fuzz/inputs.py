@@ -188,7 +188,9 @@ def parquet(random: Random, place: Path) -> Try:
     path, table = place / "table.parquet", _table("area_counts").copy()
     if random.random() < 0.5:
         column = random.choice(list(table.columns))
-        values = random.choice((NUMBERS[:5], NUMBERS[11:], TEXTS, (True, False), OTHERS[-3:], (b"\xff", b"")))
+        values = random.choice(
+            (NUMBERS[:5], NUMBERS[11:], TEXTS, (True, False), OTHERS[-3:], (b"\xff", b""), ([1], []), ({"a": 1},))
+        )
         table[column] = pd.Series([random.choice(values) for _ in range(len(table))], dtype=object)
         try:
             table.to_parquet(path)

@@ -145,7 +145,7 @@ def read_mapping(mapping: str | Path) -> Mapping:
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SchemaError(f"The mapping {path} is not TOML: {error}. Mend the file.") from None
     wrong = _unknown("", content, _TOP)
     if content.get("dates", ORDERS[0]) not in ORDERS:

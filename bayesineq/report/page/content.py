@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayesineq.design.priors import Priors
 from bayesineq.design.unrecorded import unrecorded_of
-from bayesineq.dims import AGE, DEPRIVATION, ETHNICITY, POPULATION, SEX
+from bayesineq.dims import AGE, ASKED, DEPRIVATION, ETHNICITY, POPULATION, SEX
 from bayesineq.disclosure.cover import Cover
 from bayesineq.disclosure.cover import cover as covered
 from bayesineq.disclosure.quality import covered_quality, quality_audit
@@ -303,6 +303,8 @@ def _quality(frame: Frame, heading: Heading, unknown: Mapping[str, str], unmappe
             rows.append((f"Levels of {dimension_label(dim)} that nobody has", f"{empty:,}, left out"))
     if unmapped > 0:
         rows.append(("Areas on the map without an estimate", f"{unmapped:,}, hatched"))
+    notes = str(frame.post.attrs.get("notes", "")).splitlines()
+    rows += [(ASKED.strip(), note.removeprefix(ASKED)) for note in notes if note.startswith(ASKED)]
     rows.append(("Small counts", str(frame.rule)))
     return Table("What the estimates rest on", ("Item", "Value"), tuple(rows))
 
