@@ -23,8 +23,6 @@ _KINGDOM = (-11.0, 49.0, 4.0, 62.0)
 
 _BRITISH = "[EWSN][0-9]{8}"
 _MOST = 0.5
-_LEAST_WIDTH = 25.0
-"""A map of areas less than so many metres wide and high is none; the United Kingdom is 12 degrees by 13."""
 
 _CODE_NAMES = (
     rf"^{AREA}$",
@@ -305,7 +303,7 @@ def _check_place(areas: gpd.GeoDataFrame, codes: pd.Series) -> None:
         raise GraphError(
             f"coordinates from {west:g}, {south:g} to {east:g}, {north:g} are no degrees, as {stated} says; {remedy}"
         )
-    if areas.crs.is_projected and degrees and east - west < _LEAST_WIDTH and north - south < _LEAST_WIDTH:
+    if areas.crs.is_projected and (_within(west, south, east, north) or _within(south, west, north, east)):
         raise GraphError(
             f"coordinates from {west:g}, {south:g} to {east:g}, {north:g} would make a map smaller than a garden in "
             f"{stated}: they look like degrees, so state EPSG:4326 for longitude and latitude"

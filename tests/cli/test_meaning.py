@@ -128,7 +128,7 @@ def test_what_may_be_meant_is_asked_about_and_said_in_the_data_quality() -> None
     assert "lies above what the card holds plausible (0.001 to 0.6)" in asked[0]
     assert "not thousands" in asked[0]
     assert "'imd_decile' holds 1 to 5 and nothing above" in asked[1]
-    quality = gather(post, None, ReportOptions(rule=bi.Rule(0, 1))).quality
+    quality = gather(post, None, ReportOptions(disclosure=bi.Rule(0, 1))).quality
     said = [value for item, value in quality.rows if item == ASKED.strip()]
     assert said == [note.removeprefix(ASKED) for note in asked]
     assert ASKED not in str(fitted(rows).attrs.get("notes"))
