@@ -17,9 +17,8 @@ test-spark: $(READY)  ## The tests of records on Spark, local; needs Java, and i
 	.venv/bin/uv pip install --quiet --python $(PYTHON) "pyspark>=4"
 	$(PYTHON) -m pytest tests/records tests/cohort -k spark
 
-fuzz: $(READY)  ## Wrong input, BAYESINEQ_FUZZ (10,000) of it, and 200 kills at random moments; half an hour and more
+fuzz: $(READY)  ## Wrong input, BAYESINEQ_FUZZ (10,000) of it, and what each was answered; half an hour and more
 	$(PYTHON) -m tests.fuzz
-	$(PYTHON) -m tests.fuzz.kills
 
 lint: $(READY)
 	.venv/bin/ruff check .
