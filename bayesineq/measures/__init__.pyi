@@ -77,6 +77,7 @@ from .life_table import (
 from .limits import (
     byar_limits as byar_limits,
     poisson_limits as poisson_limits,
+    rank_correlation_limits as rank_correlation_limits,
     standard_errors as standard_errors,
     wilson_limits as wilson_limits,
 )

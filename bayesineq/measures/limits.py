@@ -130,6 +130,49 @@ def wilson_limits(count: ArrayLike, population: ArrayLike, *, prob: float = CI_P
     return np.stack([np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)], axis=-1)
 
 
+def rank_correlation_limits(correlation: ArrayLike, number: int, *, prob: float = CI_PROB) -> Array:
+    """
+    Limits of Spearman's rank correlation.
+
+    Parameters
+    ----------
+    correlation : array_like, shape (...)
+        Correlations, between -1 and 1.
+    number : int
+        Number of pairs that they are of, four or more.
+    prob : float
+        Probability of the limits.
+
+    Returns
+    -------
+    ndarray, shape (..., 2)
+        Lower and upper limit.
+
+    Raises
+    ------
+    MeasureError
+        If a correlation is not between -1 and 1, or there are too few pairs.
+
+    Notes
+    -----
+    tanh(atanh(r) +- z sqrt((1 + r^2 / 2) / (n - 3))), which holds for correlations below 0.95 or so.
+
+    References
+    ----------
+    Bonett & Wright 2000, Psychometrika 65:23
+
+    Examples
+    --------
+    >>> rank_correlation_limits(-0.2568, 6437).round(4).tolist()
+    [-0.2798, -0.2335]
+    """
+    rho = np.asarray(correlation, dtype=np.float64)
+    if number < 4 or not (np.abs(rho) < 1.0).all():
+        raise MeasureError(f"limits need correlations within -1 and 1 of four pairs or more; given {rho} of {number}")
+    half = norm.ppf(0.5 + probability(prob) / 2) * np.sqrt((1.0 + rho**2 / 2.0) / (number - 3))
+    return np.tanh(np.arctanh(rho)[..., None] + np.stack([-half, half], axis=-1))
+
+
 def standard_errors(lower: ArrayLike, upper: ArrayLike, *, prob: float = CI_PROB, scale: Scale = "linear") -> Array:
     """
     Standard errors that published limits stand for, on the scale on which the limits are symmetric.

@@ -49,7 +49,7 @@ def read_areas(
         Coordinate reference system of a file that states none, for example "EPSG:27700".
     repair : bool, optional
         Whether to repair what can be repaired, as of `repair_areas`; what was changed then stands in
-        `attrs["repaired"]`.
+        `attrs["repaired"]`, a dict a change.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def read_areas(
         rest = areas
     rest.insert(0, AREA, codes)
     if repaired is not None:
-        rest.attrs["repaired"] = repaired
+        rest.attrs["repaired"] = repaired.to_dict("records")
     return rest
 
 
@@ -203,11 +203,10 @@ def words_of_areas(path: str | Path, areas: gpd.GeoDataFrame) -> list[str]:
     changed = areas.attrs.get("repaired")
     lines = [f"{path}: boundaries of {len(areas):,} areas ({areas.crs.name}), such as {areas[AREA].iloc[0]}"]
     if changed is not None:
-        shown = "; ".join(
-            f"{area}: {what} ({change:+.2%} of its surface)" for area, what, change in changed.to_numpy()[:20]
-        )
-        more = f"; and {len(changed) - 20:,} more" if len(changed) > 20 else ""
-        lines.append(f"Repaired: {len(changed):,} changes{': ' + shown + more if len(changed) else ''}")
+        shown = [f"{one[AREA]}: {one['what']} ({one['surface_change']:+.2%} of its surface)" for one in changed[:20]]
+        more = [f"and {len(changed) - 20:,} more"] if len(changed) > 20 else []
+        number = "1 change" if len(changed) == 1 else f"{len(changed):,} changes"
+        lines.append(f"Repaired: {': '.join(filter(None, (number, '; '.join(shown + more))))}")
     return [*lines, "Next: give them with --areas to `bayesineq fit` (neighbours) and `bayesineq report` (a map)."]
 
 

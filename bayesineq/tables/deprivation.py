@@ -1,20 +1,27 @@
-"""The English Indices of Deprivation as published: File 7 and File 1 of 2019 and 2025, csv or workbook."""
+"""Indices of deprivation as published: the English of 2019 and 2025, and those of other nations in the same form."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pandas as pd
 
 from bayesineq.errors import SchemaError
 from bayesineq.tables.check import check
 from bayesineq.tables.codes import code_list
+from bayesineq.tables.publishers.read import read_published
+from bayesineq.tables.quantiles import quantile_groups
 from bayesineq.tables.sheets import read_titled
 
 EDITIONS: Final = {"2019": ("IoD2019", "2011", 32_844), "2024": ("IoD2025", "2021", 33_755)}
 """Year of the local authorities in the header -> edition of the indices, LSOA vintage, number of LSOAs of England."""
+
+OTHERS: Final = ("simd", "wimd_deciles", "wimd_ranks", "nimdm", "svi")
+"""Kinds of published files that hold the index of another nation."""
+IMD: Final = "imd"
+DECILES: Final = 10
 
 AREA_CODE: Final = r"^LSOA code \((\d{4})\)"
 AUTHORITY_CODE: Final = r"^Local Authority District code \((\d{4})\)"
@@ -57,7 +64,7 @@ def _names(titles: list[str]) -> dict[str, str]:
 
 def read_deprivation(path: str | Path, *, complete: bool = True, sheet: str | None = None) -> pd.DataFrame:
     """
-    Read the Index of Multiple Deprivation and its domains by LSOA.
+    Read an index of deprivation and its domains by small area: decile 1 is the most deprived, whatever the file's end.
 
     The published deciles are kept. They differ from `quantile_groups(imd_rank)` in 8 areas of 2019 and 5 of 2025,
     because the publisher rounds the boundaries between deciles the other way than OHID's rule.
@@ -66,9 +73,11 @@ def read_deprivation(path: str | Path, *, complete: bool = True, sheet: str | No
     ----------
     path : str or Path
         File 1, 2 or 7 of the English Indices of Deprivation 2019 or 2025, as .csv, .csv.gz, .xlsx or .xls. In a
-        workbook the sheet is found by its columns.
+        workbook the sheet is found by its columns. Or the index of Scotland (SIMD), Wales (WIMD), Northern Ireland
+        (NIMDM), or the Social Vulnerability Index of the United States, as of `read_published`.
     complete : bool, optional
-        Whether every LSOA of England must be there. False for an extract that you made yourself.
+        Whether every LSOA of England, or every area of the other nation, must be there. False for an extract that you
+        made yourself.
     sheet : str, optional
         Name of the sheet of a workbook, where several have these columns.
 
@@ -77,8 +86,9 @@ def read_deprivation(path: str | Path, *, complete: bool = True, sheet: str | No
     DataFrame
         `area`, `area_name`, `lad`, `lad_name`, `imd_score` (where the file has it), `imd_rank`, `imd_decile`, then
         `DOMAIN_score`, `DOMAIN_rank`, `DOMAIN_decile` and populations, where the file has them; columns of other
-        titles keep those. Rank 1 and decile 1 are the most deprived. `attrs` holds `index` ("IoD2019" or "IoD2025")
-        and `vintage` of the LSOAs ("2011" or "2021").
+        titles keep those. Rank 1 and decile 1 are the most deprived. `attrs` holds `index` ("IoD2019", "IoD2025",
+        "simd", "svi", ...) and `vintage` of the areas ("2011" or "2021"). Where a publisher gives no deciles they are
+        those of `quantile_groups`. Deciles are of one nation, and mean nothing across nations.
 
     Raises
     ------
@@ -103,7 +113,12 @@ def read_deprivation(path: str | Path, *, complete: bool = True, sheet: str | No
             area  imd_rank  imd_decile
     0  E01000001     26525           8
     """
-    table = read_titled(path, (AREA_CODE, AUTHORITY_CODE, *STATED), sheet=sheet)
+    try:
+        table = read_titled(path, (AREA_CODE, AUTHORITY_CODE, *STATED), sheet=sheet)
+    except SchemaError:
+        if (found := _of_another_nation(path, complete, sheet)) is None:
+            raise
+        return found
     titles = [str(title) for title in table.columns]
     area_year, authority_year = _year(titles, AREA_CODE), _year(titles, AUTHORITY_CODE)
     index, vintage, areas = EDITIONS.get(str(authority_year), ("", "", 0))
@@ -133,3 +148,50 @@ def read_deprivation(path: str | Path, *, complete: bool = True, sheet: str | No
     checked = checked[first + [name for name in checked.columns if name not in first]]
     checked.attrs = {"index": index, "vintage": vintage}
     return checked
+
+
+def _of_another_nation(path: str | Path, complete: bool, sheet: str | None) -> pd.DataFrame | None:
+    """An index of another nation in the same columns; None where the file is of no kind that holds one."""
+    try:
+        found = read_published(path, sheet=sheet)
+    except SchemaError:
+        return None
+    if found.kind not in OTHERS:
+        return None
+    rows = found.table.assign(domain=found.table.get("domain", IMD))
+    ends = found.columns.set_index("column")["most_deprived"]
+    (measure,) = (name for name in ("rank", "rpl") if name in rows)
+    first: Literal["lowest", "highest"] = "lowest" if ends[measure] == "lowest" else "highest"
+    wide = _by_domain(rows, measure)
+    if IMD not in wide:
+        raise SchemaError(
+            f"The file {path} has no rank of the whole index; it has {', '.join(map(str, wide.columns))}."
+        )
+    if complete and first == "lowest" and wide[IMD].max() != len(wide):
+        raise SchemaError(
+            f"The file {path} holds {len(wide):,} areas, with ranks up to {wide[IMD].max():,.0f}. Fetch it again, or "
+            "say complete=False where it is an extract of your own."
+        )
+    deciles = _by_domain(rows, "decile") if "decile" in rows else pd.DataFrame()
+    table = pd.DataFrame({"area": wide.index})
+    for name in [IMD, *(str(column) for column in wide if column != IMD)]:
+        value = wide[name]
+        if value.isna().any():
+            continue
+        rank = value if first == "lowest" else value.rank(method="min", ascending=False)
+        table[f"{name}_rank"] = rank.to_numpy().astype("int64")
+        if name in deciles and deciles[name].notna().all():
+            table[f"{name}_decile"] = deciles[name].to_numpy().astype("int64")
+        elif complete:
+            table[f"{name}_decile"] = quantile_groups(value, DECILES, first=first)
+    if f"{IMD}_decile" not in table:
+        raise SchemaError(
+            f"The file {path} gives ranks and no deciles, and an extract has none of its own. Give the whole file."
+        )
+    checked = check(table, "deprivation", source=path)
+    checked.attrs = {"index": found.kind, "vintage": found.vintage}
+    return checked
+
+
+def _by_domain(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    return rows.set_index(["area", "domain"])[measure].unstack("domain")  # noqa: PD010 - refuses a repeated area

@@ -195,6 +195,7 @@ def carry_counts(
     *,
     to: Literal["2011", "2021"] = "2021",
     weight: pd.Series | None = None,
+    by: Sequence[str] = (),
 ) -> pd.DataFrame:
     """
     Carry counts from the LSOAs of one census to those of the other.
@@ -206,7 +207,7 @@ def carry_counts(
     Parameters
     ----------
     table : DataFrame
-        `area` of the other vintage, once each, and counts.
+        `area` of the other vintage, once each or once for each group of `by`, and counts.
     counts : sequence of str
         Columns to carry; others are left behind.
     changes : DataFrame
@@ -214,13 +215,16 @@ def carry_counts(
     to : {"2011", "2021"}, optional
         Vintage of the result.
     weight : Series, optional
-        Weight of each area of the vintage `to` (its population, say), indexed by code.
+        Weight of each area of the vintage `to` (its population, say), indexed by code. With `by` it may be indexed by
+        code and group, (code, *by): residents of that age and sex, say.
+    by : sequence of str, optional
+        Columns of strata, such as age band, sex and ethnic group: counts are carried within each.
 
     Returns
     -------
     DataFrame
-        `area` of vintage `to`, sorted, and the counts: whole numbers where every area carried over whole, else
-        float64. Totals are kept. A result may cover part of an area whose other parts are not in `table`.
+        `area` of vintage `to` and the strata, sorted, and the counts: whole numbers where every area carried over
+        whole, else float64. Totals are kept. A result may cover part of an area whose other parts are not in `table`.
 
     Raises
     ------
@@ -238,7 +242,15 @@ def carry_counts(
     source, target = (f"area_{'2021' if to == '2011' else '2011'}", f"area_{to}")
     links = changes[[source, target]]
     unknown = sorted(set(table[AREA]) - set(links[source]))
-    findings = failing(table[AREA], table[AREA].duplicated(), "stands more than once", "Add its rows up first.")
+    strata = [AREA, *by]
+    lacking = [name for name in (*strata, *counts) if name not in table]
+    if lacking:
+        raise SchemaError(f"The table has no column {', '.join(lacking)}; it has {', '.join(map(str, table.columns))}.")
+    again = f"stands more than once{f' with the same {", ".join(by)}' if by else ''}"
+    remedy = "Add its rows up first." if by else "Add its rows up first, or name its strata with `by`."
+    findings = failing(table[AREA], table.duplicated(strata), again, remedy)
+    for name in by:
+        findings += failing(table[name], table[name].isna(), "missing value", "A stratum that is not there has no row.")
     if unknown:
         findings.append(
             Finding(AREA, f"not in column {source} of the look-up", "Is it of that vintage?", values=unknown)
@@ -252,23 +264,42 @@ def carry_counts(
             f"The look-up names no area of {to} for {', '.join(links.loc[lost, source].astype(str).unique()[:5])}: its "
             "counts would be lost. Complete it."
         )
-    divided = links[source].duplicated(keep=False)
-    share = pd.Series(1.0, index=links.index)
+    joined = links.merge(table, left_on=source, right_on=AREA, how="left")
+    divided = joined.duplicated([source, *by], keep=False)
+    keys = [target, *by]
+    carried = joined[list(counts)]
     if divided.any():
-        parts = links[divided]
-        if weight is None:
-            raise SchemaError(
-                f"{parts[source].nunique():,} areas were divided, such as {', '.join(parts[source].unique()[:5])}. "
-                f"Give `weight`, the population of each LSOA of {to}, to share their counts."
-            )
+        share = pd.Series(1.0, index=joined.index)
+        share[divided] = _shares(joined[divided], source, target, by, weight, to)
+        carried = carried.mul(share, axis=0)
+    summed = pd.concat([joined[keys], carried], axis=1).groupby(keys)[list(counts)].sum().reset_index()
+    return summed.rename(columns={target: AREA})
+
+
+def _shares(
+    parts: pd.DataFrame, source: str, target: str, by: Sequence[str], weight: pd.Series | None, to: str
+) -> pd.Series:
+    """Share of a divided area's counts that each of its successors gets, within each stratum."""
+    if weight is None:
+        raise SchemaError(
+            f"{parts[source].nunique():,} areas were divided, such as {', '.join(parts[source].unique()[:5])}. "
+            f"Give `weight`, the population of each LSOA of {to}, to share their counts."
+        )
+    if weight.index.nlevels == 1:
         weights = parts[target].map(weight)
-        totals = weights.groupby(parts[source]).transform("sum")
-        if weights.isna().any() or (totals <= 0).any():
-            without = sorted(parts.loc[weights.isna() | (totals <= 0), target].unique())
+    else:
+        if weight.index.nlevels != 1 + len(by):
             raise SchemaError(
-                f"There is no weight above 0 for {', '.join(without[:10])}, to share a divided area's counts."
+                f"`weight` is indexed by {weight.index.nlevels} levels: give code, or code and {list(by)}."
             )
-        share[divided] = weights / totals
-    joined = links.merge(table, left_on=source, right_on=AREA, how="left", validate="many_to_one")
-    carried = joined[list(counts)].mul(share.to_numpy(), axis=0) if divided.any() else joined[list(counts)]
-    return carried.groupby(joined[target].rename(AREA)).sum().reset_index()
+        weights = pd.Series(weight.reindex(pd.MultiIndex.from_frame(parts[[target, *by]])).to_numpy(), parts.index)
+    weights = weights.astype("float64")
+    place = [parts[name] for name in (source, *by)]
+    totals = weights.groupby(place).transform(lambda part: part.sum(min_count=len(part)))
+    lost = weights.isna() | ~(totals > 0)
+    if lost.any():
+        without = sorted(parts.loc[lost, target].unique())
+        raise SchemaError(
+            f"There is no weight above 0 for {', '.join(without[:10])}, to share a divided area's counts."
+        )
+    return weights / totals

@@ -6,10 +6,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from shapely import box
+from shapely import Polygon, box, force_3d
 
 from bayesineq.errors import GraphError
-from bayesineq.space.areas import code_column, read_areas
+from bayesineq.space.areas import code_column, read_areas, repair_areas
 from bayesineq.space.contiguity import contiguity, read_adjacency
 
 
@@ -190,3 +190,48 @@ def test_edge_lists_missing_empty_truncated_or_without_the_column(tmp_path):
     pd.DataFrame({"i": [1.0, np.nan], "j": [2.0, 3.0]}).to_parquet(gaps)
     with pytest.raises(GraphError, match="fractions or gaps"):
         read_adjacency(gaps)
+
+
+def test_what_is_repaired_is_listed_and_the_rest_is_left(squares, tmp_path):
+    bow = Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+    spike = Polygon([(1, 0), (2, 0), (2, 1), (2, 3), (2, 1), (1, 1)])
+    wrong = squares.set_geometry([bow, spike, squares.geometry[2]], crs=squares.crs)
+    wrong.to_file(tmp_path / "areas.gpkg")
+    with pytest.raises(GraphError, match=r"2 areas have geometry that is not valid .*repair=True"):
+        read_areas(tmp_path / "areas.gpkg")
+    areas = read_areas(tmp_path / "areas.gpkg", repair=True)
+    changes = pd.DataFrame(areas.attrs["repaired"]).set_index("area")
+    assert changes["what"].tolist() == ["Self-intersection", "Self-intersection"]
+    assert areas.is_valid.all()
+    assert areas.geometry[1].area == pytest.approx(1.0)
+    assert changes.loc["E01000002", "surface_change"] == pytest.approx(0.0)
+    assert areas.geometry[2].equals(squares.geometry[2])
+
+
+def test_pieces_of_an_area_in_several_rows_are_joined_and_heights_taken_off(squares):
+    pieces = squares.assign(LSOA21CD=["E01000001", "E01000001", "E01000003"], n=[1, 2, 3])
+    pieces = pieces.set_geometry(force_3d(pieces.geometry.to_numpy(), 5.0), crs=squares.crs)
+    areas, changes = repair_areas(pieces)
+    assert areas["LSOA21CD"].tolist() == ["E01000001", "E01000003"]
+    assert areas.geometry.area.tolist() == [2.0, 1.0]
+    assert not areas.has_z.any()
+    assert changes["what"].value_counts().to_dict() == {"heights taken off": 3, "2 rows joined into one": 1}
+
+
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+def test_a_file_without_reference_system_is_told_what_its_coordinates_look_like(squares, tmp_path):
+    squares.set_crs(None, allow_override=True).to_file(tmp_path / "areas.shp")
+    with pytest.raises(GraphError, match="looks like longitude and latitude"):
+        read_areas(tmp_path / "areas.shp")
+    squares.scale(1000, 1000, origin=(0, 0)).set_crs(None, allow_override=True).to_frame("geometry").assign(
+        LSOA21CD=squares["LSOA21CD"]
+    ).to_file(tmp_path / "grid.shp")
+    with pytest.raises(GraphError, match="looks like British National Grid"):
+        read_areas(tmp_path / "grid.shp")
+
+
+def test_a_topology_is_read_with_the_reference_system_that_it_states(shared):
+    areas = read_areas(shared / "data/boundaries/lsoa11_E07000202.topojson")
+    plain = read_areas(shared / "data/boundaries/lsoa11_E07000202.geojson")
+    assert set(areas["area"]) == set(plain["area"])
+    assert areas.crs.is_geographic

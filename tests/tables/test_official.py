@@ -394,3 +394,30 @@ class TestCodes:
     def test_an_unknown_list_names_those_there_are(self) -> None:
         with pytest.raises(SchemaError, match="ethnicity_broad"):
             code_list("ethnicities")
+
+
+def test_counts_of_strata_are_carried_within_each(changes: pd.DataFrame) -> None:
+    """Every pair of age and sex as if carried by itself; totals of each stratum stay."""
+    rng = np.random.default_rng(1)
+    codes = changes["area_2011"].drop_duplicates().iloc[:3000]
+    strata = pd.MultiIndex.from_product([codes, ["00-64", "65+"], ["female", "male"]], names=["area", "age", "sex"])
+    table = pd.DataFrame({"cases": rng.poisson(20, len(strata))}, index=strata).reset_index()
+    weight = pd.Series(rng.uniform(500, 2000, changes["area_2021"].nunique()), index=changes["area_2021"].unique())
+    carried = carry_counts(table, ["cases"], changes, weight=weight, by=["age", "sex"])
+    for (age, sex), rows in table.groupby(["age", "sex"]):
+        alone = carry_counts(rows[["area", "cases"]], ["cases"], changes, weight=weight)
+        held = carried[(carried["age"] == age) & (carried["sex"] == sex)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(held[["area", "cases"]], alone)
+        assert held["cases"].sum() == pytest.approx(rows["cases"].sum())
+    with pytest.raises(SchemaError, match="name its strata with `by`"):
+        carry_counts(table, ["cases"], changes, weight=weight)
+
+
+def test_weights_of_a_stratum_share_its_counts() -> None:
+    changes = pd.DataFrame({"area_2011": ["a", "a"], "area_2021": ["b", "c"], "change": "split"})
+    table = pd.DataFrame({"area": "a", "age": ["young", "old"], "cases": [10, 10]})
+    weight = pd.Series({("b", "young"): 3, ("c", "young"): 1, ("b", "old"): 1, ("c", "old"): 4})
+    carried = carry_counts(table, ["cases"], changes, weight=weight, by=["age"]).set_index(["area", "age"])["cases"]
+    assert carried.to_dict() == {("b", "young"): 7.5, ("c", "young"): 2.5, ("b", "old"): 2.0, ("c", "old"): 8.0}
+    with pytest.raises(SchemaError, match="no weight above 0 for b, c"):
+        carry_counts(table, ["cases"], changes, weight=weight.drop(("c", "old")), by=["age"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,10 @@ import pytest
 from scipy.stats import norm
 
 from bayesineq.errors import SchemaError
+from bayesineq.tables.deprivation import read_deprivation
 from bayesineq.tables.publishers.kinds import file_kinds
 from bayesineq.tables.publishers.read import Published, read_published, words_of
+from bayesineq.tables.quantiles import quantile_groups
 
 type Rows = Sequence[Sequence[object]]
 
@@ -471,7 +475,7 @@ def test_fingertips_gives_known_standard_errors_on_their_scale_and_keeps_levels_
     assert table.loc[("E07000203", "Persons"), "estimate"] == pytest.approx(np.log(250))
     assert np.isnan(table.loc[("E07000204", "Persons"), "value"])
     assert set(found.beside["why"]) == {"total of sex", "level nation", "category_type IMD2019 deciles"}
-    assert said(found, "value_note, 1 rows: Value suppressed for disclosure control")
+    assert said(found, "value_note, 1 row: Value suppressed for disclosure control")
     assert said(found, "limits of 95.0%")
 
 
@@ -931,3 +935,44 @@ def test_words_name_the_file_its_columns_and_the_next_command(tmp_path: Path) ->
     assert lines[0].startswith(f"{path}: Census table in bulk")
     assert lines[1] == "2 rows of lsoa level (England); 1 more beside, which count the same again"
     assert f"bayesineq check {path} --csv tidy.csv" in lines[-1]
+
+
+def simd(folder: Path, areas: int = 20) -> Path:
+    rows = [[f"S0100{6506 + k}", k + 1, 1 + k * 10 // areas, areas - k] for k in range(areas)]
+    return csv(
+        folder, [["DZ", "SIMD2020v2_Rank", "SIMD2020v2_Decile", "SIMD2020v2_Income_Domain_Rank"], *rows], "simd.csv"
+    )
+
+
+def test_the_most_deprived_tenth_is_decile_1_whichever_end_the_file_has(tmp_path: Path) -> None:
+    scotland = read_deprivation(simd(tmp_path))
+    assert scotland.columns.tolist()[:3] == ["area", "imd_rank", "imd_decile"]
+    assert scotland["imd_decile"].tolist() == [1 + k * 10 // 20 for k in range(20)]
+    assert scotland["income_decile"].tolist() == scotland["imd_decile"].tolist()[::-1]
+    rows = [[f"01{k:03}", f"County {k}", 1000, k / 19] for k in range(20)]
+    states = read_deprivation(csv(tmp_path, [["FIPS", "LOCATION", "E_TOTPOP", "RPL_THEMES"], *rows], "svi.csv"))
+    assert states["imd_decile"].tolist() == [10 - k // 2 for k in range(20)]
+    assert states["imd_rank"].tolist() == list(range(20, 0, -1))
+    titles = ["LSOA code", "LSOA name (Eng)", "Local Authority name (Eng)", "WIMD 2019", "Income", "Employment"]
+    ranks = [[f"W010000{k:02}", "A", "B", k, k, k] for k in range(1, 21)]
+    assert read_deprivation(open_document(tmp_path, {"Ranks": [titles, *ranks]}))["imd_decile"].tolist() == [
+        1 + k // 2 for k in range(20)
+    ]
+
+
+def test_an_extract_has_no_deciles_of_its_own(tmp_path: Path) -> None:
+    titles = ["LSOA code", "LSOA name (Eng)", "Local Authority name (Eng)", "WIMD 2019", "Income", "Employment"]
+    path = open_document(tmp_path, {"Ranks": [titles, ["W01000001", "A", "B", 885, 2, 3]]})
+    with pytest.raises(SchemaError, match=r"holds 1 areas, with ranks up to 885"):
+        read_deprivation(path)
+    with pytest.raises(SchemaError, match="an extract has none of its own"):
+        read_deprivation(path, complete=False)
+
+
+@pytest.mark.parametrize("areas", range(1_000, 1_010))
+@pytest.mark.parametrize("q", [4, 5, 10])
+def test_groups_of_areas_follow_the_rule_of_the_publisher(areas: int, q: int) -> None:
+    """floor((q + 1) - ceil((n + 1 - rank) / (n / q))), at least 1, in fractions without rounding."""
+    rank = np.random.default_rng(areas).permutation(areas) + 1
+    expected = [max(math.floor(q + 1 - math.ceil(Fraction((areas + 1 - int(r)) * q, areas))), 1) for r in rank]
+    assert quantile_groups(rank, q).tolist() == expected

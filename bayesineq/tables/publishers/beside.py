@@ -104,7 +104,7 @@ def _chosen(rows: pd.DataFrame, name: str, wanted: str | None, why: pd.Series) -
     others = ", ".join(repr(value) for value in sizes.index if value not in (chosen, ""))
     how = f"; choose another with --choose {name}=..., of {others}" if others else ""
     said = f"{name} {chosen!r}" if chosen else f"rows without {name}"
-    return [f"the table holds {said} ({sizes[chosen]:,} rows){how}"]
+    return [f"the table holds {said} ({rows_said(sizes[chosen])}){how}"]
 
 
 def _of_several(rows: pd.DataFrame, why: pd.Series, groups: Sequence[Column], keys: Sequence[str]) -> pd.Series:
@@ -124,6 +124,11 @@ def _of_several(rows: pd.DataFrame, why: pd.Series, groups: Sequence[Column], ke
         again = total[of].all(axis=1) & (number == len(of)) & group.isin(group[parts])
         why = why.mask(again.reindex(why.index, fill_value=False), f"total of {' and '.join(of)}")
     return why
+
+
+def rows_said(number: int) -> str:
+    """So many rows, in words."""
+    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def _why(name: str, value: str) -> str:
@@ -182,5 +187,5 @@ def _said(beside: pd.DataFrame, counts: Sequence[str]) -> list[str]:
     notes = []
     for why, found in beside.groupby(WHY, sort=False):
         people = f", {counts[0]} {int(found[counts[0]].sum()):,}" if counts and found[counts[0]].notna().any() else ""
-        notes.append(f"beside the table: {len(found):,} rows ({why}{people})")
+        notes.append(f"beside the table: {rows_said(len(found))} ({why}{people})")
     return notes

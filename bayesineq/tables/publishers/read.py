@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayesineq.errors import SchemaError
 from bayesineq.tables.geographies import OWN, geographies, years_findings
-from bayesineq.tables.publishers.beside import LEVEL, split
+from bayesineq.tables.publishers.beside import LEVEL, rows_said, split
 from bayesineq.tables.publishers.blocks import Block, blocks
 from bayesineq.tables.publishers.kinds import Column, FileKind, file_kinds
 from bayesineq.tables.publishers.layouts import LAYOUTS
@@ -112,7 +112,7 @@ def read_published(path: str | Path, *, sheet: str | None = None, choose: Mappin
     0  E01000001  Female      8
     1  E01000001    Male      7
     >>> found.level, found.notes[-1]
-    ('lsoa', 'beside the table: 1 rows (total of sex, count 15)')
+    ('lsoa', 'beside the table: 1 row (total of sex, count 15)')
     """
     found = blocks(path, kind_of)
     sheets = [block.sheet for block in found]
@@ -159,7 +159,7 @@ def _remarks(table: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
     """What the publisher remarks on values of the table, and of how many rows."""
     counts = {column.name: table[column.name].value_counts() for column in columns if column.role == "note"}
     return [
-        f"{name}, {number:,} rows: {text}"
+        f"{name}, {rows_said(int(number))}: {text}"
         for name, found in counts.items()
         for text, number in found.iloc[:_SHOWN].items()
     ]
@@ -188,7 +188,7 @@ def words_of(found: Published, path: str | Path) -> list[str]:
     beside = f"; {len(found.beside):,} more beside, which count the same again" if len(found.beside) else ""
     where = f" of {found.level.replace('_', ' ')} level ({found.nation})" if found.level not in ("", OWN) else ""
     year = f", codes of {found.vintage}" if found.vintage else ""
-    lines = [f"{path}: {found.name} ({found.publisher})", f"{len(found.table):,} rows{where}{year}{beside}"]
+    lines = [f"{path}: {found.name} ({found.publisher})", f"{rows_said(len(found.table))}{where}{year}{beside}"]
     width = max(map(len, found.columns["column"].astype(str)), default=0)
     for name, means, unit, end in found.columns[["column", "means", "unit", "most_deprived"]].to_numpy():
         most = f"; the {end} is the most deprived" if end and "most" not in means else ""
