@@ -36,6 +36,7 @@ ROLES: Final = {
 
 _DIMENSIONS: Final = (AREA, *DEPRIVATION, ETHNICITY, AGE, SEX, YEAR)
 _WORDS: Final = ("rate", "lower", "upper", "standard_error", "exposure", "expected", "denominator", "count")
+_NO_COUNTS: Final = frozenset({"rate", "lower", "upper", "standard_error", "score", "rank", "expected"})
 _PERS: Final = (1, 100, 1_000, 10_000, 100_000)
 _WORSE: Final = re.compile(
     r"\b(death|deaths|died|dying|mortality|adm|admi\w+|readmi\w+|emergenc\w+|missed|dnas?|did not attend|cancel\w+|"
@@ -216,6 +217,20 @@ def _end(cells: pd.DataFrame, one: Recognised, kinds: Mapping[str, list[Recognis
     return "", ""
 
 
+_NAMELESS: Final = re.compile(r"(count|value|numerator|number|n|events?|rate|obs|observed|cases|total|yes)")
+_NAMES: Final = re.compile(r"\b(indicator|measure|metric|outcome|condition|disease|topic)\b")
+
+
+def named_by(cells: pd.DataFrame, title: str) -> str:
+    """What a count is of: its title; where that says nothing, the one value of a column that names the indicator."""
+    if _NAMELESS.fullmatch(plain_title(title)):
+        for column in cells.columns:
+            held = cells[column].dropna().unique()
+            if len(held) == 1 and _NAMES.search(plain_title(column)) and not str(held[0]).isdigit():
+                return str(held[0])
+    return title
+
+
 def decide_polarity(title: str, said: MoreIs | None, found: Decided) -> MoreIs:
     """Whether more of the outcome is worse or better, by the words of its title or as was said."""
     if said is not None:
@@ -235,13 +250,15 @@ def decide_polarity(title: str, said: MoreIs | None, found: Decided) -> MoreIs:
     return answer
 
 
-def decide_people(seen: Mapping[str, Recognised], said: Mapping[str, str], found: Decided) -> bool:
+def decide_people(cells: pd.DataFrame, seen: Mapping[str, Recognised], said: Mapping[str, str], found: Decided) -> bool:
     """Whether a row is a person, and if so which column is the outcome."""
     persons = [one for one in seen.values() if one.role == PERSON]
     flags = [one for one in seen.values() if one.role == FLAG]
-    if PEOPLE in said or YEARS in said or not (persons or (flags and not _numbers(seen, found))):
+    numbers = _numbers(seen, found)
+    zero_one = [one for one in numbers if one.whole and one.why.endswith("from 0 to 1")]
+    alone = (flags and not numbers) or (len(numbers) == len(zero_one) > 0 and _share_cells(cells, found))
+    if PEOPLE in said or YEARS in said or not (persons or alone):
         return False
-    zero_one = [one for one in seen.values() if one.role == NUMBER and one.whole and one.why.endswith("from 0 to 1")]
     outcomes = [said[COUNT]] if COUNT in said else [one.column for one in (*flags, *zero_one)]
     if len(outcomes) != 1:
         none = "; none holds yes or no (1 or 0), so first make such a column" if not outcomes else ""
@@ -252,6 +269,12 @@ def decide_people(seen: Mapping[str, Recognised], said: Mapping[str, str], found
     found.take(COUNT, outcomes[0], "yes or no of each person: the people of each cell are counted")
     found.notes.append("A row is a person: they are added up by cell. From linked records, `bayesineq cohort` does it.")
     return True
+
+
+def _share_cells(cells: pd.DataFrame, found: Decided) -> bool:
+    """Whether several rows are of the same area and groups, as those of persons are."""
+    keys = list(found.columns.values())
+    return bool(keys) and bool(cells.duplicated(keys).any())
 
 
 def _numbers(seen: Mapping[str, Recognised], found: Decided) -> list[Recognised]:
@@ -309,7 +332,7 @@ def _speaks(pair: tuple[str, str], seen: Mapping[str, Recognised]) -> bool:
 
 def _pairs(cells: pd.DataFrame, left: list[Recognised], found: Decided, under: str | None) -> list[tuple[str, str]]:
     """Pairs of whole numbers the first of which is never above the second."""
-    whole = {one.column: _bounds(cells[one.column]) for one in left if one.whole and "rate" not in one.words}
+    whole = {one.column: _bounds(cells[one.column]) for one in left if one.whole and not one.words & _NO_COUNTS}
     whole |= {
         found.columns[name]: _bounds(cells[found.columns[name]]) for name in (COUNT, PEOPLE) if name in found.columns
     }

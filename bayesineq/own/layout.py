@@ -21,8 +21,10 @@ from bayesineq.measures.limits import standard_errors
 from bayesineq.model.card import ModelCard
 from bayesineq.own.read import read_cells
 from bayesineq.tables.findings import Finding, failing, raise_findings
+from bayesineq.tables.geographies import geography
 from bayesineq.tables.intervals import LOWER, UPPER, Publication, read_intervals
 from bayesineq.tables.quantiles import quantile_groups
+from bayesineq.tables.vintage import mixed_areas
 
 COUNT: Final = "events"
 PEOPLE: Final = "population"
@@ -36,6 +38,7 @@ NUMBERS: Final = (COUNT, PEOPLE, YEARS, EXPECTED, VALUE, "lower", "upper", ERROR
 """Columns of a study that are numbers; all others say which row it is."""
 
 _SUMMED: Final = (COUNT, *ENDS, PEOPLE, YEARS, EXPECTED)
+_SMALL: Final = ("output_area", "lsoa", "msoa", "data_zone", "intermediate_zone", "super_output_area", "tract")
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -210,7 +213,7 @@ def lay_out(cells: pd.DataFrame, layout: Layout) -> pd.DataFrame:
         if name in NUMBERS or (name == QUINTILE and layout.fifths):
             continue
         if column.isna().any():
-            remedy = "Complete it in the table, or name what it means under [values]."
+            remedy = "Complete it in the table, or take the row out of it."
             findings += failing(column.rename(title), column.isna(), f"no value for {name}", remedy)
         made[name] = (
             _banded(column, layout.age_width, findings) if name == AGE and layout.age_width else typed(column, name)
@@ -218,8 +221,20 @@ def lay_out(cells: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     if layout.fifths:
         made[QUINTILE] = _fifths(rows, layout, findings)
     made |= _outcome(rows, layout, findings)
+    if AREA in made and not findings:
+        findings += mixed_areas(made[AREA]) + _one_place(made)
     raise_findings(findings, "The table cannot be read as its mapping says (rows as a spreadsheet counts them):")
     return _cells(pd.DataFrame(made), layout)
+
+
+def _one_place(made: Mapping[str, pd.Series]) -> list[Finding]:
+    """A small area has one decile; practices and larger places have several."""
+    dim = next((name for name in DEPRIVATION if name in made), None)
+    if dim is None or geography(made[AREA]).level not in _SMALL:
+        return []
+    first = made[dim].groupby(made[AREA]).transform("first")
+    remedy = f"An area has one {dim}; join it again from one source, or say which column is the area."
+    return failing(made[dim], made[dim] != first, f"differs within one area ({geography(made[AREA])})", remedy)
 
 
 def _banded(column: pd.Series, width: int, findings: list[Finding]) -> pd.Series:

@@ -17,6 +17,7 @@ from bayesineq.tables.files import existing, opened, refuse_bombs, refuse_twice,
 from bayesineq.tables.sheets import workbook
 
 _HEADER_WITHIN: Final = 30
+_COMMA: Final = re.compile(r"-?\d+,\d+")
 _SEPARATORS: Final = (",", ";", "\t", "|")
 
 
@@ -107,7 +108,13 @@ def _lines(path: Path) -> tuple[list[list[str]], list[str]]:
     separator = max(_SEPARATORS, key=lambda mark: sum(line.count(mark) for line in head))
     if separator != ",":
         notes.append(f"Fields are separated by {separator!r}.")
-    return list(csv.reader(io.StringIO(text), delimiter=separator)), notes
+    rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    cells = [cell for row in rows for cell in row] if separator == ";" else []
+    commas = sum(_COMMA.fullmatch(cell) is not None for cell in cells)
+    if commas and not any(re.fullmatch(r"\d*\.\d+", cell) for cell in cells):
+        rows = [[cell.replace(",", ".") if _COMMA.fullmatch(cell) else cell for cell in row] for row in rows]
+        notes.append(f"A comma in a number is read as a decimal point ({commas:,} cells).")
+    return rows, notes
 
 
 def _workbook(path: Path, sheet: str | None) -> Cells:

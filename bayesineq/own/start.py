@@ -23,11 +23,12 @@ from bayesineq.own.decide import (
     decide_people,
     decide_polarity,
     layout_of,
+    named_by,
     per_of,
     said_roles,
     seen_signs,
 )
-from bayesineq.own.layout import COUNT, ENDS, ERROR, NUMBERS, RATE, VALUE, Layout, as_long, lay_out
+from bayesineq.own.layout import COUNT, ENDS, ERROR, NUMBERS, PEOPLE, RATE, VALUE, Layout, as_long, lay_out
 from bayesineq.own.read import read_cells
 from bayesineq.own.written import card_text
 from bayesineq.tables.geographies import TOTALS
@@ -44,6 +45,7 @@ _ALL: Final = TOTALS | {
     "all ethnicities",
     "all ethnic groups",
 }
+_NATION: Final = re.compile(r"[EWSN]92[0-9]{6}|K0[0-9]{7}")
 _LEVELS: Final = {
     YEAR: re.compile(r"(?<!\d)((?:19|20)\d\d(?:[/_-]\d\d(?!\d))?)(?!\d)"),
     ETHNICITY: re.compile(r"\b(white|asian|black|mixed|other|chinese|arab)\b", re.IGNORECASE),
@@ -179,7 +181,7 @@ def start(
     read = read_cells(table, answers.sheet)
     whole, only = _only(read.table, answers.only)
     cells = whole
-    bare = cells.mask(cells.map(lambda text: isinstance(text, str) and text.casefold() in _ALL))
+    bare = cells.mask(cells.map(_is_total))
     seen = {one.column: one for one in recognise(bare)}
     long, wide_asks, wide_notes = _wide(seen)
     if long:
@@ -189,12 +191,15 @@ def start(
     found, values, fifths = decide_dimensions(bare, seen, said, answers.most_deprived)
     found.notes[:0] = [*read.notes, *wide_notes]
     found.asks += wide_asks
-    people = decide_people(seen, said, found)
+    people = decide_people(bare, seen, said, found)
     if not people and not wide_asks:
         decide_numbers(bare, seen, said, found)
     per = per_of(bare, found, answers.per)
     outcome = next((found.columns[name] for name in (COUNT, RATE, VALUE) if name in found.columns), "")
-    more_is = decide_polarity(outcome, answers.more_is, found) if outcome else "worse"
+    name = named_by(bare, outcome) if outcome else ""
+    more_is = decide_polarity(name, answers.more_is, found) if name else "worse"
+    if not found.columns.keys() - set(NUMBERS):
+        found.asks.append("which column says what a row is of: --area, --deprivation or --ethnicity COLUMN")
     more = Layout({}, leave_out=_totals(cells, found), only=only, long=long, fifths=fifths, per=per, people=people,
                   sheet=read.sheet or "", add_up=answers.add_up, age_width=_width(people, found))  # fmt: skip
     if people and outcome in seen and seen[outcome].values:
@@ -204,8 +209,13 @@ def start(
     laid = lay_out(whole, layout)
     _refuse_twice(laid, cells, layout)
     _say_unused(seen, layout, found)
-    text = card_text(laid, outcome, more_is, spatial=answers.spatial)
+    text = card_text(laid, name, more_is, among=found.columns.get(PEOPLE, ""), spatial=answers.spatial)
     return Started(laid, parse_card(text, "card.toml"), layout, _taken(found), (*found.notes, *_said_of(laid)))
+
+
+def _is_total(text: object) -> bool:
+    """Whether a cell says that its row adds up others: a word, or the code of a nation."""
+    return isinstance(text, str) and (text.casefold() in _ALL or _NATION.fullmatch(text) is not None)
 
 
 def _only(cells: pd.DataFrame, only: Mapping[str, str]) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -252,7 +262,7 @@ def _totals(cells: pd.DataFrame, found: Decided) -> dict[str, tuple[str, ...]]:
     left_out = {}
     for name, column in found.columns.items():
         if name not in NUMBERS:
-            values = [text for text in cells[column].dropna().unique() if text.casefold() in _ALL]
+            values = [text for text in cells[column].dropna().unique() if _is_total(text)]
             if values:
                 left_out[column] = tuple(values)
                 rows = int(cells[column].isin(values).sum())
@@ -316,7 +326,7 @@ def _refuse_twice(laid: pd.DataFrame, cells: pd.DataFrame, layout: Layout) -> No
         return
     used = {*layout.columns.values(), *layout.only}
     others = [name for name in cells.columns if name not in used and 1 < cells[name].nunique() <= 50]
-    options = ["--add-up if they are parts of one whole"]
+    options = ["--add-up if they are parts of one whole (copies are to be removed)"]
     for name in others[:4]:
         value = cells[name].dropna().iloc[0]
         options.append(f'--only "{name}={value}"')

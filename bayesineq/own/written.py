@@ -40,12 +40,12 @@ _WORDS: Final = {
 _MANY, _FEW = 40, 3
 """Levels of age, and years, up to which each has an effect of its own without a prior of what they have in common."""
 _REPEATED: Final = re.compile(
-    r"\b(admi\w+|readmi\w+|attend\w+|appointments?|visits?|contacts?|events?|stays?|spells?|bed)\b"
+    r"\b(admi\w+|readmi\w+|attend\w+|appointments?|booked|visits?|contacts?|events?|stays?|spells?|bed)\b"
 )
 
 
-def card_text(table: pd.DataFrame, title: str, more_is: MoreIs, *, spatial: bool) -> str:
-    """A card for a table of a study."""
+def card_text(table: pd.DataFrame, title: str, more_is: MoreIs, *, among: str, spatial: bool) -> str:
+    """A card for a table of a study; `among`: title of the column of people."""
     dims = [name for name in table.columns if name not in (*NUMBERS, *ENDS)]
     words = re.sub(r"\s+", " ", title.replace("_", " ")).strip()
     asked = " and ".join(dict.fromkeys(_WORDS[dim] for dim in dims if dim in (*DEPRIVATION, ETHNICITY)))
@@ -59,7 +59,7 @@ def card_text(table: pd.DataFrame, title: str, more_is: MoreIs, *, spatial: bool
         "",
         "[outcome]",
         f"name       = {quoted(words)}  # in words, for the report",
-        *_outcome(table, title),
+        *_outcome(table, title, among),
         f"more_is    = {quoted(more_is)}",
         "",
         "[terms]",
@@ -72,7 +72,7 @@ def card_text(table: pd.DataFrame, title: str, more_is: MoreIs, *, spatial: bool
     return "\n".join(lines) + "\n"
 
 
-def _outcome(table: pd.DataFrame, title: str) -> list[str]:
+def _outcome(table: pd.DataFrame, title: str, among: str) -> list[str]:
     if VALUE in table.columns:
         people = [f'population = "{PEOPLE}"'] if PEOPLE in table.columns else []
         return [f'value      = "{VALUE}"', f'standard_error = "{ERROR}"', *people, 'likelihood = "estimate_with_error"']
@@ -84,8 +84,8 @@ def _outcome(table: pd.DataFrame, title: str) -> list[str]:
         if name in table.columns:
             people = [f'population = "{PEOPLE}"'] if PEOPLE in table.columns and role == "expected" else []
             return [*count, f'{role}   = "{name}"', *people, 'likelihood = "poisson"']
-    if _REPEATED.search(plain_title(title)):
-        # One person may have several.
+    if _REPEATED.search(plain_title(title)) and not _REPEATED.search(plain_title(among)):
+        # One person may have several; one appointment is missed or not.
         return [*count, f'exposure   = "{PEOPLE}"', 'likelihood = "poisson"  # one person may have several']
     return [*count, f'at_risk    = "{PEOPLE}"', 'likelihood = "binomial"']
 
