@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 
 from bayesineq.errors import BayesineqError, ConvergenceError, DesignError, SchemaError
+from bayesineq.progress import reporter
 from bayesineq.replacing import csv_bytes, refuse_inputs, write_folder, write_together
 
 if TYPE_CHECKING:
@@ -541,6 +542,7 @@ def measure(
     by: Annotated[str, typer.Option(help="Dimension to compare, for example imd_decile.")],
     csv: CsvOption = None,
     acro: AcroOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Every measure that applies to such groups.")] = False,
     *,
     shown: Shown,
 ) -> None:
@@ -550,13 +552,33 @@ def measure(
     from bayesineq.report.tables.released import released_measures
 
     rule, post = shown.rule, load(posterior)
-    table, audit = released_measures(post, by, rule)
-    _show(table, csv, audit, rule)
+    with reporter(True, "Taking measures"):
+        table, audit = released_measures(post, by, rule, every=every)
+    _show(_by_columns(table, by), csv, audit, rule)
     _for_checker(acro, lambda: measured(post, by, table, rule), rule, "measure")
     for line in table.attrs["words"]:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
-    if said := table.attrs.get("without_slope"):
-        out.print(said, markup=False, highlight=False, soft_wrap=True)
+    said = [table.attrs.get("without_slope", ""), *_left_out(table)]
+    for line in filter(None, said):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _by_columns(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Measures with a column that holds the group, and numbers of four significant digits."""
+    kept = table.copy()
+    kept.insert(1, by, kept["parameter"].str.extract(rf"^{re.escape(by)}\[(.*)\]$", expand=False).fillna(""))
+    for name in kept.select_dtypes("number"):
+        kept[name] = kept[name].map(lambda value: float(f"{value:.4g}"))
+    return kept
+
+
+def _left_out(table: pd.DataFrame) -> list[str]:
+    """Measures that do not apply, or that the values do not have: by reason, a sentence each."""
+    why: dict[str, list[str]] = {}
+    for kind in ("not_defined", "not_applied"):
+        for name, reason in table.attrs.get(kind, {}).items():
+            why.setdefault(reason, []).append(name)
+    return [f"Not taken ({reason}): {', '.join(names)}." for reason, names in why.items()]
 
 
 @app.command()

@@ -223,7 +223,9 @@ def lay_out(cells: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     made |= _outcome(rows, layout, findings)
     if AREA in made and not findings:
         findings += mixed_areas(made[AREA]) + _one_place(made)
-    raise_findings(findings, "The table cannot be read as its mapping says (rows as a spreadsheet counts them):")
+    raise_findings(
+        findings, "The table cannot be read (rows as a spreadsheet counts them, of a DataFrame by position):"
+    )
     return _cells(pd.DataFrame(made), layout)
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from bayesineq.design.order import GRADIENT, NO_GRADIENT, ORDERED
 from bayesineq.dims import CI_PROB, DECILE, MOST_DEPRIVED, QUINTILE
 from bayesineq.errors import MeasureError
+from bayesineq.measures.definitions import MEASURES
 from bayesineq.measures.entropy import theil
 from bayesineq.measures.simple import difference, range_difference, range_ratio, ratio
 from bayesineq.measures.slope import rii, sii
@@ -55,6 +56,7 @@ def inequality(
     *,
     adjust: bool = True,
     outcome: str | None = None,
+    every: bool = False,
 ) -> pd.DataFrame:
     """
     Outcome by group, and absolute and relative inequality between groups.
@@ -74,6 +76,10 @@ def inequality(
         them as they are.
     outcome : str, optional
         Which of several outcomes; see `one_outcome`.
+    every : bool
+        Whether all registered measures that apply to such groups follow, each with its title and sign as `compared`:
+        those that need an order where there is one, those of a good where more of the outcome is better; a reference
+        group is the last one of an order. Attribute `not_applied` says why others do not.
 
     Returns
     -------
@@ -118,30 +124,81 @@ def inequality(
     """
     post = one_outcome(post, outcome)
     crude = expected(post, population, by=by)
-    return inequality_of(adjusted(post, by, population) if adjust else crude, by, prob, crude=crude)
+    values = adjusted(post, by, population) if adjust else crude
+    return inequality_of(values, by, prob, crude=crude, every=every)
 
 
 def inequality_of(
-    values: xr.DataArray, by: str, prob: float = CI_PROB, *, crude: xr.DataArray | None = None
+    values: xr.DataArray,
+    by: str,
+    prob: float = CI_PROB,
+    *,
+    crude: xr.DataArray | None = None,
+    every: bool = False,
 ) -> pd.DataFrame:
     """The table of `inequality`, of draws (chain, draw, by) at hand; `crude`, the groups as they are, stands beside."""
-    table = _measured(values, by, prob)
-    beside = table if crude is None else _measured(crude, by, prob)
+    table = _measured(values, by, prob, every)
+    beside = table if crude is None else _measured(crude, by, prob, every)
     own = beside.set_index("parameter")[list(_CRUDE)].rename(columns=_CRUDE).reindex(table["parameter"])
     both = pd.concat([table, own.reset_index(drop=True)], axis=1)
     first, last = (_end(by, in_rank_order(values, by)[by].to_numpy()[k]) for k in (0, -1))
     both["adjusted_for"] = values.attrs.get(ADJUSTED_FOR) or "nothing"
-    both["compared"] = [_COMPARED.get(name, "").format(first=first, last=last) for name in table["parameter"]]
+    both["compared"] = [
+        _COMPARED[name].format(first=first, last=last) if name in _COMPARED else _stated(name)
+        for name in table["parameter"]
+    ]
     both.attrs |= table.attrs
     return both
 
 
-def _measured(values: xr.DataArray, by: str, prob: float) -> pd.DataFrame:
+def _stated(name: str) -> str:
+    """What a measure says of itself: its title and its sign."""
+    stated = MEASURES.get(name)
+    return "" if stated is None else f"{stated.title}: {stated.sign}"
+
+
+def _others(values: xr.DataArray, by: str, ordered: bool, gradient: bool) -> tuple[Measured, dict[str, str]]:
+    """The other registered measures that apply to such groups, and why others do not."""
+    good = values.attrs.get("more_is") == "better"
+    given: dict[str, Any] = {"favourable": good}
+    if ordered:
+        given["reference"] = in_rank_order(values, by)[by].to_numpy()[-1]
+    found: dict[str, tuple[Callable[..., Any], float]] = {}
+    left: dict[str, str] = {}
+    for name, stated in MEASURES.items():
+        if name in {**_ENDS, **_SLOPES, **_UNORDERED}:
+            continue
+        lacking = [key for key in stated.required if key not in given]
+        if stated.ordered and not gradient:
+            left[name] = "the groups have no social order"
+        elif lacking:
+            left[name] = f"{' and '.join(lacking)} is yours to give, in Python"
+        elif stated.family == "welfare" and not good:
+            left[name] = "for outcomes of which more is better"
+        else:
+            equality = float("nan") if stated.equality is None else stated.equality
+            found[name] = (stated.function, equality)
+    return found, left
+
+
+def _options(values: xr.DataArray, by: str, measure: Callable[..., Any]) -> dict[str, Any]:
+    """Options that a measure must be given, as far as they follow from the groups."""
+    stated = MEASURES.get(getattr(measure, "__name__", ""))
+    given = {"favourable": values.attrs.get("more_is") == "better"}
+    last = in_rank_order(values, by)[by].to_numpy()[-1]
+    return {key: value for key, value in {**given, "reference": last}.items() if stated and key in stated.required}
+
+
+def _measured(values: xr.DataArray, by: str, prob: float, every: bool = False) -> pd.DataFrame:
     """Groups and measures of one set of draws."""
     attrs = declared_order(values, by)
     ordered = attrs.get(ORDERED, int(values[by].dtype.kind in "iuf")) == 1
     gradient = ordered and not without_slope(values, by)
     chosen = ({**_ENDS, **_SLOPES} if gradient else _ENDS) if ordered else _UNORDERED
+    not_applied: dict[str, str] = {}
+    if every:
+        others, not_applied = _others(values, by, ordered, gradient)
+        chosen = {**chosen, **(_UNORDERED if ordered else {}), **others}
     if values.sizes[by] < 2:
         raise MeasureError(f"there is one group of {by!r} only ({values[by].to_numpy().tolist()}): nothing to compare")
     tables = [intervals(values.rename(by), [prob]).assign(p_above=float("nan"))]
@@ -149,8 +206,10 @@ def _measured(values: xr.DataArray, by: str, prob: float) -> pd.DataFrame:
     left_out: dict[str, str] = {}
     for name, (measure, equality) in chosen.items():
         try:
-            draws = over_draws(measure, values, by)
-        except UndefinedDraws as refused:
+            draws = over_draws(measure, values, by, options=_options(values, by, measure))
+        except MeasureError as refused:
+            if not every and not isinstance(refused, UndefinedDraws):
+                raise
             not_defined[name] = str(refused)
             draws = values.isel({by: 0}, drop=True) * float("nan")
         if name not in not_defined and (missing := int(np.isnan(draws.to_numpy()).sum())):
@@ -161,7 +220,8 @@ def _measured(values: xr.DataArray, by: str, prob: float) -> pd.DataFrame:
     percent = f"{100 * prob:g}"
     renamed = table.rename(columns={f"lower_{percent}": "lower", f"upper_{percent}": "upper"})
     kept = renamed[_NUMBERS]
-    kept.attrs |= {key: said for key, said in (("not_defined", not_defined), ("left_out", left_out)) if said}
+    stated = {"not_defined": not_defined, "left_out": left_out, "not_applied": not_applied}
+    kept.attrs |= {key: said for key, said in stated.items() if said}
     if not gradient:
         kept.attrs["without_slope"] = without_slope(values, by)
     return kept

@@ -6,16 +6,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer
+from rich.text import Text
 
 import bayesineq as bi
-from bayesineq.cli import main
+from bayesineq.cli import app, main
 from bayesineq.errors import SchemaError
+from bayesineq.measures.registry import MEASURES
+from bayesineq.model.read_card import parse_card
 from bayesineq.own import Answers, read_mapped, start
 
 N: Final = 24
@@ -90,7 +95,7 @@ def _two_years() -> pd.DataFrame:
 
 
 def _scotland() -> pd.DataFrame:
-    zones = [f"S010065{k:02d}" for k in range(N)]
+    zones = [f"S01006{510 + k}" for k in range(N)]
     return pd.DataFrame({"datazone": zones, "simd quintile": 6 - (DECILE + 1) // 2, "smokers": CASES, "adults": PEOPLE})
 
 
@@ -237,7 +242,7 @@ def test_the_script_that_is_written_runs_as_it_is(tmp_path: Path, monkeypatch) -
         (_totals().drop(columns="GP list"), {}, ["among how many people", "--denominator COLUMN"]),
         (_groups().drop(columns=["White pop", "Asian pop"]), {}, ["one ethnic group each", "people White"]),
         (_totals().assign(Eligible=9_999_999), {}, ["--count", "--denominator Eligible", "--denominator \"GP list\""]),
-        (_scotland().assign(datazone=lambda t: t["datazone"].iloc[0]), {"most_deprived": "5"}, ["--add-up"]),
+        (pd.concat([_scotland()] * 2), {"most_deprived": "5"}, ["share area", "--add-up"]),
         (_suppressed().assign(**{"Emergency adms": [None, *["9"] * (N - 1)]}), {}, ["1 blanks", "--blanks unknown"]),
         (_totals().rename(columns={"No. diabetic": "not screened"}), {}, ["Is more of 'not screened' worse"]),
     ],
@@ -311,3 +316,55 @@ def test_a_card_of_your_own_columns_needs_no_schema(tmp_path: Path, monkeypatch,
     _save(pd.DataFrame({"county": ["01001"], "ill": ["x"]}), table)
     assert run(monkeypatch, *command) == 2
     assert "'list': the column is missing" in capsys.readouterr().err
+
+
+def test_cards_schemas_and_the_version_are_printed(monkeypatch, capsys) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.strip() == version("bayesineq")
+    assert run(monkeypatch, "cards") == 0
+    assert {"prevalence", "trend"} <= set(capsys.readouterr().out.split())
+    assert run(monkeypatch, "cards", "prevalence") == 0
+    assert parse_card(capsys.readouterr().out).name == "prevalence"
+    assert run(monkeypatch, "schemas", "area_counts") == 0
+    assert "imd_decile (integer, required)" in capsys.readouterr().out
+
+
+def test_diagnose_prints_every_check_and_fails_where_one_does(tmp_path: Path, monkeypatch, capsys) -> None:
+    path = bi.save(bi.example().post, tmp_path / "fit.nc")
+    assert run(monkeypatch, "diagnose", path, "--csv", tmp_path / "checks.csv") == 0
+    assert capsys.readouterr().out.count("passed  ") == len(pd.read_csv(tmp_path / "checks.csv")) == 6
+    torn = bi.example().post.copy(deep=True)
+    torn["checks"]["failure"][:] = 1.0
+    assert run(monkeypatch, "diagnose", bi.save(torn, path)) == 1
+    assert "FAILED  share of rows whose cross-validation failed" in capsys.readouterr().out
+
+
+def test_measure_reaches_every_measure_with_what_it_says_of_itself(tmp_path: Path, monkeypatch, capsys) -> None:
+    path, csv = bi.save(bi.example().post, tmp_path / "fit.nc"), tmp_path / "m.csv"
+    assert run(monkeypatch, "measure", path, "--by", "imd_decile", "--all", "--csv", csv) == 0
+    said, table = capsys.readouterr().out, pd.read_csv(csv, keep_default_na=False)
+    rows = table.set_index("parameter")
+    assert all(name in rows.index or name in said for name in MEASURES)
+    assert rows.loc["imd_decile[1]", "imd_decile"] == "1"
+    assert rows.loc["sii", "imd_decile"] == ""
+    assert all(rows["compared"][~rows.index.str.contains("[", regex=False)])
+    assert rows.loc["ratio", "mean"] == f"{float(rows.loc['ratio', 'mean']):.4g}"
+    own = bi.over_draws(bi.measures.hoover_index, bi.adjusted(bi.example().post, by="imd_decile"), dim="imd_decile")
+    assert float(rows.loc["hoover_index", "mean"]) == pytest.approx(float(own.mean()), rel=0.05)
+
+
+def test_help_shows_what_was_written(monkeypatch, capsys) -> None:
+    """A bracket in a help text is markup, unless it is escaped."""
+    for command in typer.main.get_command(app).commands.values():
+        for option in command.params:
+            told = (getattr(option, "help", None) or "").replace("\\[", "[")
+            assert told == Text.from_markup(getattr(option, "help", None) or "").plain, (command.name, option.name)
+        assert Text.from_markup(command.help or "").plain == (command.help or "")
+
+
+def test_the_command_line_starts_without_what_only_commands_need() -> None:
+    code = (
+        "import sys, bayesineq.cli; print(*({'numpy', 'pandas', 'xarray', 'numba', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

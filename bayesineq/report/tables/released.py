@@ -22,7 +22,7 @@ from bayesineq.report.words.sentences import withheld_said
 
 
 def released_measures(
-    post: xr.DataTree, by: str, disclosure: Disclosure = DEFAULT_RULE
+    post: xr.DataTree, by: str, disclosure: Disclosure = DEFAULT_RULE, *, every: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     Outcome by group and inequality between groups, as they may be published.
@@ -35,6 +35,8 @@ def released_measures(
         Dimension of the groups.
     disclosure : Rule, str or Path
         Threshold and rounding.
+    every : bool
+        Whether all measures that apply follow, as of `inequality`.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def released_measures(
     like = alike(post, whole, by)
     if like.values.shown.sizes[by] < 2:
         raise DisclosureError(f"{like.values.shown.sizes[by]} groups of {by!r} may be shown under the rule: {rule}")
-    table = inequality_of(like.values.shown, by, crude=like.crude.shown)
+    table = inequality_of(like.values.shown, by, crude=like.crude.shown, every=every)
     gone = withheld_said(whole.values(by), by)
     words = _said(card_of(post), like, by, table, float(whole.values().shown.mean()))
     of = whole.values(by)
