@@ -241,6 +241,11 @@ def main() -> None:
         app(standalone_mode=True)
     except BayesineqError as error:
         _refused(type(error).__name__, str(error))
+    except ImportError as error:
+        # What names its extra says how to go on; any other is a fault.
+        if "bayesineq[" not in str(error):
+            raise
+        _refused("ImportError", str(error))
     except MemoryError:
         _refused("MemoryError", "there is not enough memory for this: close other programs, or give a smaller table")
     except OSError as error:
@@ -755,7 +760,8 @@ def report(
         parts=parts,
     )
     records = None if quality is None else read_quality(quality)
-    write_report(fitted, polygons, out_file, options, quality=records, acro=acro)
+    with reporter(True, "Writing the report"):
+        write_report(fitted, polygons, out_file, options, quality=records, acro=acro)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 

@@ -16,7 +16,7 @@ try:
     from sklearn.metrics import adjusted_rand_score
     from sklearn.mixture import GaussianMixture
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
-    raise ImportError("Segments need scikit-learn: install bayesineq[uplift].") from error
+    raise ImportError("Segments need scikit-learn: pip install 'bayesineq[uplift]'.") from error
 
 Array = NDArray[np.float64]
 Shape = Literal["full", "diag"]

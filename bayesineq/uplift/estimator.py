@@ -18,7 +18,7 @@ try:
     from sklearn.base import BaseEstimator
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
     raise ImportError(
-        "Estimating effects from data needs scikit-learn: install bayesineq[uplift]. "
+        "Estimating effects from data needs scikit-learn: pip install 'bayesineq[uplift]'. "
         "Transported effects and all decisions work without it."
     ) from error
 

@@ -342,7 +342,7 @@ def test_diagnose_prints_every_check_and_fails_where_one_does(tmp_path: Path, mo
 def test_measure_reaches_every_measure_with_what_it_says_of_itself(tmp_path: Path, monkeypatch, capsys) -> None:
     path, csv = bi.save(bi.example().post, tmp_path / "fit.nc"), tmp_path / "m.csv"
     assert run(monkeypatch, "measure", path, "--by", "imd_decile", "--all", "--csv", csv) == 0
-    said, table = capsys.readouterr().out, pd.read_csv(csv, keep_default_na=False)
+    said, table = capsys.readouterr().out, pd.read_csv(csv, keep_default_na=False, dtype=str)
     rows = table.set_index("parameter")
     assert all(name in rows.index or name in said for name in MEASURES)
     assert rows.loc["imd_decile[1]", "imd_decile"] == "1"
