@@ -22,7 +22,7 @@ QUICK = [kind for kind in KINDS if kind not in ("records", "plans")]
 
 @pytest.mark.parametrize("kind", list(KINDS) if LARGE else QUICK)
 @settings(
-    max_examples=LARGE or 5,
+    max_examples=LARGE or 3,
     deadline=None,
     database=None,
     derandomize=not LARGE,

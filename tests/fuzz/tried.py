@@ -12,7 +12,7 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -109,7 +109,9 @@ def attempt(kind: str, seed: int | Random) -> Ended:
         tried = KINDS[kind](random, place)
         before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
         fits = kind in ("cards", "boundaries", "neighbours", "command lines") and random.random() < 0.05
-        status, said, fault = run(tried.arguments, fits=fits)
+        # Outputs at paths that are not whole land here, and nowhere else.
+        with chdir(place):
+            status, said, fault = run(tried.arguments, fits=fits)
         fault = fault or judged(status, said)
         if fault is None and (status == 0 or "NotFitted" in said):
             try:
