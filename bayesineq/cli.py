@@ -906,6 +906,17 @@ class Building:
         Path | None,
         typer.Option(help="Areas and deciles: Indices of Deprivation as published, or area and imd_decile."),
     ] = None
+    postcodes: Annotated[
+        Path | None,
+        typer.Option(help="Look-up of postcodes, for addresses without an area: NSPL or ONSPD, csv or parquet."),
+    ] = None
+    areas: Annotated[
+        Path | None,
+        typer.Option(help="Look-up from areas to authority, ward, board or rural-urban class, for attrition."),
+    ] = None
+    vintage: Annotated[
+        Literal["2011", "2021"], typer.Option(help="Which LSOAs of the look-ups are wanted: 2011 or 2021.")
+    ] = "2021"
     tables: Annotated[
         list[str] | None, typer.Option("--table", help="Tables of cells to write; by default those of the card.")
     ] = None
@@ -935,25 +946,25 @@ def cohort(
     from bayesineq.disclosure.audit import audit_bytes
     from bayesineq.disclosure.cohorts import shown_attrition, shown_numbers
     from bayesineq.disclosure.quality import quality_audit
-    from bayesineq.records.normal import unmapped
     from bayesineq.report.page.recorded import PREFIX
 
     stated, rule = read_cohort(card), shown.rule
     study = _study(building, stated.study)
     records = _records(source, building.mapping)
     built = build(
-        records, stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation)
-    )
+        records, stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation),
+        postcodes=building.postcodes, areas=building.areas, vintage=building.vintage,
+    )  # fmt: skip
     filled = {name: cohort_cells(built, name) for name in building.tables or stated.tables}
     lost = pd.concat([pd.DataFrame(), *(cells.left_out for cells in filled.values())], ignore_index=True)
     attrition, audit = shown_attrition(built.attrition, rule)
-    quality = unmapped(records).drop(columns="share")
     good = _goodness(records, built, list(filled), rule)
-    others = {"attrition": attrition, "left_out": lost, "codes_found": built.facts.found, "quality": quality}
+    others = {"attrition": attrition, "left_out": lost, "codes_found": built.facts.found}
     files = {f"{name}.csv": csv_bytes(cells.table) for name, cells in filled.items()}
     for name, table in others.items():
-        numbers = [column for column in ("number", "records", "rows", "of") if column in table.columns]
+        numbers = [column for column in ("number", "records") if column in table.columns]
         files[f"{name}.csv"] = csv_bytes(shown_numbers(table, numbers, rule))
+    files["quality.csv"] = csv_bytes(good.shown["faults"])
     files |= {f"{PREFIX}{name}.csv": csv_bytes(table) for name, table in good.shown.items()}
     audits = {"attrition": audit, "quality": quality_audit(good)}
     write_folder(out_folder, files | {f"{name}.audit.csv": audit_bytes([one], rule) for name, one in audits.items()})
@@ -974,7 +985,7 @@ def _goodness(records: Records, built: Cohort, tables: list[str], rule: Rule) ->
     from bayesineq.disclosure.quality import covered_quality
     from bayesineq.records.quality import quality
 
-    found = quality(records).tables
+    found = quality(records, index=built.study[1], lists=built.facts.lists).tables
     if built.strata.ethnicity is not None:
         found["effect"] = ethnicity_effect(built, tables)
     return covered_quality(found, rule)

@@ -59,6 +59,8 @@ class CodedFact:
         Of the measured value; a fact without a value does not count where one is given.
     cite : str
         Where the codes are from.
+    descendants : bool
+        Whether what the vocabulary of the records places below a code counts too.
     """
 
     name: str
@@ -67,6 +69,7 @@ class CodedFact:
     at_least: float | None = None
     below: float | None = None
     cite: str = ""
+    descendants: bool = False
 
 
 @dataclass(frozen=True, slots=True)

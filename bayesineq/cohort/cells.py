@@ -19,6 +19,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.records.calendar import DAYS_A_YEAR, age_at, month_number
 from bayesineq.records.engines import collected
 from bayesineq.records.person_time import DAYS, EVENTS, days_at_risk, lexis
+from bayesineq.records.places import GROUP, MISSING, NOT_LISTED
 from bayesineq.records.tabulate import age_bands
 from bayesineq.tables.check import check
 from bayesineq.tables.schema import read_schema
@@ -30,9 +31,12 @@ YEAR: Final = "year"
 DIMS: Final = (AREA, DECILE, ETHNICITY, AGE, SEX, YEAR)
 """What cells of people can stand on."""
 _WHY: Final[Mapping[str, str]] = {
-    AREA: "no area on the day",
     DECILE: "an area whose deprivation is not known",
     AGE: "younger than the first band",
+}
+_NOT_PLACED: Final[Mapping[str, str]] = {
+    MISSING: "no area on the day",
+    NOT_LISTED: "a postcode that no look-up given places",
 }
 
 
@@ -97,6 +101,7 @@ def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | No
     whole = pd.concat([collected(part, cohort.records.origin) for part in parts], ignore_index=True)
     whole[wanted] = whole.reindex(columns=wanted).fillna(0)
     known = whole[by].notna().all(axis=1)
+    whole[GROUP] = whole[GROUP].replace(_NOT_PLACED)
     left_out = _left_out(whole[~known], table, by, wanted)
     types = {
         f.name: "float64" if f.type == "number" else "int64" for f in read_schema(table).fields if f.name in wanted
@@ -119,10 +124,10 @@ def _left_out(lost: pd.DataFrame, table: str, by: Sequence[str], wanted: Sequenc
     """Sums of what has no cell, by the first column that is not known."""
     rows = []
     for k, name in enumerate(by):
-        first = lost[name].isna() & lost[list(by[:k])].notna().all(axis=1)
-        for column in wanted:
-            if number := float(lost.loc[first, column].sum()):
-                rows.append((table, column, _WHY.get(name, f"no {name} known"), number))
+        first = lost[lost[name].isna() & lost[list(by[:k])].notna().all(axis=1)]
+        reasons = first[GROUP] if name == AREA else pd.Series(_WHY.get(name, f"no {name} known"), index=first.index)
+        sums = first[list(wanted)].astype("float64").groupby(reasons).sum()
+        rows += [(table, column, why, n) for column in wanted for why, n in sums[column].items() if n]
     return pd.DataFrame(rows, columns=["table", "column", "why", "number"])
 
 
@@ -149,7 +154,7 @@ def _of_people(cohort: Cohort, by: Sequence[str], counts: Mapping[str, Count]) -
             if of.event:
                 value, met = value * placed[f"met_{met}"], met + 1
             sums[column] = value.sum()
-        parts.append(placed.group_by(list(by)).aggregate(**sums))
+        parts.append(placed.group_by([*by, GROUP]).aggregate(**sums))
     return parts
 
 
@@ -182,7 +187,10 @@ def _placed(cohort: Cohort, people: ibis.Table, by: Sequence[str], day: ibis.Val
         people = people.mutate(**{YEAR: month_number(people["index"]) // 12})
     names = list(people.columns)
     homes = lived_in(cohort.records, people.select(PERSON, "index"), "index")
-    people = people.left_join(homes, PERSON).select(*names, AREA)
+    people = people.left_join(homes, PERSON).select(*names, AREA, GROUP)
+    # Who has an area needs no reason.
+    why = people[AREA].isnull().ifelse(people[GROUP].fill_null(MISSING), None)  # noqa: PD003
+    people = people.mutate(**{GROUP: why})
     return cohort.strata.of(people) if {DECILE, ETHNICITY} & {*by, *kept} else people
 
 
@@ -216,7 +224,7 @@ def _facts(cohort: Cohort, members: ibis.Table, by: Sequence[str], counts: Mappi
         column: near["fact"].isin([cohort.facts.names.index(name) for name in of.event]).cast("int64").sum()
         for column, of in counts.items()
     }
-    return near.group_by(list(by)).aggregate(**sums)
+    return near.group_by([*by, GROUP]).aggregate(**sums)
 
 
 def _at_risk(
@@ -224,7 +232,7 @@ def _at_risk(
 ) -> ibis.Table:
     outcome = cohort.card.outcomes[name]
     dims = [dim for dim in by if dim not in (AGE, YEAR)]
-    stretches = members.select(PERSON, "birth", *dims, opens=members["begin"], closes=members["until"])
+    stretches = members.select(PERSON, "birth", *dims, GROUP, opens=members["begin"], closes=members["until"])
     happened = cohort.facts.of(outcome.event).select(PERSON, "began", "ended")
     pieces = lexis(
         days_at_risk(stretches, happened, outcome.rule),
@@ -236,4 +244,4 @@ def _at_risk(
         for column, of in counts.items()
         if of.outcome == name
     }
-    return pieces.group_by(list(by)).aggregate(**sums)
+    return pieces.group_by([*by, GROUP]).aggregate(**sums)

@@ -17,32 +17,12 @@ from typing import Any, Final
 import pandas as pd
 
 from bayesineq.errors import SchemaError
+from bayesineq.records.code_forms import SNOMED, SYSTEMS, checks, stem, system_named, written_out
 from bayesineq.tables.blanks import SPACE
 from bayesineq.tables.codes import code_list
 from bayesineq.tables.files import refuse_bombs, refuse_twice
 
 COLUMNS: Final = ("code", "term", "category", "system", "retired")
-
-SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "snomed": ("snomedct", "snomed", "sct", "snomedctuk", "snomedctcode", "httpsnomedinfosct"),
-    "dmd": ("dmd", "dictionaryofmedicinesanddevices", "dmdcodes"),
-    "icd10": ("icd10", "icd10codes", "icd10cm", "icd10who", "icd"),
-    "icd11": ("icd11", "icd11codes"),
-    "icd9": ("icd9", "icd9cm"),
-    "opcs4": ("opcs4", "opcs", "opcs4codes"),
-    "read2": ("read2", "readv2", "read", "readcodes", "readcodesv2", "readversion2"),
-    "ctv3": ("ctv3", "read3", "readv3", "readcodesv3", "clinicalterms3", "ctv3orreadv3", "ctv3readv3"),
-    "bnf": ("bnf", "bnfcodes"),
-    "cprd": ("cprd", "medcodes", "cprdmedcode", "med", "cprdcodes"),
-    "cprd_product": ("prodcodes", "cprdprodcode", "prod"),
-    "ukbiobank": ("ukbiobank", "ukb"),
-    "omop": ("omop", "omopconcept"),
-    "rxnorm": ("rxnorm",),
-    "loinc": ("loinc",),
-    "atc": ("atc",),
-    "nhs_dictionary": ("nhsdictionary", "nhsdatadictionary", "nhsdatamodelanddictionary"),
-}
-"""Names of code systems, by the letters and digits that publishers write them with."""
 
 _CODE: Final[Mapping[str, str]] = {
     "icd10": "icd10", "icd10code": "icd10", "icdcode": "icd10", "icd10codealt": "icd10", "icd": "icd10",
@@ -57,13 +37,22 @@ _CODE: Final[Mapping[str, str]] = {
     "snomedctdescriptionid": "snomed", "snomedid": "snomed", "conceptcode": "", "sctconceptid": "snomed",
     "dmd": "dmd", "dmdcode": "dmd", "dmdid": "dmd", "vpid": "dmd", "vppid": "dmd", "apid": "dmd", "vmpid": "dmd",
     "ampid": "dmd", "dmdsnomedcode": "dmd", "vtmid": "dmd",
-    "bnfcode": "bnf", "bnf": "bnf", "medcode": "cprd", "medcodeid": "cprd", "cprdcode": "cprd",
+    "medcode": "cprd", "medcodeid": "cprd", "cprdcode": "cprd",
     "prodcode": "cprd_product", "prodcodeid": "cprd_product", "ukbiobankcode": "ukbiobank", "omopconceptid": "omop",
     "code": "", "codes": "", "clinicalcode": "", "codevalue": "", "value": "", "id": "", "diagnosiscode": "",
-    "diagcode": "", "codeid": "", "clinicalcodes": "", "drugcode": "", "atccode": "atc", "rxcui": "rxnorm",
-    "loinccode": "loinc",
+    "diagcode": "", "codeid": "", "clinicalcodes": "", "drugcode": "", "bnfcode": "bnf", "bnf": "bnf",
+    "atccode": "atc", "rxcui": "rxnorm", "loinccode": "loinc",
 }  # fmt: skip
-"""Headings of a column of codes, by letters and digits, and the system that each says, where it says one."""
+"""Headings of a column of codes, the likeliest first, by letters and digits; and the system that each says, if any."""
+
+_OF_DMD: Final = frozenset({"bnfcode", "dmdtype", "dmdname", "nm", "vmpprev"})
+"""Headings beside a column of numbers that make them codes of dm+d, which have the form of SNOMED CT."""
+
+_ALIKE: Final = ({"read2", "ctv3"}, {"snomed", "omop"}, {"snomed", "dmd"})
+"""Systems that share a heading."""
+
+_LEFT_OUT: Final = frozenset({"-", "(-)", "?", "!"})
+"""Marks of OpenCodelists beside codes that a definition excludes, or does not decide on."""
 
 _TERM: Final = (
     "term", "description", "codedescription", "desc", "name", "preferredterm", "fsn", "fullyspecifiedname",
@@ -84,9 +73,8 @@ _SYSTEM: Final = (
     "codingscheme", "scheme", "dictionary", "ontology", "clinicalcodingsystem", "codingsystemid", "codeset",
 )  # fmt: skip
 _RETIRED: Final = ("retired", "inactive", "active", "activeinrefset", "status", "codestatus", "isactive", "obsolete")
-_NO: Final = frozenset({"", "0", "false", "no", "n", "current", "active", "live", "valid", "c"})
+_NO: Final = frozenset({"", "+", "(+)", "0", "false", "no", "n", "current", "active", "live", "valid", "c"})
 _ABOUT: Final = ("citation", "version", "name", "publisher", "url", "date", "licence", "phenotype_id", "author")
-PREFIX: Final = ("icd10", "opcs4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +181,10 @@ def read_codelist(
         rows, about = _published(path)
     chosen = _headings(rows, path, {"code": code, "term": term, "category": category})
     notes: list[str] = []
-    table = _columns(rows, chosen)
+    table = _columns(_included(rows, chosen, notes), chosen)
     stated = _system_named(system, "system") if system else ""
-    if not stated and not chosen.get("system"):
-        stated, said = _recognised(str(about.get("system", "")), chosen["code"], path, table["code"])
-        notes += [said] if said else []
-    if stated:
-        table["system"] = stated
-    else:
-        table["system"] = [_system_named(given, path.name) for given in table["system"]]
+    of_file = str(about.get("system", "")) or _medicines(rows, chosen, notes)
+    table["system"] = _systems(table, stated, of_file, chosen, path, notes)
     table = _expanded(table, path, notes)
     return CodeList(
         name=str(about.get("name") or path.name.partition(".")[0]),
@@ -254,6 +237,8 @@ def _published(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     except csv.Error as error:
         raise SchemaError(f"The code list {path} cannot be read: {error}. Save it as csv (UTF-8).") from None
     start = next((k for k, row in enumerate(lines[:20]) if any(_plain(c) in _CODE for c in row)), 0)
+    if lines and not any(_plain(c) in _CODE for c in lines[start]) and (place := _headless(lines)) is not None:
+        lines.insert(0, ["code" if k == place else "" for k in range(len(lines[0]))])
     about = {}
     for row in lines[:start]:
         key, _, value = ": ".join(filter(None, map(_cell, row))).lstrip("#").strip().partition(":")
@@ -264,6 +249,15 @@ def _published(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     heads = [_cell(c) or f"column {k + 1}" for k, c in enumerate(lines[start])]
     body = [[_cell(c) for c in row[: len(heads)]] + [""] * (len(heads) - len(row)) for row in lines[start + 1 :]]
     return pd.DataFrame(body, columns=heads, dtype=str), about
+
+
+def _headless(lines: Sequence[Sequence[str]]) -> int | None:
+    """Place of the codes where the first line is one of them, of the form of those below it, and no headings."""
+    for k, text in enumerate(map(_cell, lines[0])):
+        below = [_cell(row[k]) for row in lines[1:] if k < len(row)]
+        if text and any(below) and {"snomed", "icd10", "read2", "ctv3"} & set(_could_be([text, *below])):
+            return k
+    return None
 
 
 def _cell(text: str) -> str:
@@ -334,6 +328,49 @@ def _headings(rows: pd.DataFrame, path: Path, named: Mapping[str, str | None]) -
     return chosen
 
 
+def _included(rows: pd.DataFrame, chosen: Mapping[str, str], notes: list[str]) -> pd.DataFrame:
+    """Rows without those that a definition of OpenCodelists excludes or leaves open."""
+    head = chosen.get("retired", "")
+    if _plain(head) not in ("status", "codestatus"):
+        return rows
+    out = rows[head].isin(_LEFT_OUT)
+    if out.any():
+        notes.append(
+            f"{int(out.sum()):,} rows marked as excluded or undecided ({', '.join(sorted(_LEFT_OUT))}); left out"
+        )
+    return rows[~out]
+
+
+def _medicines(rows: pd.DataFrame, chosen: Mapping[str, str], notes: list[str]) -> str:
+    """Whether headings beside a column of plain numbers say that they are of dm+d, which have the form of SNOMED CT."""
+    beside = _OF_DMD & {_plain(head) for head in rows.columns}
+    given = rows[chosen["code"]]
+    if _CODE.get(_plain(chosen["code"]), "") or not beside or not given[given != ""].str.isdecimal().all():
+        return ""
+    notes.append("the system dmd was recognised by the headings beside the codes")
+    return "dmd"
+
+
+def _systems(
+    table: pd.DataFrame, stated: str, of_file: str, chosen: Mapping[str, str], path: Path, notes: list[str]
+) -> list[str]:
+    """System of each row: what stands beside its code, else what is stated, else what is recognised."""
+    if chosen.get("system"):
+        given = {
+            text: _system_named(text, path.name) if text or not stated else stated for text in set(table["system"])
+        }
+        return [given[text] for text in table["system"]]
+    if not stated:
+        stated, said = _recognised(of_file, chosen["code"], path, table)
+        notes += [said] if said else []
+    else:
+        head = chosen["code"]
+        says = _system_named(of_file, path.name) if of_file else _CODE.get(_plain(head), "")
+        if says not in ("", stated) and {says, stated} not in _ALIKE:
+            notes.append(f"the file ({f'heading {head!r}' if not of_file else 'system'}) says {says}; read as {stated}")
+    return [stated] * len(table)
+
+
 def _columns(rows: pd.DataFrame, chosen: Mapping[str, str]) -> pd.DataFrame:
     table = pd.DataFrame({role: rows[head] if (head := chosen.get(role)) else "" for role in COLUMNS}, index=rows.index)
     table["code"] = table["code"].str.replace(r"\s+", " ", regex=True)
@@ -346,10 +383,9 @@ def _columns(rows: pd.DataFrame, chosen: Mapping[str, str]) -> pd.DataFrame:
     return table
 
 
-_SNOMED: Final = re.compile(r"[1-9][0-9]{5,17}")
 _ICD10: Final = re.compile(r"[A-Z][0-9]{2}(\.?([0-9X-][0-9]?[0-9]?)?)?[DA*†+%-]?|[A-Z][0-9]{2}(\.[0-9])?-[A-Z]?[0-9.]+")
 _OPCS: Final = re.compile(r"[A-Z][0-9]{2}(\.?[0-9])?[%-]?")
-_READ: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.]{4}([0-9]{2})?|[A-Za-z0-9.]{1,5}%")
+_READ: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.]{4}([0-9]{2})?|[A-Za-z0-9.]{1,5}[%*]")
 _BNF: Final = re.compile(r"[0-9]{6,7}[A-Z0-9]{2,8}")
 
 
@@ -359,7 +395,7 @@ def _could_be(codes: Sequence[str]) -> tuple[str, ...]:
     if not given:
         return ()
     found = []
-    if all(_SNOMED.fullmatch(code) and _verhoeff(code) for code in given):
+    if all(SNOMED.fullmatch(code) and checks(code) for code in given):
         found.append("snomed")
     if all(_ICD10.fullmatch(code) for code in given):
         found.append("icd10")
@@ -376,10 +412,11 @@ def _could_be(codes: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _recognised(stated: str, head: str, path: Path, codes: pd.Series) -> tuple[str, str]:
+def _recognised(stated: str, head: str, path: Path, table: pd.DataFrame) -> tuple[str, str]:
     """System by what the file says, its heading, its name or the codes, and how it was recognised."""
     if stated:
         return _system_named(stated, path.name), ""
+    codes = table["code"]
     parts = [_plain(part) for part in re.split(r"[_\s.-]+", path.name)[::-1]]
     of_name = next((s for part in parts for s, names in SYSTEMS.items() if part in names), "")
     if of_name == "dmd" and not codes[codes != ""].str.isdigit().all():
@@ -405,10 +442,8 @@ def _recognised(stated: str, head: str, path: Path, codes: pd.Series) -> tuple[s
 
 
 def _system_named(given: object, where: str) -> str:
-    plain = _plain(given)
-    for system, names in SYSTEMS.items():
-        if plain in names or plain == _plain(system):
-            return system
+    if found := system_named(str(given)):
+        return found
     raise SchemaError(f"{where}: there is no code system {str(given)!r}. Give one of {', '.join(SYSTEMS)}.")
 
 
@@ -442,61 +477,6 @@ def _expanded(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame
     if found.empty:
         raise SchemaError(f"The code list {path} has no codes in its column of codes.")
     return found[~again].reset_index(drop=True)
-
-
-def written_out(code: str, system: str) -> tuple[list[str], str]:
-    """Codes that a cell stands for, and whether it is damaged or strange."""
-    if re.fullmatch(r"[0-9.]+[eE]\+?[0-9]+", code) and system not in ("read2", "ctv3"):
-        return [], "damaged"
-    if system in ("snomed", "dmd", "omop", "cprd", "cprd_product", "rxnorm"):
-        code = re.sub(r"\.0+$", "", code)
-        if system in ("snomed", "dmd"):
-            if len(code) > 15 and code.isdigit() and not _verhoeff(code):
-                return [], "damaged"
-            return [code], "" if _SNOMED.fullmatch(code) and _verhoeff(code) else "strange"
-        return [code], "" if code.isdigit() else "strange"
-    if system in PREFIX:
-        return _prefixes(code)
-    if system in ("read2", "ctv3"):
-        # Seven places are a code of five and two for the term.
-        code = code[:5] if re.fullmatch(r"[A-Za-z0-9.]{5}[0-9]{2}", code) else code
-        padded = code if code.endswith("%") else code.ljust(5, ".")
-        return [padded], "" if re.fullmatch(r"[A-Za-z0-9.]{1,5}%?", code) else "strange"
-    return [code], ""
-
-
-def _prefixes(code: str) -> tuple[list[str], str]:
-    plain = re.sub(r"[\s.†*+%]", "", code.upper())
-    found = re.fullmatch(r"([A-Z])([0-9]{2,3})-([A-Z]?)([0-9]{2,3})", plain)
-    if found:
-        first, last = found[1], found[3] or found[1]
-        low, high = found[2], found[4]
-        if len(low) != len(high) or (last, high) < (first, low) or (first != last and len(low) > 2):
-            return [plain], "strange"
-        letters = [chr(k) for k in range(ord(first), ord(last) + 1)]
-        every = [f"{letter}{k:02d}" for letter in letters for k in range(100)]
-        if len(low) == 3:
-            every = [f"{first}{k:03d}" for k in range(1000)]
-        return [c for c in every if f"{first}{low}" <= c <= f"{last}{high}"], ""
-    plain = re.sub(r"(?<=^[A-Z][0-9]{2})[X-]+$|(?<=^[A-Z][0-9]{3})[DA-]$|-$", "", plain)
-    return [plain], "" if re.fullmatch(r"[A-Z][0-9]{2}[0-9A-Z]{0,4}", plain) else "strange"
-
-
-_TIMES: Final = (
-    "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
-    "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
-)  # fmt: skip
-_PERMUTED: Final = (
-    "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415", "7046913258",
-)  # fmt: skip
-
-
-def _verhoeff(digits: str) -> bool:
-    """Whether the last digit of an identifier of SNOMED CT checks the others (Verhoeff's dihedral code)."""
-    check = 0
-    for place, digit in enumerate(reversed(digits)):
-        check = int(_TIMES[check][int(_PERMUTED[place % 8][int(digit)])])
-    return check == 0
 
 
 def compare_codelists(first: CodeList, second: CodeList) -> pd.DataFrame:
@@ -534,10 +514,11 @@ def compare_codelists(first: CodeList, second: CodeList) -> pd.DataFrame:
 
 
 def _holds(table: pd.DataFrame, system: str, code: str) -> bool:
-    codes = set(table.loc[table["system"] == system, "code"])
-    if code in codes:
-        return True
-    return system in PREFIX and any(code[:k] in codes for k in range(3, len(code)))
+    codes = table.loc[table["system"] == system, "code"]
+    plain = code.removesuffix("%")
+    return any(
+        plain == mine or (begins and plain.startswith(mine)) for mine, begins in (stem(c, system) for c in codes)
+    )
 
 
 def ethnic_groups(listed: CodeList) -> pd.DataFrame:

@@ -11,10 +11,12 @@ import pandas as pd
 import pyarrow as pa
 
 from bayesineq.cohort.card import DEATH, CodedFact, CohortCard, SpellFact
-from bayesineq.cohort.codelists import PREFIX, read_codelist, written_out
+from bayesineq.cohort.codelists import read_codelist
 from bayesineq.dims import PERSON
 from bayesineq.records.calendar import day_number
+from bayesineq.records.code_forms import SYSTEMS, form_of, occurring, written_out
 from bayesineq.records.engines import collected, kept
+from bayesineq.records.vocabulary import with_descendants
 
 if TYPE_CHECKING:
     import ibis
@@ -37,12 +39,15 @@ class Facts:
         One row a name and code system: `fact`, `system`, `codes` (that occur), `records`.
     notes : tuple of str
         Lists that were not there, or none of whose codes occurs.
+    lists : Mapping of str to Mapping
+        Codes that were looked for, by name and system.
     """
 
     table: ibis.Table
     names: tuple[str, ...]
     found: pd.DataFrame
     notes: tuple[str, ...]
+    lists: Mapping[str, Mapping[str, Sequence[str]]]
 
     def of(self, names: Sequence[str]) -> ibis.Table:
         """The facts of some names."""
@@ -77,10 +82,11 @@ def find_facts(records: Records, card: CohortCard, folder: str | Path | None = N
     names = (*card.facts, DEATH)
     notes: list[str] = []
     wanted: list[pd.DataFrame] = []
+    lists: dict[str, Mapping[str, Sequence[str]]] = {}
     for place, fact in enumerate(card.facts.values()):
         if isinstance(fact, CodedFact):
-            listed = _listed(fact, folder, notes)
-            met = _occurring(seen, listed)
+            lists[fact.name] = listed = _in_vocabulary(records, fact, _listed(fact, folder, notes), notes)
+            met = occurring(seen, listed)
             if met.empty:
                 notes.append(_none_occurs(fact, listed, seen))
             wanted.append(met.assign(fact=place, at_least=fact.at_least, below=fact.below))
@@ -91,7 +97,7 @@ def find_facts(records: Records, card: CohortCard, folder: str | Path | None = N
     parts.append(_deaths(records.persons, len(card.facts)))
     table = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
     # One pass over all events: what is asked for is a small part of them, and is asked for often.
-    return Facts(kept(table, records.origin), names, _found(wanted, names), tuple(notes))
+    return Facts(kept(table, records.origin), names, _found(wanted, names), tuple(notes), lists)
 
 
 def _listed(fact: CodedFact, folder: str | Path | None, notes: list[str]) -> dict[str, list[str]]:
@@ -109,40 +115,39 @@ def _listed(fact: CodedFact, folder: str | Path | None, notes: list[str]) -> dic
             )
             continue
         found = read_codelist(path, system=of.system)
-        notes.append(f"{fact.name}: {found.cited}")
+        notes += [f"{fact.name}: {said}" for said in (found.cited, *(f"{of.file}: {note}" for note in found.notes))]
         for system, codes in found.by_system.items():
             listed.setdefault(system, []).extend(codes)
     return listed
 
 
-def _occurring(seen: pd.DataFrame, listed: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """Pairs of system and code that occur and are listed, as they are written, with their number."""
-    found = []
-    for system, codes in listed.items():
-        here = seen[(seen["system"] == system) & seen["code"].notna()]
-        clean = here["code"].map(lambda code, system=system: compared(code, system)).astype(str)
-        begun = [code.removesuffix("%") for code in codes if system in PREFIX or code.endswith("%")]
-        met = clean.isin(set(codes)) | clean.str.startswith(tuple(begun)).astype(bool)
-        found.append(here[met.to_numpy(dtype=bool)])
-    return pd.concat(found, ignore_index=True) if found else seen.head(0)
-
-
-def compared(code: str, system: str) -> str:
-    """A code of the records as lists write it: without dots in ICD-10, with them to five places in Read."""
-    written, _ = written_out(code.strip(), system)
-    return written[0] if len(written) == 1 else code.strip()
+def _in_vocabulary(
+    records: Records, fact: CodedFact, listed: dict[str, list[str]], notes: list[str]
+) -> Mapping[str, Sequence[str]]:
+    """Concepts of OMOP as the codes that they stand for, and with descendants where the card asks for them."""
+    if records.concepts is not None and (fact.descendants or "omop" in listed):
+        return with_descendants(records, listed, descendants=fact.descendants)
+    if fact.descendants:
+        notes.append(
+            f"{fact.name}: the card asks for descendants, and the records have no vocabulary: its codes count as they "
+            "are written"
+        )
+    return listed
 
 
 def _none_occurs(fact: CodedFact, listed: Mapping[str, Sequence[str]], seen: pd.DataFrame) -> str:
-    """What was looked for and what there is: nearly always another system, or another way of writing it."""
+    """What was looked for and the forms that there are: nearly always another system, or another way of writing it."""
     asked = "; ".join(f"{system} such as {', '.join(codes[:3])}" for system, codes in listed.items() if codes)
     there = []
     for system, rows in seen.groupby("system", dropna=False):
-        shown = ", ".join(map(repr, rows.nlargest(3, "records")["code"].dropna()))
-        there.append(f"{system if isinstance(system, str) else 'no system'} ({len(rows):,} codes, such as {shown})")
+        # Only forms, because what stands in a column of codes by mistake may be a name or a number of somebody.
+        forms = rows.assign(form=rows["code"].dropna().map(form_of)).groupby("form")["records"].sum()
+        shown = ", ".join(map(str, forms.nlargest(3).index)) or "none written"
+        name = "no system" if not isinstance(system, str) else system if system in SYSTEMS else "another system"
+        there.append(f"{name} ({len(rows):,} codes, of the form {shown})")
     return (
         f"{fact.name}: none of its codes occurs ({asked or 'no list was there'}); the records hold "
-        f"{'; '.join(there) or 'no coded facts'}"
+        f"{'; '.join(there) or 'no coded facts'}, where A is a letter and 9 a digit"
     )
 
 

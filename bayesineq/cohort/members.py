@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -21,7 +21,8 @@ from bayesineq.cohort.strata import Strata, strata_of
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
 from bayesineq.records.calendar import age_at, birthday, day_number
-from bayesineq.records.engines import kept
+from bayesineq.records.engines import collected, connect, kept
+from bayesineq.records.places import placed_by_postcode, read_area_parts
 
 if TYPE_CHECKING:
     import ibis
@@ -79,6 +80,9 @@ def cohort(
     study: tuple[date, date] | None = None,
     codelists: str | Path | None = None,
     deprivation: pd.DataFrame | None = None,
+    postcodes: str | Path | pd.DataFrame | None = None,
+    areas: str | Path | pd.DataFrame | None = None,
+    vintage: Literal["2011", "2021"] = "2021",
 ) -> Cohort:
     """
     Build a cohort.
@@ -95,6 +99,12 @@ def cohort(
         Folder of the code lists that the card names and the package may not ship.
     deprivation : DataFrame, optional
         `area`, `imd_decile`; without it the column `imd_decile` of persons, where there is one.
+    postcodes : str, Path or DataFrame, optional
+        The National Statistics Postcode Lookup or ONS Postcode Directory, for addresses without an area.
+    areas : str, Path or DataFrame, optional
+        A look-up from areas to authorities, wards, boards or rural-urban classes, by which attrition is told too.
+    vintage : {"2011", "2021"}, optional
+        Which LSOAs are wanted of both look-ups.
 
     Returns
     -------
@@ -120,10 +130,12 @@ def cohort(
     """
     stated = card if isinstance(card, CohortCard) else read_cohort(card)
     first, last = _study(stated, study)
+    placed, unplaced = _placed(records, postcodes, vintage)
     facts = find_facts(records, stated, codelists)
     _refuse_nobody(stated, facts)
     observed, notes = observed_days(records, last)
-    strata = strata_of(records, deprivation, stated.ethnicity)
+    lies_in = None if areas is None else _on_any_engine(read_area_parts(areas, vintage=vintage))
+    strata = strata_of(records, deprivation, stated.ethnicity, lies_in)
     steps, candidates = _candidates(stated, facts, observed, records.persons, (first, last))
     entered = candidates.filter(candidates["passed"] == len(steps)).drop("passed")
     met = with_requirements(entered, facts, stated.conditions, stated.covariates)
@@ -132,10 +144,31 @@ def cohort(
     met = kept(met.mutate(passed=_leading(tests) + len(steps)), records.origin)
     dropped = candidates.filter(candidates["passed"] < len(steps)).select(PERSON, "passed")
     said = [*steps, *(of.said for of in stated.conditions)]
-    table = attrition_table(records, dropped.union(met.select(PERSON, "passed")), said, strata)
+    table = attrition_table(placed, dropped.union(met.select(PERSON, "passed")), said, strata)
     members = kept(_followed(met.filter(met["passed"] == len(said)), stated, facts), records.origin)
-    notes = (*facts.notes, *notes, *strata.notes)
-    return Cohort(stated, (first, last), members, observed, records, facts, strata, table, notes)
+    notes = (*facts.notes, *notes, *unplaced, *strata.notes)
+    return Cohort(stated, (first, last), members, observed, placed, facts, strata, table, notes)
+
+
+def _on_any_engine(areas: ibis.Table) -> ibis.Table:
+    """A look-up of areas, which holds nobody, as a table that may be joined with those of any engine."""
+    return connect(collected(areas))
+
+
+def _placed(
+    records: Records, postcodes: str | Path | pd.DataFrame | None, vintage: Literal["2011", "2021"]
+) -> tuple[Records, tuple[str, ...]]:
+    """Records whose addresses have areas as far as postcodes tell them, and how many have none."""
+    if postcodes is not None:
+        found = placed_by_postcode(records, postcodes, vintage=vintage)
+        # Kept on the engine: attrition and every table of cells ask for it.
+        return replace(found, addresses=kept(found.addresses, records.origin)), ()
+    homes = records.addresses
+    alone = (homes["area"].isnull() & homes["postcode"].notnull()).cast("int64").sum()  # noqa: PD003, PD004
+    number = int(collected(homes.aggregate(n=alone), records.origin).fillna(0)["n"].iloc[0])
+    if not number:
+        return records, ()
+    return records, ("addresses have postcodes and no areas: give a look-up of postcodes, or nobody there is counted",)
 
 
 def _study(card: CohortCard, study: tuple[date, date] | None) -> tuple[date, date]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from bayesineq.cohort.rules import PREFIXED, Condition, Part, Rules
+from bayesineq.cohort.rules import Condition, Part, Rules
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
+from bayesineq.records.code_forms import PREFIX, READ, stem
 from bayesineq.records.written import stripped
 
 if TYPE_CHECKING:
@@ -351,14 +352,20 @@ def _looked_up(codes: ibis.Table, system: str, pairs: Sequence[tuple[str, int]])
     import ibis
 
     here = codes.filter(codes["system"] == system)
-    if system in PREFIXED:
+    if system in PREFIX:
         here = here.mutate(clean=here["code"].upper().re_replace(r"[.\s]", ""))
+    elif system in READ:
+        here = here.mutate(clean=stripped(here["code"]).substr(0, 5).rpad(5, "."))
     else:
         here = here.mutate(clean=stripped(here["code"]))
-    lengths = sorted({len(code) for code, _ in pairs}) if system in PREFIXED else [0]
+    # By the length of what codes begin with; 0 for codes that stand for themselves.
+    by_length: dict[int, set[tuple[str, int]]] = {}
+    for code, number in pairs:
+        begun, begins = stem(code, system)
+        by_length.setdefault(len(begun) if begins else 0, set()).add((begun, number))
     tables = []
-    for length in lengths:
-        some = sorted({pair for pair in pairs if length in (0, len(pair[0]))})
+    for length, of_length in sorted(by_length.items()):
+        some = sorted(of_length)
         listed = ibis.memtable(pa.table({
             "clean": pa.array([code for code, _ in some], pa.string()),
             "part": pa.array([number for _, number in some], pa.int64()),

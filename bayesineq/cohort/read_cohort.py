@@ -26,8 +26,8 @@ from bayesineq.cohort.card import (
     Take,
     What,
 )
-from bayesineq.cohort.codelists import PREFIX, written_out
 from bayesineq.errors import CardError
+from bayesineq.records.code_forms import PREFIX, system_named, written_out
 from bayesineq.records.person_time import EventRule
 from bayesineq.shipped import folder
 from bayesineq.tables.schema import read_schema, schema_names
@@ -289,9 +289,12 @@ def _is_ages(value: Any) -> bool:
 def _codelists(section: Section) -> list[Fact]:
     found: list[Fact] = []
     for name, spec in section.tables():
-        spec.only(("codes", "files", "at_least", "below", "cite"))
+        spec.only(("codes", "files", "at_least", "below", "cite", "descendants"))
         codes = spec.table("codes")
-        by_system = {system: codes.texts(system) for system in codes.given}
+        by_system: dict[str, tuple[str, ...]] = {}
+        for given in codes.given:
+            system = system_named(given) or given
+            by_system[system] = (*by_system.get(system, ()), *codes.texts(given))
         for system in set(by_system) & set(PREFIX):
             for code in by_system[system]:
                 if written_out(code, system)[1]:
@@ -307,9 +310,8 @@ def _codelists(section: Section) -> list[Fact]:
             spec.say("codes", 'missing; give codes = { icd10 = ["E11"] }, or files')
         if name == DEATH:
             spec.say("codes", "death needs no list, and none may have its name; choose another")
-        found.append(
-            CodedFact(name, by_system, tuple(files), spec.number("at_least"), spec.number("below"), spec.text("cite"))
-        )
+        limits = (spec.number("at_least"), spec.number("below"))
+        found.append(CodedFact(name, by_system, tuple(files), *limits, spec.text("cite"), spec.flag("descendants")))
     return found
 
 

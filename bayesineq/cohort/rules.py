@@ -11,10 +11,8 @@ from typing import Any, Final
 
 from bayesineq.cohort.codelists import CodeList, read_codelist
 from bayesineq.errors import CardError
+from bayesineq.records.code_forms import PREFIX, READ, written_out
 from bayesineq.shipped import folder
-
-PREFIXED: Final = ("icd10", "opcs4")
-"""Systems in which a code stands for all that begin with it; in the others it stands for itself."""
 
 _RANGE: Final = re.compile(r"([A-Z])([0-9]+(?:\.[0-9]+)?)-([A-Z])([0-9]+(?:\.[0-9]+)?)")
 
@@ -33,7 +31,7 @@ class Part:
     system : str
         Code system of the list.
     codes : tuple of str
-        Codes of the list; prefixes in a system of `PREFIXED`.
+        Codes of the list; prefixes in a system of `PREFIX`.
     resolved : tuple of str
         Codes that end the condition: it is there where its last fact is later than the last of these.
     spells : tuple of str
@@ -312,7 +310,7 @@ class _Reader:
         found: list[str] = []
         for code in given:
             try:
-                found += expanded(code) if system in PREFIXED else [code]
+                found += expanded(code) if system in PREFIX else [code]
             except ValueError as error:
                 self.faults.append(f"{where}: {error}")
         return tuple(dict.fromkeys(cleaned(code, system) for code in found))
@@ -367,8 +365,10 @@ def expanded(code: str) -> list[str]:
 
 
 def cleaned(code: str, system: str) -> str:
-    """A code as it is compared: in ICD-10 and OPCS-4 without dots and spaces, in capitals."""
-    return re.sub(r"[.\s]", "", code.upper()) if system in PREFIXED else code.strip()
+    """A code as it is compared: in ICD-10 and OPCS-4 without dots and spaces, in capitals; in Read of five places."""
+    if system in READ:
+        return written_out(code.strip(), system)[0][0]
+    return re.sub(r"[.\s]", "", code.upper()) if system in PREFIX else code.strip()
 
 
 def _words(name: str) -> str:

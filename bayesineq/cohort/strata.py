@@ -34,16 +34,27 @@ class Strata:
         `area`, `imd_decile`; None where persons have a decile of their own, or nobody has.
     notes : tuple of str
         What is not known.
+    lies_in : ibis.Table or None
+        `area` and what it lies in: authority, ward, board, rural_urban; None where no look-up says.
     """
 
     ethnicity: ibis.Table | None
     deciles: ibis.Table | None
     notes: tuple[str, ...]
+    lies_in: ibis.Table | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What is known that areas lie in."""
+        return () if self.lies_in is None else tuple(name for name in self.lies_in.columns if name != AREA)
 
     def of(self, people: ibis.Table) -> ibis.Table:
-        """People with `imd_decile`, missing where it is not known, and `ethnicity`, "99" where nobody asked."""
+        """People with `imd_decile`, missing where it is not known, `ethnicity`, "99" where nobody asked, and parts."""
         import ibis
 
+        if self.lies_in is not None:
+            carried = [name for name in people.columns if name not in self.parts]
+            people = people.select(*carried).left_join(self.lies_in, AREA).select(*carried, *self.parts)
         kept = [name for name in people.columns if name not in (DECILE, ETHNICITY)]
         if self.deciles is not None:
             people = people.select(*kept).left_join(self.deciles, AREA).select(*kept, self.deciles[DECILE])
@@ -56,7 +67,12 @@ class Strata:
         return people.select(*kept, **{ETHNICITY: people[ETHNICITY].fill_null(NOBODY_ASKED)})
 
 
-def strata_of(records: Records, deprivation: pd.DataFrame | None = None, rule: Rule = "most_recent") -> Strata:
+def strata_of(
+    records: Records,
+    deprivation: pd.DataFrame | None = None,
+    rule: Rule = "most_recent",
+    lies_in: ibis.Table | None = None,
+) -> Strata:
     """
     Deprivation and ethnicity as the records, and a table of areas, tell them.
 
@@ -68,6 +84,8 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None, rule: R
         `area`, `imd_decile`.
     rule : {"most_recent", "most_frequent", "ohid", "cvdprevent"}
         How one ethnicity is chosen of several records, as of `resolve`.
+    lies_in : ibis.Table, optional
+        As of `Strata`.
 
     Returns
     -------
@@ -92,8 +110,8 @@ def strata_of(records: Records, deprivation: pd.DataFrame | None = None, rule: R
     given = records.ethnicity_records
     if int(collected(given.aggregate(rows=given.count()), records.origin)["rows"].sum()) == 0:
         notes.append("the records hold no ethnicity: that of everybody is 99, not known")
-        return Strata(None, deciles, tuple(notes))
-    return Strata(ethnicity_of(given, rule, records.origin), deciles, tuple(notes))
+        return Strata(None, deciles, tuple(notes), lies_in)
+    return Strata(ethnicity_of(given, rule, records.origin), deciles, tuple(notes), lies_in)
 
 
 def ethnicity_of(given: ibis.Table, rule: Rule, origin: str) -> ibis.Table:

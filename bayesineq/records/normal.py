@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -10,9 +11,11 @@ import pandas as pd
 
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
+from bayesineq.records.code_forms import SYSTEMS
 from bayesineq.records.engines import collected, reading
 from bayesineq.records.sources import Source, Tables, open_tables
 from bayesineq.records.written import Order, as_day, as_number, as_text, lost_digits
+from bayesineq.tables.codes import code_list
 from bayesineq.tables.schema import Field, read_schema
 
 if TYPE_CHECKING:
@@ -250,7 +253,19 @@ def _read(name: str, field: Field, table: ibis.Table, value: ibis.Value, order: 
         known = text.isin(allowed)
         _note("unmapped", f"not one of {', '.join(allowed)}", text.notnull() & ~known)  # noqa: PD004
         text = known.ifelse(text, None)
-    return text
+    return _system(text) if (name, field.name) == ("events", "system") else text
+
+
+def _system(text: ibis.Value) -> ibis.Value:
+    """A code system by its name here, whatever capitals, spaces and marks it is written with."""
+    listed = code_list("code_systems")
+    names = {of: system for system, named in SYSTEMS.items() for of in (*named, system.replace("_", ""))}
+    names |= {
+        re.sub("[^a-z0-9]", "", str(g).lower()): str(c) for g, c in zip(listed["given"], listed["code"], strict=True)
+    }
+    plain = text.lower().re_replace("[^a-z0-9]", "")
+    # What has its name here, as from every mapping, is not looked at again.
+    return text.isin(list(SYSTEMS)).ifelse(text, plain.cases(*names.items(), else_=text))
 
 
 def _persons(table: ibis.Table, names: Mapping[str, str], made: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -10,7 +11,8 @@ import pandas as pd
 
 from bayesineq.dims import AREA, PERSON
 from bayesineq.errors import SchemaError
-from bayesineq.records.engines import connect, reading
+from bayesineq.records.engines import collected, connect, reading
+from bayesineq.records.written import stripped
 from bayesineq.tables.codes import code_list
 from bayesineq.tables.files import header
 from bayesineq.tables.vintage import vintage as vintage_of
@@ -29,6 +31,10 @@ PARTS: Final = {
     "rural_urban": ("ruc21ind", "ruc21", "ru21ind", "ruc11ind", "ru11ind", "ruc11"),
 }
 PLACED, NOT_LISTED, MISSING = "placed", "not in the look-up", "missing"
+GROUP: Final = "place_group"
+ISLANDS: Final = "Channel Islands or Isle of Man"
+_NO_AREA: Final = "^[A-Z]9{8}$"
+"""Codes that stand for no small area: those of the Channel Islands and the Isle of Man in the look-up."""
 
 
 def postcode_key(postcode: ibis.Value) -> ibis.Value:
@@ -73,7 +79,7 @@ def read_postcodes(lookup: str | Path | pd.DataFrame, *, vintage: Literal["2011"
     Raises
     ------
     SchemaError
-        The look-up has no postcodes, or no LSOAs of that vintage.
+        The look-up has no postcodes or no LSOAs of that vintage, or a postcode lies in several.
 
     Examples
     --------
@@ -81,24 +87,48 @@ def read_postcodes(lookup: str | Path | pd.DataFrame, *, vintage: Literal["2011"
     >>> read_postcodes(lookup).to_pyarrow().to_pylist()
     [{'key': 'NG161AA', 'area': 'E01028111', 'authority': 'E07000172'}]
     """
+    table = _looked_up(lookup, {"key": POSTCODE, AREA: LSOA[vintage]}, vintage)
+    table = table.mutate(key=postcode_key(table["key"])).distinct()
+    _refuse_two_places(table, "key", "postcodes", lookup)
+    return table
+
+
+def read_area_parts(lookup: str | Path | pd.DataFrame, *, vintage: Literal["2011", "2021"] = "2021") -> ibis.Table:
+    """What each LSOA lies in, of a look-up as the ONS publishes them: `area`, and the parts that it has."""
+    table = _looked_up(lookup, {AREA: LSOA[vintage]}, vintage).distinct()
+    if len(table.columns) == 1:
+        titles = "; ".join(f"{part}: {', '.join(columns)}" for part, columns in PARTS.items())
+        raise SchemaError(f"The look-up of areas has no column of what they lie in. Titles that are known: {titles}.")
+    _refuse_two_places(table, AREA, "areas", lookup)
+    return table
+
+
+def _looked_up(lookup: str | Path | pd.DataFrame, wanted: Mapping[str, tuple[str, ...]], vintage: str) -> ibis.Table:
+    """The columns that are wanted, and those of the parts that are there, as text."""
     text = None
     if not isinstance(lookup, pd.DataFrame) and str(lookup).lower().endswith((".csv", ".csv.gz")):
         text = header(Path(lookup))
     table = connect(lookup, text=text)
     names = {name.lower().strip(): name for name in table.columns}
-    found = {"key": _first(names, POSTCODE), AREA: _first(names, LSOA[vintage])}
+    found = {name: _first(names, titles) for name, titles in wanted.items()}
     if lacking := [name for name, column in found.items() if column is None]:
-        wanted = {"key": "postcodes", AREA: f"LSOAs of {vintage}"}
+        words = {"key": "postcodes", AREA: f"LSOAs of {vintage}"}
+        titles = ", ".join(title for name in lacking for title in wanted[name])
         raise SchemaError(
-            f"The look-up of postcodes has no {' and no '.join(wanted[name] for name in lacking)} (columns"
-            f" {', '.join((*POSTCODE, *LSOA[vintage]))}); it has {', '.join(table.columns)}."
+            f"The look-up has no {' and no '.join(words[name] for name in lacking)} (columns {titles}); it has "
+            f"{', '.join(table.columns)}."
         )
     found |= {part: column for part, columns in PARTS.items() if (column := _first(names, columns))}
-    made: dict[str, Any] = {
-        name: table[str(column)].cast("string").strip().nullif("") for name, column in found.items()
-    }
-    made["key"] = postcode_key(made["key"])
-    return table.select(**made).distinct(on="key")
+    return table.select(
+        **{name: stripped(table[str(column)].cast("string")).nullif("") for name, column in found.items()}
+    )
+
+
+def _refuse_two_places(table: ibis.Table, key: str, what: str, lookup: Any) -> None:
+    again = table.group_by(key).aggregate(rows=table.count()).filter(lambda t: t["rows"] > 1)
+    number = int(collected(again.aggregate(n=again.count()), lookup)["n"].iloc[0])
+    if number:
+        raise SchemaError(f"{number:,} {what} of the look-up stand in several places. Keep one row for each.")
 
 
 def _first(names: Mapping[str, str], wanted: tuple[str, ...]) -> str | None:
@@ -111,6 +141,7 @@ def places(
     index: ibis.Table,
     *,
     vintage: Literal["2011", "2021"] = "2021",
+    areas: str | Path | pd.DataFrame | None = None,
     deprivation: pd.DataFrame | None = None,
 ) -> ibis.Table:
     """
@@ -126,6 +157,10 @@ def places(
         `person` and `index` (date), one row a person, on the engine of the records.
     vintage : {"2011", "2021"}, optional
         Which LSOAs are wanted.
+    areas : str, Path or DataFrame, optional
+        A look-up from LSOAs of that vintage to authorities, wards, boards or rural-urban classes (ONS titles, such as
+        LAD24CD, WD24CD, ICB24CD, RUC21), for records that hold areas and no postcodes; it is believed before that of
+        postcodes.
     deprivation : DataFrame, optional
         `area` and what is known of it (`imd_decile`), of the same vintage.
 
@@ -156,29 +191,21 @@ def places(
     """
     import ibis
 
-    postcodes = ibis.memtable(_collected_lookup(lookup, vintage))
-    homes = records.addresses
+    homes = _homes(records, lookup, vintage)
+    if areas is not None:
+        homes = _with_parts(homes, areas, vintage)
     of = index.select(PERSON, index=index["index"].cast("date"))
     known = of.join(homes, PERSON)
     there = (known["start"].isnull() | (known["start"] <= known["index"])) & (  # noqa: PD003
         known["end"].isnull() | (known["end"] >= known["index"])  # noqa: PD003
     )
-    latest = [ibis.desc("start", nulls_first=False), ibis.asc("end"), ibis.asc("postcode"), ibis.asc(AREA)]
+    latest = [ibis.desc(name, nulls_first=False) for name in ("start", AREA, "key")]
     known = known.filter(there).mutate(_k=ibis.row_number().over(group_by=[PERSON, "index"], order_by=latest))
-    known = known.filter(known["_k"] == 0).select(PERSON, "index", given=AREA, key=postcode_key(known["postcode"]))
-    joined = of.left_join(known, [PERSON, "index"]).drop(f"{PERSON}_right", "index_right")
-    joined = joined.left_join(postcodes, "key")
-    pseudo = code_list("pseudo_postcodes")
-    area = ibis.coalesce(joined["given"], joined[AREA])
-    group = ibis.cases(
-        (area.notnull(), PLACED),  # noqa: PD004
-        *((joined["key"] == p, g) for p, g in zip(pseudo["postcode"], pseudo["group"], strict=True)),
-        (joined["key"].startswith("ZZ99").fill_null(False), "abroad, by country"),
-        ((joined["key"].length() > 0).fill_null(False), NOT_LISTED),
-        else_=MISSING,
-    )
-    parts = [part for part in PARTS if part in joined.columns]
-    placed = joined.select(PERSON, "index", *parts, **{AREA: area, "place_group": group})
+    told = [AREA, GROUP, *(part for part in PARTS if part in homes.columns)]
+    known = known.filter(known["_k"] == 0).select(PERSON, "index", *told)
+    joined = of.left_join(known, [PERSON, "index"])
+    placed = joined.select(PERSON, "index", *told)
+    placed = placed.mutate(**{GROUP: placed[GROUP].fill_null(MISSING)})
     if deprivation is None:
         return placed
     _same_vintage(deprivation, vintage)
@@ -187,11 +214,60 @@ def places(
     return placed.left_join(more, placed[AREA] == more["_of"]).drop("_of")
 
 
-def _collected_lookup(lookup: str | Path | pd.DataFrame, vintage: Literal["2011", "2021"]) -> Any:
-    """The look-up as a table that goes to any engine: it holds nobody."""
-    table = read_postcodes(lookup, vintage=vintage)
+def placed_by_postcode(
+    records: Records, lookup: str | Path | pd.DataFrame, *, vintage: Literal["2011", "2021"] = "2021"
+) -> Records:
+    """Records whose addresses have the area of their postcode, where they have none, and a `place_group`."""
+    homes = _homes(records, lookup, vintage)
+    return replace(records, addresses=homes.select(*records.addresses.columns, GROUP))
+
+
+def place_group(area: ibis.Value, key: ibis.Value) -> ibis.Value:
+    """Group of an address: placed, one of pseudo-postcodes, not in the look-up, missing."""
+    import ibis
+
+    pseudo = code_list("pseudo_postcodes")
+    return ibis.cases(
+        (area.notnull(), PLACED),  # noqa: PD004
+        *((key == p, g) for p, g in zip(pseudo["postcode"], pseudo["group"], strict=True)),
+        (key.startswith("ZZ99").fill_null(False), "abroad, by country"),
+        ((key.length() > 0).fill_null(False), NOT_LISTED),
+        else_=MISSING,
+    )
+
+
+def _homes(records: Records, lookup: str | Path | pd.DataFrame, vintage: Literal["2011", "2021"]) -> ibis.Table:
+    """Addresses with `key`, the area of the postcode where they have none of their own, its parts, and their group."""
+    import ibis
+
+    homes = records.addresses
+    listed = read_postcodes(lookup, vintage=vintage)
     with reading(None if isinstance(lookup, pd.DataFrame) else lookup):
-        return table.to_pyarrow()
+        # It holds nobody, and so may go to any engine.
+        postcodes = ibis.memtable(listed.to_pyarrow())
+    kept = [name for name in homes.columns if name not in (AREA, *PARTS)]
+    joined = homes.mutate(key=postcode_key(homes["postcode"])).left_join(postcodes.rename(_of=AREA), "key")
+    islands = joined["_of"].re_search(_NO_AREA).fill_null(False)
+    area = ibis.coalesce(joined[AREA], islands.ifelse(None, joined["_of"]))
+    group = (area.isnull() & islands).ifelse(ISLANDS, place_group(area, joined["key"]))  # noqa: PD003
+    parts = [part for part in PARTS if part in postcodes.columns]
+    return joined.select(*kept, "key", *parts, **{AREA: area, GROUP: group})
+
+
+def _with_parts(homes: ibis.Table, areas: str | Path | pd.DataFrame, vintage: Literal["2011", "2021"]) -> ibis.Table:
+    """Addresses with what their area lies in."""
+    import ibis
+
+    listed = ibis.memtable(read_area_parts(areas, vintage=vintage).to_pyarrow())
+    given = {f"_{part}": part for part in PARTS if part in listed.columns}
+    # A relation of its own: Ibis takes a join of what it made from joins for one of its parts.
+    names, homes = list(homes.columns), homes.view()
+    joined = homes.left_join(listed.rename(given), AREA)
+    both = {
+        part: joined[f"_{part}"].coalesce(joined[part]) if part in names else joined[f"_{part}"]
+        for part in given.values()
+    }
+    return joined.select(*[name for name in names if name not in both], **both)
 
 
 def _same_vintage(deprivation: pd.DataFrame, vintage: Literal["2011", "2021"]) -> None:

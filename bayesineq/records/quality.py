@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from bayesineq.dims import PERSON
+from bayesineq.records.code_forms import SYSTEMS, form_of, occurring
 from bayesineq.records.engines import collected
 from bayesineq.records.ethnicity.codes import scheme_codes, spelt
 from bayesineq.records.ethnicity.completeness import agreement, completeness
 from bayesineq.records.normal import Records, unmapped
+from bayesineq.records.places import postcode_key
 
 if TYPE_CHECKING:
     import ibis
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 type Lists = Mapping[str, Mapping[str, Sequence[str]]]
 
 COLUMNS: Final = ("table", "column", "problem", "rows", "of", "share", "remedy")
-_PREFIXED: Final = ("icd10", "opcs4")
+_SHOWN: Final = 10
+"""Rows from which on the name of a code system that is not known is shown: that of fewer might be text of a person."""
 _REMEDY: Final = {
     "unread": "Export the column anew, or state in the mapping how it is written.",
     "unmapped": "Add the code to the mapping, or leave it if it says nothing.",
@@ -108,8 +110,9 @@ def quality(
     [['persons', 'in the future', 1], ['events', 'of nobody in persons', 1], ['events', 'before birth', 1]]
     """
     now = today or dt.date.today()
-    rows = [*_persons(records, index, now), *_dated(records, "events", now), *_dated(records, "spells", now)]
-    rows += [*_overlaps(records), *_listed(records, lists or {}), *_as_read(records)]
+    rows = [*_persons(records, index, now)]
+    rows += [row for name in _DAY for row in _dated(records, name, now)]
+    rows += [*_overlaps(records), *_again(records), *_listed(records, lists or {}), *_as_read(records)]
     faults = pd.DataFrame(
         [row for row in rows if row[3]], columns=["table", "column", "problem", "rows", "of", "remedy"]
     )
@@ -152,25 +155,33 @@ def _persons(records: Records, index: dt.date | None, now: dt.date) -> list[_Row
     return [("persons", key[0], key[1], counts[name], of, key[2]) for name, key in keys.items()]
 
 
+_DAY: Final = {
+    "events": "date", "spells": "start", "registration_periods": "start", "addresses": "start",
+    "ethnicity_records": "recorded_on",
+}  # fmt: skip
+"""The day of each table of facts; a stay, a registration or an address has an end as well."""
+
+
 def _dated(records: Records, name: str, now: dt.date) -> list[_Row]:
-    """Faults of events or spells, against the births and deaths of their persons."""
-    table = getattr(records, name)
-    day = "date" if name == "events" else "start"
+    """Faults of facts, against the births and deaths of their persons."""
+    table, day = getattr(records, name), _DAY[name]
+    who = "person_id" if name == "ethnicity_records" else PERSON
     of = records.persons.select(_person=PERSON, _birth="birth", _death="death")
-    t = table.left_join(of, table[PERSON] == of["_person"])
+    t = table.left_join(of, table[who] == of["_person"])
     correct = "Correct the day, or the birth or death of these persons."
     checks: dict[tuple[str, str, str], Any] = {
-        (PERSON, "of nobody in persons", "Give everybody a row in persons, or leave these rows out."):
+        (who, "of nobody in persons", "Give everybody a row in persons, or leave these rows out."):
             t["_person"].isnull(),  # noqa: PD003
-        (day, "missing", "Complete it: a fact without a day is never counted."): t[day].isnull(),  # noqa: PD003
         (day, "in the future", "Correct it in the source."): t[day] > now,
         (day, "before birth", correct): t[day] < t["_birth"],
         (day, "after death", correct): t[day] > t["_death"],
     }  # fmt: skip
+    if name in ("events", "spells"):
+        checks[day, "missing", "Complete it: a fact without a day is never counted."] = t[day].isnull()  # noqa: PD003
     if name == "events":
         checks["code", "missing", "Export the codes: a fact without one is never counted."] = t["code"].isnull()  # noqa: PD003
         checks["system", "missing", "State the code system in the mapping."] = t["system"].isnull()  # noqa: PD003
-    else:
+    elif name != "ethnicity_records":
         checks["end", "before the start", "Correct whichever is wrong."] = t["end"] < t["start"]
     keys = {"; ".join(key): key for key in checks}
     counts, rows = _counted(records, t, {label: checks[key] for label, key in keys.items()})
@@ -181,30 +192,45 @@ def _overlaps(records: Records) -> list[_Row]:
     """Registrations that overlap, and persons in two areas on one day."""
     import ibis
 
-    never = ibis.date("9999-12-31")
+    always, never = ibis.date("0001-01-01"), ibis.date("9999-12-31")
     r = records.registration_periods
+    r = r.select(PERSON, start=r["start"].fill_null(always), end=r["end"].fill_null(never))
     before = ibis.window(group_by=PERSON, order_by=["start", "end"], preceding=(None, 1))
-    r = r.mutate(_last=r["end"].fill_null(never).max().over(before))
+    r = r.mutate(_last=r["end"].max().over(before))
     overlap, of_r = _counted(records, r, {"n": r["start"] <= r["_last"]})
     a = records.addresses
-    a = a.mutate(_place=ibis.coalesce(a["area"], a["postcode"]))
-    order = ibis.window(group_by=PERSON, order_by=["start", "end", "_place"])
-    a = a.mutate(
-        _was=a["_place"].lag().over(order), _until=a["end"].lag().over(order), _from=a["start"].lag().over(order)
+    place = ibis.coalesce(a["area"], postcode_key(a["postcode"]).nullif(""))
+    a = a.select(PERSON, start=a["start"].fill_null(always), end=a["end"], place=place)
+    of_a = int(collected(a.aggregate(of=a.count()), records.origin)["of"].iloc[0])
+    # A move ends an address that has no end of its own, so that it is sure of its first day alone.
+    a = a.mutate(end=a["end"].fill_null(a["start"])).filter(a["place"].notnull()).distinct()  # noqa: PD004
+    movers = a.group_by(PERSON).aggregate(places=a["place"].nunique())
+    a = a.semi_join(movers.filter(movers["places"] > 1), PERSON)
+    other = a.view()
+    earlier = (other["start"] < a["start"]) | ((other["start"] == a["start"]) & (other["place"] < a["place"]))
+    met = a.semi_join(
+        other, [a[PERSON] == other[PERSON], a["place"] != other["place"], other["end"] >= a["start"], earlier]
     )
-    same_day = (a["_from"] == a["start"]) | (a["_until"] >= a["start"])
-    two, of_a = _counted(records, a, {"n": (a["_was"] != a["_place"]) & same_day})
+    two = int(collected(met.aggregate(n=met.count()), records.origin)["n"].iloc[0])
     return [
         ("registration_periods", "start", "overlaps an earlier registration of the same person", overlap["n"], of_r,
          "Days in both are counted once; see which practice is right."),
-        ("addresses", "area", "in two places on one day", two["n"], of_a,
-         "See which address is right; a move ends the one before."),
+        ("addresses", "area", "in two places on one day", two, of_a,
+         "The one begun last counts; see which address is right."),
     ]  # fmt: skip
 
 
-def _form(code: str) -> str:
-    """Form of a code: letters as A, digits as 9, repeated ones once."""
-    return re.sub(r"9{4,}", "9...", re.sub("[0-9]", "9", re.sub("[A-Za-z]", "A", code)))
+def _again(records: Records) -> list[_Row]:
+    """Facts and contacts that stand several times, equal in every column."""
+    found: list[_Row] = []
+    for name in ("events", "spells"):
+        table = getattr(records, name)
+        rows = int(collected(table.aggregate(n=table.count()), records.origin)["n"].iloc[0])
+        each = table.distinct()
+        once = int(collected(each.aggregate(n=each.count()), records.origin)["n"].iloc[0]) if rows else 0
+        found.append((name, PERSON, "the same as another row in every column", rows - once, rows,
+                      "Contacts count as often as they stand: keep one row of each."))  # fmt: skip
+    return found
 
 
 def _listed(records: Records, lists: Lists) -> list[_Row]:
@@ -216,27 +242,26 @@ def _listed(records: Records, lists: Lists) -> list[_Row]:
     total, used = int(seen["rows"].sum()), {system for one in lists.values() for system in one}
     found: list[_Row] = []
     for system, part in seen[seen["system"].notna()].groupby("system"):
+        rows = int(part["rows"].sum())
         if system not in used:
-            found.append(("events", "system", f"{system}, a code system that no list uses", int(part["rows"].sum()),
-                          total, "Give a list in it, or see that this is meant."))  # fmt: skip
+            told = str(system) if system in SYSTEMS or rows >= _SHOWN else f"written {form_of(str(system))}"
+            found.append(("events", "system", f"{told}, a code system that no list uses", rows, total,
+                          "Give a list in it, or see that this is meant."))  # fmt: skip
     seen = seen[seen["code"].notna()]
-    shown = seen.assign(form=seen["code"].map(_form) + " of " + seen["system"].fillna("no system"))
+    known = (
+        seen["system"]
+        .where(seen["system"].isin(list(SYSTEMS)), "another system")
+        .where(seen["system"].notna(), "no system")
+    )
+    shown = seen.assign(form=seen["code"].map(form_of) + " of " + known)
     common = shown.groupby("form")["rows"].sum().sort_values(ascending=False, kind="stable").head(5)
     told = ", ".join(map(str, common.index)) or "no codes"
     for name, one in lists.items():
-        if not any(_occurs(seen, system, codes) for system, codes in one.items()):
-            asked = ", ".join(f"{_form(str(codes[0]))} of {system}" for system, codes in one.items() if len(codes))
+        if occurring(seen, one).empty:
+            asked = ", ".join(f"{form_of(str(codes[0]))} of {system}" for system, codes in one.items() if len(codes))
             said = f"none of the codes of the list {name!r} occurs; it has {asked}, and the records have {told}"
             found.append(("events", "code", said, total, total, "Give the list in the system and form of the records."))
     return found
-
-
-def _occurs(seen: pd.DataFrame, system: str, codes: Sequence[str]) -> bool:
-    here = seen.loc[seen["system"] == system, "code"]
-    if system in _PREFIXED:
-        plain = here.str.upper().str.replace(r"[.\s]", "", regex=True)
-        return bool(plain.str.startswith(tuple(re.sub(r"[.\s]", "", str(c).upper()) for c in codes)).any())
-    return bool(here.isin([str(code) for code in codes]).any())
 
 
 def _as_read(records: Records) -> list[_Row]:
@@ -248,11 +273,10 @@ def _as_read(records: Records) -> list[_Row]:
     ]
     for (table, column), part in noted[noted["kind"] == "form"].groupby(["table", "column"]):
         forms = part.groupby("said")["rows"].sum().sort_values(ascending=False)
-        if len(forms) > 1:
-            told = "; ".join(f"{said} ({rows:,})" for said, rows in forms.items())
-            said = f"written in {len(forms)} forms: {told}"
-            of = int(part.drop_duplicates("of")["of"].sum())
-            found.append((str(table), str(column), said, int(forms.iloc[1:].sum()), of, _REMEDY["form"]))
+        of = int(part.drop_duplicates("of")["of"].sum())
+        for said, rows in forms.iloc[1:].items():
+            told = f"written as {said}, and most as {forms.index[0]}"
+            found.append((str(table), str(column), told, int(rows), of, _REMEDY["form"]))
     return found
 
 

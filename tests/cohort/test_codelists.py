@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from bayesineq.cli import app
 from bayesineq.cohort.codelists import CodeList, compare_codelists, ethnic_groups, groups_lacking, read_codelist
 from bayesineq.errors import SchemaError
+from bayesineq.records.code_forms import occurring
 
 HEADINGS = [
     # name of the file, headings, a row, then what is read: code, term, category, system
@@ -39,6 +41,14 @@ HEADINGS = [
     ("u_ICD11.csv", "code,title", "5A11,Type 2", ("5A11", "Type 2", "", "icd11")),
     ("v.csv", "vpid,vmp_name", "39113311000001107,Metformin", ("39113311000001107", "Metformin", "", "dmd")),
     ("w_UKBiobank.csv", "code,meaning", "1223,Type 2", ("1223", "Type 2", "", "ukbiobank")),
+    # OpenCodelists: uploaded lists, dm+d with the codes of the BNF beside, lists without headings.
+    ("y.csv", "CTV3_id,Description", "C10F.,Type 2", ("C10F.", "Type 2", "", "ctv3")),
+    ("z.csv", "snomedct_id,name", "44054006,Type 2", ("44054006", "Type 2", "", "snomed")),
+    ("za.csv", "type,id,bnf_code,nm", "vmp,39113311000001107,0601022B0AAABAB,Metformin",
+     ("39113311000001107", "Metformin", "vmp", "dmd")),
+    ("zb.csv", "code,term,dmd_id,bnf_code", "39113311000001107,Metformin,39113311000001107,0601022B0AAABAB",
+     ("39113311000001107", "Metformin", "", "dmd")),
+    ("zc.csv", "code,term,dmd_type", "39113311000001107,Metformin,VMP", ("39113311000001107", "Metformin", "", "dmd")),
     ("x.csv", "Code,Term,Active_in_Refset", "44054006,Type 2,0", ("44054006", "Type 2", "", "snomed")),
 ]  # fmt: skip
 
@@ -84,6 +94,43 @@ def test_identifiers_keep_every_digit_and_damage_is_refused(tmp_path: Path) -> N
 )
 def test_icd10_is_written_out(given: str, codes: tuple[str, ...], tmp_path: Path) -> None:
     assert written(tmp_path, "a_ICD10.csv", f"code\n{given}\n").by_system == {"icd10": codes}
+
+
+@pytest.mark.parametrize("wildcard", ["C10%", "C10..%", "C10*", "C10..*"])
+def test_a_wildcard_of_read_codes_stands_for_all_that_begin_so(wildcard: str, tmp_path: Path) -> None:
+    found = written(tmp_path, "a_Read2.csv", f"code\n{wildcard}\nH33..\n").by_system
+    assert found == {"read2": ("C10%", "H33..")}
+    seen = pd.DataFrame(
+        {"system": "read2", "code": ["C10..", "C10F.", "C10FX00", "C1...", "H33..", "H330.", "H33", None]}
+    )
+    assert occurring(seen, found)["code"].tolist() == ["C10..", "C10F.", "C10FX00", "H33..", "H33"]
+    narrower = written(tmp_path, "b_Read2.csv", "code\nC10F.\nC1...\n")
+    compared = compare_codelists(read_codelist(tmp_path / "a_Read2.csv"), narrower).set_index("code")["where"]
+    assert compared["C10F."] == "both"
+    assert compared["C1..."] == "only b_Read2"
+
+
+def test_a_definition_of_opencodelists_leaves_out_what_it_excludes(tmp_path: Path) -> None:
+    rows = "44054006,in,+\n73211009,below,(+)\n46635009,out,-\n237599002,below,(-)\n8801005,open,?\n81531005,both,!\n"
+    found = written(tmp_path, "definition.csv", f"code,term,status\n{rows}")
+    assert found.by_system == {"snomed": ("44054006", "73211009")}
+    assert not found.table["retired"].any()
+    assert "4 rows marked as excluded or undecided" in found.notes[0]
+
+
+def test_a_list_without_headings_keeps_its_first_code(tmp_path: Path) -> None:
+    found = written(tmp_path, "plain.csv", "44054006,Type 2\n73211009,Diabetes\n")
+    assert found.by_system == {"snomed": ("44054006", "73211009")}
+
+
+def test_what_stands_beside_a_code_is_believed_before_what_is_stated(tmp_path: Path) -> None:
+    text = "code,coding_system\nE11,ICD-10\n44054006,SNOMED CT\n73211009,\n"
+    (tmp_path / "two.csv").write_text(text, encoding="utf-8")
+    found = read_codelist(tmp_path / "two.csv", system="snomed")
+    assert found.by_system == {"icd10": ("E11",), "snomed": ("44054006", "73211009")}
+    (tmp_path / "one.csv").write_text("ICD10code\nE11\n", encoding="utf-8")
+    stated = read_codelist(tmp_path / "one.csv", system="snomed")
+    assert "the file (heading 'ICD10code') says icd10; read as snomed" in stated.notes
 
 
 def test_a_system_that_could_be_two_is_asked_for(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def test_omop_gives_every_published_count(shared: Path, tmp_path: Path) -> None:
     coded = rows(events.group_by("code").aggregate(people=events["person"].nunique()))
     by_code = {r["code"]: r["people"] for r in coded}
     assert {c: sum(by_code[code] for code in codes) for c, codes in of.items()} == named
-    assert tally(records) == {}
+    # Races of the United States are no category of the NHS, and nothing finer stands beside them.
+    races = {("ethnicity_records", "ethnicity", "a code that the mapping does not know"): published["persons"]}
+    assert tally(records) == races
 
 
 def test_a_mapping_of_ones_own_reads_the_table_that_the_shipped_one_does_not(shared: Path, tmp_path: Path) -> None:
@@ -102,6 +104,18 @@ def test_omop_keeps_what_has_no_standard_concept() -> None:
     assert counts["persons", "sex", "a code that the mapping does not know"] == 1
     assert counts["persons", "birth", "a date that is not written year first, or no date"] == 1
     assert counts["events", "system", "no code of the vocabulary; kept with that of the source"] == 1
+
+
+def test_ethnicity_of_omop_is_what_the_source_or_a_concept_of_the_nhs_tells() -> None:
+    person = pd.DataFrame(
+        {"person_id": [1, 2, 3, 4, 5, 6], "gender_concept_id": 8532, "year_of_birth": 1950,
+         "race_concept_id": [8527, 8527, 38003574, 8516, 0, 8527], "race_source_concept_id": [700386, 0, 0, 0, 0, 0],
+         "race_source_value": ["White", "a", "Indian", "Black", None, "Z"]}
+    )  # fmt: skip
+    records = adapt({"person": person}, "omop")
+    found = {r["person_id"]: r["ethnicity"] for r in rows(records.ethnicity_records)}
+    assert found == {"1": "B", "2": "A", "3": "H", "6": "Z"}
+    assert tally(records) == {("ethnicity_records", "ethnicity", "a code that the mapping does not know"): 1}
 
 
 def test_fhir_reads_codings_values_and_leaves_out_what_is_refuted(tmp_path: Path) -> None:

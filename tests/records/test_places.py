@@ -32,6 +32,37 @@ def records() -> Records:
     return read_normal({"persons": people, "addresses": homes})
 
 
+def test_areas_without_postcodes_lie_in_what_a_look_up_says() -> None:
+    homes = pd.DataFrame({"person": ["p1", "p2", "p3"], "area": ["E01034983", "E01012335", None],
+                          "postcode": [None, "NG16 1AA", "AB10AA"]})  # fmt: skip
+    found = read_normal({"persons": homes[["person"]], "addresses": homes})
+    index = connect(pd.DataFrame({"person": ["p1", "p2", "p3"], "index": pd.to_datetime(["2012-01-01"] * 3)}))
+    lies_in = pd.DataFrame({"LSOA21CD": ["E01034983", "E01012335"], "LAD24CD": ["E07000172", "E06000001"],
+                            "WD24CD": ["E05000001", "E05000002"], "ICB24CD": ["E54000010", "E54000050"],
+                            "RUC21": ["UN1", "RSN1"]})  # fmt: skip
+    rows = {r["person"]: r for r in places(found, LOOKUP, index, areas=lies_in).to_pyarrow().to_pylist()}
+    # The area that the records hold is believed, and not that of the postcode.
+    assert [rows[p]["ward"] for p in ("p1", "p2", "p3")] == ["E05000001", "E05000002", "E05000002"]
+    assert [rows[p]["rural_urban"] for p in ("p1", "p2", "p3")] == ["UN1", "RSN1", "RSN1"]
+    with pytest.raises(SchemaError, match=r"no LSOAs of 2011 .*; it has LSOA21CD"):
+        places(found, LOOKUP, index, areas=lies_in, vintage="2011")
+    with pytest.raises(SchemaError, match="1 areas of the look-up stand in several places"):
+        places(found, LOOKUP, index, areas=pd.concat([lies_in, lies_in.head(1).assign(WD24CD="E05000009")]))
+    with pytest.raises(SchemaError, match=r"no column of what they lie in.*ward: wdcd"):
+        places(found, LOOKUP, index, areas=lies_in[["LSOA21CD"]])
+
+
+def test_a_postcode_in_two_areas_is_refused_and_islands_are_a_group() -> None:
+    with pytest.raises(SchemaError, match="1 postcodes of the look-up stand in several places"):
+        read_postcodes(pd.concat([LOOKUP, LOOKUP.head(1).assign(pcds="ng161aa", lsoa21="E01012335")]))
+    homes = pd.DataFrame({"person": ["jersey"], "postcode": ["JE2 3AB"]})
+    found = read_normal({"persons": homes[["person"]], "addresses": homes})
+    index = connect(pd.DataFrame({"person": ["jersey"], "index": pd.to_datetime(["2012-01-01"])}))
+    lookup = LOOKUP.head(1).assign(pcds="JE2 3AB", lsoa21="L99999999")
+    row = places(found, lookup, index).to_pyarrow().to_pylist()[0]
+    assert (row["area"], row["place_group"]) == (None, "Channel Islands or Isle of Man")
+
+
 def placed(day: str, **given: Any) -> dict[str, Any]:
     found = records()
     index = found.persons.select("person").mutate(index=connect(pd.DataFrame({"d": [day]}))["d"].as_scalar())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Given
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +27,8 @@ _NUMBER: Final = re.compile(r"\{(n+)\}")
 _EACH: Final = "_each"
 UNMAPPED: Final = "unmapped"
 """System of codes that the vocabulary of the source does not have."""
+
+NOT_KNOWN: Final = "a code that the mapping does not know"
 
 
 class _Wrong(SchemaError):
@@ -261,11 +265,19 @@ def _value(spec: Spec, seen: _Seen, key: str, place: tuple[str, str], notes: lis
     if "text" in spec:
         return ibis.literal(str(spec["text"]))
     if "first" in spec:
+        before = len(notes)
         parts = [_value(one, seen, key, place, notes) for one in spec["first"]]
         there = [part for part in parts if part is not None]
         if len(there) < 2:
             return there[0] if there else None
-        return ibis.coalesce(*(as_text(part) for part in there))
+        found = ibis.coalesce(*(as_text(part) for part in there))
+        # What one of the columns tells is known, whatever the others hold; what none tells is one value not known.
+        lost = [note for note in notes[before:] if note.said == NOT_KNOWN]
+        notes[before:] = [note for note in notes[before:] if note.said != NOT_KNOWN]
+        if lost:
+            holds = reduce(or_, (note.holds.fill_null(False) for note in lost)) & found.isnull()
+            notes.append(replace(lost[0], holds=holds))
+        return found
     if "year" in spec:
         return _from_parts(
             *(seen.column(spec[part], key) if part in spec else None for part in ("year", "month", "day"))
@@ -297,7 +309,7 @@ def _coded(spec: Given[str, Any], value: ibis.Value, seen: _Seen, place: tuple[s
     rest = as_text(value) if otherwise == AS_WRITTEN else otherwise
     if otherwise is None:
         strange = text.notnull() & ~known
-        notes.append(Note(*place, "a code that the mapping does not know", "unmapped", seen.table, strange))
+        notes.append(Note(*place, NOT_KNOWN, "unmapped", seen.table, strange))
     read = text.cases(*codes.items(), else_=rest)
     if UNMAPPED in codes.values():
         said = "no code of the vocabulary; kept with that of the source"
