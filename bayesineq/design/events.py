@@ -72,11 +72,14 @@ def few_events(design: Design, threshold: int = FEW) -> xr.Dataset | None:
 def few_in_any(found: Sequence[xr.Dataset]) -> xr.Dataset:
     """Classes of several imputations of one table: few where they are few in any, or where those differ."""
     first = found[0]
-    if any(set(other.data_vars) != set(first.data_vars) or other.sizes != first.sizes for other in found):
+    levels = [{dim: set(one[dim].to_numpy().tolist()) for dim in one.dims} for one in found]
+    if any(set(one.data_vars) != set(first.data_vars) for one in found) or any(own != levels[0] for own in levels):
         raise DesignError("imputations of one table must have the same levels of every dimension")
     whole = first.copy(deep=True)
     for name, classes in first.data_vars.items():
-        values = np.stack([other[name].transpose(*classes.dims).to_numpy() for other in found])
+        # By their codes: an imputation may have met the levels in another order.
+        each = [one[name].sel({dim: classes[dim] for dim in classes.dims}) for one in found]
+        values = np.stack([one.transpose(*classes.dims).to_numpy() for one in each])
         same = (values == values[0]).all(axis=0)
         whole[name] = classes.copy(data=np.where(same, values[0], SOME_EVENTS).astype(np.int8))
     return whole

@@ -70,8 +70,25 @@ def stack_imputations(posts: Sequence[xr.DataTree]) -> xr.DataTree:
         "/posterior": stacked.assign_coords({DRAW: np.arange(len(record))}),
         "/sample_stats": xr.Dataset({IMPUTATION: (("chain", DRAW), np.tile(record, (chains, 1)))}),
     }
-    if all(FEW_EVENTS in post.children for post in posts):
-        groups[f"/{FEW_EVENTS}"] = few_in_any([post[FEW_EVENTS].to_dataset() for post in posts])
+    groups |= _few_events(posts)
     tree = xr.DataTree.from_dict(groups, name=posts[0].name)
     tree.attrs |= {**posts[0].attrs, "imputations": len(posts)}
     return tree
+
+
+def _few_events(posts: Sequence[xr.DataTree]) -> dict[str, xr.Dataset]:
+    """Which groups have few events in any imputation; of several outcomes, a group of its own for each."""
+    held = [FEW_EVENTS in post.children for post in posts]
+    if not any(held):
+        return {}
+    told = [
+        {node.path: node.to_dataset() for node in post[FEW_EVENTS].subtree if node.data_vars}
+        for post in posts
+        if all(held)
+    ]
+    if not all(held) or any(set(one) != set(told[0]) for one in told):
+        raise BayesineqError(
+            "some of the posteriors to stack tell which groups have few events, and others do not: what may be shown "
+            "could not be judged; fit each imputation with the same version and card"
+        )
+    return {path: few_in_any([one[path] for one in told]) for path in told[0]}

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayesineq.design.events import FEW_EVENTS
+from bayesineq.design.events import FEW_EVENTS, MORE_EVENTS, SOME_EVENTS, few_in_any
 from bayesineq.design.matrix import design
 from bayesineq.dims import SAMPLE_DIMS
 from bayesineq.disclosure.audit import WITHHELD
 from bayesineq.disclosure.cover import cover
 from bayesineq.disclosure.released import released, released_summary
 from bayesineq.disclosure.rule import Rule
+from bayesineq.errors import BayesineqError, DesignError
 from bayesineq.inference.imputations import stack_imputations
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.read_card import parse_card
@@ -121,6 +122,34 @@ def test_few_in_any_imputation_is_few() -> None:
     posts = [posterior([cases, 50, 60, 70, 80], [400] * 5, pooled=True) for cases in (6, 9)]
     assert "E01000000" in cover(stack_imputations(posts)).levels("area")
     assert "E01000000" not in cover(stack_imputations(posts[1:])).levels("area")
+
+
+def jointly(post: xr.DataTree) -> xr.DataTree:
+    """As a posterior of several outcomes keeps its classes: a group for each."""
+    classes = post[FEW_EVENTS].to_dataset()
+    joint = post.copy()
+    joint[FEW_EVENTS] = xr.DataTree.from_dict({"/ill": classes, "/admitted": classes})
+    return joint
+
+
+def test_few_in_any_imputation_is_few_of_each_of_several_outcomes() -> None:
+    posts = [jointly(posterior([cases, 50, 60, 70, 80], [400] * 5, pooled=True)) for cases in (6, 9)]
+    for outcome in ("ill", "admitted"):
+        classes = stack_imputations(posts)[f"{FEW_EVENTS}/{outcome}"]["events_area"]
+        assert classes.to_numpy().tolist() == [SOME_EVENTS, *[MORE_EVENTS] * 4]
+    bare = posterior([9, 50, 60, 70, 80], [400] * 5, pooled=True)
+    del bare[FEW_EVENTS]
+    with pytest.raises(BayesineqError, match="could not be judged"):
+        stack_imputations([posts[0], bare])
+
+
+def test_classes_of_imputations_are_matched_by_code() -> None:
+    classes = posterior([6, 50, 60, 70, 80], [400] * 5)[FEW_EVENTS].to_dataset()
+    turned = classes.isel(area=slice(None, None, -1))
+    assert few_in_any([classes, turned])["events_area"].to_numpy().tolist() == [SOME_EVENTS, *[MORE_EVENTS] * 4]
+    other = classes.assign_coords(area=["E02000000", *classes["area"].to_numpy()[1:]])
+    with pytest.raises(DesignError, match="same levels"):
+        few_in_any([classes, other])
 
 
 @pytest.mark.parametrize("base", [5, 20, 50, 100, 1_000, 10_000])
