@@ -28,6 +28,7 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "degrees_of_freedom": (int,),
     "perturbation": (str,),
 }
+_NAMED: Final = {str: "text", int: "whole number", bool: "true or false"}
 _NEEDED: Final = ("name", "about", "withhold_up_to", "round_to")
 
 
@@ -90,7 +91,7 @@ def _read(path: Path, text: str) -> Rule:
         if name not in _KINDS:
             wrong.append(f"{name} is not known; known are {', '.join(_KINDS)}")
         elif type(value) not in _KINDS[name]:
-            wrong.append(f"{name} is {value!r}, which is no {_KINDS[name][0].__name__}")
+            wrong.append(f"{name} is {value!r}, which is no {_NAMED[_KINDS[name][0]]}")
     if wrong:
         raise DisclosureError(f"the rules {str(path)!r} do not stand: {'; '.join(wrong)}")
     return _rule(path, raw)
