@@ -635,6 +635,9 @@ def test_waiting_times_leave_totals_beside_and_blank_weeks_without_a_row(tmp_pat
     assert found.table.groupby("weeks")["patients"].sum().to_dict() == {"00": 5, "01": 2, "104": 1}
     assert set(found.beside["why"]) == {"part Part_1A", "total of specialty"}
     assert said(found, "cells are blank and have no row")
+    assert not said(found, "do not add up")
+    wrong = read_published(csv(tmp_path, [RTT, row("Part_2", "C_100", 5, "", 1, 7, "", 7)]))
+    assert said(wrong, "in 1 of 1 rows the cells do not add up to 'Total'")
 
 
 def test_a_dash_of_waiting_times_is_no_zero(tmp_path: Path) -> None:
@@ -933,7 +936,7 @@ def test_words_name_the_file_its_columns_and_the_next_command(tmp_path: Path) ->
     )
     lines = words_of(read_published(path), path)
     assert lines[0].startswith(f"{path}: Census table in bulk")
-    assert lines[1] == "2 rows of lsoa level (England); 1 more beside, which count the same again"
+    assert lines[1] == "2 rows of lsoa level (England); 1 more beside it"
     assert f"bayesineq check {path} --csv tidy.csv" in lines[-1]
 
 

@@ -59,13 +59,12 @@ class Wide:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Columns of confidence limits, or of a margin of error, and the probability that they hold."""
+    """Columns of confidence limits, and the probability that they hold."""
 
     value: str
     prob: float
-    lower: str = ""
-    upper: str = ""
-    margin: str = ""
+    lower: str
+    upper: str
     by: tuple[str, ...] = ()
 
 

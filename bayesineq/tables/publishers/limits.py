@@ -31,10 +31,6 @@ def with_errors(table: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list
     value = table[limits.value].to_numpy(dtype=np.float64, na_value=np.nan)
     z = float(norm.ppf(0.5 + limits.prob / 2))
     out = table.copy()
-    if limits.margin:
-        out[ESTIMATE], out[ERROR], out[SCALE] = value, table[limits.margin].astype("float64") / z, "linear"
-        said = [f"{ERROR} is the margin of error of {limits.prob:.0%} over {z:.3f}, in the unit of {limits.value}"]
-        return out, _described(limits), said
     lower, upper = (table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in (limits.lower, limits.upper))
     estimate, error = np.full_like(value, np.nan), np.full_like(value, np.nan)
     scales = np.full(len(value), None, dtype=object)

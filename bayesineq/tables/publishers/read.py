@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,9 +123,11 @@ def read_published(path: str | Path, *, sheet: str | None = None, choose: Mappin
             raise SchemaError(f"The file {path} has no sheet {sheet!r} of a known kind; those are {', '.join(sheets)}.")
     if not found:
         raise SchemaError(
-            f"The file {path} is of no kind that is known by its titles. For a table of your own, check it against a "
-            "schema: bayesineq check FILE --schema area_counts; kinds that are known: "
-            + "; ".join(dict.fromkeys(kind.name for kind in file_kinds())) + "."
+            f"The file {path} is of no kind that is known by its titles. A table of your own: `bayesineq start "
+            f"{path}`, or `bayesineq check {path} --schema NAME`; records of people: `bayesineq cohort`. Files are "
+            "known of "
+            + ", ".join(sorted({kind.publisher for kind in file_kinds()}))
+            + "."
         )  # fmt: skip
     # Sheets of one workbook may be of several kinds; the kind of most rows is the file's, the others are named.
     sizes = pd.Series([len(block.table) for block in found]).groupby([block.kind.kind for block in found]).sum()
@@ -185,7 +188,7 @@ def _geography(table: pd.DataFrame, columns: Sequence[Column]) -> tuple[str, str
 
 def words_of(found: Published, path: str | Path) -> list[str]:
     """What a file is, holds and is to be used for, in lines for a reader."""
-    beside = f"; {len(found.beside):,} more beside, which count the same again" if len(found.beside) else ""
+    beside = f"; {len(found.beside):,} more beside it" if len(found.beside) else ""
     where = f" of {found.level.replace('_', ' ')} level ({found.nation})" if found.level not in ("", OWN) else ""
     year = f", codes of {found.vintage}" if found.vintage else ""
     lines = [f"{path}: {found.name} ({found.publisher})", f"{rows_said(len(found.table))}{where}{year}{beside}"]
@@ -194,7 +197,8 @@ def words_of(found: Published, path: str | Path) -> list[str]:
         most = f"; the {end} is the most deprived" if end and "most" not in means else ""
         lines.append(f"  {name!s:<{width}}  {means}{f' ({unit})' if unit else ''}{most}")
     lines += [f"Note: {note}" for note in found.notes]
-    return [*lines, f"Next: {re.sub(r'\bFILE\b', lambda _: str(path), found.next)}"]
+    of_python = re.sub(r"(?<=\()FILE\b", lambda _: repr(str(path)), found.next)
+    return [*lines, f"Next: {re.sub(r'\bFILE\b', lambda _: shlex.quote(str(path)), of_python)}"]
 
 
 def _described(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:

@@ -54,12 +54,23 @@ def tidied(block: Block) -> Tidy:
         held, more, said = _unfolded(held, frame[list(groups)], groups, kind.wide)
         columns += more
         notes += said
+        if kind.adds_up:
+            total = next(title for title, column in named.items() if column.name == kind.adds_up)
+            notes += _off(frame[list(groups)], frame[total], total)
     for name, words in kind.spelt.items():
         if name in held:
             held[name] = held[name].map(lambda text, words=words: words.get(str(text).casefold(), text))
     for name in kind.small:
         held[name] = held[name].map(lambda text: _name(str(text)))
     return Tidy(held, tuple(columns), tuple(notes))
+
+
+def _off(values: pd.DataFrame, total: pd.Series, title: str) -> list[str]:
+    """Whether the cells of each row add up to the total that stands beside them; blank cells count as nobody."""
+    summed = values.apply(pd.to_numeric, errors="coerce").sum(axis=1)
+    stated = pd.to_numeric(total, errors="coerce")
+    off = int((stated.notna() & (summed != stated)).sum())
+    return [f"in {off:,} of {len(values):,} rows the cells do not add up to {title!r}"] if off else []
 
 
 _SAID: Final = {"period": "when the figures are of", "sex": "sex", "sheet": "sheet of the workbook"}
