@@ -107,6 +107,27 @@ def test_a_module_has_no_open_ended_arguments_and_prints_nothing(path: Path) -> 
             assert node.func.id not in {"print", "eval", "exec"}, f"line {node.lineno} calls {node.func.id}"
 
 
+CLOSED = {
+    *("pickle", "marshal", "shelve", "joblib", "dill", "cloudpickle"),
+    *("urllib", "http", "requests", "httpx", "socket", "ssl", "ftplib", "smtplib", "asyncio", "subprocess"),
+}
+"""What would run what a file holds, or reach the network."""
+
+NAMES_THE_MACHINE = {"replacing.py": {"socket"}}
+"""A temporary file bears the machine's name: nothing is opened."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_runs_nothing_that_a_file_holds_and_reaches_no_network(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used = {name.partition(".")[0] for name in imports(tree)} & CLOSED
+    assert used <= NAMES_THE_MACHINE.get(path.name, set())
+    named = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not named & {"pd.read_pickle", "socket.socket", "socket.create_connection", "os.system", "os.popen"}
+    words = {word.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for word in node.keywords}
+    assert "allow_pickle" not in words
+
+
 SPELL_LIKELIHOODS = {
     "model/families": "a file each",
     "inference/nuts/likelihoods.py": "a line each",
