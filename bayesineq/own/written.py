@@ -40,7 +40,7 @@ _WORDS: Final = {
 _MANY, _FEW = 40, 3
 """Levels of age, and years, up to which each has an effect of its own without a prior of what they have in common."""
 _REPEATED: Final = re.compile(
-    r"\b(admi\w+|readmi\w+|attend\w+|appointments?|booked|visits?|contacts?|events?|stays?|spells?|bed)\b"
+    r"\b(adms?|admi\w+|readmi\w+|attend\w+|appointments?|booked|visits?|contacts?|events?|stays?|spells?|bed)\b"
 )
 
 
