@@ -112,7 +112,20 @@ def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | No
         raise SchemaError(
             f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}. See its attrition."
         )
-    return Cells(check(cells.reset_index(drop=True), table), left_out)
+    cells = _nobody_followed(cells.reset_index(drop=True), table, chosen)
+    return Cells(check(cells, table), left_out)
+
+
+def _nobody_followed(cells: pd.DataFrame, table: str, counts: Mapping[str, Count]) -> pd.DataFrame:
+    """Events and time of cells in which nobody was followed are missing, where the schema lets them."""
+    may_lack = {f.name for f in read_schema(table).fields if not f.constraints.get("required")}
+    for time, of in counts.items():
+        if of.what == "time" and time in may_lack:
+            events = [c for c, other in counts.items() if other.outcome == of.outcome and c != time and c in may_lack]
+            never = cells[time] == 0
+            missing = {name: cells[name].astype("Int64").mask(never) for name in events}
+            cells = cells.assign(**{time: cells[time].mask(never), **missing})
+    return cells
 
 
 def _said(left_out: pd.DataFrame) -> str:

@@ -112,6 +112,9 @@ def collected(table: ibis.Table, source: Any = None) -> pd.DataFrame:
 def kept(table: ibis.Table, source: Any = None) -> ibis.Table:
     """A table computed once and held on its engine, for as long as what is returned here is in use."""
     with reading(source):
+        if table.get_backend().name == "pyspark":
+            # Ibis takes tables in memory to Spark when something is executed, and not when it is cached.
+            table.limit(0).to_pyarrow()
         return table.cache()
 
 

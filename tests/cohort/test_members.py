@@ -16,6 +16,7 @@ from bayesineq.cohort.cells import cohort_cells
 from bayesineq.cohort.members import Cohort, cohort
 from bayesineq.cohort.read_cohort import cohort_names, parse_cohort, read_cohort
 from bayesineq.errors import CardError, SchemaError
+from bayesineq.examples import cohort_example
 from bayesineq.records.normal import Records, read_normal
 
 STUDY = (date(2015, 1, 1), date(2017, 12, 31))
@@ -412,3 +413,14 @@ def test_code_lists_of_the_user_are_read_where_they_are(tmp_path: Any) -> None:
     (tmp_path / "heart_failure.csv").write_text("code,term\n84114007,Heart failure\n")
     found = cohort(records, parse_cohort(text), study=STUDY, codelists=tmp_path)
     assert list(members_of(found)) == ["a"]
+
+
+def test_cells_of_a_pathway_are_blank_where_nobody_was_followed() -> None:
+    """Of five registered persons three have diabetes, and one of them attended an appointment in the year."""
+    cells = cohort_cells(cohort_example(), "pathway_counts").table
+    assert cells[["population", "cases", "checked"]].sum().tolist() == [5, 3, 1]
+    followed = cells["person_years"].notna()
+    assert cells.loc[followed, "person_years"].gt(0).all()
+    assert cells.loc[followed, "cases"].ge(0).all()
+    assert (cells.loc[~followed, "cases"] == 0).all()
+    assert cells["events"].isna().equals(~followed)
