@@ -13,9 +13,11 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box
 from bayesineq.disclosure.covered import covered
 from bayesineq.errors import GraphError, MeasureError
 from bayesineq.report.figures.areas import area_table, fixed_classes, quantile_classes
+from bayesineq.report.figures.hexagons import hexagons
 from bayesineq.report.figures.maps import map_posterior, paint
 from bayesineq.report.figures.outline import outline
-from bayesineq.report.figures.style import MISSING, SEQUENTIAL, new_figure, to_png, to_svg
+from bayesineq.report.figures.style import EXCEEDANCE, MISSING, SEQUENTIAL, new_figure, to_png, to_svg
+from bayesineq.report.figures.towns import insets, written
 from bayesineq.report.tables.numbers import PERCENT
 
 
@@ -79,7 +81,7 @@ def test_an_unknown_code_is_an_error(squares: gpd.GeoDataFrame) -> None:
 def test_all_values_equal_make_one_class(squares: gpd.GeoDataFrame) -> None:
     codes = list(squares["area"])
     chart = map_posterior(draws_of(codes, [0.25] * len(codes), sd=0.0), squares, unit=PERCENT)
-    legend = chart.figure.axes[0].get_legend()
+    legend = chart.figure.legends[0]
     assert [text.get_text() for text in legend.get_texts()] == ["25.0%"]
     assert "25.0%: 30 areas" in chart.alt
 
@@ -115,8 +117,8 @@ def test_repeated_codes_and_missing_dimensions_are_refused(squares: gpd.GeoDataF
 def test_exceedance_has_fixed_classes(squares: gpd.GeoDataFrame) -> None:
     values = draws_of(list(squares["area"]), [0.1] * 15 + [0.3] * 15, sd=0.001)
     chart = map_posterior(values, squares, statistic="exceedance", outcome="smoking")
-    assert "0 to 5%: 15 areas; 5 to 20%: 0 areas" in chart.alt
-    assert "95 to 100%: 15 areas" in chart.alt
+    assert "below (0 to 5%): 15 areas; rather below (5 to 20%): 0 areas" in chart.alt
+    assert "above (95 to 100%): 15 areas" in chart.alt
     assert chart.title == "Probability that smoking is above the average of all areas"
     one = map_posterior(values, squares, statistic="exceedance", threshold=0.2, outcome="smoking", unit=PERCENT)
     assert one.title == "Probability that smoking is above 20.0%"
@@ -199,3 +201,34 @@ def test_any_name_can_be_drawn_and_stays_text(squares: gpd.GeoDataFrame, name: s
 def test_a_drawing_is_reproducible(squares: gpd.GeoDataFrame) -> None:
     values = draws_of(["A00", "A01"], [0.1, 0.2])
     assert to_svg(map_posterior(values, squares)) == to_svg(map_posterior(values, squares))
+
+
+def test_orange_is_the_worse_side_whichever_way_an_outcome_counts(squares: gpd.GeoDataFrame) -> None:
+    values = draws_of(list(squares["area"]), [0.1] * 15 + [0.3] * 15, sd=0.001)
+    for more_is, worst in (("worse", 15), ("better", 0)):
+        chart = map_posterior(values, squares, statistic="exceedance", more_is=more_is)
+        drawn = [to_hex(colour) for colour in chart.figure.axes[0].collections[0].get_facecolor()]
+        assert drawn[worst] == EXCEEDANCE[-1]
+        assert drawn[15 - worst] == EXCEEDANCE[0]
+
+
+def test_a_town_of_small_areas_is_named_and_drawn_again_larger() -> None:
+    """Forty small areas of a town among large ones around it: too small to be seen, and named by what they share."""
+    town = [
+        box(5000 + 60 * (k % 8), 5000 + 60 * (k // 8), 5060 + 60 * (k % 8), 5060 + 60 * (k // 8)) for k in range(40)
+    ]
+    land = [box(x, y, x + 2500, y + 2500) for x in (0, 2500, 7500, 10000) for y in (0, 2500, 5000, 7500)]
+    names = [f"Town {k:03d}A" for k in range(40)] + [f"Dale {k:03d}B" for k in range(16)]
+    codes = [f"E{k:02d}" for k in range(56)]
+    areas = gpd.GeoDataFrame({"area": codes, "name": names}, geometry=[*town, *land], crs="EPSG:27700")
+    shapes = outline(areas)
+    assert [place.name for place in insets(shapes)] == ["Town"]
+    assert {place.name for place in written(shapes)} == {"Town", "Dale"}
+    chart = map_posterior(draws_of(codes, list(np.linspace(0.1, 0.3, 56))), areas)
+    drawn, inset = chart.figure.axes[0], chart.figure.axes[1]
+    assert inset.get_title() == "Town"
+    whole, larger = ([to_hex(c) for c in axes.collections[0].get_facecolor()] for axes in (drawn, inset))
+    assert larger[:40] == whole[:40]
+    assert 40 <= len(larger) < 50
+    assert not insets(hexagons(shapes))
+    assert not insets(outline(areas.drop(columns="name")))

@@ -117,7 +117,8 @@ def test_one_adjusted_and_one_crude_number_everywhere(world, squares, tmp_path, 
     given = "at the same age and sex"
     table = said.tables["Prevalence by deprivation decile"]
     assert table[0][3:5] == [f"Adjusted, {given} (95% interval)", "Crude (95% interval)"]
-    picture = next(alt for alt in re.findall(r'alt="([^"]*)"', said.page) if alt.startswith("Bar chart of prevalence"))
+    start, alts = "Dots with intervals of prevalence", re.findall(r'alt="([^"]*)"', said.page)
+    picture = next(alt for alt in alts if alt.startswith(start))
     assert given in picture
     shown = [row for row in table[1:] if row[1] != "*"]
     assert len(shown) == 10
@@ -192,7 +193,7 @@ def test_one_adjusted_and_one_crude_number_everywhere(world, squares, tmp_path, 
     maps = [alt for alt in re.findall(r'alt="([^"]*)"', said.page) if alt.startswith("Map.")]
     assert len(maps) == 4
     assert all(given in alt for alt in maps)
-    assert any(f"95 to 100%: {len(worst)} areas" in alt for alt in maps)
+    assert any(f"above (95 to 100%): {len(worst)} areas" in alt for alt in maps)
 
 
 @pytest.mark.parametrize("more_is", ["worse", "better"])

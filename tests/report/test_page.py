@@ -88,7 +88,7 @@ def test_people_are_those_beyond_what_everybody_would_be_at_the_best_level(world
     best = (least * own * people.sum(["area", "ethnicity"])).sum(dims)
     events = (cells * people).sum(dims)
     beyond = (events - best).to_numpy().ravel()
-    content = gather(post, None, ReportOptions(rule=Rule(0, 1)))
+    content = gather(post, None, ReportOptions(disclosure=Rule(0, 1)))
     said = next(s.text for s in content.answer if s.text.startswith("In all this stands for about"))
     shown = [float(number.replace(",", "")) for number in re.findall(r"(?<= )[\d,]{3,}(?=[ )])", said)]
     ends = [beyond.mean(), *np.quantile(beyond, [0.025, 0.975]), float(events.mean())]

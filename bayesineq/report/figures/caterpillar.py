@@ -14,14 +14,16 @@ from bayesineq.posterior.groups import by_level, exceedance, rank_intervals
 from bayesineq.report.figures.areas import exceedance_classes
 from bayesineq.report.figures.draws import left_out, to_draw
 from bayesineq.report.figures.style import (
-    CONTRAST,
     EXCEEDANCE_EDGES,
     EXCEEDANCE_INK,
     INK,
+    WIDTH,
     Chart,
     MoreIs,
+    by_polarity,
     direction,
     dress,
+    headline,
     new_figure,
     plain,
 )
@@ -98,11 +100,12 @@ def plot_caterpillar(
     table = caterpillar_data(safe, dim, labels=labels, prob=prob)
     count = len(table)
     named = count <= _NAMED
-    figure = new_figure(7.2, float(np.clip(1.2 + 0.2 * count, 2.6, 9.0)) if named else 6.0)
+    figure = new_figure(1.3 * WIDTH, float(np.clip(1.2 + 0.2 * count, 2.6, 9.0)) if named else 6.0)
     left, right = figure.subplots(1, 2, sharey=True)
     place = np.arange(count)[::-1]
     shade = exceedance_classes(table["above"].to_numpy(), EXCEEDANCE_EDGES).member
-    colours = [EXCEEDANCE_INK[k] for k in shade]
+    inks = by_polarity(EXCEEDANCE_INK, more_is)
+    colours = [inks[k] for k in shade]
     size, line = (4.0, 1.4) if named else (1.5, max(0.15, 300 / count / 2))
     for axes, columns, factor in (
         (left, ("mean", "lower", "upper"), unit.factor),
@@ -113,21 +116,21 @@ def plot_caterpillar(
         axes.scatter(middle, place, s=size**2, c=colours, zorder=3, linewidths=0)
     weight = draws[POPULATION] if POPULATION in draws.coords else xr.ones_like(draws[dim], dtype=float)
     average = float((draws * weight).sum(dim).mean() / weight.sum())
-    left.axvline(average * unit.factor, color=CONTRAST, linewidth=1.2, linestyle=(0, (5, 2)))
+    left.axvline(average * unit.factor, color=INK, linewidth=1.2, linestyle=(0, (5, 2)))
     dress(left, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
     dress(right, x="Rank (1 is the highest)", grid="x")
     left.set_yticks(place if named else [], [plain(str(label)) for label in table["label"]] if named else [])
     left.set_ylim(-1, count)
     title = title or (f"{sentence(outcome)}: {count:,} {dimension_label(dim)}s in order")
-    figure.suptitle(plain(title), x=0.01, ha="left", fontsize=11, color=INK)
+    headline(figure, title)
     wide = table["rank_upper"] - table["rank_lower"]
     misled = ", so a league table would mislead" if wide.median() >= 0.1 * count else ""
     n_draw = draws.sizes["chain"] * draws.sizes["draw"]
     caption = (
         f"Dots and lines: posterior means with {100 * prob:.0f}% credible intervals of value (left) and rank (right). "
-        f"Dark orange is above the average (dashed line) with a probability of 95% or more, dark blue below it; paler "
-        f"ones with 80% or more; grey is not settled. Half of the "
-        f"ranks are uncertain by {wide.median():.0f} places or more{misled}. "
+        f"Dark orange lies on the worse side of the average (dashed line), {'above' if more_is == 'worse' else 'below'}"
+        " it, with a probability of 95% or more, dark blue on the other; paler ones with 80% or more; grey is not "
+        f"settled. Half of the ranks are uncertain by {wide.median():.0f} places or more{misled}. "
         f"Direction: {direction(more_is)}.{left_out(safe)}"
     )
     top = table.iloc[0]

@@ -19,7 +19,19 @@ from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, o
 from bayesineq.posterior.groups import interval, mean_interval
 from bayesineq.posterior.population import card_of, priors_of
 from bayesineq.report.figures.draws import flat
-from bayesineq.report.figures.style import ACCENT, CONTRAST, GRID, INK, QUIET, Chart, dress, headline, new_figure, plain
+from bayesineq.report.figures.style import (
+    ACCENT,
+    CONTRAST,
+    GRID,
+    INK,
+    QUIET,
+    WIDTH,
+    Chart,
+    dress,
+    headline,
+    new_figure,
+    plain,
+)
 from bayesineq.report.tables.numbers import write
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
 
@@ -100,14 +112,14 @@ def plot_prior_posterior(post: xr.DataTree, *, prob: float = CI_PROB, title: str
     found = prior_posterior_data(post, prob=prob)
     if not found:
         raise MeasureError("no scalar parameter of this card has a prior that can be drawn")
-    across = min(3, len(found))
+    across = min(2, len(found))
     down = -(-len(found) // across)
-    figure = new_figure(7.2, 0.6 + 1.7 * down)
+    figure = new_figure(WIDTH, 0.6 + 1.4 * down)
     panels: list[Axes] = list(np.atleast_1d(figure.subplots(down, across, squeeze=False)).ravel())
     for axes, (name, table) in zip(panels, found.items(), strict=False):
         axes.fill_between(table["value"], table["posterior"], color=ACCENT, alpha=0.35, linewidth=0)
         axes.plot(table["value"], table["posterior"], color=ACCENT, linewidth=1.6)
-        axes.plot(table["value"], table["prior"], color=CONTRAST, linewidth=1.6, linestyle=(0, (5, 2)))
+        axes.plot(table["value"], table["prior"], color=INK, linewidth=1.4, linestyle=(0, (5, 2)))
         dress(axes, grid="none")
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
@@ -158,10 +170,10 @@ def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PR
     1.0
     """
     data = calibration(post, bins=bins, prob=prob)
-    figure = new_figure(7.2, 3.0)
+    figure = new_figure(WIDTH, 3.0)
     axes = figure.add_subplot()
     axes.axhspan(data["lower"].iloc[0], data["upper"].iloc[0], color=GRID, alpha=0.9, linewidth=0)
-    axes.axhline(1.0 / bins, color=CONTRAST, linewidth=1.2, linestyle=(0, (5, 2)))
+    axes.axhline(1.0 / bins, color=INK, linewidth=1.2, linestyle=(0, (5, 2)))
     axes.bar(data["start"], data["share"], width=1.0 / bins, align="edge", color=ACCENT, alpha=0.7, edgecolor="white")
     dress(
         axes, x="Where a held-out row fell in its own prediction (0 lowest, 1 highest)", y="share of rows", grid="none"
@@ -169,7 +181,7 @@ def plot_calibration(post: xr.DataTree, *, bins: int = BINS, prob: float = CI_PR
     axes.set_xlim(0, 1)
     outside, most = outside_band(data), most_by_chance(bins, prob)
     title = title or ("Calibration of held-out rows")
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     caption = (
         f"Flat is calibrated: {100 * prob:.0f}% of bars or more lie in the grey band. Here {outside} of {bins} lie "
         f"outside, {'no more than' if outside <= most else 'more than the'} {most} that chance may leave there. "
@@ -254,7 +266,7 @@ def plot_predictive(
     table = predictive_data(replicated, observed, dim, prob=prob, disclosure=rule)
     table.insert(1, "label", level_labels(dim, list(table["level"]), labels))
     table["observed"] = rounded(table["observed"], rule)
-    figure = new_figure(7.2, 1.4 + 0.3 * max(len(table), 2))
+    figure = new_figure(WIDTH, 1.4 + 0.3 * max(len(table), 2))
     axes = figure.add_subplot()
     place = np.arange(len(table))[::-1]
     axes.hlines(place, table["lower"], table["upper"], colors=QUIET, linewidth=5, alpha=0.45)

@@ -10,7 +10,18 @@ from bayesineq.decisions.compare import Comparison
 from bayesineq.decisions.distributional import ImpactPlane
 from bayesineq.dims import INTERVENTION
 from bayesineq.errors import DecisionError
-from bayesineq.report.figures.style import ACCENT, INK, QUIET, Chart, dress, new_figure, plain
+from bayesineq.report.figures.style import (
+    ACCENT,
+    INK,
+    QUIET,
+    WIDTH,
+    Chart,
+    dress,
+    headline,
+    legend_below,
+    new_figure,
+    plain,
+)
 from bayesineq.report.tables.numbers import percent, write
 
 _COLOURS: Final = ("#005eb8", "#b5480a", "#1c8573", "#77579f", "#6b5b0e", "#4c6272", "#a3195b", "#2d6cc0")
@@ -55,7 +66,7 @@ def plot_acceptability(
     curve = comparison.curve
     if curve["threshold"].nunique() < 2:
         raise DecisionError("acceptability needs several thresholds; pass thresholds= to compare")
-    figure = new_figure(7.2, 4.2)
+    figure = new_figure(WIDTH, 4.2)
     axes = figure.add_subplot()
     names = list(dict.fromkeys(curve[INTERVENTION]))
     for k, name in enumerate(names):
@@ -82,9 +93,9 @@ def plot_acceptability(
     axes.xaxis.set_major_formatter(lambda x, _: f"£{x:,.0f}")
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f}%")
     dress(axes, x=f"What is paid for {benefit}", y="Probability of being the best")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    legend_below(figure, *axes.get_legend_handles_labels())
     title = title or ("Which option is the best, at what price")
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     draws = comparison.draws
     chosen = comparison.options.loc[comparison.options[INTERVENTION] == comparison.best, "p_best"].tolist()[0]
     caption = (
@@ -125,7 +136,7 @@ def plot_plane(plane: ImpactPlane, *, title: str | None = None) -> Chart:
     >>> plot_plane(impact_plane(net, by="deprived", health=health, people=people, aversion=3.5)).title
     'Health gained and health shared: aversion 3.5 (Atkinson), £20,000 a QALY'
     """
-    figure = new_figure(6.6, 5.2)
+    figure = new_figure(WIDTH, 4.6)
     axes = figure.add_subplot()
     axes.axhline(0, color=QUIET, linewidth=1)
     axes.axvline(0, color=QUIET, linewidth=1)
@@ -143,12 +154,12 @@ def plot_plane(plane: ImpactPlane, *, title: str | None = None) -> Chart:
     ):
         axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, fontsize=8, color=QUIET)
     dress(axes, x="Equity impact (QALY)", y="Net health (QALY)", grid="none")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    legend_below(figure, *axes.get_legend_handles_labels())
     price = "" if plane.threshold is None else f", £{plane.threshold:,.0f} a QALY"
     title = title or (
         f"Health gained and health shared: aversion {plane.aversion:g} ({plane.family.capitalize()}){price}"
     )
-    axes.set_title(title.replace(": ", ",\n"), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     caption = (
         f"A small dot is a draw, a large one the mean. Equity is valued at an aversion to inequality of "
         f"{plane.aversion:g} ({plane.family}); to the right inequality falls, upwards there is more health in all."
@@ -212,7 +223,7 @@ def plot_frontier(
     if table.empty:
         raise DecisionError("a frontier needs at least one floor")
     ordered = table.sort_values("share")
-    figure = new_figure(7.2, 4.0)
+    figure = new_figure(WIDTH, 4.0)
     axes = figure.add_subplot()
     axes.fill_between(ordered["share"] * 100, ordered["lower"], ordered["upper"], color=ACCENT, alpha=0.2, linewidth=0)
     axes.plot(ordered["share"] * 100, ordered["benefit"], "o-", color=ACCENT, linewidth=2)
@@ -224,7 +235,7 @@ def plot_frontier(
         axes.annotate(text, at, textcoords="offset points", xytext=(4, 6), fontsize=8)
     dress(axes, x=f"% of places that go to {group}", y=benefit)
     title = title or (f"What it costs to keep places for {group}" + (f", at £{threshold:,.0f}" if threshold else ""))
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     lost = float(ordered["benefit"].max() - ordered["benefit"].iloc[-1])
     caption = (
         f"Dots are floors (as labelled); the band holds the credible interval of {benefit}. The highest floor gives up "

@@ -21,10 +21,13 @@ from bayesineq.report.figures.style import (
     DEPRIVED,
     INK,
     QUIET,
+    WIDTH,
     Chart,
     MoreIs,
     direction,
     dress,
+    headline,
+    legend_below,
     new_figure,
     plain,
 )
@@ -98,7 +101,7 @@ def plot_concentration(
     safe = covered(values)
     outcome, _, more_is = described(safe, outcome, None, more_is)
     table = concentration_data(safe, dim, prob=prob)
-    figure = new_figure(5.4, 5.0)
+    figure = new_figure(WIDTH, 4.6)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1.2, linestyle=(0, (5, 2)))
     axes.fill_between(table["people"], table["lower"], table["upper"], color=ACCENT, alpha=0.25, linewidth=0)
@@ -108,7 +111,7 @@ def plot_concentration(
     axes.set_aspect("equal")
     dress(axes, x="Share of people, the most deprived first", y=f"Share of {outcome}")
     title = title or (f"Concentration of {outcome} by {dimension_label(dim)}")
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     fifth = float(np.interp(0.2, table["people"], table["mean"]))
     caption = (
         f"The most deprived fifth of people have {100 * fifth:.0f}% of all {outcome}; on the dashed line it would be "
@@ -193,7 +196,7 @@ def plot_trend(
     table = by_level(one, prob)[[time, dim, "mean", "lower", "upper"]]
     levels = list(values[dim].to_numpy())
     names = level_labels(dim, levels, labels)
-    figure = new_figure(7.2, 4.2)
+    figure = new_figure(WIDTH, 4.2)
     axes = figure.add_subplot()
     _lines(axes, table, (time, dim), dict(zip(levels, names, strict=True)), unit.factor)
     top = axes.get_ylim()[1]
@@ -202,9 +205,9 @@ def plot_trend(
         axes.text(when, top, plain(f" {what}"), fontsize=8, color=CONTRAST, va="top")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     dress(axes, x=sentence(time.replace("_", " ")), y=unit.label or outcome)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    legend_below(figure, *axes.get_legend_handles_labels())
     title = title or (f"{sentence(outcome)} over time by {dimension_label(dim)}")
-    axes.set_title(plain(f"{title} ({direction(more_is)})"), loc="left", fontsize=11, color=INK)
+    headline(figure, f"{title} ({direction(more_is)})")
     caption = f"Lines: posterior means; ribbons: {100 * prob:.0f}% credible intervals. Direction: {direction(more_is)}."
     caption += left_out(safe, "values")
     if breaks:
@@ -287,7 +290,7 @@ def plot_equiplot(
     means = values.mean(SAMPLE_DIMS).transpose(rows, dim)
     settings = level_labels(rows, list(values[rows].to_numpy()), labels)
     names = level_labels(dim, list(values[dim].to_numpy()), labels)
-    figure = new_figure(7.2, 1.6 + 0.42 * len(settings))
+    figure = new_figure(WIDTH, 1.6 + 0.42 * len(settings))
     axes = figure.add_subplot()
     place = np.arange(len(settings))[::-1]
     shown = means.to_numpy() * unit.factor
@@ -300,9 +303,9 @@ def plot_equiplot(
     axes.set_yticks(place, [plain(name) for name in settings])
     axes.set_ylim(-0.6, len(settings) - 0.4)
     dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    legend_below(figure, *axes.get_legend_handles_labels())
     title = title or (f"{sentence(outcome)} by {dimension_label(dim)} and {dimension_label(rows)}")
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     table = means.rename("mean").to_dataframe().reset_index()[[rows, dim, "mean"]]
     gaps = "; ".join(
         f"{name}: {with_unit(float(low), unit)} to {with_unit(float(high), unit)}"

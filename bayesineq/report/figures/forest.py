@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -18,8 +19,9 @@ from bayesineq.posterior.population import card_of
 from bayesineq.report.figures.draws import flat, left_out, to_draw
 from bayesineq.report.figures.style import (
     ACCENT,
-    CONTRAST,
+    INK,
     QUIET,
+    WIDTH,
     Chart,
     MoreIs,
     direction,
@@ -36,6 +38,8 @@ from bayesineq.report.words.sentences import sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_LABEL: Final = 26
 
 Order = Literal["value", "given"]
 
@@ -106,10 +110,10 @@ def plot_forest(
     known = ~np.array(unknown_levels(dim, list(draws[dim].to_numpy()), labels))
     weight = draws[POPULATION].astype(float) * (known if known.any() else 1.0)
     average = float((draws * weight).sum(dim).mean() / weight.sum())
-    figure = new_figure(7.2, 1.4 + 0.32 * max(len(shown), 2))
+    figure = new_figure(WIDTH, 1.4 + 0.32 * max(len(shown), 2))
     axes = figure.add_subplot()
     _dots(axes, shown, unit.factor)
-    axes.axvline(average * unit.factor, color=CONTRAST, linewidth=1.4, linestyle=(0, (5, 2)))
+    axes.axvline(average * unit.factor, color=INK, linewidth=1.2, linestyle=(0, (5, 2)))
     title = title or (f"{sentence(outcome)} by {dimension_label(dim)}")
     dress(axes, x=f"{unit.label or outcome} ({direction(more_is)})", grid="x")
     headline(figure, title)
@@ -207,13 +211,13 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB, title: str | 
     scale = RATIO_NAMES[card.outcome.link]
     none = 0.0 if scale == "difference" else 1.0
     table["label"] = [
-        f"{covariate_label(card, term)}\n(a rise of {write(step, 2)})"
+        f"{fill(covariate_label(card, term), _LABEL)}\n(a rise of {write(step, 2)})"
         for term, step in zip(table["term"], table["step"], strict=True)
     ]
-    figure = new_figure(7.2, 1.4 + 0.46 * max(len(table), 2))
+    figure = new_figure(WIDTH, 1.4 + 0.6 * max(len(table), 2))
     axes = figure.add_subplot()
     _dots(axes, table, 1.0)
-    axes.axvline(none, color=CONTRAST, linewidth=1.4, linestyle=(0, (5, 2)))
+    axes.axvline(none, color=INK, linewidth=1.2, linestyle=(0, (5, 2)))
     if none == 1.0 and table["lower"].gt(0).all():
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(MaxNLocator(6))

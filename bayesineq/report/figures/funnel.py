@@ -18,10 +18,12 @@ from bayesineq.report.figures.style import (
     CONTRAST,
     INK,
     QUIET,
+    WIDTH,
     Chart,
     MoreIs,
     direction,
     dress,
+    headline,
     new_figure,
     plain,
 )
@@ -197,7 +199,7 @@ def plot_funnel(
     from matplotlib.ticker import LogLocator, NullFormatter
 
     data = funnel_data(table, unit=unit, events=events, at_risk=at_risk, adjust=adjust, disclosure=rule)
-    figure = new_figure(7.2, 4.6)
+    figure = new_figure(WIDTH, 4.6)
     axes = figure.add_subplot()
     limits, points = data.limits, data.points
     for name, dash in (("95", (0, (5, 2))), ("99.8", "-")):
@@ -208,7 +210,7 @@ def plot_funnel(
             f"{name}%", (last["at_risk"], last[f"upper_{name}"] * 100), xytext=(3, 0), textcoords="offset points",
             fontsize=8, color=QUIET, va="center",
         )  # fmt: skip
-    axes.axhline(data.target * 100, color=CONTRAST, linewidth=1.2)
+    axes.axhline(data.target * 100, color=INK, linewidth=1.2)
     outside = points["position"] != "inside"
     for part, colour, size in ((~outside, ACCENT, 18), (outside, CONTRAST, 30)):
         axes.scatter(points.loc[part, "at_risk"], points.loc[part, "proportion"] * 100, s=size, color=colour, alpha=0.8)
@@ -224,7 +226,7 @@ def plot_funnel(
     axes.xaxis.set_minor_formatter(NullFormatter())
     dress(axes, x=sentence(at_risk.replace("_", " ")), y=f"% ({direction(more_is)})")
     title = title or f"{sentence(outcome)}: {len(points):,} {_many(unit, len(points))} against chance"
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     far = int(points["position"].str.contains("99.8").sum())
     widened = f", widened for overdispersion (factor {data.overdispersion:.1f})" if data.overdispersion > 1 else ""
     caption = (

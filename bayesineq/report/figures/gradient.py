@@ -1,4 +1,4 @@
-"""The social gradient: groups by deprivation, as wide as their population, and the line of the slope index."""
+"""The social gradient: a dot with its interval a group of deprivation, and the line of the slope index."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from bayesineq.posterior.groups import average, mean_interval
 from bayesineq.posterior.lift import in_rank_order, over_draws
 from bayesineq.report.figures.draws import defined, flat, left_out, to_draw
 from bayesineq.report.figures.style import (
-    CONTRAST,
-    DEPRIVED,
+    ACCENT,
     INK,
+    PAPER,
+    QUIET,
     Chart,
     MoreIs,
     direction,
@@ -29,7 +30,7 @@ from bayesineq.report.figures.style import (
     plain,
 )
 from bayesineq.report.tables.groups import group_table, groups_in_words
-from bayesineq.report.tables.numbers import PLAIN, Unit, estimate
+from bayesineq.report.tables.numbers import PLAIN, Unit, estimate, with_unit
 from bayesineq.report.words.described import described
 from bayesineq.report.words.labels import Labels, dimension_label
 from bayesineq.report.words.sentences import sentence
@@ -146,8 +147,8 @@ def plot_gradient(
     shown = data.groups
     figure = new_figure()
     axes = figure.add_subplot()
-    _draw(axes, data, unit.factor)
-    dress(axes, x=f"{dimension_label(dim)}, width of a bar = share of people".capitalize(), y=unit.label or outcome)
+    _draw(axes, data, unit)
+    dress(axes, x=f"{dimension_label(dim)}, each where its people stand".capitalize(), y=unit.label or outcome)
     middle = (shown["start"] + shown["end"]).to_numpy() / 2
     axes.set_xticks(middle, [plain(_short(label)) for label in shown["label"]])
     note = f"SII {estimate(*data.sii, unit, is_difference=True)}"
@@ -158,40 +159,44 @@ def plot_gradient(
     headline(figure, f"{title} ({direction(more_is)})")
     parts = groups_in_words(shown, unit)
     caption = (
-        f"Dots: posterior means with {100 * prob:.0f}% credible intervals. Line: slope index of inequality (SII, "
+        f"Dots: posterior means with {100 * prob:.0f}% credible intervals, in the middle of their share of people. "
+        "Dashed line with its band: slope index of inequality (SII, "
         "linear) and relative index (RII, Kunst and Mackenbach), from the most deprived (left) to the least deprived "
         "(right); the SII is positive where the outcome rises with advantage. "
         f"Direction: {direction(more_is)}.{left_out(safe)}"
     )
-    alt = f"Bar chart of {title.lower()}. {parts}. {note.replace(chr(10), '; ')}."
+    alt = f"Dots with intervals of {title.lower()}. {parts}. {note.replace(chr(10), '; ')}."
     return Chart(figure, title, caption, alt, shown)
 
 
-def _draw(axes: Axes, data: Gradient, scale: float) -> None:
-    """Bars of groups as wide as their share of people, their means with intervals, and the line of the slope index."""
-    shown, line = data.groups, data.line
-    steps = len(shown)
-    colours = [DEPRIVED[round(k * (len(DEPRIVED) - 1) / max(steps - 1, 1))] for k in range(steps)]
-    axes.bar(
-        shown["start"],
-        shown["mean"] * scale,
-        width=shown["share"],
-        align="edge",
-        color=[colours[k] for k in shown.index],
-        alpha=0.55,
-        edgecolor="white",
-        linewidth=1,
-    )
-    middle = (shown["start"] + shown["end"]).to_numpy() / 2
-    spread = np.abs(shown[["lower", "upper"]].to_numpy().T - shown["mean"].to_numpy()) * scale
+def _draw(axes: Axes, data: Gradient, unit: Unit) -> None:
+    """A dot with its interval a group, the values of both ends, and the line of the slope index with its interval."""
+    shown, line, scale = data.groups, data.line, unit.factor
+    axes.fill_between(line["rank"], line["lower"] * scale, line["upper"] * scale, color=QUIET, alpha=0.2, linewidth=0)
+    axes.plot(line["rank"], line["mean"] * scale, color=QUIET, linewidth=1.4, linestyle=(0, (5, 2)))
+    middle, mean = (shown["start"] + shown["end"]).to_numpy() / 2, shown["mean"].to_numpy() * scale
+    spread = np.abs(shown[["lower", "upper"]].to_numpy().T * scale - mean)
     axes.errorbar(
-        middle, shown["mean"] * scale, yerr=spread, fmt="o", color=INK, markersize=4, linewidth=1.2, capsize=3
+        middle,
+        mean,
+        yerr=spread,
+        fmt="o",
+        color=ACCENT,
+        ecolor=INK,
+        markersize=4,
+        elinewidth=1.2,
+        capsize=3.5,
+        zorder=3,
     )
-    lower, upper = line["lower"] * scale, line["upper"] * scale
-    axes.fill_between(line["rank"], lower, upper, color=CONTRAST, alpha=0.18, linewidth=0)
-    axes.plot(line["rank"], line["mean"] * scale, color=CONTRAST, linewidth=2)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(*_room(axes.get_ylim()))
+    first, last = shown.iloc[0], shown.iloc[-1]
+    for row, end, x, off in ((first, "upper", middle[0], 4), (last, "lower", middle[-1], -13)):
+        at = (x, float(row[end]) * scale)
+        text = plain(with_unit(float(row["mean"]), unit))
+        axes.annotate(text, at, xytext=(0, off), color=INK, fontsize=9, textcoords="offset points", ha="center")
+    axes.set_xlim(-0.02, 1.02)
+    low, high = axes.get_ylim()
+    # Rates and shares begin at nothing, so that heights may be compared.
+    axes.set_ylim(0.0 if 0.0 < low < 0.6 * high else low, high + 0.22 * (high - low))
 
 
 def _write_note(axes: Axes, note: str, *, right: bool) -> None:
@@ -203,7 +208,8 @@ def _write_note(axes: Axes, note: str, *, right: bool) -> None:
         ha="right" if right else "left",
         va="top",
         fontsize=9,
-        color=CONTRAST,
+        color=QUIET,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
         linespacing=1.5,
     )
 
@@ -211,9 +217,3 @@ def _write_note(axes: Axes, note: str, *, right: bool) -> None:
 def _short(label: str) -> str:
     """Only the number where the axis has no room for more."""
     return label.replace(" (", "\n(").replace("deprived)", "\ndeprived)") if "(" in label and len(label) < 24 else label
-
-
-def _room(limits: tuple[float, float]) -> tuple[float, float]:
-    """Space for the note above the bars."""
-    low, high = limits
-    return low, high + 0.14 * (high - low)

@@ -17,6 +17,7 @@ from bayesineq.report.figures.style import (
     PAPER,
     QUIET,
     SEQUENTIAL,
+    WIDTH,
     Chart,
     MoreIs,
     direction,
@@ -120,7 +121,7 @@ def plot_heat(
     low, high = (float(shown["mean"].min()), float(shown["mean"].max())) if len(shown) else (0.0, 1.0)
     ramp = LinearSegmentedColormap.from_list("sequential", SEQUENTIAL)
     places = max(0, decimals([v * unit.factor for v in shown["mean"]]) - (len(grid[1]) > 12))
-    figure = new_figure(7.2, 1.6 + 0.34 * len(grid[0]))
+    figure = new_figure(max(WIDTH, 2.4 + 0.42 * len(grid[1])), 1.6 + 0.3 * len(grid[0]))
     axes = figure.add_subplot()
     for row, column, mean, hidden in zip(table["row"], table["column"], table["mean"], table["hidden"], strict=True):
         x, y = grid[1].index(column), len(grid[0]) - 1 - grid[0].index(row)

@@ -53,7 +53,7 @@ def hexagons(shapes: Outline) -> Outline:
     ring = size / np.sqrt(3.0) * np.column_stack([np.cos(corners), np.sin(corners)])
     found = shapely.polygons(cells[place][:, None, :] + ring[None, :, :])
     west, south, east, north = (float(b) for b in shapely.total_bounds(found))
-    return Outline(shapes.codes, found, paths_of(found), (west, south, east, north), _NOTE)
+    return Outline(shapes.codes, found, paths_of(found), (west, south, east, north), _NOTE, shapes.names)
 
 
 def _honeycomb(shapes: Outline, count: int) -> tuple[float, Points]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from bayesineq.dims import AREA, CI_PROB
 from bayesineq.disclosure.covered import Draws, covered
@@ -26,26 +28,34 @@ from bayesineq.report.figures.outline import Outline, outlined
 from bayesineq.report.figures.style import (
     EXCEEDANCE,
     EXCEEDANCE_EDGES,
+    EXCEEDANCE_WORDS,
     INK,
     MISSING,
     PAPER,
     QUIET,
     SEQUENTIAL,
+    WIDTH,
     WIDTHS,
     Chart,
     MoreIs,
+    by_polarity,
     direction,
+    headline,
+    legend_below,
     new_figure,
     plain,
 )
+from bayesineq.report.figures.towns import insets, inside, written
 from bayesineq.report.tables.numbers import PLAIN, Unit, decimals, with_unit, write
 from bayesineq.report.words.described import described
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_PALETTES: Final = {"mean": SEQUENTIAL, "width": WIDTHS, "exceedance": EXCEEDANCE}
+_PALETTES: Final = {"mean": SEQUENTIAL, "width": WIDTHS}
+_FIFTHS: Final = ("lowest fifth", "second", "middle", "fourth", "highest fifth")
 _MISSING_WORDS: Final = "no estimate"
 
 
@@ -150,15 +160,15 @@ def draw_map(
     """
     rows = by_code(table, shapes)
     classes, labels = _classes(rows[statistic].to_numpy(), statistic, unit)
-    palette = _spread(_PALETTES[statistic], len(labels))
-    figure = new_figure(*map_size(shapes))
-    axes = figure.add_subplot()
-    paint(axes, shapes, [palette[k] if k >= 0 else MISSING for k in classes.member], classes.member < 0)
+    palette = _spread(
+        by_polarity(EXCEEDANCE, more_is) if statistic == "exceedance" else _PALETTES[statistic], len(labels)
+    )
+    colours = [palette[k] if k >= 0 else MISSING for k in classes.member]
     made, short = _titles(statistic, outcome, threshold, unit, prob, "the areas shown" if withheld else "all areas")
     title = title or made
     missing = int((classes.member < 0).sum())
-    legend(axes, list(zip(palette, labels, strict=True)), short, missing)
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK, wrap=True)
+    figure = coloured(shapes, colours, classes.member < 0, title)
+    legend(figure, list(zip(palette, labels, strict=True)), short, missing)
     counts = np.bincount(classes.member[classes.member >= 0], minlength=len(labels))
     caption = (
         f"{len(rows) - missing:,} areas with an estimate"
@@ -188,7 +198,51 @@ def by_code(table: pd.DataFrame, shapes: Outline) -> pd.DataFrame:
     return table.reindex(pd.Index(shapes.codes, name=AREA))
 
 
-def paint(axes: Axes, shapes: Outline, colours: list[str], hatched: Any) -> None:
+def coloured(shapes: Outline, colours: list[str], hatched: NDArray[np.bool_], title: str) -> Figure:
+    """
+    A map with its places named, and beside it the towns whose areas are too small to be seen on it, larger.
+
+    Shapes: hatched (n_area,).
+    """
+    from matplotlib.patches import Rectangle
+
+    towns = insets(shapes)
+    figure = new_figure(*_size(shapes, bool(towns)))
+    if towns:
+        rows: list[Any] = [["map", f"inset {k}"] for k in range(len(towns))] + [["map", "nothing"]] * (3 - len(towns))
+        panels = figure.subplot_mosaic(rows, width_ratios=(3.2, 1.0))
+        panels["nothing"].set_axis_off()
+    else:
+        panels = {"map": figure.add_subplot()}
+    paint(panels["map"], shapes, colours, hatched)
+    _name_places(panels["map"], shapes)
+    for k, town in enumerate(towns):
+        own, axes = inside(shapes, town.bounds), panels[f"inset {k}"]
+        part = replace(shapes, paths=tuple(shapes.paths[at] for at in own), bounds=town.bounds)
+        paint(axes, part, [colours[at] for at in own], hatched[own])
+        axes.set_title(plain(town.name), fontsize=9, color=INK, pad=3)
+        west, south, east, north = town.bounds
+        for panel in (panels["map"], axes):
+            frame = Rectangle((west, south), east - west, north - south, fill=False, edgecolor=INK, linewidth=0.9)
+            panel.add_patch(frame)
+            frame.set_zorder(4)
+    headline(figure, title)
+    return figure
+
+
+def _name_places(axes: Axes, shapes: Outline) -> None:
+    """Names of the places of most areas, on a white rim that keeps them readable on any colour."""
+    from matplotlib.patheffects import withStroke
+
+    for place in written(shapes):
+        rim = [withStroke(linewidth=2.5, foreground=PAPER)]
+        axes.text(
+            place.x, place.y, plain(place.name), fontsize=9, color=INK, ha="center", va="center", path_effects=rim,
+            zorder=5,
+        )  # fmt: skip
+
+
+def paint(axes: Axes, shapes: Outline, colours: list[str], hatched: NDArray[np.bool_]) -> None:
     """
     Fill areas with colours and hatch those without an estimate. Shapes: hatched (n_area,).
 
@@ -196,10 +250,10 @@ def paint(axes: Axes, shapes: Outline, colours: list[str], hatched: Any) -> None
     """
     from matplotlib.collections import PathCollection
 
-    many = len(shapes) > 2_000
+    many = len(shapes.paths) > 2_000
     # A thin line in the area's own colour closes the hairlines that smoothing leaves between neighbours.
     edge: Any = "face" if many else PAPER
-    body = PathCollection(shapes.paths, facecolors=colours, edgecolors=edge, linewidths=0.1 if many else 0.3)
+    body = PathCollection(shapes.paths, facecolors=colours, edgecolors=edge, linewidths=0.1 if many else 0.25)
     axes.add_collection(body)
     if hatched.any():
         gone = [path for path, hide in zip(shapes.paths, hatched, strict=True) if hide]
@@ -216,18 +270,19 @@ def paint(axes: Axes, shapes: Outline, colours: list[str], hatched: Any) -> None
 
 def _classes(values: Any, statistic: Statistic, unit: Unit) -> tuple[Classes, list[str]]:
     if statistic == "exceedance":
-        labels = ["0 to 5%", "5 to 20%", "20 to 80%", "80 to 95%", "95 to 100%"]
-        return exceedance_classes(values, EXCEEDANCE_EDGES), labels
+        return exceedance_classes(values, EXCEEDANCE_EDGES), list(EXCEEDANCE_WORDS)
     classes = quantile_classes(values, 5)
     edges = classes.edges
     if len(edges) == 2 and np.isclose(edges[0], edges[1]):
         return classes, [with_unit(edges[0], unit, is_difference=statistic == "width").removesuffix(unit.difference)]
     places = decimals([float(np.diff(edges * unit.factor).min()) * 10])
     suffix = "" if statistic == "width" else unit.suffix
-    return classes, [
+    ends = [
         f"{write(low * unit.factor, places)} to {write(high * unit.factor, places)}{suffix}"
         for low, high in pairwise(edges)
     ]
+    # Fewer classes than fifths, where values tie, are no fifths.
+    return classes, [f"{word} ({end})" for word, end in zip(_FIFTHS, ends, strict=True)] if len(ends) == 5 else ends
 
 
 def _spread(palette: tuple[str, ...], count: int) -> list[str]:
@@ -245,10 +300,10 @@ def _titles(
     if statistic == "width":
         return (
             f"How uncertain {outcome} is",
-            f"width of {100 * prob:.0f}% interval{f',{chr(10)}{unit.difference.strip()}' if unit.difference else ''}",
+            f"width of {100 * prob:.0f}% interval{f', {unit.difference.strip()}' if unit.difference else ''}",
         )
     limit = f"the average of {those}" if threshold == "average" else with_unit(float(threshold), unit)
-    return f"Probability that {outcome} is above {limit}", "probability"
+    return f"Probability that {outcome} is above {limit}", ""
 
 
 def _how_to_read(statistic: Statistic, more_is: MoreIs, prob: float) -> str:
@@ -263,41 +318,24 @@ def _how_to_read(statistic: Statistic, more_is: MoreIs, prob: float) -> str:
     )
 
 
-def map_size(shapes: Outline) -> tuple[float, float]:
-    """Size of a figure that holds a map and its legend."""
+def _size(shapes: Outline, beside: bool) -> tuple[float, float]:
+    """Size of a figure that holds a map, its legend and perhaps towns beside it."""
     west, south, east, north = shapes.bounds
     tall = (north - south) / max(east - west, 1e-9)
-    return 7.2, float(np.clip(5.2 * tall, 3.4, 7.6)) + 0.5
+    return WIDTH, float(np.clip((0.74 if beside else 0.9) * WIDTH * tall, 2.2, 4.6)) + 1.2
 
 
-def legend(axes: Axes, entries: list[tuple[str, str]], title: str, missing: int) -> None:
+def legend(figure: Figure, entries: list[tuple[str, str]], title: str, missing: int) -> None:
     """
-    Put a legend of classes to the right of a map.
+    Put a legend of classes under a map.
 
     `missing`: Number of areas without an estimate; none leaves the hatched entry out.
     """
     from matplotlib.patches import Patch
 
-    handles = [Patch(facecolor=colour, edgecolor=QUIET, linewidth=0.4, label=plain(label)) for colour, label in entries]
+    handles = [Patch(facecolor=colour, edgecolor=QUIET, linewidth=0.4) for colour, _ in entries]
+    labels = [label for _, label in entries]
     if missing:
-        handles.append(
-            Patch(
-                facecolor=MISSING,
-                edgecolor=QUIET,
-                hatch="/////",
-                linewidth=0.4,
-                label=f"{_MISSING_WORDS} ({missing:,})",
-            )
-        )
-    box = axes.legend(
-        handles=handles,
-        title=title,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        frameon=False,
-        fontsize=9,
-        title_fontsize=9,
-        labelcolor=INK,
-        alignment="left",
-    )
-    box.get_title().set_color(INK)
+        handles.append(Patch(facecolor=MISSING, edgecolor=QUIET, hatch="/////", linewidth=0.4))
+        labels.append(f"{_MISSING_WORDS} ({missing:,})")
+    legend_below(figure, handles, labels, title=title)

@@ -38,6 +38,8 @@ class Outline:
         Least x, least y, greatest x, greatest y.
     note : str
         What readers of a map must know about its shapes; goes into the caption.
+    names : tuple of str
+        Names of the areas, in the same order; none where the boundaries carry no column that is named like one.
     """
 
     codes: NDArray[np.str_]
@@ -45,6 +47,7 @@ class Outline:
     paths: tuple[DrawnPath, ...]
     bounds: tuple[float, float, float, float]
     note: str = ""
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -95,7 +98,16 @@ def outline(areas: gpd.GeoDataFrame, *, code: str | None = None) -> Outline:
     simple = shapely.coverage_simplify(shapes, step)
     gone = shapely.is_empty(simple)
     simple[gone] = shapes[gone]
-    return Outline(codes, simple, paths_of(simple), (west, south, east, north))
+    return Outline(codes, simple, paths_of(simple), (west, south, east, north), names=_names(areas))
+
+
+def _names(areas: gpd.GeoDataFrame) -> tuple[str, ...]:
+    """Names of areas, where the boundaries carry a column that is named like one."""
+    for column in areas.columns:
+        folded = str(column).casefold()
+        if folded == "name" or folded.endswith(("nm", "_name")):
+            return tuple(areas[column].astype(str))
+    return ()
 
 
 def _check_reference(areas: gpd.GeoDataFrame, codes: NDArray[np.str_]) -> None:

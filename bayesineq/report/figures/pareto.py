@@ -11,7 +11,19 @@ from bayesineq.disclosure.covered import Covered, Draws, covered, require_covere
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.groups import mean_interval, pooled
 from bayesineq.report.figures.draws import left_out, to_draw
-from bayesineq.report.figures.style import ACCENT, CONTRAST, INK, Chart, MoreIs, direction, dress, new_figure, plain
+from bayesineq.report.figures.style import (
+    ACCENT,
+    INK,
+    QUIET,
+    WIDTH,
+    Chart,
+    MoreIs,
+    direction,
+    dress,
+    headline,
+    new_figure,
+    plain,
+)
 from bayesineq.report.tables.numbers import PLAIN
 from bayesineq.report.words.described import described
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
@@ -111,7 +123,7 @@ def plot_pareto(
     _, _, polarity = described(safe, outcome, PLAIN, more_is)
     what, joined, one = ("excess", " ", "An excess") if polarity == "worse" else ("shortfall", " of ", "A shortfall")
     names = [plain(name) for name in level_labels(dim, list(table[dim]), labels)]
-    figure = new_figure(7.2, max(2.4, 1.2 + 0.36 * len(table)))
+    figure = new_figure(1.3 * WIDTH, max(2.4, 1.2 + 0.36 * len(table)))
     bars, line = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     at = np.arange(len(table))
     bars.barh(at, table["mean"], color=ACCENT, alpha=0.75)
@@ -120,14 +132,14 @@ def plot_pareto(
     bars.invert_yaxis()
     dress(bars, x=f"{sentence(what)}{joined}{outcome}", grid="x")
     line.fill_betweenx(
-        at, 100 * table["cumulative_lower"], 100 * table["cumulative_upper"], color=CONTRAST, alpha=0.18, linewidth=0
+        at, 100 * table["cumulative_lower"], 100 * table["cumulative_upper"], color=QUIET, alpha=0.18, linewidth=0
     )
-    line.plot(100 * table["cumulative"], at, color=CONTRAST, linewidth=2, marker="o", markersize=3.5)
+    line.plot(100 * table["cumulative"], at, color=QUIET, linewidth=2, marker="o", markersize=3.5)
     line.set_xlim(0, max(102.0, 102 * float(table["cumulative_upper"].max())))
     line.tick_params(left=False)
     dress(line, x=f"Cumulative share of the {what}, %", grid="x")
     title = title or (f"{sentence(what)}{joined}{outcome} by {dimension_label(dim)}")
-    bars.set_title(plain(title), loc="left", fontsize=11, color=INK)
+    headline(figure, title)
     first = table.iloc[0]
     caption = (
         f"{sentence(names[0])} alone holds {100 * first['cumulative']:.0f}% of the {what} "

@@ -11,7 +11,17 @@ from bayesineq.pathway.over_time import GapOverTime
 from bayesineq.pathway.steps import GapBySteps
 from bayesineq.posterior.certainty import percent
 from bayesineq.posterior.groups import mean_interval
-from bayesineq.report.figures.style import ACCENT, CONTRAST, INK, QUIET, Chart, dress, headline, new_figure, plain
+from bayesineq.report.figures.style import (
+    ACCENT,
+    INK,
+    QUIET,
+    WIDTH,
+    Chart,
+    dress,
+    headline,
+    new_figure,
+    plain,
+)
 from bayesineq.report.tables.numbers import PLAIN, Unit, estimate
 from bayesineq.report.words.sentences import sentence
 
@@ -70,7 +80,7 @@ def plot_steps(
     table = gap.table
     names = [sentence(str(step)) for step in table["step"]]
     total = mean_interval(gap.gap.to_numpy(), prob)
-    figure = new_figure(7.2, 1.6 + 0.55 * len(names))
+    figure = new_figure(WIDTH, 1.6 + 0.55 * len(names))
     axes = figure.add_subplot()
     _points(axes, table, total, unit.factor)
     axes.axvline(0, color=QUIET, linewidth=1.2)
@@ -146,14 +156,14 @@ def plot_gap_over_time(
     time = next(str(name) for name in own.columns if name not in {"measure", "mean", "lower", "upper", "forecast"})
     years, scaled = own[time].astype(str).str[:4].astype(int).to_numpy(), own[["mean", "lower", "upper"]] * unit.factor
     ahead = own["forecast"].to_numpy(dtype=bool)
-    figure = new_figure(7.2, 3.8)
+    figure = new_figure(WIDTH, 3.8)
     axes = figure.add_subplot()
     axes.axhline(0, color=QUIET, linewidth=1.2)
-    axes.fill_between(years, scaled["lower"], scaled["upper"], color=CONTRAST, alpha=0.2, linewidth=0)
-    axes.plot(years[~ahead], scaled["mean"][~ahead], color=CONTRAST, linewidth=2, marker="o", markersize=4)
+    axes.fill_between(years, scaled["lower"], scaled["upper"], color=ACCENT, alpha=0.2, linewidth=0)
+    axes.plot(years[~ahead], scaled["mean"][~ahead], color=ACCENT, linewidth=2, marker="o", markersize=4)
     if ahead.any():
         joined = ahead | np.roll(ahead, -1)
-        axes.plot(years[joined], scaled["mean"][joined], color=CONTRAST, linewidth=2, linestyle=(0, (3, 2)))
+        axes.plot(years[joined], scaled["mean"][joined], color=ACCENT, linewidth=2, linestyle=(0, (3, 2)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     dress(axes, x=sentence(time), y=f"SII, {unit.difference.strip() or unit.label or outcome}")
     title = title or f"Inequality in {outcome} by year"

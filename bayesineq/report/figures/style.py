@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -14,6 +15,7 @@ from bayesineq.replacing import write_together
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -35,30 +37,50 @@ WIDTHS: Final = ("#f4f1f8", "#cfc3e0", "#a58fc4", "#77579f", "#472a6f")
 """Narrow to wide intervals: a hue of its own, so that uncertainty is never taken for the outcome."""
 
 EXCEEDANCE: Final = ("#1f5a94", "#9cc4e4", "#ececec", "#f3b27a", "#b5480a")
-"""Below to above: blue and orange with grey between; nobody confuses the two ends."""
+"""Better to worse than the average: blue and orange with grey between; nobody confuses the two ends."""
 
 EXCEEDANCE_INK: Final = ("#1f5a94", "#5b93c0", "#8a959c", "#d9812f", "#b5480a")
 """The same for lines and dots on white, where pale colours would vanish."""
 
 EXCEEDANCE_EDGES: Final = (0.0, 0.05, 0.20, 0.80, 0.95, 1.0)
 
-DEPRIVED: Final = (
-    "#08306b",
-    "#1c4f8c",
-    "#3a6ea5",
-    "#5c8db8",
-    "#82a9c4",
-    "#a9c0c4",
-    "#c9c39c",
-    "#d9b867",
-    "#dba43a",
-    "#c9861a",
+EXCEEDANCE_WORDS: Final = (
+    "below (0 to 5%)",
+    "rather below (5 to 20%)",
+    "not clear (20 to 80%)",
+    "rather above (80 to 95%)",
+    "above (95 to 100%)",
 )
-"""Most deprived to least, in ten steps from dark blue to amber."""
+"""What each class of the probability of being above a threshold says."""
+
+
+def by_polarity(palette: tuple[str, ...], more_is: MoreIs) -> tuple[str, ...]:
+    """A palette from better to worse as one from low to high: orange is worse, whichever way an outcome counts."""
+    return palette if more_is == "worse" else palette[::-1]
+
+
+DEPRIVED: Final = (
+    "#7a2e06",
+    "#b5480a",
+    "#d06a1f",
+    "#d98f4e",
+    "#b59a80",
+    "#8f9aa6",
+    "#7fa8cc",
+    "#5b93c0",
+    "#2f6ba6",
+    "#123f70",
+)
+"""Most deprived to least, in ten steps from orange to blue, as worse to better everywhere else."""
+
+WIDTH: Final = 4.7
+"""Inches of a figure: on a telephone, 338 points across, its letters are as many pixels high as they have points."""
 
 DPI: Final = 150
 _FONT: Final = "DejaVu Sans"
-_LINE: Final = 88
+_LETTERS: Final = 13.0
+"""Letters of a headline on an inch."""
+_AXIS: Final = 52
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +112,7 @@ class Chart:
         return to_png(self)
 
 
-def new_figure(width: float = 7.2, height: float = 4.4) -> Figure:
+def new_figure(width: float = WIDTH, height: float = 3.4) -> Figure:
     """Make an empty figure that no window owns."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -107,8 +129,8 @@ def dress(axes: Axes, *, x: str = "", y: str = "", grid: Literal["x", "y", "none
     for side in ("left", "bottom"):
         axes.spines[side].set_color(QUIET)
     axes.tick_params(colors=INK, labelsize=9, length=3)
-    axes.set_xlabel(plain(x), color=INK, fontsize=10, fontfamily=_FONT)
-    axes.set_ylabel(plain(y), color=INK, fontsize=10, fontfamily=_FONT)
+    axes.set_xlabel(plain(fill(x, _AXIS)), color=INK, fontsize=9, fontfamily=_FONT)
+    axes.set_ylabel(plain(fill(y, _AXIS // 2)), color=INK, fontsize=9, fontfamily=_FONT)
     if grid != "none":
         axes.grid(axis=grid, color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -116,7 +138,30 @@ def dress(axes: Axes, *, x: str = "", y: str = "", grid: Literal["x", "y", "none
 
 def headline(figure: Figure, title: str) -> None:
     """Put a title over the whole figure, so that long names of groups take no room from it."""
-    figure.suptitle(plain(fill(title, _LINE)), x=0.01, ha="left", fontsize=11, color=INK)
+    lines = fill(title, round(_LETTERS * figure.get_figwidth()))
+    figure.suptitle(plain(lines), x=0.01, ha="left", fontsize=10, color=INK)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], labels: Sequence[str], *, title: str = "") -> None:
+    """Put a legend under everything, in as many columns as its words leave room for."""
+    wanted = max((len(label) for label in labels), default=1) + 5
+    columns = max(1, min(len(labels), int(16.5 * figure.get_figwidth() / wanted)))
+    box = figure.legend(
+        handles=list(handles),
+        labels=[plain(label) for label in labels],
+        title=title or None,
+        loc="outside lower left",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        title_fontsize=9,
+        labelcolor=INK,
+        alignment="left",
+        borderpad=0.0,
+        handlelength=1.6,
+        columnspacing=1.2,
+    )
+    box.get_title().set_color(INK)
 
 
 def plain(text: str) -> str:

@@ -15,13 +15,14 @@ from bayesineq.disclosure.covered import Draws, covered
 from bayesineq.errors import MeasureError
 from bayesineq.report.figures.areas import area_table
 from bayesineq.report.figures.style import (
-    INK,
     MISSING,
     PAPER,
     QUIET,
+    WIDTH,
     Chart,
     MoreIs,
     dress,
+    legend_below,
     new_figure,
     plain,
     readable_on,
@@ -132,7 +133,7 @@ def plot_tartan(
     areas, columns = list(dict.fromkeys(table[AREA])), list(indicators)
     if len(areas) > _MOST:
         raise MeasureError(f"a tartan rug holds at most {_MOST} areas; given {len(areas)}: choose some, or draw a map")
-    figure = new_figure(7.2, 1.6 + 0.26 * len(areas))
+    figure = new_figure(1.3 * WIDTH, 1.6 + 0.26 * len(areas))
     axes = figure.add_subplot()
     places = {
         name: decimals([v * one.unit.factor for v in table.loc[table["indicator"] == name, "mean"]])
@@ -165,11 +166,8 @@ def plot_tartan(
     for side in axes.spines.values():
         side.set_visible(False)
     held = table["verdict"].value_counts()
-    handles = [
-        Patch(facecolor=c, edgecolor=QUIET, linewidth=0.4, label=f"{v} ({held.get(v, 0):,})")
-        for v, c in _COLOURS.items()
-    ]
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, labelcolor=INK)
+    handles = [Patch(facecolor=c, edgecolor=QUIET, linewidth=0.4) for c in _COLOURS.values()]
+    legend_below(figure, handles, [f"{verdict} ({held.get(verdict, 0):,})" for verdict in _COLOURS])
     title = title or (f"{len(areas)} areas against their average on {len(columns)} indicators")
     caption = (
         f"Posterior means; better or worse than the average of all areas with a probability of {100 * sure:.0f}% or "

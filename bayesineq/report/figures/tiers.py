@@ -15,9 +15,21 @@ from bayesineq.errors import MeasureError
 from bayesineq.posterior.groups import ranks
 from bayesineq.report.figures.areas import area_table, quantile_classes
 from bayesineq.report.figures.draws import to_draw
-from bayesineq.report.figures.maps import by_code, legend, map_size, paint
+from bayesineq.report.figures.maps import by_code, coloured, legend, paint
 from bayesineq.report.figures.outline import Outline, outlined
-from bayesineq.report.figures.style import INK, MISSING, QUIET, SEQUENTIAL, Chart, MoreIs, direction, new_figure, plain
+from bayesineq.report.figures.style import (
+    INK,
+    MISSING,
+    QUIET,
+    SEQUENTIAL,
+    WIDTH,
+    Chart,
+    MoreIs,
+    direction,
+    headline,
+    new_figure,
+    plain,
+)
 from bayesineq.report.tables.numbers import Unit, with_unit
 from bayesineq.report.words.described import described
 from bayesineq.report.words.sentences import sentence
@@ -25,7 +37,6 @@ from bayesineq.report.words.sentences import sentence
 if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
 TIERS: Final = 5
@@ -133,9 +144,8 @@ def map_tiers(
     entries = [(colour, f"{name} ({n:,})") for colour, name, n in zip(palette, names, held, strict=True)]
     entries.append((_OPEN, f"not settled ({unsettled:,})"))
     title = title or (f"Which part of the ranking each area is in, {outcome}")
-    figure, axes = _frame(shapes, title)
-    paint(axes, shapes, colours, missing)
-    legend(axes, entries, f"settled at {100 * certain:.0f}%", int(missing.sum()))
+    figure = coloured(shapes, colours, missing, title)
+    legend(figure, entries, f"settled at {100 * certain:.0f}%", int(missing.sum()))
     caption = (
         f"Areas are coloured where their part of the ranking has a probability of {100 * certain:.0f}% or more; "
         f"{unsettled:,} of {int((~missing).sum()):,} have none. Direction: {direction(more_is)}. {shapes.note}".rstrip()
@@ -214,10 +224,9 @@ def map_bivariate(
     pair = rows[["outcome_third", "other_third"]].fillna(0).astype(int).to_numpy()
     colours = [MISSING if gone else _BIVARIATE[a][b] for (a, b), gone in zip(pair, missing, strict=True)]
     title = title or f"{sentence(outcome)} and {other_name} together"
-    width, height = map_size(shapes)
-    figure = new_figure(width, height)
-    axes, key = figure.subplots(1, 2, width_ratios=(4.0, 1.0))
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK, wrap=True)
+    figure = new_figure(WIDTH, 3.8)
+    axes, key = figure.subplots(1, 2, width_ratios=(3.0, 1.0))
+    headline(figure, title)
     paint(axes, shapes, colours, missing)
     _square_key(key, outcome, other_name)
     both = int(((pair == 2).all(axis=1) & ~missing).sum())
@@ -295,15 +304,14 @@ def map_certainty(
     drawn = zip(rows["third"].fillna(0).astype(int), rows["opacity"].fillna(0.0), missing, strict=True)
     colours = [MISSING if gone else faded(palette[k], opacity) for k, opacity, gone in drawn]
     title = title or (f"Estimated {outcome}, fading with uncertainty")
-    figure, axes = _frame(shapes, title)
-    paint(axes, shapes, colours, missing)
+    figure = coloured(shapes, colours, missing, title)
     edges = classes.edges
     entries = [
         (faded(palette[k], opacity), f"{with_unit(edges[k], unit)} to {with_unit(edges[k + 1], unit)}, {word}")
         for k in range(len(edges) - 1)
         for opacity, word in zip(_OPACITY, ("certain", "less certain", "uncertain"), strict=True)
     ]
-    legend(axes, entries, "estimate and certainty", int(missing.sum()))
+    legend(figure, entries, "estimate and certainty", int(missing.sum()))
     caption = (
         f"Colour: thirds of areas by posterior mean. Strength: thirds by the width of the {100 * prob:.0f}% credible "
         f"interval{relative}, strong where narrow. Direction: {direction(more_is)}. {shapes.note}".rstrip()
@@ -311,13 +319,6 @@ def map_certainty(
     sure = int((rows["third"].eq(2) & rows["opacity"].eq(1.0)).sum())
     alt = f"Map. {title}. {sure:,} areas are in the highest third and among the most certain."
     return Chart(figure, title, caption, alt, rows.reset_index())
-
-
-def _frame(shapes: Outline, title: str) -> tuple[Figure, Axes]:
-    figure = new_figure(*map_size(shapes))
-    axes = figure.add_subplot()
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK, wrap=True)
-    return figure, axes
 
 
 def _square_key(key: Axes, outcome: str, other_name: str) -> None:

@@ -26,7 +26,7 @@ from bayesineq.posterior.population import card_of, population, priors_of, prove
 from bayesineq.posterior.verdict import Verdict, verdict
 from bayesineq.report.figures.checks import plot_calibration, plot_prior_posterior
 from bayesineq.report.figures.draws import flat
-from bayesineq.report.figures.outline import Outline, outline
+from bayesineq.report.figures.outline import outline
 from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.alike import Alike, alike
 from bayesineq.report.page.explorer import Explorer, explorer
@@ -167,7 +167,7 @@ def gather(
     unmapped = 0
     if place is not None and areas is not None:
         shapes = outline(areas, code=options.code)
-        names = _names(areas, shapes)
+        names = dict(zip(shapes.codes.tolist(), shapes.names, strict=False))
         likes[place] = alike(post, cover, place)
         found.append(_Found(map_section(frame, likes[place], shapes, place, names), place))
         if options.explorer:
@@ -247,15 +247,6 @@ def _sections(frame: Frame, likes: Mapping[str, Alike], measured: Mapping[str, p
 def _with_withheld(part: _Found, cover: Cover) -> Section:
     said = None if part.dim is None else withheld_said(cover.values(part.dim), part.dim)
     return part.section if said is None else replace(part.section, statements=(said, *part.section.statements))
-
-
-def _names(areas: gpd.GeoDataFrame, shapes: Outline) -> dict[str, str]:
-    """Names of areas, where the boundaries carry a column that is named like one."""
-    for column in areas.columns:
-        folded = str(column).casefold()
-        if folded == "name" or folded.endswith(("nm", "_name")):
-            return dict(zip(shapes.codes.tolist(), areas[column].astype(str), strict=True))
-    return {}
 
 
 def _unknown(frame: Frame) -> dict[str, str]:

@@ -21,11 +21,13 @@ from bayesineq.report.figures.outline import outline
 from bayesineq.report.figures.style import (
     EXCEEDANCE,
     EXCEEDANCE_EDGES,
+    EXCEEDANCE_WORDS,
     INK,
     MISSING,
     PICKED,
     QUIET,
     SEQUENTIAL,
+    by_polarity,
     direction,
 )
 from bayesineq.report.page.alike import Alike
@@ -114,7 +116,7 @@ def explorer(
         legends={
             **{name: tuple(classes) for name, classes in found["legends"].items()},
             "probability": tuple(
-                zip(EXCEEDANCE, ("0 to 5%", "5 to 20%", "20 to 80%", "80 to 95%", "95 to 100%"), strict=True)
+                zip(by_polarity(EXCEEDANCE, frame.card.outcome.more_is), EXCEEDANCE_WORDS, strict=True)
             ),
         },
     )
@@ -154,7 +156,7 @@ def explorer_data(
         "legends": legends,
         "palette": {
             **{name: [colour for colour, _ in classes] for name, classes in legends.items()},
-            "probability": list(EXCEEDANCE),
+            "probability": list(by_polarity(EXCEEDANCE, outcome.more_is)),
             "missing": MISSING,
         },
         "edges": [100 * edge for edge in EXCEEDANCE_EDGES],

@@ -43,7 +43,7 @@ def map_section(frame: Frame, like: Alike, shapes: Outline, place: str, names: M
     average = with_unit(float(average_draws(like.values).mean()), frame.unit)
     limit = f"{frame.average_of_areas} ({average}, weighted by {frame.size_name})"
     said = places(table["exceedance"], outcome=shown_as["outcome"], limit=limit, withheld=withheld)
-    leads = ((charts[1], _in_short(frame, table, names, limit)),)
+    leads = ((charts[1], _in_short(frame, table, names, f"{frame.average_of_areas} ({average})")),)
     return Section("Where", (said,), _area_tables(frame, like, table, names), charts, leads)
 
 

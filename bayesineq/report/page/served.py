@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from bayesineq.dims import AREA, INTERVENTION
-from bayesineq.report.figures.maps import by_code, legend, map_size, paint
+from bayesineq.report.figures.maps import by_code, coloured, legend
 from bayesineq.report.figures.outline import Outline, outlined
-from bayesineq.report.figures.style import INK, MISSING, Chart, new_figure, plain
+from bayesineq.report.figures.style import MISSING, Chart
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -69,12 +69,9 @@ def _categories(
     what: str,
     table: pd.DataFrame,
 ) -> Chart:
-    figure = new_figure(*map_size(shapes))
-    axes = figure.add_subplot()
-    axes.set_title(plain(title), loc="left", fontsize=11, color=INK, wrap=True)
     gone = ~given.isin(list(colours)).to_numpy()
-    paint(axes, shapes, [colours.get(str(name), MISSING) for name in given], gone)
+    figure = coloured(shapes, [colours.get(str(name), MISSING) for name in given], gone, title)
     entries = [(colour, f"{name} ({int((given == name).sum()):,})") for name, colour in colours.items()]
-    legend(axes, entries, what, int(gone.sum()))
+    legend(figure, entries, what, int(gone.sum()))
     alt = f"Map. {title}. " + "; ".join(label for _, label in entries) + "."
     return Chart(figure, title, caption, alt, table)

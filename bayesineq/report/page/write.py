@@ -206,12 +206,12 @@ def _open_points(content: Content) -> str:
 
 
 def _laid_out(section: Section, anchor: str, heading: Heading, lead: Lead) -> dict[str, Any]:
-    """A section as it is printed, without the figures that the page begins with."""
+    """A section as it is printed, without the sentences and figures that the page begins with."""
     first = [chart for chart, _ in lead.charts]
     return {
         "anchor": anchor,
         "title": section.title,
-        "statements": section.statements,
+        "statements": [statement for statement in section.statements if statement not in lead.statements],
         "tables": section.tables,
         "pictures": [_picture(chart, heading) for chart in section.charts if not any(chart is of for of in first)],
     }
