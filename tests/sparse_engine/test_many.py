@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -203,14 +202,23 @@ def test_light_members_left_out_of_the_curvature_move_no_mean(monkeypatch: pytes
     assert model.latent.n_large == len(whole.large)
 
 
+LONG_ONEL = {
+    "intercept": (-0.07706, 0.04121),
+    "old": (0.17929, 0.07027),
+    "place.sigma": (0.37803, 0.07111),
+    "place.phi": (0.64285, 0.22948),
+    "practice.sigma": (0.22455, 0.01980),
+}
+"""
+Mean and sd of 4 x 15,000 NUTS draws of the same model, written in PyMC apart from the package (dense eigenvectors of
+the graph): 7,931 effective draws or more, R-hat at most 1.0006. The published run of 2 x 1,500 has 385 to 1,355
+effective draws, and lies .13 sd from it in sigma and .12 in phi.
+"""
+
+
 @pytest.mark.slow
 def test_onel_practices_against_nuts(shared: Path) -> None:
-    """
-    130 practices and 95 areas of Outer North East London: the published run of 2 x 1,500 NUTS draws.
-
-    Intercept, slope and the practices' scale within 0.15 sd, and 95% of areas. The run's own sigma and phi have 564 and
-    385 effective draws, and lie together about 0.2 sd off both this engine and four chains of PyMC on the same card.
-    """
+    """130 practices and 95 areas of Outer North East London: every parameter and 95% of areas within 0.15 sd."""
     folder = shared / "reference" / "pathway" / "onel_gp_msoa_diabetes"
     if not folder.is_dir():
         pytest.skip("the reference of Outer North East London is not there")
@@ -226,11 +234,10 @@ def test_onel_practices_against_nuts(shared: Path) -> None:
                      ("sd = 0.3", "sd = 1.0")):  # fmt: skip
         card = card.replace(old, new)
     made = design(rows, parse_card(card), adjacency=graph, weights=pairs, areas=areas[["msoa", "imd_std"]])
-    post = fit(made, engine=ONE, draws=4000, seed=1, progress=False)["posterior"].dataset
-    nuts = json.loads((folder / "published.json").read_text())["nuts_reference"]["rate"]
-    names = {"alpha": "intercept", "beta_imd": "old", "sigma_practice": "practice.sigma"}
-    for theirs, ours in names.items():
-        assert abs(float(post[ours].mean()) - nuts[theirs]["mean"]) < 0.15 * nuts[theirs]["sd"], theirs
+    post = fit(made, engine=ONE, draws=20_000, seed=1, progress=False)["posterior"].dataset
+    for name, (mean, sd) in LONG_ONEL.items():
+        assert abs(float(post[name].mean()) - mean) < 0.15 * sd, name
+        assert 0.9 < float(post[name].std()) / sd < 1.1, name
     at = post["old"].to_numpy()[0][:, None] * areas["imd_std"].to_numpy()
     value = post["intercept"].to_numpy()[0][:, None] + at + post["place"].to_numpy()[0]
     away = np.abs(value.mean(axis=0) - areas["nuts_rate_mean"]) / areas["nuts_rate_sd"]
