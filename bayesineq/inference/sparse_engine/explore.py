@@ -49,10 +49,10 @@ _FEW: Final = 6
 _DEAR: Final = 5_000_000
 """Work of a field, in entries of its factor and tens of rows, beyond which each takes seconds."""
 _DISTANCES_OF_DEAR: Final = (1.5,)
-_ROUNDS_OF_MANY: Final = 6
+_ROUNDS_OF_MANY: Final = 12
+_BEYOND_OF_MANY: Final = 0.85
 _FRESH_OF_MANY: Final = 24
-_MISFIT_OF_MANY: Final = 0.15
-_NO_BETTER: Final = 0.9
+_MISFIT_OF_MANY: Final = 0.25
 _CHEAP: Final = 400_000
 _FEWEST_FRESH: Final = 4
 _MOST_FRESH: Final = 32
@@ -187,6 +187,11 @@ def _importance_error(found: Explored, attempt: Callable[[Iterable[Float]], list
     fresh = attempt(found.surface.positions(u))
     # Where there is no field, or the prior is zero, the weight is zero.
     log_weight = np.array([-np.inf if n is None else n.log_density for n in fresh]) - found.surface.log_density(u)
+    return _spread_of_weights(log_weight)
+
+
+def _spread_of_weights(log_weight: Float) -> float:
+    """Standard deviation of weights relative to their mean; infinite where none is above zero."""
     if not np.isfinite(log_weight).any():
         return np.inf
     weight = np.exp(log_weight - log_weight.max())
@@ -229,15 +234,21 @@ def _explore_sloped(mode: Mode, centre: list[Node], axes: Float, solve: Solve, *
     d = len(mode.x)
     nodes = centre + _scan(solve, centre[0], axes, _DISTANCES_OF_DEAR if dear else _DISTANCES)
     n_section = len(nodes)
-    between, misfit = sloped_surface(nodes, axes, n_section), np.nan
+    between, misfit = sloped_surface(nodes, axes, n_section), np.inf
     for round_ in range(0 if dear else _ROUNDS_OF_MANY):
-        drawn = draw_scores(between, max(_FRESH_OF_MANY, 2 * d), np.random.default_rng(round_))
-        fresh, before = solve(between.positions(drawn)), misfit
-        at = between.scores(np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d))
-        misfit = _spread(np.array([n.log_density for n in fresh]) - between.log_density(at))
+        # Draws of the density itself would not find what it leaves out: every other round reaches beyond.
+        checked = round_ % 2 == 1
+        drawn = draw_scores(
+            between, max(_FRESH_OF_MANY, 2 * d), np.random.default_rng(round_), 1.0 if checked else _BEYOND_OF_MANY
+        )
+        fresh = solve(between.positions(drawn))
+        if checked:
+            at = between.scores(np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d))
+            found = _spread_of_weights(np.array([n.log_density for n in fresh]) - between.log_density(at))
+            enough, misfit = max(found, misfit) < _MISFIT_OF_MANY, found
         nodes = nodes + fresh
         between = sloped_surface(nodes, axes, n_section)
-        if round_ > 0 and (misfit < _MISFIT_OF_MANY or misfit > _NO_BETTER * before):
+        if checked and enough:
             break
     return _kept(nodes, between, misfit, _near_enough(d))
 
@@ -245,10 +256,6 @@ def _explore_sloped(mode: Mode, centre: list[Node], axes: Float, solve: Solve, *
 def _near_enough(d: int) -> float:
     """Log density below the highest node within which nodes are kept for draws."""
     return _NEAR_ENOUGH if d <= _FEW else _NEAR_ENOUGH + 0.5 * d
-
-
-def _spread(error: Float) -> float:
-    return float(error.std()) if len(error) else np.nan
 
 
 def _misfit(found: Float, expected: Float) -> float:

@@ -1,11 +1,10 @@
 """
-Many hyperparameters: what sections and a copula leave, as a smooth function fitted to values and slopes of nodes.
+Many hyperparameters: the log density between nodes as a Gaussian process of their values and slopes.
 
-In the scores u of the sections the log density is nearly -u'u / 2. How it is not is held as a quadratic, and as
-products of the square of one score with another, u_i^2 u_j, with scores that level off, so that nothing runs away
-beyond the nodes: with d hyperparameters some d^2 numbers. Every node gives its value and the exact slope in all d
-directions, so that some d nodes tell them; a regression in which each number has a normal prior weighs what is told
-against what is not.
+In the scores u of the sections the log density is nearly -u'u / 2. What it is beyond that is a smooth function, of
+which every node gives the value and the exact slope in all d directions: some hundred nodes tell it, however it bends
+between a standard deviation that may be zero and correlations that then mean nothing. The kernel is that of all cubic
+polynomials, which say how the density goes on beyond the nodes, and a Gaussian one for what is no cubic between them.
 """
 
 from __future__ import annotations
@@ -15,57 +14,63 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 Float = NDArray[np.float64]
 
-_LEVEL: Final = 2.5
-"""Score at which products level off."""
-
-_SD_STRAIGHT: Final = 0.3
-_SD_SQUARE: Final = 0.1
-_SD_PAIR: Final = 0.3
-_SD_PRODUCT: Final = 0.1
-_NOISE: Final = 0.1
-_NOISE_OF_SLOPE: Final = 0.1
-_FAR: Final = 0.02
-"""What each unit of log density below the typical adds to the noise: what lies far out matters little."""
+_CUBIC: Final = 9.0
+"""Variance of the cubic kernel at the mode."""
+_LEVEL: Final = 3.0
+"""Score at which cubics level off, so that nothing runs away beyond the nodes."""
+_LOCAL: Final = 9.0
+_LENGTH: Final = 4.0
+"""Variance and length of the Gaussian kernel, in scores."""
+_MOST: Final = 5000
+"""Values and slopes that are used, of the highest nodes."""
+_NOISE: Final = 0.05
+_FAR: Final = 0.05
+"""What each unit of log density below the typical adds to the noise: far out little matters."""
+_CHUNK: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Quadratic:
+class Kriged:
     """
-    A quadratic and bounded products of scores.
+    A Gaussian process about -u'u / 2.
 
     Parameters
     ----------
+    u : ndarray, shape (n_node, d)
+        Nodes.
     constant : float
-        Value at u = 0.
-    straight : ndarray, shape (d,)
-        Slope there.
-    hessian : ndarray, shape (d, d)
-        Minus the second derivative.
-    product : ndarray, shape (d, d)
-        Coefficient of s_i^2 s_j, s the scores levelled off; zero where i = j.
+        Mean of the process.
+    weight : ndarray, shape (n_node,)
+        Of the kernel at each node.
+    pull : ndarray, shape (n_node, d)
+        Of its derivatives there.
     """
 
+    u: Float
     constant: float
-    straight: Float
-    hessian: Float
-    product: Float
+    weight: Float
+    pull: Float
 
-    def products(self, u: Float) -> Float:
-        """Sum of the bounded products at u, shape (n, d); returns (n,)."""
-        s = _levelled(u)[0]
-        return np.asarray(((s**2 @ self.product) * s).sum(axis=1))
+    def __call__(self, u: Float) -> Float:
+        """Log density at u, shape (n, d), relative to the highest node; returns (n,)."""
+        out, d = np.empty(len(u)), u.shape[1]
+        at = (self.u * self.pull).sum(axis=1)
+        here, change = _levelled(self.u)
+        for begin in range(0, len(u), _CHUNK):
+            some = u[begin : begin + _CHUNK]
+            level = _levelled(some)[0]
+            straight = 1.0 + level @ here.T / d
+            value = _CUBIC * straight**2 * (straight * self.weight + 3.0 * level @ (self.pull * change).T / d)
+            value += _gaussian(some, self.u) * (self.weight + (some @ self.pull.T - at) / _LENGTH**2)
+            out[begin : begin + _CHUNK] = value.sum(axis=1)
+        return np.asarray(self.constant - 0.5 * (u**2).sum(axis=1) + out)
 
 
-def _levelled(u: Float) -> tuple[Float, Float]:
-    """Scores levelled off, and their derivative."""
-    s = _LEVEL * np.tanh(u / _LEVEL)
-    return s, 1.0 - (s / _LEVEL) ** 2
-
-
-def fit_quadratic(u: Float, value: Float, slope: Float, gap: Float) -> Quadratic:
+def fit_kriged(u: Float, value: Float, slope: Float, gap: Float) -> Kriged:
     """
     Fit values and slopes of the log density at nodes.
 
@@ -74,46 +79,52 @@ def fit_quadratic(u: Float, value: Float, slope: Float, gap: Float) -> Quadratic
     `value`: Log density relative to the highest node. `slope`: Its derivative in u, but for that of `gap`, nan where
     it is not known. `gap`: The share of the value that slopes do not know of, which is smooth.
     """
-    n, d = u.shape
-    row, column = np.tril_indices(d, -1)
-    i, j = np.nonzero(~np.eye(d, dtype=bool))
-    start, begin = 1 + d, 1 + 2 * d
-    middle = begin + len(row)
-    width = middle + len(i)
-    mean, sd = np.zeros(width), np.full(width, _SD_PRODUCT)
-    sd[0], sd[1:start], sd[start:begin], sd[begin:middle] = 10.0, _SD_STRAIGHT, _SD_SQUARE, _SD_PAIR
-    mean[start:begin] = -0.5
-    gap_slope = _gap_slope(u, gap)
+    d = u.shape[1]
+    best = np.argsort(-value, kind="stable")[: max(_MOST // (1 + d), 1 + d)]
+    u, value, slope, gap = u[best], value[best], slope[best], gap[best]
     typical = value.max() - 0.5 * d
-    noise = 1.0 + _FAR / _NOISE * np.maximum(typical - value, 0.0)
-    moment, pull = np.diag(sd**-2.0), mean / sd**2
-    s, change = _levelled(u)
-    axis = np.arange(d)
-    for k in range(n):
-        block = np.zeros((1 + d, width))
-        block[0, 0] = 1.0
-        block[0, 1:start], block[0, start:begin] = u[k], u[k] ** 2
-        block[0, begin:middle] = u[k, row] * u[k, column]
-        block[0, middle:] = s[k, i] ** 2 * s[k, j]
-        block[1 + axis, 1 + axis] = 1.0
-        block[1 + axis, start + axis] = 2.0 * u[k]
-        pair, product = np.arange(len(row)), np.arange(len(i))
-        block[1 + row, begin + pair] = u[k, column]
-        block[1 + column, begin + pair] += u[k, row]
-        block[1 + i, middle + product] = 2.0 * s[k, i] * change[k, i] * s[k, j]
-        block[1 + j, middle + product] += s[k, i] ** 2 * change[k, j]
-        target = np.concatenate([[value[k]], slope[k] + gap_slope[k]])
-        weight = np.concatenate([[_NOISE**-2.0], np.full(d, _NOISE_OF_SLOPE**-2.0)]) / noise[k] ** 2
-        seen = np.isfinite(target)
-        block, target, weight = block[seen], target[seen], weight[seen]
-        moment += (block.T * weight) @ block
-        pull += block.T @ (weight * target)
-    found = np.linalg.solve(moment, pull)
-    hessian = np.diag(-2.0 * found[start:begin])
-    hessian[row, column] = hessian[column, row] = -found[begin:middle]
-    products = np.zeros((d, d))
-    products[i, j] = found[middle:]
-    return Quadratic(float(found[0]), found[1:start], hessian, products)
+    noise = _NOISE + _FAR * np.maximum(typical - value, 0.0)
+    rest = value + 0.5 * (u**2).sum(axis=1)
+    constant = float(np.median(rest))
+    target = np.concatenate([(rest - constant)[:, None], slope + _gap_slope(u, gap) + u], axis=1).ravel()
+    known = np.flatnonzero(np.isfinite(target))
+    matrix = _joint_kernel(u)[np.ix_(known, known)]
+    matrix[np.diag_indices(len(known))] += np.repeat(noise**2, 1 + d)[known]
+    found = np.zeros(len(target))
+    factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+    found[known] = cho_solve(factor, target[known], check_finite=False)
+    found = found.reshape(-1, 1 + d)
+    return Kriged(u, constant, found[:, 0], found[:, 1:])
+
+
+def _levelled(u: Float) -> tuple[Float, Float]:
+    """Scores levelled off, and their derivative."""
+    level = _LEVEL * np.tanh(u / _LEVEL)
+    return level, 1.0 - (level / _LEVEL) ** 2
+
+
+def _gaussian(u: Float, v: Float) -> Float:
+    square = (u**2).sum(axis=1)[:, None] + (v**2).sum(axis=1) - 2.0 * u @ v.T
+    return np.asarray(_LOCAL * np.exp(-0.5 * np.maximum(square, 0.0) / _LENGTH**2))
+
+
+def _joint_kernel(u: Float) -> Float:
+    """Covariance of the values and slopes of nodes, shape (n_node * (1 + d),) twice; a node's value comes first."""
+    n, d = u.shape
+    out = np.empty((n, 1 + d, n, 1 + d))
+    level, change = _levelled(u)
+    local, straight = _gaussian(u, u), 1.0 + level @ level.T / d
+    away = (u[:, None, :] - u[None, :, :]) / _LENGTH**2
+    first, second = 3.0 * _CUBIC * straight**2 / d, 6.0 * _CUBIC * straight / d**2
+    turned = level[:, None, :] * change[None, :, :]
+    out[:, 0, :, 0] = local + _CUBIC * straight**3
+    out[:, 0, :, 1:] = local[:, :, None] * away + first[:, :, None] * turned
+    out[:, 1:, :, 0] = out[:, 0, :, 1:].transpose(1, 2, 0)
+    for i in range(d):
+        out[:, 1 + i, :, 1:] = (second * turned[:, :, i].T)[:, :, None] * turned
+        out[:, 1 + i, :, 1:] -= local[:, :, None] * away[:, :, i, None] * away
+        out[:, 1 + i, :, 1 + i] += local / _LENGTH**2 + first * np.outer(change[:, i], change[:, i])
+    return out.reshape(n * (1 + d), n * (1 + d))
 
 
 def _gap_slope(u: Float, gap: Float) -> Float:

@@ -11,7 +11,8 @@ nodes find beyond that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from scipy.interpolate import CubicHermiteSpline, PchipInterpolator, RBFInterpol
 from scipy.spatial import cKDTree
 from scipy.special import gammaln
 
-from bayesineq.inference.sparse_engine.remainder import fit_quadratic
+from bayesineq.inference.sparse_engine.remainder import fit_kriged
 
 if TYPE_CHECKING:
     from bayesineq.inference.sparse_engine.hyper import Node
@@ -33,7 +34,11 @@ _NEAR: Final = 0.75
 _FREEDOM: Final = 6.0
 _RIDGE: Final = 0.1
 _LEAST_CURVED: Final = 0.1
-_REACH: Final = 6.0
+_NEAR_DRAWS: Final = 12.0
+_ADAPTED: Final = 12
+_PROPOSALS_TO_ADAPT: Final = 4000
+_POWERS: Final = (1.0, 0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08, 0.05, 0.03)
+_COUNTS: Final = 0.1
 _FINE: Final = 4001
 _NEAR_TOP: Final = 0.2
 _STEEPEST: Final = 2.9
@@ -239,7 +244,7 @@ def copula_surface(nodes: Sequence[Node], axes: Float, correlation: Float, n_sec
 
 def sloped_surface(nodes: Sequence[Node], axes: Float, n_section: int) -> Surface:
     """
-    Sections along the axes, and between them a quadratic and bounded products fitted to values and slopes of nodes.
+    Sections along the axes, and between them a Gaussian process of the values and slopes of nodes.
 
     Shapes: axes (d, d).
 
@@ -255,16 +260,51 @@ def sloped_surface(nodes: Sequence[Node], axes: Float, n_section: int) -> Surfac
     u = np.stack([s.score(t[:, i]) for i, s in enumerate(sections)], axis=1)
     rise = np.exp(np.stack([s.log_slope(u[:, i]) for i, s in enumerate(sections)], axis=1))
     slope = along * rise
-    # What draws are like is told where they lie, as soon as enough nodes do; until then by the axes, which are far
-    # from it. Along its own axis a section says more than the slope of its interpolation at a knot.
-    slope[:n_section][np.abs(t[:n_section]) > 1e-9] = np.nan
-    told = np.arange(len(t)) if len(t) < n_section + d else np.concatenate([[0], np.arange(n_section, len(t))])
-    fitted = fit_quadratic(u[told], y[told], slope[told], gap[told])
-    value, vector = np.linalg.eigh(fitted.hessian)
-    hessian = (vector * np.clip(value, _LEAST_CURVED, None)) @ vector.T
-    centre = np.linalg.solve(hessian, fitted.straight)
-    top = fitted.constant + 0.5 * float(fitted.straight @ centre)
-    return Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, fitted.products, _REACH)
+    # Along its own axis a section says more than the slope of its interpolation at a knot.
+    axis = np.flatnonzero(np.abs(t[:n_section]).max(axis=1) > 1e-9)
+    slope[axis, np.abs(t[axis]).argmax(axis=1)] = np.nan
+    told = np.flatnonzero(y > y.max() - 0.5 * d - _NEAR_DRAWS)
+    between = fit_kriged(u[told], y[told], slope[told], gap[told])
+    bare = Surface(nodes[0].x, axes, t, y, sections, np.eye(d), np.zeros(d), 0.0, between, np.inf)
+    return _about_its_mass(bare, between)
+
+
+def _about_its_mass(bare: Surface, density: Callable[[Float], Float]) -> Surface:
+    """
+    The density, with its own mean and spread as those of proposals.
+
+    Weights of proposals are tempered so that a tenth of them counts; their moments are the next proposals', until
+    nothing need be tempered.
+    """
+    centre, hessian = bare.centre, bare.hessian
+    rng = np.random.default_rng(0)
+    for _ in range(_ADAPTED):
+        bare = replace(bare, centre=centre, hessian=hessian, rest=partial(_beyond, density, centre, hessian))
+        u, log_weight, _ = _proposals(bare, rng, _PROPOSALS_TO_ADAPT)
+        power, weight = _tempered(log_weight)
+        centre = weight @ u
+        spread = (u - centre).T @ ((u - centre) * weight[:, None])
+        value, vector = np.linalg.eigh(spread)
+        hessian = (vector / np.clip(value, 1e-3, 1.0 / _LEAST_CURVED)) @ vector.T
+        if power == 1.0:
+            break
+    return bare
+
+
+def _beyond(density: Callable[[Float], Float], centre: Float, hessian: Float, u: Float) -> Float:
+    """What a density has beyond a quadratic, at u."""
+    return np.asarray(density(u) + 0.5 * (((u - centre) @ hessian) * (u - centre)).sum(axis=1))
+
+
+def _tempered(log_weight: Float) -> tuple[float, Float]:
+    """The highest power at most one of weights of which a tenth counts, and these weights, which add up to one."""
+    log_weight = log_weight - log_weight.max()
+    for power in _POWERS:
+        weight = np.exp(power * log_weight)
+        weight /= weight.sum()
+        if 1.0 / (weight**2).sum() > _COUNTS * len(weight):
+            break
+    return power, weight
 
 
 def _ordinates(nodes: Sequence[Node], axes: Float) -> tuple[Float, Float]:
