@@ -52,7 +52,7 @@ _DISTANCES_OF_DEAR: Final = (1.5,)
 _ROUNDS_OF_MANY: Final = 12
 _BEYOND_OF_MANY: Final = 0.85
 _FRESH_OF_MANY: Final = 24
-_MISFIT_OF_MANY: Final = 0.25
+_MISFIT_OF_MANY: Final = 0.22
 _CHEAP: Final = 400_000
 _FEWEST_FRESH: Final = 4
 _MOST_FRESH: Final = 32
@@ -76,8 +76,8 @@ class Explored:
     surface : Surface
         The log density between them.
     misfit : float
-        Root mean square error of the interpolated log density, weighted by the density, where it was last checked; nan
-        where it was not.
+        Root mean square error of the interpolated log density, weighted by the density, where it was last checked; of
+        many hyperparameters the spread of the importance weights there; nan where it was not.
     error : float
         Standard deviation of the importance weights of fresh draws of the hyperparameters, relative to their mean; 0
         where there are none, or they were not asked for.
@@ -234,7 +234,7 @@ def _explore_sloped(mode: Mode, centre: list[Node], axes: Float, solve: Solve, *
     d = len(mode.x)
     nodes = centre + _scan(solve, centre[0], axes, _DISTANCES_OF_DEAR if dear else _DISTANCES)
     n_section = len(nodes)
-    between, misfit = sloped_surface(nodes, axes, n_section), np.inf
+    between, misfit = sloped_surface(nodes, axes, n_section), np.nan
     for round_ in range(0 if dear else _ROUNDS_OF_MANY):
         # Draws of the density itself would not find what it leaves out: every other round reaches beyond.
         checked = round_ % 2 == 1
@@ -244,11 +244,10 @@ def _explore_sloped(mode: Mode, centre: list[Node], axes: Float, solve: Solve, *
         fresh = solve(between.positions(drawn))
         if checked:
             at = between.scores(np.array([np.linalg.solve(axes, n.x - mode.x) for n in fresh]).reshape(-1, d))
-            found = _spread_of_weights(np.array([n.log_density for n in fresh]) - between.log_density(at))
-            enough, misfit = max(found, misfit) < _MISFIT_OF_MANY, found
+            misfit = _spread_of_weights(np.array([n.log_density for n in fresh]) - between.log_density(at))
         nodes = nodes + fresh
         between = sloped_surface(nodes, axes, n_section)
-        if checked and enough:
+        if checked and misfit < _MISFIT_OF_MANY:
             break
     return _kept(nodes, between, misfit, _near_enough(d))
 
