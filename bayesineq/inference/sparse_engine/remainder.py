@@ -93,8 +93,8 @@ def fit_kriged(u: Float, value: Float, slope: Float, gap: Float) -> Kriged:
     found = np.zeros(len(target))
     factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
     found[known] = cho_solve(factor, target[known], check_finite=False)
-    found = found.reshape(-1, 1 + d)
-    return Kriged(u, constant, found[:, 0], found[:, 1:])
+    weight = found.reshape(-1, 1 + d)
+    return Kriged(u, constant, weight[:, 0], weight[:, 1:])
 
 
 def _levelled(u: Float) -> tuple[Float, Float]:
