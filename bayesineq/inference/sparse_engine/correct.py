@@ -45,12 +45,7 @@ _MOST: Final = 2.0
 def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
     """What the evidence has beyond its bound."""
     own = own_value(latent, data, found.prior.values)
-    third, raised = np.empty_like(found.mean), np.zeros_like(found.mean)
-    for piece, mine in zip(data.pieces, own, strict=True):
-        at = piece.rows
-        # What varies beside an effect raises the mean of a count with a log link: half its variance stands for it.
-        raised[at] = 0.5 if piece.family.counts and piece.family.link == "log" else 0.0
-        _third_derivatives(mine, piece.outcomes, found.mean[at] + raised[at] * found.variance[at], third[at])
+    third, raised = third_of_rows(data, own, found.mean, found.variance)
     if isinstance(latent.mixed, Many):
         return many_gap(third, found.variance) + bending_gap(latent, latent.mixed, found)
     rows = _Rows(own, data.pieces, third, raised)
@@ -67,6 +62,23 @@ def evidence_gap(latent: Latent, data: Observed, found: Posterior) -> float:
         if of_random:
             total += _block_gap(rows, found, latent.small, block, small, small_prior)
     return total
+
+
+def third_of_rows(data: Observed, own: tuple[Own, ...], mean: Float, variance: Float) -> tuple[Float, Float]:
+    """
+    Third derivative of each row's log likelihood, averaged over its predictor.
+
+    Shapes: mean, variance (n_row,).
+
+    Returns: the derivative, and the share of a variance by which the mean is raised to take it there.
+    """
+    third, raised = np.empty_like(mean), np.zeros_like(mean)
+    for piece, mine in zip(data.pieces, own, strict=True):
+        at = piece.rows
+        # What varies beside an effect raises the mean of a count with a log link: half its variance stands for it.
+        raised[at] = 0.5 if piece.family.counts and piece.family.link == "log" else 0.0
+        _third_derivatives(mine, piece.outcomes, mean[at] + raised[at] * variance[at], third[at])
+    return third, raised
 
 
 class _Rows(NamedTuple):

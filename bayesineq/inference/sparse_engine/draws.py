@@ -20,6 +20,7 @@ from bayesineq.inference.sparse_engine.hyper import Model
 from bayesineq.inference.sparse_engine.many_draws import field_draws
 from bayesineq.inference.sparse_engine.newton import Posterior, system_of
 from bayesineq.inference.sparse_engine.rescale import Directions, Rescaled, directions, rescaled, shift
+from bayesineq.inference.sparse_engine.skew import Skew, skew_of, skewed
 from bayesineq.inference.sparse_engine.surface import draw_scores
 
 Float = NDArray[np.float64]
@@ -103,6 +104,8 @@ class Ready:
         Posterior along the directions that hyperparameters scale.
     held, level : ndarray, shapes (n_constraint, n_border) and (n_large_direction, n_border)
         Constraints and large directions times reach.
+    skew : Skew or None
+        What takes Gaussian draws to skew ones.
     """
 
     found: Posterior
@@ -110,6 +113,7 @@ class Ready:
     rescaled: Rescaled
     held: Float
     level: Float
+    skew: Skew | None
 
 
 def ready_node(model: Model, along: Directions, found: Posterior) -> Ready:
@@ -120,7 +124,7 @@ def ready_node(model: Model, along: Directions, found: Posterior) -> Ready:
     """
     system, solved = system_of(model.latent, found, along.large)
     held, level = model.latent.constraint.T @ system.reach, along.large.T @ system.reach
-    return Ready(found, system, rescaled(model.latent, along, found, system, solved), held, level)
+    return Ready(found, system, rescaled(model.latent, along, found, system, solved), held, level, skew_of(model, found))
 
 
 def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64], Float]:
@@ -174,6 +178,8 @@ def _block(
     ready, rng = place.result(), np.random.default_rng(seed)
     z = field_draws(model.latent, ready.found, ready.system, len(rows), rng)
     border, alpha = border_draws(model.latent, ready.system, ready.held, z, rng)
+    if ready.skew is not None:
+        z, alpha = skewed(model.latent, ready.found, ready.system, ready.skew, (z, border, alpha))
     small[rows] = finish_draws(model, ready, values, (z, border, alpha), (*moves, away), large, rows).T
 
 

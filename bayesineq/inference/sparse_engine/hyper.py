@@ -149,7 +149,8 @@ def slim(whole: Node, drawn: bool = True) -> Node:
         leaf_pivot=nothing,
         leaf_weight=nothing,
     )
-    found = replace(found, system=system, sums=sums, covariance=nothing, mean=nothing, variance=nothing)
+    variance: NDArray[Any] = found.variance.astype(np.float32) if drawn else nothing
+    found = replace(found, system=system, sums=sums, covariance=nothing, mean=nothing, variance=variance)
     return replace(whole, found=replace(found, slope=nothing, curvature=nothing, rows=None))
 
 
