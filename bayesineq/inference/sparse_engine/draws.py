@@ -124,7 +124,8 @@ def ready_node(model: Model, along: Directions, found: Posterior) -> Ready:
     """
     system, solved = system_of(model.latent, found, along.large)
     held, level = model.latent.constraint.T @ system.reach, along.large.T @ system.reach
-    return Ready(found, system, rescaled(model.latent, along, found, system, solved), held, level, skew_of(model, found))
+    node = rescaled(model.latent, along, found, system, solved)
+    return Ready(found, system, node, held, level, skew_of(model, found))
 
 
 def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64], Float]:

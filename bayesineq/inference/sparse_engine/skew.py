@@ -45,8 +45,10 @@ _SHARE: Final = np.maximum(1.0 - np.abs(_GRID[:, None] - _KNOTS) / (_KNOTS[1] - 
 _LEAST: Final = 0.08
 """Skewness of an effect up to which it moves no quantile of 95% by a twenty-fifth of a standard deviation."""
 
-_MILD: Final = 0.3
-"""Skewness up to which what a row's third derivative says of other areas, by the cube of a correlation, is as little."""
+_MILD: Final = 0.5
+_MANY: Final = 1000
+"""Skewness up to which, and effects from which on, rows say too little of other areas (the cube of a correlation) for
+a solve to change a digit."""
 
 _NOTHING: Final = 1e-300
 
@@ -97,7 +99,7 @@ def skew_of(model: Model, found: Posterior) -> Skew | None:
         at = piece.rows
         _pulls(mine, piece.outcomes, Moments(mean[at], variance[at]), pull[at])
     one = len(rows.large.index) == 1 and rows.large.weighted[0] < 0
-    alone = one and float(skewness.max()) < _MILD
+    alone = one and rows.large.size >= _MANY and float(skewness.max()) < _MILD
     if alone:
         pull *= variance.astype(np.float32)[:, None]
     return Skew(rows, np.sqrt(variance).astype(np.float32), pull, alone)
