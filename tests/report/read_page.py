@@ -36,10 +36,10 @@ class Tables(HTMLParser):
             self.found[self.caption][-1][-1] += data
 
 
-def same(text: str, *values: float) -> None:
-    """The first numbers of a text are these values, to the digits that it prints."""
+def same(text: str, *values: float, known_to: float = 0.0) -> None:
+    """The first numbers of a text are these values, to the digits printed and the share to which they are known."""
     printed = _NUMBER.findall(text)[: len(values)]
     assert len(printed) == len(values), text
     for number, value in zip(printed, values, strict=True):
         shown, digits = float(number.replace("−", "-").replace(",", "")), len(number.partition(".")[2])
-        assert abs(shown - value) <= 0.5 * 10.0**-digits + 1e-9, (text, values)
+        assert abs(shown - value) <= 0.5 * 10.0**-digits + known_to * abs(value) + 1e-9, (text, values)

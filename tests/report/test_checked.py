@@ -6,6 +6,8 @@ import hashlib
 import json
 import struct
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -116,25 +118,31 @@ def test_the_form_is_that_of_a_real_folder(tmp_path: Path, outputs: list[Output]
     }
 
 
-def test_the_package_reads_it_and_writes_the_same_again(tmp_path: Path, outputs: list[Output]) -> None:
-    record = pytest.importorskip("acro.record")
-    folder = tmp_path / "acro"
-    results = written(folder, outputs, Rule(200, 5))
-    again = record.Records()
-    for key, own in results.items():
-        if key.startswith("2ndary"):
-            continue
-        names = [file["name"] for file in own["files"]]
-        read = record.load_output(str(folder), names) if own["type"] != "custom" else [str(folder / n) for n in names]
-        again.add(own["status"], own["type"], own["properties"], own["files"][0]["sdc"], own["fair"], own["command"],
-                  own["summary"], record.load_outcome(own["outcome"]), read, own["comments"])  # fmt: skip
-    again.finalise(str(tmp_path / "again"), "json")
-    back = json.loads((tmp_path / "again" / "results.json").read_text())["results"]
-    for key, own in results.items():
-        if not key.startswith("2ndary"):
-            same = ("uid", "status", "type", "properties", "command", "summary", "comments", "fair")
-            assert [back[key][name] for name in same] == [own[name] for name in same]
-            assert back[key]["outcome"] == own["outcome"]
+# It asks for an older pandas than this package, so that it is tried in an environment of its own.
+if find_spec("acro") is not None:
+
+    def test_the_package_reads_it_and_writes_the_same_again(tmp_path: Path, outputs: list[Output]) -> None:
+        record = import_module("acro.record")
+        folder = tmp_path / "acro"
+        results = written(folder, outputs, Rule(200, 5))
+        again = record.Records()
+        for key, own in results.items():
+            if key.startswith("2ndary"):
+                continue
+            names = [file["name"] for file in own["files"]]
+            read = (
+                record.load_output(str(folder), names) if own["type"] != "custom" else [str(folder / n) for n in names]
+            )
+            fields = ("status", "type", "properties", "sdc", "fair", "command", "summary")
+            given = [own["files"][0]["sdc"] if field == "sdc" else own[field] for field in fields]
+            again.add(*given, record.load_outcome(own["outcome"]), read, own["comments"])
+        again.finalise(str(tmp_path / "again"), "json")
+        back = json.loads((tmp_path / "again" / "results.json").read_text())["results"]
+        for key, own in results.items():
+            if not key.startswith("2ndary"):
+                same = ("uid", "status", "type", "properties", "command", "summary", "comments", "fair")
+                assert [back[key][name] for name in same] == [own[name] for name in same]
+                assert back[key]["outcome"] == own["outcome"]
 
 
 def test_people_stand_beside_every_estimate_as_they_may_be_shown(outputs: list[Output]) -> None:

@@ -44,12 +44,12 @@ def test_a_line_that_reaches_zero_has_no_relative_index() -> None:
     assert data.rii is None
 
 
-def test_bars_are_as_wide_as_their_population_and_in_order_of_deprivation() -> None:
+def test_dots_stand_in_the_middle_of_their_population_in_order_of_deprivation() -> None:
     values = deciles([0.2, 0.15, 0.1], [100.0, 300.0, 600.0]).isel(imd_decile=[2, 0, 1])
     chart = plot_gradient(values, "imd_decile", outcome="smoking", unit=PERCENT)
-    bars = chart.figure.axes[0].patches
-    assert [bar.get_width() for bar in bars] == pytest.approx([0.1, 0.3, 0.6])
-    assert [bar.get_height() for bar in bars] == pytest.approx([20.0, 15.0, 10.0], rel=0.01)
+    dots = chart.figure.axes[0].containers[0][0]
+    assert dots.get_xdata() == pytest.approx([0.05, 0.25, 0.7])
+    assert dots.get_ydata() == pytest.approx([20.0, 15.0, 10.0], rel=0.01)
     assert chart.table["level"].tolist() == [1, 2, 3]
     assert "(lower is better)" in chart.figure.get_suptitle()
     assert "SII −" in chart.alt

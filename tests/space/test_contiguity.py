@@ -124,7 +124,7 @@ def test_geometry_that_cannot_be_used_is_named(geometry, message):
 def test_codes_twice_blank_or_missing_are_refused():
     board = grid(1, 3)
     for codes, message in (
-        (["A", "A", "B"], r"1 codes more than once: \['A'\].*dissolve"),
+        (["A", "A", "B"], r"1 codes more than once: \[.A.\].*repair=True"),
         (["A", " ", "B"], r"no code in 1 rows, first rows \[2\]"),
         (["A", None, "B"], r"no code in 1 rows, first rows \[2\]"),
         (["A", "B ", "C"], "blanks around 1 codes"),

@@ -14,7 +14,7 @@ for name in ("uplift.nuisance", "uplift.estimator", "cohort.segments"):
     try:
         import_module(f"bayesineq.{name}")
     except ImportError as error:
-        assert "install bayesineq[uplift]" in str(error), error
+        assert "pip install 'bayesineq[uplift]'" in str(error), error
     else:
         raise AssertionError(f"{name} did not need scikit-learn")
 """

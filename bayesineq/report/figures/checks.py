@@ -237,7 +237,7 @@ def plot_predictive(
 
     Parameters
     ----------
-    replicated, observed, dim, prob, rule
+    replicated, observed, dim, prob, disclosure
         As in `predictive_data`.
     labels : mapping of str to mapping, optional
         By dimension, names of codes.

@@ -174,7 +174,7 @@ def plot_funnel(
 
     Parameters
     ----------
-    table, unit, events, at_risk, adjust, rule
+    table, unit, events, at_risk, adjust, disclosure
         As in `funnel_data`.
     outcome : str
         Name of the outcome in words.
