@@ -105,7 +105,7 @@ def test_from_recorded_counts_to_a_report_that_says_what_ethnicity_costs(
     lost = table.loc[table["recorded"].eq(UNKNOWN), "population"].sum()
     part = f"({100 * lost / table['population'].sum():.1f}%)"
     page = render(content)
-    answer = page[page.index("What is not known") : page.index("Numbers in brackets")]
+    answer = page[page.index('id="unknown"') : page.index("People whom no record holds")]
     for said in (content.assumed, answer, " ".join(statement.text for statement in section.statements)):
         assert part in str(said)
         assert "Asian" in str(said)

@@ -277,7 +277,7 @@ def test_a_figure_looks_as_it_did_when_it_was_looked_at(name: str, world: Simple
 def test_the_check_of_pictures_sees_a_missing_part(world: SimpleNamespace) -> None:
     chart = FIGURES["gradient"](world)
     before = shades(chart)
-    chart.figure.axes[0].lines[0].remove()
+    chart.figure.axes[0].containers[0].remove()
     assert np.abs(shades(chart) - before).max() > CELL
 
 

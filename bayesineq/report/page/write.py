@@ -142,6 +142,8 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         order.insert(order.index("sections"), "explorer")
     own = {name: getattr(content, name) for name in _KEPT}
     lead = _lead(chosen, content, options) if "answer" in order else Lead(())
+    # Who cuts a figure out of the first screen cuts out where and when it was.
+    whence = f" {sentence(heading.where)}." if heading.where else ""
     context: dict[str, Any] = own | {
         "title": heading.title or _title(chosen, content),
         "place": heading.place,
@@ -153,7 +155,7 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         "purpose": chosen.purpose,
         "actions": chosen.actions,
         "lead": lead,
-        "lead_pictures": [_picture(chart, heading) | {"caption": note} for chart, note in lead.charts],
+        "lead_pictures": [_picture(chart, heading) | {"caption": note + whence} for chart, note in lead.charts],
         "open_points": _open_points(content),
         "associations": None
         if content.associations is None
