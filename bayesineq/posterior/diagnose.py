@@ -12,7 +12,6 @@ import xarray as xr
 
 from bayesineq.dims import CHAIN, DRAW, OTHER, OUTCOME
 from bayesineq.errors import ConvergenceError
-from bayesineq.model.families import FAMILIES
 from bayesineq.posterior.conflict import conflicts, power_scaling, pulls
 from bayesineq.posterior.groups import convergence, draws_of, labels, variables
 from bayesineq.posterior.outcomes import one_outcome, outcome_names
@@ -25,10 +24,6 @@ _FAILED_SHARE: Final = 0.01
 _MOVED: Final = 2.0
 """Posterior standard deviations by which one row may move a hyperparameter; of 90 ordinary tables of 8 to 60 rows, one
 had a row that moved one so far."""
-
-_TAIL: Final = 0.025
-_OUTSIDE: Final = 0.1
-"""Share of counts in both tails that a right model may have: they are discrete, so that it may be twice 5%."""
 
 TORN: Final = "torn"
 """Mark of checks of which it is no longer known which row each is of."""
@@ -111,9 +106,8 @@ def diagnose(post: xr.DataTree, *, outcome: str | None = None) -> Diagnosis:
     -------
     Diagnosis
         For chains: R-hat and bulk effective sample size of every parameter, and divergences. For the sparse engine:
-        its own checks, as far as the posterior holds them, among them whether counts vary more than a Poisson or
-        binomial outcome may. For both: that every draw is a number; that no prior contradicts the data; and that no
-        prior moves a number by more than the width of its 95% interval.
+        its own checks, as far as the posterior holds them. For both: that every draw is a number; that no prior
+        contradicts the data; and that no prior moves a number by more than the width of its 95% interval.
 
     Raises
     ------
@@ -124,7 +118,7 @@ def diagnose(post: xr.DataTree, *, outcome: str | None = None) -> Diagnosis:
     --------
     >>> from bayesineq import example
     >>> diagnose(example().post)
-    Diagnosis(laplace: 7 checks passed)
+    Diagnosis(laplace: 6 checks passed)
     """
     if outcome is not None or not card_of(post).is_joint:
         return _diagnosis(post, _checks(one_outcome(post, outcome)))
@@ -258,8 +252,6 @@ def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
         made.append(_check("share of rows whose cross-validation failed", "", share, _FAILED_SHARE, advice))
     if "moves" in rows:
         made.append(_moving_rows(post))
-    if "pit" in rows and (misfit := _misfit(post)):
-        made.append(misfit)
     if "hyperparameter_error" in post.attrs:
         error = float(post.attrs["hyperparameter_error"])
         advice = (
@@ -268,29 +260,6 @@ def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
         )
         made.append(_check("spread of importance weights of hyperparameters", "", error, _IMPORTANCE_SPREAD, advice))
     return made
-
-
-def _misfit(post: xr.DataTree) -> dict[str, object] | None:
-    """Whether counts vary more than a likelihood without a parameter for it allows, and which one would do."""
-    family, rows = card_of(post).outcome.family, post["checks"]
-    pit, density = rows["pit"].to_numpy(), rows["cpo"].to_numpy()
-    pit, density = (each[np.isfinite(pit)] for each in (pit, density))
-    if not family.counts or family.wider is None or not len(pit):
-        return None
-    low, high = pit < _TAIL, pit > 1.0 - _TAIL
-    share = float((low | high).mean())
-    # A count of zero has nothing below it but half of its own probability.
-    of_zero = low & (np.abs(pit - 0.5 * density) < 1e-4 * np.maximum(density, 1e-8))
-    zero, remedy = f"zero_inflated_{family.name}", f'likelihood = "{family.wider}"'
-    if zero in FAMILIES and of_zero.sum() > 0.5 * low.sum():
-        remedy += f' (or, since most rows below theirs are zeros, "{zero}")'
-    advice = (
-        f"{share:.0%} of the rows lie outside the interval that should hold 95% of them given the other rows: counts "
-        f"vary more than {family.name} allows, so that intervals are too narrow; state {remedy} on the card, or add a "
-        "term or covariate that says why they vary"
-    )
-    limit = _OUTSIDE + 3.0 * np.sqrt(_OUTSIDE * (1.0 - _OUTSIDE) / len(pit))
-    return _check("share of rows outside their 95% predictive interval", "", share, round(limit, 3), advice)
 
 
 def _moving_rows(post: xr.DataTree) -> dict[str, object]:
