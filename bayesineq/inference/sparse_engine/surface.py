@@ -264,9 +264,8 @@ def sloped_surface(nodes: Sequence[Node], axes: Float, n_section: int) -> Surfac
     axis = np.flatnonzero(np.abs(t[:n_section]).max(axis=1) > 1e-9)
     slope[axis, np.abs(t[axis]).argmax(axis=1)] = np.nan
     told = np.flatnonzero(y > y.max() - 0.5 * d - _NEAR_DRAWS)
-    between = fit_kriged(u[told], y[told], slope[told], gap[told])
-    bare = Surface(nodes[0].x, axes, t, y, sections, np.eye(d), np.zeros(d), 0.0, between, np.inf)
-    return _about_its_mass(bare, between)
+    bare = Surface(nodes[0].x, axes, t, y, sections, np.eye(d), np.zeros(d), 0.0, None, np.inf)
+    return _about_its_mass(bare, fit_kriged(u[told], y[told], slope[told], gap[told]))
 
 
 def _about_its_mass(bare: Surface, density: Callable[[Float], Float]) -> Surface:
