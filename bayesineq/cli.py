@@ -536,8 +536,8 @@ def summary(posterior: PosteriorArgument, csv: CsvOption = None, acro: AcroOptio
 
     rule, post = shown.rule, load(posterior)
     table, audit = released_summary(post, rule)
-    _show(table, csv, audit, rule)
-    _for_checker(acro, lambda: summarised(post, table, rule), rule, "summary")
+    checked = _for_checker(acro, lambda: summarised(post, table, rule), rule, "summary")
+    _show(table, csv, audit, rule, checked)
 
 
 @app.command()
@@ -559,8 +559,8 @@ def measure(
     rule, post = shown.rule, load(posterior)
     with reporter(True, "Taking measures"):
         table, audit = released_measures(post, by, rule, every=every)
-    _show(_by_columns(table, by), csv, audit, rule)
-    _for_checker(acro, lambda: measured(post, by, table, rule), rule, "measure")
+    checked = _for_checker(acro, lambda: measured(post, by, table, rule), rule, "measure")
+    _show(_by_columns(table, by), csv, audit, rule, checked)
     for line in table.attrs["words"]:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     said = [table.attrs.get("without_slope", ""), *_left_out(table)]
@@ -606,8 +606,8 @@ def release(
     content = io.BytesIO()
     tree = released(post, rule)
     tree.to_netcdf(content, engine="h5netcdf")
-    write_audited(out_file, content.getvalue(), [cover(post, rule).audit], rule)
-    _for_checker(acro, lambda: passed_on(post, tree, content.getvalue(), rule), rule, "release")
+    checked = _for_checker(acro, lambda: passed_on(post, tree, content.getvalue(), rule), rule, "release")
+    write_audited(out_file, content.getvalue(), [cover(post, rule).audit], rule, checked)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
@@ -694,9 +694,9 @@ def compare(
         seed=seed,
         options=PlanOptions(decide_by=units, top=deciding.top, prob=deciding.prob),
     )
-    written = write_comparison(compared, out_folder, audit, rule, title=heading)
     charts = comparison_charts(compared, heading)
-    _for_checker(acro, lambda: compared_plans(post, compared, charts, rule), rule, "compare")
+    checked = _for_checker(acro, lambda: compared_plans(post, compared, charts, rule), rule, "compare")
+    written = write_comparison(compared, out_folder, audit, rule, title=heading, also=checked)
     out.print("\n".join(filter(None, (heading, *compared.words))), markup=False, highlight=False, soft_wrap=True)
     out.print(f"{len(written)} files in {out_folder}", highlight=False, soft_wrap=True)
 
@@ -1020,22 +1020,30 @@ def _deciles(path: Path | None) -> pd.DataFrame | None:
     return read_deprivation(path)[[AREA, DECILE]]
 
 
-def _for_checker(folder: Path | None, outputs: Callable[[], list[Output]], rule: Rule, command: str) -> None:
-    """Write what a checker of outputs reads, where that was asked for."""
-    from bayesineq.disclosure.acro import write_acro
+def _for_checker(
+    folder: Path | None, outputs: Callable[[], list[Output]], rule: Rule, command: str
+) -> dict[Path, dict[str, bytes]]:
+    """What a checker of outputs reads, by folder, where that was asked for."""
+    from bayesineq.disclosure.acro import acro_folder
 
-    if folder is not None:
-        write_acro(folder, outputs(), rule, f"bayesineq {command}")
-        out.print(f"For the checker of outputs: {folder}", highlight=False, soft_wrap=True)
+    if folder is None:
+        return {}
+    out.print(f"For the checker of outputs: {folder}", highlight=False, soft_wrap=True)
+    return {folder: acro_folder(outputs(), rule, f"bayesineq {command}")}
 
 
-def _show(table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule) -> None:
+def _show(
+    table: pd.DataFrame, csv: Path | None, audit: pd.DataFrame, rule: Rule, checked: dict[Path, dict[str, bytes]]
+) -> None:
+    """Print a table, and write it with its audit and what a checker reads, in one step."""
     from bayesineq.disclosure.audit import write_audited
     from bayesineq.disclosure.release import refuse_people
 
     refuse_people(table, what="the table")
     if csv is not None:
-        write_audited(csv, csv_bytes(table), [audit], rule)
+        write_audited(csv, csv_bytes(table), [audit], rule, checked)
+    elif checked:
+        write_together({}, checked)
     limit = 60
     shown = table.head(limit).to_string(index=False, float_format=lambda v: f"{v:.4g}", na_rep="")
     out.print(shown, markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -9,6 +10,8 @@ from pathlib import Path
 from shutil import copyfile
 from time import perf_counter
 from typing import Final
+
+import pandas as pd
 
 from bayesineq.decisions.distributional import aversion_grid, impact_plane
 from bayesineq.decisions.plans import ALLOCATION, PlanOptions, compare_plans
@@ -21,7 +24,7 @@ from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import parse_card, read_card
 from bayesineq.posterior.files import save
 from bayesineq.posterior.verdict import verdict
-from bayesineq.replacing import made_folder, replacing
+from bayesineq.replacing import csv_bytes, whole_folder
 from bayesineq.report.page.heading import ReportOptions, set_in
 from bayesineq.report.page.parts import Section
 from bayesineq.report.page.pathway import pathway_sections, trend_section
@@ -80,16 +83,21 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     """
     Simulate, fit, measure, compare plans and report.
 
-    `folder`: Where to write; made if it is not there. Files of an earlier demonstration are replaced.
+    `folder`: Where to write; made if it is not there. Files of an earlier demonstration are replaced in one step.
     """
     started = perf_counter()
-    made_folder(folder)
+    with whole_folder(folder) as made:
+        report = _run(made, seed=seed, tell=tell)
+        name = report.name
+    tell(f"done in {perf_counter() - started:.0f} s; open the report in a browser:")
+    return folder / name
+
+
+def _run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     tell("1/6 simulating an integrated care system: 300 areas, 500,000 people")
     system = simulate_system(seed=seed)
-    with replacing(folder / "area_counts.csv.gz") as beside:
-        system.area_counts.to_csv(beside, index=False, compression="gzip")
-    with replacing(folder / "areas.parquet") as beside:
-        system.areas.to_parquet(beside)
+    _packed(system.area_counts, folder / "area_counts.csv.gz")
+    system.areas.to_parquet(folder / "areas.parquet")
 
     study = design(system.area_counts, _named("prevalence", OUTCOME), adjacency=system.adjacency)
     tell(f"2/6 fitting the card 'prevalence' to {len(study):,} cells")
@@ -99,9 +107,8 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
 
     tell("3/6 measuring inequality by deprivation and ethnicity")
     for by in (DECILE, ETHNICITY):
-        with replacing(folder / f"prevalence_by_{by}.csv") as beside:
-            table = released_measures(posterior, by)[0].assign(outcome=OUTCOME, place=PLACE, period=PERIOD)
-            table.to_csv(beside, index=False)
+        table = released_measures(posterior, by)[0].assign(outcome=OUTCOME, place=PLACE, period=PERIOD)
+        (folder / f"prevalence_by_{by}.csv").write_bytes(csv_bytes(table))
 
     tell("4/6 following the pathway, who is ill, who is checked, what becomes of them, and eight years of it")
     along = _follow(folder, system, seed=seed, tell=tell)
@@ -109,14 +116,12 @@ def run(folder: Path, *, seed: int, tell: Callable[[str], None]) -> Path:
     tell("5/6 comparing three plans on emergency admissions of people with diabetes")
     further = along + _compare(folder, system, seed=seed, tell=tell)
 
-    with replacing(folder / "about.txt") as beside:
-        beside.write_text(ABOUT, encoding="utf-8")
+    (folder / "about.txt").write_text(ABOUT, encoding="utf-8")
 
     tell("6/6 writing the report")
     report = folder / "report.html"
     explorer = all(find_spec(name) is not None for name in ("altair", "vl_convert"))
     write_report(posterior, system.areas, report, ReportOptions(title=TITLE, explorer=explorer), further=further)
-    tell(f"done in {perf_counter() - started:.0f} s; open the report in a browser:")
     return report
 
 
@@ -124,8 +129,7 @@ def _follow(folder: Path, system: System, *, seed: int, tell: Callable[[str], No
     """Fit the steps of a pathway together, and the years; write their tables and what they say."""
     pathway = simulate_pathway(system, seed=seed, narrowing=NARROWING)
     for name, table in (("pathway_counts", pathway.counts), ("trend_counts", pathway.years)):
-        with replacing(folder / f"{name}.csv.gz") as beside:
-            table.to_csv(beside, index=False, compression="gzip")
+        _packed(table, folder / f"{name}.csv.gz")
     steps = design(pathway.counts, _without("pathway", _ETHNICITIES_TOGETHER), adjacency=system.adjacency)
     together = set_in(fit(steps, seed=seed), PLACE, PERIOD)
     tell(f"    {verdict(together)}")
@@ -139,8 +143,7 @@ def _follow(folder: Path, system: System, *, seed: int, tell: Callable[[str], No
 def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], None]) -> tuple[Section, ...]:
     """Fit the risk that the plans act on, compare them, and write the files that `bayesineq compare` needs."""
     plans = folder / "plans.toml"
-    with replacing(plans) as beside:
-        copyfile(shipped("models") / "plans" / "diabetes.toml", beside)
+    copyfile(shipped("models") / "plans" / "diabetes.toml", plans)
     study = design(system.outcome_counts, _named("outcomes", EVENTS), adjacency=system.adjacency)
     posterior = set_in(fit(study, seed=seed), PLACE, PERIOD)
     save(posterior, folder / "outcomes.nc")
@@ -163,6 +166,11 @@ def _compare(folder: Path, system: System, *, seed: int, tell: Callable[[str], N
         compared.net_health, by=QUINTILE, health=LIFETIME, people=everyone, aversions=AVERSIONS, intervention=ALLOCATION
     )
     return plan_sections(compared, areas=system.areas, plane=plane, aversions=worth)
+
+
+def _packed(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as csv.gz without the time, so that the same table gives the same bytes."""
+    path.write_bytes(gzip.compress(csv_bytes(table), mtime=0))
 
 
 def _without(card: str, parts: str) -> ModelCard:

@@ -8,15 +8,14 @@ import json
 import os
 import re
 import shutil
-import socket
-import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from bayesineq.errors import BayesineqError
+from bayesineq.placing import alone, completed, own_name, put, remove, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 WRITTEN: Final = "files.json"
 """In a folder that is written as one: what was written, each with its digest."""
 
-_PREFIX: Final = ".bayesineq-"
-_PENDING: Final = ".pending"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBER: Final = re.compile(r"[+-]?(\d[\d,]*\.?\d*|\.\d+)([eE][+-]?\d+)?%?")
 _REFUSED: Final = frozenset(
@@ -55,9 +52,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         stood at `path` is left as it was.
     """
     target = _target(path)
-    _tidy(target.parent)
+    tidy(target.parent)
     with _named(target):
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=_own(), suffix=target.suffix)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=own_name(), suffix=target.suffix)
     os.close(handle)
     beside = Path(name)
     try:
@@ -69,36 +66,68 @@ def replacing(path: str | Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
+def write_together(contents: Mapping[Path, bytes], folders: Mapping[Path, Mapping[str, bytes]] | None = None) -> None:
     """
-    Write files that belong together: all are replaced, or none is.
+    Write files, and folders, that belong together: all are replaced, or none is.
 
     Parameters
     ----------
     contents : mapping of Path to bytes
         What each file shall hold; a file that is no regular one, such as `/dev/null`, is written to as it is.
+    folders : mapping of Path to mapping of str to bytes, optional
+        Folders that are written as of `write_folder` in the same step.
 
     Raises
     ------
     BayesineqError
         If one of them cannot be written; then all are as they were. After a kill between two of them, what was begun
-        is finished by whatever writes into the folder next.
+        is finished by whatever writes into one of the folders next.
     """
     whole = {_target(path): content for path, content in contents.items()}
-    for folder in {target.parent for target in whole}:
-        _tidy(folder)
-    made: dict[Path, Path] = {}
-    try:
-        for target, content in whole.items():
+    inside = {_folder(path): _listed(files) for path, files in (folders or {}).items()}
+    places = [*(target.parent for target in whole), *(folder.parent for folder in inside)]
+    with _named(next(iter([*whole, *inside]))), alone([*places, *(folder for folder in inside if folder.is_dir())]):
+        for folder in {*places, *inside, *(part for own in inside for part in own.rglob("*") if part.is_dir())}:
+            tidy(folder)
+        for target in [target for target in whole if target.exists() and not target.is_file()]:
             with _named(target):
-                if target.exists() and not target.is_file():
-                    target.write_bytes(content)
-                else:
-                    made[target] = _complete(target, content)
-        _put(made)
-    finally:
-        for beside in made.values():
-            beside.unlink(missing_ok=True)
+                target.write_bytes(whole.pop(target))
+        step: dict[Path, bytes | Mapping[str, bytes]] = dict(whole)
+        gone: list[Path] = []
+        for folder, files in inside.items():
+            gone += _into(step, folder, files)
+        made = completed(step)
+        try:
+            put(made, gone)
+        finally:
+            for left in made.values():
+                remove(left)
+
+
+def _into(step: dict[Path, bytes | Mapping[str, bytes]], folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Add a folder to what is written: as one, or file by file where it holds others; gives what is to go of it."""
+    earlier = _earlier(folder, files) if folder.is_dir() else {}
+    own = {folder / name for name in earlier} | {folder / name for name in earlier for name in _above(name)}
+    others = folder.is_dir() and {*folder.rglob("*")} - own
+    if not others and not any(folder in target.parents for target in step) and _may_be_swapped(folder):
+        step[folder] = files
+        return []
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        step[folder / name] = content
+    return [folder / name for name in earlier if name not in files]
+
+
+def _above(name: str) -> list[str]:
+    """The folders that a file within a folder lies in."""
+    return [str(above) for above in PurePosixPath(name).parents if above.name]
+
+
+def _may_be_swapped(folder: Path) -> bool:
+    """Whether another folder can take the place of this one."""
+    if not os.access(folder.parent, os.W_OK):
+        return False
+    return not folder.exists() or not (os.name == "nt" or folder.is_mount() or folder.is_symlink())
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -110,7 +139,8 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     folder : Path
         Made if it is not there. Files in it that were not written this way stay.
     contents : mapping of str to bytes
-        By name. `files.json` is added: every name with its digest.
+        By name, which may lie in a folder of it, as in "compared/options.csv". `files.json` is added: every name with
+        its digest.
 
     Raises
     ------
@@ -118,31 +148,55 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
         If the folder cannot be written, or holds a file of such a name that was not written this way, or was changed
         since; nothing is changed then.
     """
+    write_together({}, {folder: contents})
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """
+    Write a folder whose files are made one after the other, for a minute or longer, as one.
+
+    Parameters
+    ----------
+    folder : Path
+        As of `write_folder`.
+
+    Yields
+    ------
+    Path
+        Where to write: a folder beside it, which is gone afterwards.
+
+    Raises
+    ------
+    BayesineqError
+        As of `write_folder`.
+    """
+    target = _folder(folder)
+    tidy(target.parent)
+    with _named(target):
+        beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=own_name()))
+    try:
+        yield beside
+        made = {path.relative_to(beside).as_posix(): path.read_bytes() for path in beside.rglob("*") if path.is_file()}
+        write_folder(target, made)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _listed(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a folder with the list of them."""
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    listed = json.dumps(digests, indent=1, sort_keys=True).encode() + b"\n"
-    whole = {**contents, WRITTEN: listed}
-    folder = Path(os.path.realpath(folder))
+    return {**contents, WRITTEN: json.dumps(digests, indent=1, sort_keys=True).encode() + b"\n"}
+
+
+def _folder(path: Path) -> Path:
+    """The folder behind a path, in one that is there."""
+    folder = Path(os.path.realpath(path))
     if folder.exists() and not folder.is_dir():
-        raise BayesineqError(f"the output {str(folder)!r} is a file; give the name of a folder")
+        raise BayesineqError(f"the output {str(path)!r} is a file; give the name of a folder")
     with _named(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _tidy(folder.parent)
-        earlier = _earlier(folder, whole) if folder.is_dir() else {}
-        others = {path.name for path in folder.iterdir()} - set(earlier) if folder.is_dir() else set()
-        if not others and _swapped(folder, whole):
-            return
-        folder.mkdir(exist_ok=True)
-        write_together({folder / name: content for name, content in whole.items()})
-        for name in set(earlier) - set(whole):
-            (folder / name).unlink(missing_ok=True)
-
-
-def made_folder(folder: Path) -> None:
-    """Make a folder for outputs, if it is not there; what cannot be one is an error in words."""
-    if folder.exists() and not folder.is_dir():
-        raise BayesineqError(f"the output {str(folder)!r} is a file; give the name of a folder")
-    with _named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def csv_bytes(table: pd.DataFrame, *, index: bool = False) -> bytes:
@@ -221,123 +275,6 @@ def _named(target: Path) -> Iterator[None]:
         ) from None
 
 
-def _own() -> str:
-    host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
-    return f"{_PREFIX}{host}-{os.getpid()}-"
-
-
-def _complete(target: Path, content: bytes) -> Path:
-    """
-    A finished file beside its target.
-
-    Where the system has files without a name it has none until it is complete, so that a kill leaves nothing.
-    """
-    beside = target.parent / f"{_own()}{os.urandom(4).hex()}{target.suffix}"
-    unnamed = getattr(os, "O_TMPFILE", None)
-    if unnamed is not None and Path("/proc/self/fd").is_dir():
-        with suppress(OSError):
-            handle = os.open(target.parent, unnamed | os.O_WRONLY, 0o666)
-            try:
-                _fill(handle, content)
-                os.link(f"/proc/self/fd/{handle}", beside, follow_symlinks=True)
-            finally:
-                os.close(handle)
-            return beside
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=_own(), suffix=target.suffix)
-    try:
-        try:
-            _fill(handle, content)
-        finally:
-            os.close(handle)
-        Path(name).chmod(0o666 & ~_umask())
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
-
-
-def _fill(handle: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(handle, view[: 1 << 24]) :]
-    os.fsync(handle)
-
-
-def _put(made: Mapping[Path, Path]) -> None:
-    """Put finished files in their places; of several, all or none."""
-    pending: list[Path] = []
-    if len(made) > 1:
-        for folder in {target.parent for target in made}:
-            steps = {beside.name: target.name for target, beside in made.items() if target.parent == folder}
-            with _named(folder):
-                # From here on it will be finished, whoever does it.
-                pending.append(_complete(folder / f"steps{_PENDING}", json.dumps(steps).encode()))
-    kept: dict[Path, Path | None] = {}
-    placed: list[Path] = []
-    try:
-        for target, beside in made.items():
-            with _named(target):
-                kept[target] = _kept(target) if len(made) > 1 else None
-                beside.replace(target)
-            placed.append(target)
-    except BaseException:
-        for target in placed:
-            if (earlier := kept[target]) is None:
-                target.unlink(missing_ok=True)
-            else:
-                earlier.replace(target)
-        raise
-    finally:
-        for left in (*pending, *(earlier for earlier in kept.values() if earlier is not None)):
-            left.unlink(missing_ok=True)
-
-
-def _kept(target: Path) -> Path | None:
-    """What stood there, under another name for as long as it may have to be put back."""
-    if not target.exists():
-        return None
-    kept = target.parent / f"{_own()}{os.urandom(4).hex()}"
-    try:
-        os.link(target, kept)
-    except OSError:
-        shutil.copy2(target, kept)
-    return kept
-
-
-def _tidy(folder: Path) -> None:
-    """Finish what a killed process had begun to put in place here, and remove what it left."""
-    host = _own().rsplit("-", 2)[0]
-    with suppress(OSError):
-        left = [path for path in folder.glob(f"{host}-*") if not _runs(path.name.removeprefix(f"{host}-"))]
-        for note in (path for path in left if path.suffix == _PENDING):
-            with suppress(ValueError, AttributeError):
-                for beside, target in json.loads(note.read_bytes()).items():
-                    at, to = folder / Path(beside).name, folder / Path(target).name
-                    if at.name.startswith(_PREFIX) and at.is_file():
-                        at.replace(to)
-        for path in left:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-
-
-def _runs(name: str) -> bool:
-    """Whether the process that a temporary name tells of is there; what tells of none is left alone."""
-    number = name.partition("-")[0]
-    if not number.isdigit() or int(number) == os.getpid():
-        return True
-    if os.name == "nt":
-        return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
-
-
 def _earlier(folder: Path, whole: Mapping[str, bytes]) -> dict[str, str]:
     """What was written into a folder at an earlier time; anything of the user's own that stands in the way is an error.
 
@@ -346,13 +283,14 @@ def _earlier(folder: Path, whole: Mapping[str, bytes]) -> dict[str, str]:
     listed: dict[str, str] = {}
     with suppress(OSError, ValueError, AttributeError):
         found = json.loads((folder / WRITTEN).read_bytes())
-        listed = {str(name): str(digest) for name, digest in found.items() if Path(str(name)).name == str(name)}
+        listed = {str(name): str(digest) for name, digest in found.items() if _within(str(name))}
     own = []
     for name in sorted({*whole, *listed} - {WRITTEN}):
         path = folder / name
         if path.is_symlink() or path.exists():
-            same = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == listed.get(name)
-            own += [] if same or (name not in whole and not path.is_file()) else [name]
+            inside = Path(os.path.realpath(path.parent)) == path.parent
+            same = inside and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == listed.get(name)
+            own += [] if same or (inside and name not in whole and not path.is_file()) else [name]
     if (folder / WRITTEN).exists() and not listed:
         own.append(WRITTEN)
     if own:
@@ -363,39 +301,13 @@ def _earlier(folder: Path, whole: Mapping[str, bytes]) -> dict[str, str]:
     return {**{name: digest for name, digest in listed.items() if (folder / name).exists()}, WRITTEN: ""}
 
 
-def _swapped(folder: Path, whole: Mapping[str, bytes]) -> bool:
-    """Put a finished folder in the place of one that holds nothing else, in one step; False where that cannot be."""
-    try:
-        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_own()))
-    except OSError:
-        return False
-    try:
-        beside.chmod(stat.S_IMODE(folder.stat().st_mode) if folder.exists() else 0o777 & ~_umask())
-        for name, content in whole.items():
-            with (beside / name).open("xb") as file:
-                _fill(file.fileno(), content)
-        if not folder.exists():
-            with suppress(OSError):
-                beside.rename(folder)
-                return True
-        return _exchanged(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _exchanged(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step, where the system can."""
-    import ctypes
-
-    try:
-        exchange = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError, TypeError):
-        return False
-    here, swap = -100, 2
-    return bool(exchange(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
-
-
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _within(name: str) -> bool:
+    """Whether a name that a list holds stays in its folder."""
+    path = PurePosixPath(name)
+    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\\" not in name

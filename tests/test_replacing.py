@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +32,7 @@ def test_two_files_are_replaced_together(tmp_path: Path) -> None:
     assert held(tmp_path) == {"a.csv": b"new", "a.audit.csv": b"new"}
 
 
-@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_where_one_of_them_cannot_be_put_in_place_all_stay_as_they_were(at: int, tmp_path: Path, monkeypatch) -> None:
     files = [tmp_path / f"{k}.csv" for k in range(3)]
     for file in files[:2]:
@@ -65,14 +67,88 @@ write_together({folder / f"{k}.csv": b"new" for k in range(3)})
 """
 
 
-@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
 @pytest.mark.skipif(os.name == "nt", reason="a kill that cannot be caught")
 def test_a_kill_between_two_files_is_finished_by_the_next_output(at: int, tmp_path: Path) -> None:
     write_together({tmp_path / f"{k}.csv": b"old" for k in range(3)})
     ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(at)], check=False)
     assert ended.returncode == -9
     write_together({tmp_path / "other.txt": b"other"})
-    assert held(tmp_path) == {**{f"{k}.csv": b"new" for k in range(3)}, "other.txt": b"other"}
+    # Before the note of what is to be done stands there, nothing is; after that, all.
+    one = b"old" if at == 1 else b"new"
+    assert held(tmp_path) == {**{f"{k}.csv": one for k in range(3)}, "other.txt": b"other"}
+
+
+def killed_at(at: int, write: Callable[[], None]) -> int:
+    """How a process ended that is killed at its so many-th step in the file system; 0 where it had fewer."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    done = []
+
+    def counted(function: Callable[..., object]) -> Callable[..., object]:
+        def called(*given: object, **named: object) -> object:
+            done.append(function)
+            if len(done) == at:
+                os.kill(os.getpid(), 9)
+            return function(*given, **named)
+
+        return called
+
+    os.link, os.fsync = counted(os.link), counted(os.fsync)
+    for name in ("replace", "rename", "unlink", "mkdir"):
+        setattr(Path, name, counted(getattr(Path, name)))
+    try:
+        write()
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a kill that cannot be caught")
+@pytest.mark.parametrize("own", [False, True])
+def test_a_kill_at_any_step_over_several_folders_leaves_all_old_or_all_new(own: bool, tmp_path: Path) -> None:
+    """`own`: whether a folder holds a file of the user's own, and so is written file by file."""
+
+    def held_by(place: Path) -> dict[str, bytes]:
+        return {
+            str(f.relative_to(place)): f.read_bytes() for f in place.rglob("*") if f.is_file() and f.name != WRITTEN
+        }
+
+    seen, at = set(), 0
+    while True:
+        at += 1
+        place = tmp_path / str(at)
+        for name in ("a", "b"):
+            (place / name).mkdir(parents=True)
+        old = {"x.csv": b"old", "gone.csv": b"old"}
+        write_together({place / "a" / "0.csv": b"old"}, {place / "b" / "acro": old})
+        if own:
+            (place / "b" / "acro" / "mine.txt").write_bytes(b"mine")
+        before = held_by(place)
+        files = {"x.csv": b"new", "sums/x.txt": b"new"}
+        one, two = (
+            {place / "a" / f"{k}.csv": b"new" for k in range(2)},
+            {place / "b" / "acro": files, place / "c": files},
+        )
+        ended = killed_at(at, partial(write_together, one, two))
+        if ended == 0:
+            break
+        assert ended == -9
+        # Whichever folder is written into first finishes the others.
+        for name in ("a", "b", ".", "b/acro")[at % 4 :] + ("a", "b", ".", "b/acro")[: at % 4]:
+            if (place / name).is_dir():
+                write_together({place / name / "next.txt": b""})
+                (place / name / "next.txt").unlink()
+        write_folder(place / "b" / "acro" / "sums", {})
+        (place / "b" / "acro" / "sums" / WRITTEN).unlink()
+        assert not [path for path in place.rglob("*") if path.name.startswith(".bayesineq")]
+        found = held_by(place)
+        new = {"a/0.csv", "a/1.csv", "b/acro/x.csv", "b/acro/sums/x.txt", "c/x.csv", "c/sums/x.txt"}
+        wanted = dict.fromkeys(new, b"new") | ({"b/acro/mine.txt": b"mine"} if own else {})
+        assert found in (before, wanted), at
+        seen.add(found == before)
+    assert seen == {True, False}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a kill that cannot be caught")

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
+from bayesineq.clock import moment
 from bayesineq.disclosure.rule import SUPPRESSED, Rule
 from bayesineq.errors import DisclosureError
 from bayesineq.replacing import csv_bytes, write_folder
@@ -105,7 +106,8 @@ def acro_folder(
     Returns
     -------
     dict of str to bytes
-        `results.json`, `config.json`, `session_summary.json` and `.csv`, and the files of the outputs.
+        `results.json`, `config.json`, `session_summary.json` and `.csv`, the files of the outputs, and the digest of
+        each in `checksums`.
 
     Raises
     ------
@@ -121,17 +123,17 @@ def acro_folder(
     ----------
     Green E, Ritchie F, Smith J, Western D, White P. ACRO: Automated Checking of Research Outputs. Version 1.0.2.
     """
-    moment = (now or datetime.now()).isoformat()
+    when = now.isoformat() if now else moment().partition("+")[0]
     files: dict[str, bytes] = {}
     records = {}
     for number, output in enumerate(outputs):
         uid = f"output_{number}"
-        records[uid] = _record(uid, output, rule, command, moment)
+        records[uid] = _record(uid, output, rule, command, when)
         files |= {f"{uid}_{k}.csv": csv_bytes(_written(table)) for k, table in enumerate(output.tables)}
         files |= {f"{uid}_{name}": content for name, content in output.files.items()}
-    files |= _summaries(records, outputs, moment)
+    files |= _summaries(records, outputs, when)
     for kind, key in _SUMMARIES.items():
-        records[key] = _custom(key, [f"session_summary.{kind}"], moment, [_KEEP])
+        records[key] = _custom(key, [f"session_summary.{kind}"], when, [_KEEP])
     results = {
         "version": FORMAT,
         "tool": {
@@ -145,22 +147,20 @@ def acro_folder(
     if blocked := [name for name in files if PurePath(name).suffix in BLOCKED]:
         raise DisclosureError(f"{blocked} are of kinds that are blocked there: {', '.join(BLOCKED)}; give a PNG")
     files["results.json"] = _json(results)
-    return {**files, "config.json": _json(_config(rule))}
+    sums = {f"checksums/{name}.txt": hashlib.sha256(body).hexdigest().encode() for name, body in files.items()}
+    return {**files, "config.json": _json(_config(rule)), **sums}
 
 
 def write_acro(folder: Path, outputs: Sequence[Output], rule: Rule, command: str) -> None:
-    """Write outputs as of `acro_folder`, with the digest of each file beside them in `checksums`."""
-    files = acro_folder(outputs, rule, command)
-    write_folder(folder, files)
-    digests = {name: hashlib.sha256(body).hexdigest() for name, body in files.items() if name != "config.json"}
-    write_folder(folder / "checksums", {f"{name}.txt": digest.encode() for name, digest in digests.items()})
+    """Write outputs as of `acro_folder`, those of an earlier time being replaced in one step."""
+    write_folder(folder, acro_folder(outputs, rule, command))
 
 
-def _record(uid: str, output: Output, rule: Rule, command: str, moment: str) -> dict[str, Any]:
+def _record(uid: str, output: Output, rule: Rule, command: str, when: str) -> dict[str, Any]:
     names = [f"{uid}_{k}.csv" for k in range(len(output.tables))]
     if output.statbarn is None:
         comments = [output.comment] if output.comment else []
-        return _custom(uid, [*names, *(f"{uid}_{name}" for name in output.files)], moment, comments)
+        return _custom(uid, [*names, *(f"{uid}_{name}" for name in output.files)], when, comments)
     checks = _CHECKS[output.statbarn]
     found = [_checked(table, checks, output.independent, rule) for table in output.tables]
     failed = {check: sum(len(cells[check]) for cells, _ in found) for check in checks}
@@ -188,7 +188,7 @@ def _record(uid: str, output: Output, rule: Rule, command: str, moment: str) -> 
         "outcome": _outcome(output.tables[0], found[0][0], output.independent) if output.tables else {},
         "command": command,
         "summary": f"{output.statbarn}: {status}. {'; '.join(said)}.",
-        "timestamp": moment,
+        "timestamp": when,
         "comments": [output.comment] if output.comment else [],
         "exception": "",
         "fair": {
@@ -258,7 +258,7 @@ def _outcome(table: pd.DataFrame, cells: Mapping[str, list[list[int]]], by: Sequ
     }
 
 
-def _custom(uid: str, names: Sequence[str], moment: str, comments: list[str]) -> dict[str, Any]:
+def _custom(uid: str, names: Sequence[str], when: str, comments: list[str]) -> dict[str, Any]:
     return {
         "uid": uid,
         "status": "review",
@@ -268,14 +268,14 @@ def _custom(uid: str, names: Sequence[str], moment: str, comments: list[str]) ->
         "outcome": {},
         "command": "custom",
         "summary": "review",
-        "timestamp": moment,
+        "timestamp": when,
         "comments": comments,
         "exception": "",
         "fair": {},
     }
 
 
-def _summaries(records: Mapping[str, Mapping[str, Any]], outputs: Sequence[Output], moment: str) -> dict[str, bytes]:
+def _summaries(records: Mapping[str, Mapping[str, Any]], outputs: Sequence[Output], when: str) -> dict[str, bytes]:
     """What was made of which variables, for a checker who looks for outputs that can be differenced."""
     variables = sorted({name for output in outputs for name in (*output.independent, output.dependent) if name})
     rows, matrix = [], {}
@@ -294,7 +294,7 @@ def _summaries(records: Mapping[str, Mapping[str, Any]], outputs: Sequence[Outpu
     summary = {
         "metadata": {
             "version": FORMAT,
-            "timestamp": moment,
+            "timestamp": when,
             "total_outputs": len(rows),
             "status_counts": dict(Counter(record["status"] for record in records.values())),
             "type_counts": dict(Counter(record["type"] for record in records.values())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,9 +32,15 @@ def audit_beside(path: str | Path) -> Path:
     return given.with_suffix(".audit.csv") if given.name else given / "audit.csv"
 
 
-def write_audited(path: str | Path, content: bytes, audits: Sequence[pd.DataFrame], rule: Rule) -> None:
-    """Write an output and its audit in one step: both, or neither."""
-    write_together({Path(path): content, audit_beside(path): audit_bytes(audits, rule)})
+def write_audited(
+    path: str | Path,
+    content: bytes,
+    audits: Sequence[pd.DataFrame],
+    rule: Rule,
+    folders: Mapping[Path, Mapping[str, bytes]] | None = None,
+) -> None:
+    """Write an output, its audit, and folders that belong to it in one step: all of them, or none."""
+    write_together({Path(path): content, audit_beside(path): audit_bytes(audits, rule)}, folders)
 
 
 def audit_bytes(audits: Sequence[pd.DataFrame], rule: Rule) -> bytes:

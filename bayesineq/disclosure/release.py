@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
+from bayesineq.clock import moment
 from bayesineq.errors import DisclosureError
 from bayesineq.replacing import csv_bytes, write_together
 
@@ -76,7 +76,7 @@ def release_people(table: pd.DataFrame, path: str | Path, *, reason: str, approv
         raise DisclosureError("person-level rows leave only with a reason and the name of who approved it; give both")
     content = csv_bytes(table)
     line = {
-        "released": datetime.now(UTC).isoformat(timespec="seconds"),
+        "released": moment(),
         "file": Path(path).name,
         "rows": len(table),
         "columns": [str(name) for name in table.columns],

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bayesineq.clock import is_stated, moment
 from bayesineq.design.events import FEW_EVENTS, few_events
 from bayesineq.design.matrix import Design
 from bayesineq.design.order import order_attributes
@@ -87,10 +87,10 @@ def posterior_tree(
         "engine": engine,
         "seed": "none" if seed is None else seed,
         "data_sha256": design.sha256,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": moment(),
         "bayesineq_version": version("bayesineq"),
         # Names the fit in what is published: a digest of the data would confirm a guess at a suppressed count.
-        "fit_id": uuid4().hex,
+        "fit_id": _name_of_fit(card.source),
         "release": WORKING,
         # Components borrow no strength from each other, and islands none at all: every fit says how many there are.
         **({} if design.adjacency is None else {"graph": design.adjacency.words}),
@@ -98,6 +98,11 @@ def posterior_tree(
         **(attributes or {}),
     }
     return tree
+
+
+def _name_of_fit(card: str) -> str:
+    """A name for a fit, which tells nothing of its data or seed, even to who guesses them."""
+    return uuid5(NAMESPACE_URL, f"{moment()} {card}").hex if is_stated() else uuid4().hex
 
 
 def _few_events(design: Design) -> dict[str, xr.Dataset]:

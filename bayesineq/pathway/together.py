@@ -39,17 +39,22 @@ def together(values: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
             f"outcomes are taken together draw by draw, but have different numbers of (chains, draws): {sizes}; fit "
             "them with the same draws and engine, or select as many of each with .isel(draw=slice(...))"
         )
-    fits = list(dict.fromkeys(str(array.attrs.get(FIT, "")) for array in values.values()))
+    fits = list(dict.fromkeys(_fit_of(array) for array in values.values()))
     placed: dict[str, xr.DataArray] = {}
     for name, array in values.items():
-        fit = fits.index(str(array.attrs.get(FIT, "")))
+        fit = fits.index(_fit_of(array))
         placed[name] = _levels_as_before(name, array if fit == 0 else shuffled(array, fit), placed)
     return placed
 
 
+def _fit_of(array: xr.DataArray) -> tuple[str, ...]:
+    """What tells one fit from another: two of one name may be of other data, where the moment was stated."""
+    return tuple(str(array.attrs.get(name, "")) for name in (FIT, "data_sha256", "seed"))
+
+
 def fitted_apart(values: Mapping[str, xr.DataArray]) -> bool:
     """Whether outcomes come from more than one fit."""
-    return len({str(array.attrs.get(FIT, "")) for array in values.values()}) > 1
+    return len({_fit_of(array) for array in values.values()}) > 1
 
 
 def shuffled(array: xr.DataArray, fit: int) -> xr.DataArray:

@@ -20,7 +20,7 @@ from bayesineq.inference.fit import fit
 from bayesineq.measures.slope import rii, sii
 from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import read_card
-from bayesineq.replacing import made_folder, replacing
+from bayesineq.replacing import csv_bytes, write_folder
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.tables.practices import CONDITIONS, PracticeTables, Register, register
 
@@ -360,7 +360,7 @@ def write_practices(
     tables, deprivation, adjacency
         As of `practice_prevalence`.
     out : str or Path
-        Folder to write to: `CODE.csv` by area, `CODE_left_out.csv`, `notes.txt`, and `slopes.csv`.
+        Folder to write to, in one step: `CODE.csv` by area, `CODE_left_out.csv`, `notes.txt`, and `slopes.csv`.
     conditions : sequence of str, optional
         Codes; by default every register that the files hold.
     published : DataFrame, optional
@@ -392,10 +392,10 @@ def write_practices(
     >>> with tempfile.TemporaryDirectory() as out:
     ...     slopes = write_practices(tables, ranks, graph, out, draws=200, seed=1)
     ...     sorted(path.name for path in Path(out).iterdir())
-    ['DM.csv', 'DM_left_out.csv', 'notes.txt', 'slopes.csv']
+    ['DM.csv', 'DM_left_out.csv', 'files.json', 'notes.txt', 'slopes.csv']
     """
     folder = Path(out)
-    made_folder(folder)
+    made: dict[str, bytes] = {}
     chosen = [code for code in CONDITIONS if code in tables.prevalence.columns] if conditions is None else conditions
     rows: list[dict[str, Any]] = []
     said: list[str] = [*tables.notes]
@@ -408,15 +408,10 @@ def write_practices(
             row |= agreement(found, published, authority)
         rows.append(row)
         said += [f"{code}: {note}" for note in found.notes if note not in tables.notes]
-        _write(found.table().round(6), folder / f"{code}.csv")
-        _write(found.left_out, folder / f"{code}_left_out.csv")
-        _write(pd.DataFrame(rows), folder / "slopes.csv")
-        with replacing(folder / "notes.txt") as path:
-            path.write_text("\n".join(said) + "\n", encoding="utf-8")
+        made[f"{code}.csv"] = csv_bytes(found.table().round(6))
+        made[f"{code}_left_out.csv"] = csv_bytes(found.left_out)
         report(f"{code}: {found.name}, SII {row['sii']:.4f} ({row['sii_lower']:.4f} to {row['sii_upper']:.4f})")
-    return pd.DataFrame(rows)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as made:
-        table.to_csv(made, index=False)
+    slopes = pd.DataFrame(rows)
+    texts = {"slopes.csv": csv_bytes(slopes), "notes.txt": "\n".join([*said, ""]).encode("utf-8", "replace")}
+    write_folder(folder, made | texts)
+    return slopes

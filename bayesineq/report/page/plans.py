@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from bayesineq.disclosure.audit import audit_bytes
 from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.release import refuse_people
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule
-from bayesineq.replacing import csv_bytes, write_folder
+from bayesineq.replacing import csv_bytes, write_together
 from bayesineq.report.figures.choices import plot_acceptability, plot_frontier, plot_plane
 from bayesineq.report.figures.style import Chart, to_svg
 from bayesineq.report.page.parts import Section
@@ -100,6 +100,7 @@ def write_comparison(
     disclosure: Disclosure = DEFAULT_RULE,
     *,
     title: str | None = None,
+    also: Mapping[Path, Mapping[str, bytes]] | None = None,
 ) -> tuple[Path, ...]:
     """
     Write a comparison of plans into a folder: tables, figures, sentences, and the audit of what was withheld.
@@ -118,6 +119,8 @@ def write_comparison(
         How small counts are treated.
     title : str, optional
         What was compared, where and when: the first line of the sentences, and the start of the titles of figures.
+    also : mapping of Path to mapping of str to bytes, optional
+        Other folders to write in the same step, such as of `bayesineq.disclosure.acro.acro_folder`.
 
     Returns
     -------
@@ -148,7 +151,7 @@ def write_comparison(
     made["words.txt"] = words.encode("utf-8", "replace")
     charts = comparison_charts(compared, title)
     made |= {f"{name}.svg": to_svg(chart) for name, chart in charts.items()}
-    write_folder(folder, made)
+    write_together({}, {folder: made, **(also or {})})
     return tuple(folder / name for name in made)
 
 

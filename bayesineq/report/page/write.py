@@ -6,7 +6,6 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,9 +14,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesineq.clock import moment
 from bayesineq.design.priors import Priors
 from bayesineq.dims import DEPRIVATION
-from bayesineq.disclosure.acro import write_acro
+from bayesineq.disclosure.acro import acro_folder
 from bayesineq.disclosure.audit import write_audited
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis
@@ -119,12 +119,13 @@ def write_report(
     content = replace(gathered, sections=(*gathered.sections, *further))
     target = Path(path)
     written = render(content, options).encode("utf-8", "replace")
-    if content.audit is None:
-        write_together({target: written})
-    else:
-        write_audited(target, written, [content.audit], options.rule)
+    checked = {}
     if acro is not None:
-        write_acro(acro, reported(post, content, written, options.rule), options.rule, "bayesineq report")
+        checked[acro] = acro_folder(reported(post, content, written, options.rule), options.rule, "bayesineq report")
+    if content.audit is None:
+        write_together({target: written}, checked)
+    else:
+        write_audited(target, written, [content.audit], options.rule, checked)
     return target
 
 
@@ -327,5 +328,4 @@ def _words() -> Table:
 
 def _provenance(content: Content) -> list[tuple[str, str]]:
     named = [(name, content.provenance[key]) for key, name in _PROVENANCE.items() if key in content.provenance]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return [*named, ("Report written", now), ("Written with bayesineq", version("bayesineq"))]
+    return [*named, ("Report written", moment()), ("Written with bayesineq", version("bayesineq"))]
