@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ import pandas as pd
 from bayesineq.clock import moment
 from bayesineq.disclosure.rule import SUPPRESSED, Rule
 from bayesineq.errors import DisclosureError
-from bayesineq.replacing import csv_bytes, write_folder
+from bayesineq.replacing import csv_bytes
 
 N: Final = "n"
 """The column of how many people stand behind each row."""
@@ -149,11 +149,6 @@ def acro_folder(
     files["results.json"] = _json(results)
     sums = {f"checksums/{name}.txt": hashlib.sha256(body).hexdigest().encode() for name, body in files.items()}
     return {**files, "config.json": _json(_config(rule)), **sums}
-
-
-def write_acro(folder: Path, outputs: Sequence[Output], rule: Rule, command: str) -> None:
-    """Write outputs as of `acro_folder`, those of an earlier time being replaced in one step."""
-    write_folder(folder, acro_folder(outputs, rule, command))
 
 
 def _record(uid: str, output: Output, rule: Rule, command: str, when: str) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from bayesineq.cli import main
 from bayesineq.decisions import PlanOptions, PublishedEffect, Quantity
 from bayesineq.decisions.released import released_detail
 from bayesineq.disclosure import attack, released, released_summary
-from bayesineq.disclosure.acro import Output, acro_folder, write_acro
+from bayesineq.disclosure.acro import Output, acro_folder
 from bayesineq.disclosure.cover import cover
 from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import DisclosureError
 from bayesineq.posterior.files import save
+from bayesineq.replacing import write_folder
 from bayesineq.report.page.checked import compared_plans, measured, passed_on, summarised
 from bayesineq.report.page.heading import ReportOptions
 from bayesineq.report.page.plans import comparison_charts
@@ -49,7 +50,7 @@ def kinds(value: dict[str, object]) -> dict[str, type]:
 
 
 def written(folder: Path, outputs: list[Output], rule: Rule | None = None) -> dict[str, dict[str, object]]:
-    write_acro(folder, outputs, rule or Rule(), "test")
+    write_folder(folder, acro_folder(outputs, rule or Rule(), "test"))
     return json.loads((folder / "results.json").read_text())["results"]
 
 
@@ -90,7 +91,7 @@ def test_records_have_the_form_of_acro(tmp_path: Path, outputs: list[Output]) ->
 @has_example
 def test_the_form_is_that_of_a_real_folder(tmp_path: Path, outputs: list[Output]) -> None:
     real = json.loads((EXAMPLE / "results.json").read_text())
-    write_acro(tmp_path / "acro", outputs, Rule(200, 5), "test")
+    write_folder(tmp_path / "acro", acro_folder(outputs, Rule(200, 5), "test"))
     own = json.loads((tmp_path / "acro" / "results.json").read_text())
     assert kinds(own) == kinds(real)
     assert kinds(own["tool"]) == kinds(real["tool"])
