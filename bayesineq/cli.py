@@ -964,7 +964,6 @@ def cohort(
     for name, table in others.items():
         numbers = [column for column in ("number", "records") if column in table.columns]
         files[f"{name}.csv"] = csv_bytes(shown_numbers(table, numbers, rule))
-    files["quality.csv"] = csv_bytes(good.shown["faults"])
     files |= {f"{PREFIX}{name}.csv": csv_bytes(table) for name, table in good.shown.items()}
     audits = {"attrition": audit, "quality": quality_audit(good)}
     write_folder(out_folder, files | {f"{name}.audit.csv": audit_bytes([one], rule) for name, one in audits.items()})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,30 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"open data not found beside the checkout (looked for {SHARED.name}/)")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> Iterator[None]:
+    """With BAYESINEQ_ENGINE=pyspark, tables in memory are those of Spark: the same tests, another engine."""
+    if os.environ.get("BAYESINEQ_ENGINE") != "pyspark":
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ibis
+        from pyspark.sql import SparkSession
+
+        # Tables of tests are small: compiling a plan takes longer than running it.
+        stated = {
+            "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR",
+            "spark.sql.shuffle.partitions": "1", "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN", "spark.sql.adaptive.enabled": "false",
+            "spark.sql.session.timeZone": "UTC", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        }  # fmt: skip
+        session = SparkSession.builder.master("local[1]").config(map=stated).getOrCreate()
+    ibis.set_backend(ibis.pyspark.connect(session))
+    yield
+    session.stop()
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def connect(
         if kind == "csv":
             refuse_bombs(path)
             refuse_lines_in_cells(path)
-        fields = None if kind == "csv" else pq.read_schema(path)
+        fields = None if kind == "csv" else fields_of(path)
         names = header(path) if fields is None else fields.names
         refuse_twice(names, f"The file {path}", any_case=True)
         engine = ibis.duckdb.connect() if beside is None else beside.get_backend()
@@ -94,6 +94,17 @@ def connect(
             text = read_schema("people").text
         types = {name: "string" for name in text if name in names}
         return engine.read_csv(path, types=types, nullstr=[*MISSING, " "], **LAYOUT)
+
+
+def fields_of(path: Path) -> pa.Schema:
+    """Columns of a parquet file of records. Boundaries of areas are none, and need an engine of their own."""
+    fields = pq.read_schema(path)
+    if b"geo" in (fields.metadata or {}):
+        raise SchemaError(
+            f"The file {path} is GeoParquet: boundaries of areas, which are no table of records. Keep it elsewhere, or "
+            "take its column of geometry out."
+        )
+    return fields
 
 
 def collected(table: ibis.Table, source: Any = None) -> pd.DataFrame:
@@ -115,7 +126,9 @@ def kept(table: ibis.Table, source: Any = None) -> ibis.Table:
         if table.get_backend().name == "pyspark":
             # Ibis takes tables in memory to Spark when something is executed, and not when it is cached.
             table.limit(0).to_pyarrow()
-        return table.cache()
+        held = table.cache()
+    # Spark keeps whole numbers in as few bytes as it needs; what was kept has the types that it had.
+    return held if held.schema() == table.schema() else held.cast(dict(table.schema().items()))
 
 
 def _zone(fields: pa.Schema | None, path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -12,7 +12,7 @@ import pandas as pd
 from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
 from bayesineq.records.code_forms import SYSTEMS
-from bayesineq.records.engines import collected, reading
+from bayesineq.records.engines import collected, kept
 from bayesineq.records.sources import Source, Tables, open_tables
 from bayesineq.records.written import Order, as_day, as_number, as_text, lost_digits
 from bayesineq.tables.codes import code_list
@@ -171,10 +171,9 @@ def normal_form(
         **tables, concepts=words.get("concepts"), descendants=words.get("descendants"), notes=(), origin=found.origin
     )
     records, more = _one_row_a_person(records)
-    if any(note.kind == "form" and note.table == "persons" for note in noted):
+    if any(note.kind == "form" and note.table == "persons" and note.column != "sex" for note in noted):
         # Days that are read from text are read once: every later step asks for births.
-        with reading(records.origin):
-            records = replace(records, persons=records.persons.cache())
+        records = replace(records, persons=kept(records.persons, records.origin))
     return replace(records, notes=(*noted, *more))
 
 
@@ -250,10 +249,23 @@ def _read(name: str, field: Field, table: ibis.Table, value: ibis.Value, order: 
     text = as_text(value)
     if allowed := field.constraints.get("enum"):
         text = text.lower()
+        if (name, field.name) == ("persons", "sex"):
+            listed = code_list("sex_spellings")
+            if not any((note.table, note.column, note.kind) == (name, field.name, "form") for note in notes):
+                # What a mapping has read is in words by now, and its forms are noted.
+                for form, holds in schemes_of(text, listed):
+                    _note("form", form, holds)
+            text = text.cases(*zip(listed["given"].str.lower(), listed["code"], strict=True), else_=text)
         known = text.isin(allowed)
         _note("unmapped", f"not one of {', '.join(allowed)}", text.notnull() & ~known)  # noqa: PD004
         text = known.ifelse(text, None)
     return _system(text) if (name, field.name) == ("events", "system") else text
+
+
+def schemes_of(text: ibis.Value, listed: pd.DataFrame) -> Iterator[tuple[str, ibis.Value]]:
+    """Each scheme of a list of spellings in words, and which values are written in it."""
+    for scheme, rows in listed.groupby("scheme"):
+        yield f"codes of {scheme}", text.isin(rows["given"].str.lower().tolist()).fill_null(False)
 
 
 def _system(text: ibis.Value) -> ibis.Value:
@@ -298,17 +310,17 @@ def _one_row_a_person(records: Records) -> tuple[Records, list[Note]]:
     ).iloc[0]
     nobody = persons[PERSON].isnull()  # noqa: PD003
     notes = [Note("persons", PERSON, "a row without a person", "left out", persons, nobody)]
-    kept = persons.filter(~nobody)
+    there = persons.filter(~nobody)
     if counts["rows"] > counts["people"]:
         latest = [ibis.desc("registered_from", nulls_first=False), ibis.desc("registered_to", nulls_first=True)]
         rest = [
             ibis.asc(name, nulls_first=False) for name in persons.columns if name not in (PERSON, "registered_from")
         ]
-        ranked = kept.mutate(_place=ibis.row_number().over(group_by=PERSON, order_by=[*latest, *rest]))
+        ranked = there.mutate(_place=ibis.row_number().over(group_by=PERSON, order_by=[*latest, *rest]))
         said = "a further row of the same person; the one registered last is kept"
         notes.append(Note("persons", PERSON, said, "left out", ranked, ranked["_place"] > 0))
-        kept = ranked.filter(ranked["_place"] == 0).drop("_place")
-    return replace(records, persons=kept), notes
+        there = ranked.filter(ranked["_place"] == 0).drop("_place")
+    return replace(records, persons=there), notes
 
 
 def unmapped(records: Records) -> pd.DataFrame:

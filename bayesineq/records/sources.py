@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow.parquet as pq
-
 from bayesineq.errors import SchemaError
-from bayesineq.records.engines import LAYOUT, connect, reading
+from bayesineq.records.engines import LAYOUT, connect, fields_of, reading
 from bayesineq.tables.blanks import MISSING
 from bayesineq.tables.files import header, refuse_twice, suffix
 
@@ -165,7 +163,7 @@ def _table(engine: Any, parts: list[Path]) -> ibis.Table:
         if part.stat().st_size == 0:
             raise SchemaError(f"The file {part} is empty (0 bytes). Fetch or export it again.")
         with reading(part):
-            names = header(part) if kinds == {"csv"} else pq.read_schema(part).names
+            names = header(part) if kinds == {"csv"} else fields_of(part).names
             refuse_twice(names, f"The file {part}", any_case=True)
     with reading(parts[0]):
         if kinds == {"parquet"}:

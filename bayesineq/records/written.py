@@ -119,7 +119,7 @@ def as_day(value: ibis.Value, order: Order = "year first", *, coarse: bool = Fal
     if kind.is_null():
         return Day(value.cast("date"), {}, never, never)
     if kind.is_numeric() and not kind.is_integer():
-        value = value.cast("int64")
+        value = value.try_cast("int64")
     text = as_text(value)
     # Each step refers to the one before once, so that the expression stays as short as the list of steps.
     plain = text.re_replace(_TOGETHER, r"\1-\2-\3").re_replace(_NAMED, r"\3-\2-\1")

@@ -229,7 +229,7 @@ def test_a_hospital_extract_goes_by_its_mapping_to_cells_and_every_place_is_told
     lost = pd.read_csv(out / "left_out.csv")
     people = lost[lost["column"] == "population"].set_index("why")["number"].to_dict()
     assert people == {"no fixed abode": 100, "a postcode that no look-up given places": 100, "no area on the day": 100}
-    quality = pd.read_csv(out / "quality.csv")
+    quality = pd.read_csv(out / "quality_faults.csv")
     assert list(quality) == ["table", "column", "problem", "rows", "of", "share", "remedy"]
     assert "p1-" not in said + "".join(path.read_text() for path in out.iterdir())
 
@@ -255,5 +255,5 @@ def test_a_general_practice_extract_with_uk_dates_goes_by_its_mapping_to_cells(t
     assert cells.groupby("area")[["cases", "population"]].sum().to_numpy().tolist() == [[200, 200], [100, 200]]
     access = check(out / "access_counts.csv", "access_counts")
     assert access[["missed", "appointments"]].sum().tolist() == [100, 200]
-    forms = pd.read_csv(out / "quality.csv").query("column == 'sex'")
+    forms = pd.read_csv(out / "quality_faults.csv").query("column == 'sex'")
     assert forms["problem"].tolist() == ["written as codes of words, and most as codes of letters"]

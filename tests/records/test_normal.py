@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import geopandas as gpd
 import pandas as pd
 import pytest
+from shapely.geometry import box
 
 from bayesineq.errors import SchemaError
 from bayesineq.records.engines import connect
@@ -96,8 +98,29 @@ def test_somebody_in_several_rows_is_one_person_with_several_registrations() -> 
     assert left.drop("a row without a person").tolist() == [1]
 
 
+@pytest.mark.parametrize(
+    "written", [["F", "M", None], ["2", "1", "9"], [2, 1, 0], [2.0, 1.0, None], ["Female", "male", "X"]]
+)
+def test_sex_is_read_however_it_is_written_and_the_scheme_is_named(written: list[object]) -> None:
+    records = read_normal({"persons": pd.DataFrame({"person": ["p1", "p2", "p3"], "sex": written})})
+    found = [row["sex"] for row in rows(records.persons.order_by("person"))]
+    assert found == ["female", "male", "indeterminate" if written[2] == "9" else "unknown"]
+    forms = unmapped(records).query("column == 'sex'")
+    assert set(forms["kind"]) == {"form"}
+    assert forms["said"].str.fullmatch("codes of (letters|NHS numbers|words)").all()
+
+
+def test_boundaries_among_records_are_named(tmp_path: Path) -> None:
+    persons().to_parquet(tmp_path / "persons.parquet")
+    square = gpd.GeoDataFrame({"area": ["E01000001"]}, geometry=[box(0, 0, 1, 1)], crs=4326)
+    square.to_parquet(tmp_path / "areas.parquet")
+    for read in (lambda: read_normal(tmp_path), lambda: connect(tmp_path / "areas.parquet")):
+        with pytest.raises(SchemaError, match=r"areas.parquet is GeoParquet.*Keep it elsewhere"):
+            read()
+
+
 def test_what_cannot_be_read_is_missing_and_counted() -> None:
-    given = persons().assign(birth=["1950-13-01", "1899-12-31", "31/12/1980"], sex=["F", "female", "male"])
+    given = persons().assign(birth=["1950-13-01", "1899-12-31", "31/12/1980"], sex=["Q", "female", "male"])
     records = read_normal({"persons": given, "events": events().assign(value="high", date=20200131)})
     assert rows(records.persons.order_by("person").birth.name("b").as_table()) == [{"b": None}] * 3
     assert noted(records, "persons", "birth", "unread") == 3

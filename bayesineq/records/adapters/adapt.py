@@ -14,7 +14,7 @@ from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
 from bayesineq.records.adapters.lines import TYPE, VALID, tables_of_lines
 from bayesineq.records.adapters.mapping import AS_WRITTEN, Block, Mapping, Spec, read_mapping
-from bayesineq.records.normal import TABLES, Note, Records, normal_form
+from bayesineq.records.normal import TABLES, Note, Records, normal_form, schemes_of
 from bayesineq.records.sources import Source, Tables, open_tables
 from bayesineq.records.written import as_text
 from bayesineq.tables.codes import code_list
@@ -299,9 +299,7 @@ def _coded(spec: Given[str, Any], value: ibis.Value, seen: _Seen, place: tuple[s
         listed = code_list(spec["codes"])
         codes = dict(zip(listed["given"].str.lower(), listed["code"], strict=True))
         if "scheme" in listed:
-            for scheme, rows in listed.groupby("scheme"):
-                holds = text.isin(rows["given"].str.lower().tolist()).fill_null(False)
-                notes.append(Note(*place, f"codes of {scheme}", "form", seen.table, holds))
+            notes += [Note(*place, form, "form", seen.table, holds) for form, holds in schemes_of(text, listed)]
     else:
         codes = {str(given).lower(): str(code) for given, code in spec["codes"].items()}
     known = text.isin(list(codes))

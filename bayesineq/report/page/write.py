@@ -21,6 +21,7 @@ from bayesineq.disclosure.acro import acro_folder
 from bayesineq.disclosure.audit import write_audited
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis
+from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.replacing import write_together
 from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
 from bayesineq.report.page.checked import reported
@@ -28,6 +29,7 @@ from bayesineq.report.page.content import NONE_CODED, Content, gather
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
 from bayesineq.report.page.lead import Lead, furthest_table, lead_of
 from bayesineq.report.page.parts import Section, Table
+from bayesineq.report.page.pathway import pathway_sections
 from bayesineq.report.tables.numbers import unit_of
 from bayesineq.report.words.chance import CHANCES
 from bayesineq.report.words.kinds import ReportKind, report_kind
@@ -79,7 +81,8 @@ def write_report(
     Parameters
     ----------
     post : DataTree
-        A posterior.
+        A posterior. One of several outcomes is told from its first, who has the condition, and then along its steps,
+        as `pathway_sections` does.
     areas : GeoDataFrame or None
         Boundaries keyed by code; None leaves the maps out.
     path : str or Path
@@ -115,8 +118,9 @@ def write_report(
     ...     [file.name for file in sorted(path.parent.iterdir())]
     ['report.audit.csv', 'report.html']
     """
+    post, along = _from_its_first(post, options)
     gathered = gather(post, areas, options, quality)
-    content = replace(gathered, sections=(*gathered.sections, *further))
+    content = replace(gathered, sections=(*gathered.sections, *along, *further))
     target = Path(path)
     written = render(content, options).encode("utf-8", "replace")
     checked = {}
@@ -127,6 +131,12 @@ def write_report(
     else:
         write_audited(target, written, [content.audit], options.rule, checked)
     return target
+
+
+def _from_its_first(post: xr.DataTree, options: ReportOptions) -> tuple[xr.DataTree, tuple[Section, ...]]:
+    """A posterior as the page begins with it, and the sections on further outcomes that it has."""
+    first, *others = outcome_names(post)
+    return (one_outcome(post, first), pathway_sections(post, options)) if others else (post, ())
 
 
 def render(content: Content, options: ReportOptions = STANDARD) -> str:
