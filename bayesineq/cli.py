@@ -349,7 +349,7 @@ def check(
             write_together({repaired: content.getvalue()})
             lines.append(f"{repaired}: {len(areas):,} areas")
     else:
-        found = read_published(table, sheet=sheet, choose=_pairs(choose or []))
+        found = read_published(table, sheet=sheet, choose=_pairs(choose or [], "--choose", "level=authority"))
         lines = words_of(found, table)
         if csv is not None:
             write_together({csv: csv_bytes(found.table)})
@@ -357,10 +357,10 @@ def check(
     out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
-def _pairs(given: list[str]) -> dict[str, str]:
+def _pairs(given: list[str], option: str, example: str) -> dict[str, str]:
     wrong = [text for text in given if "=" not in text]
     if wrong:
-        raise SchemaError(f"--choose {wrong[0]!r} names no value: write COLUMN=VALUE, such as level=authority")
+        raise SchemaError(f"{option} {wrong[0]!r} names no value: write it with an equals sign, such as {example}")
     return {name: value for name, _, value in (text.partition("=") for text in given)}
 
 
@@ -430,6 +430,34 @@ def practices(
         report=lambda line: err.print(line, markup=False, highlight=False, soft_wrap=True),
     )
     out.print(f"{out_folder}: {len(found)} conditions", highlight=False, soft_wrap=True)
+
+
+@app.command()
+@_grouped
+def england(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Files of open data, as published.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    file: Annotated[
+        list[str] | None, typer.Option(metavar="WHAT=FILE", help="Which of several files is meant: borders=FILE.")
+    ] = None,
+    indicators: Annotated[
+        Path | None, typer.Option(help="Table of `area` and further indicators, such as adult_education.")
+    ] = None,
+    condition: Annotated[list[str] | None, typer.Option(help="Code of a register, such as DM; all by default.")] = None,
+    draws: Annotated[int, typer.Option(min=100, help="Draws of correlations and slopes.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 1,
+) -> None:
+    """From a folder of open data: areas, practices, and which domain of deprivation goes with which condition."""
+    from bayesineq.practices.england import england_tables, write_england
+    from bayesineq.practices.folder import read_england
+
+    with reporter(True, "Reading the folder") as tell:
+        found = read_england(folder, _pairs(file or [], "--file", "borders=FILE"), indicators=indicators)
+        tables = england_tables(found, conditions=condition or None, draws=draws, seed=seed, report=tell)
+        files = write_england(tables, found.notes, out_folder)
+    lines = [f"{role}: {path}" for role, path in found.files.items()] + [f"Note: {note}" for note in found.notes]
+    err.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    out.print("\n".join(map(str, files)), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

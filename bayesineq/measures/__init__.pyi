@@ -1,4 +1,9 @@
-from .association import correlation as correlation, percentiles as percentiles
+from .association import (
+    correlation as correlation,
+    partial_correlation as partial_correlation,
+    percentiles as percentiles,
+    rank_correlations as rank_correlations,
+)
 from .concentration import (
     absolute_concentration_index as absolute_concentration_index,
     erreygers_index as erreygers_index,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from bayesineq.errors import MeasureError
 from bayesineq.measures.arrays import Array, shares
 
 type Correlation = Literal["linear", "rank"]
+type Places = NDArray[np.intp]
 
 
 def correlation(
@@ -69,6 +71,113 @@ def correlation(
     still = below <= 1e-14 * sizes
     with np.errstate(invalid="ignore", divide="ignore"):
         found = np.where(still, np.nan, ((x * y) @ share) / below)
+    return np.clip(found, -1.0, 1.0)[()]
+
+
+def rank_correlations(values: ArrayLike, weight: ArrayLike | None = None) -> Array:
+    """
+    Spearman's correlation of every two of several values of the same groups, under one weighting or many.
+
+    Parameters
+    ----------
+    values : array_like, shape (n_value, n_group)
+        Values of the same groups in the same order.
+    weight : array_like, shape (..., n_group), optional
+        Weight of each group, zero or more; by default each counts once. Ranks count weights too: a rank is the weight
+        of groups with a smaller value and half that of groups with the same.
+
+    Returns
+    -------
+    ndarray, shape (..., n_value, n_value)
+        Correlations of ranks; missing where a value is the same in all groups.
+
+    Raises
+    ------
+    MeasureError
+        If shapes do not fit, there are fewer than three groups, or a value is missing.
+
+    References
+    ----------
+    Spearman 1904, Am J Psychol 15:72
+
+    Examples
+    --------
+    >>> rank_correlations([[1.0, 2.0, 3.0, 5.0], [2.0, 1.0, 4.0, 9.0]]).round(3).tolist()
+    [[1.0, 0.8], [0.8, 1.0]]
+    """
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 2 or given.shape[1] < 3:
+        raise MeasureError(
+            f"rank correlations need values of shape (value, group), three groups or more: {given.shape}"
+        )
+    if not np.isfinite(given).all():
+        raise MeasureError("values must be finite; drop the groups by name, or model them, before correlating")
+    weights = np.ones(given.shape[1]) if weight is None else np.asarray(weight, dtype=np.float64)
+    if weights.shape[-1:] != given.shape[1:]:
+        raise MeasureError(f"{given.shape[1]} groups have values but the weights have shape {weights.shape}")
+    order = np.argsort(given, axis=1, kind="stable")
+    rising = np.take_along_axis(given, order, axis=1)
+    # The first and the one past the last of the groups that share a value.
+    first = np.stack([np.searchsorted(row, row, side="left") for row in rising])
+    last = np.stack([np.searchsorted(row, row, side="right") for row in rising])
+    found = [_weighted(shares(one), order, first, last) for one in weights.reshape(-1, weights.shape[-1])]
+    return np.stack(found).reshape(*weights.shape[:-1], len(given), len(given))
+
+
+def _weighted(share: Array, order: Places, first: Places, last: Places) -> Array:
+    """Correlation of ranks under one weighting, shapes (n_group,), then (n_value, n_group)."""
+    below = np.concatenate([np.zeros((len(order), 1)), np.cumsum(share[order], axis=1)], axis=1)
+    middle = (np.take_along_axis(below, first, axis=1) + np.take_along_axis(below, last, axis=1)) / 2.0
+    ranks = np.empty_like(middle)
+    np.put_along_axis(ranks, order, middle - 0.5, axis=1)
+    # Weighted mid-ranks have mean one half.
+    covariance = (ranks * share) @ ranks.T
+    spread = np.sqrt(np.diag(covariance))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.clip(np.where(spread > 1e-7, covariance / spread / spread[:, None], np.nan), -1.0, 1.0)
+
+
+def partial_correlation(correlations: ArrayLike, first: int, second: int, given: Sequence[int] = ()) -> Array:
+    """
+    Correlation of two values that is left when others are held constant.
+
+    Parameters
+    ----------
+    correlations : array_like, shape (..., n_value, n_value)
+        Correlations of every two values, from `rank_correlations`, say: then it is Spearman's, adjusted.
+    first, second : int
+        Which two values, by position.
+    given : sequence of int, optional
+        Positions of the values held constant.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        From -1 to 1: -P12 / sqrt(P11 P22), P the inverse of the correlations of the two and those given.
+
+    Raises
+    ------
+    MeasureError
+        If a position is not there or is named twice, or one value is made up of others.
+
+    References
+    ----------
+    Whittaker 1990, Graphical Models in Applied Multivariate Statistics
+
+    Examples
+    --------
+    >>> together = [[1.0, 0.6, 0.5], [0.6, 1.0, 0.3], [0.5, 0.3, 1.0]]
+    >>> partial_correlation(together, 0, 1, given=[2]).round(4)
+    np.float64(0.5447)
+    """
+    matrix, chosen = np.asarray(correlations, dtype=np.float64), [first, second, *given]
+    if len(set(chosen)) < len(chosen) or not all(0 <= at < matrix.shape[-1] for at in chosen):
+        raise MeasureError(f"positions must be of {matrix.shape[-1]} values, each once; given {chosen}")
+    part = matrix[..., chosen, :][..., chosen]
+    if np.isfinite(part).all() and (np.linalg.cond(part) > 1e12).any():
+        raise MeasureError("one of the values is made up of the others: leave it out of those that are held constant")
+    inverse = np.linalg.inv(part)
+    found = -inverse[..., 0, 1] / np.sqrt(inverse[..., 0, 0] * inverse[..., 1, 1])
     return np.clip(found, -1.0, 1.0)[()]
 
 

@@ -1,3 +1,11 @@
+from .associations import age_gradients as age_gradients, rank_associations as rank_associations
+from .england import england_tables as england_tables, write_england as write_england
+from .folder import (
+    England as England,
+    find_files as find_files,
+    read_england as read_england,
+    rural_or_urban as rural_or_urban,
+)
 from .prevalence import (
     PracticePrevalence as PracticePrevalence,
     agreement as agreement,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,6 +50,14 @@ OWED: Final = 10.0
 COVERED: Final = 0.5
 """Patients for each resident, or share of them whose practices have a register, below which an area is not shown."""
 
+FILES: Final = {
+    "registers": "qof_",
+    "registrations": "gp_reg_pat_prac_lsoa",
+    "settings": "gp_practices_ods",
+    "ages": "hoc_gp_demographics",
+}
+"""How the names of files begin."""
+
 _SHOWN: Final = 5
 _CLOSED: Final = {"Closed", "Proposed"}
 _PRACTICE: Final = "GP Practice"
@@ -66,7 +75,8 @@ class PracticeTables:
     registrations : DataFrame
         `practice`, `area`, `patients` in England.
     areas : DataFrame
-        `area`, `residents`, `aged_65_and_over` (their share), and `from_AGE`: the share of at least that age.
+        `area`, `residents`, `aged_65_and_over` (their share), `median_age` (in whole years, as the file counts), and
+        `from_AGE`: the share of at least that age.
     ages : DataFrame
         `practice`, and `from_AGE`: the share of its own patients of at least that age, where it is published.
     notes : tuple of str
@@ -159,9 +169,24 @@ def read_practices(folder: str | Path, population: str | Path) -> PracticeTables
     '4 patients in 1 pair live in Wales; they are no part of an area of England'
     """
     place = Path(folder)
+    named = {name: _any(place, start) for name, start in FILES.items()}
+    for name in ("registers", "registrations"):
+        if named[name] is None:
+            raise SchemaError(
+                f"The folder {place} has no file whose name begins with {FILES[name]!r}, as csv, csv.gz or parquet."
+            )
+    return practice_tables({name: path for name, path in named.items() if path is not None}, population)
+
+
+def practice_tables(files: Mapping[str, Path], population: str | Path) -> PracticeTables:
+    """
+    The same of files that are named.
+
+    `files`: "registers", "registrations", and if there are any "settings" and "ages"; as of `read_practices`.
+    """
     notes: list[str] = []
-    prevalence = _prevalence(_one(place, "qof_"), notes)
-    everybody = read_registrations(_one(place, "gp_reg_pat_prac_lsoa"))
+    prevalence = _prevalence(files["registers"], notes)
+    everybody = read_registrations(files["registrations"])
     pairs = everybody[everybody["place"] == "england"].drop(columns="place").reset_index(drop=True)
     for where, found in everybody[everybody["place"] != "england"].groupby("place"):
         live = "have no known area" if where == "unknown" else f"live in {str(where).replace('_', ' ').title()}"
@@ -181,9 +206,9 @@ def read_practices(folder: str | Path, population: str | Path) -> PracticeTables
         f"{total:,} patients are registered for {residents:,} residents of the areas: lists are inflated by "
         f"{total / residents - 1.0:.1%}"
     )
-    prevalence = _settings(prevalence, _any(place, "gp_practices_ods"), notes)
+    prevalence = _settings(prevalence, files.get("settings"), notes)
     notes += _unmatched(prevalence, pairs)
-    return PracticeTables(prevalence, pairs, areas, _ages(_any(place, "hoc_gp_demographics")), tuple(notes))
+    return PracticeTables(prevalence, pairs, areas, _ages(files.get("ages")), tuple(notes))
 
 
 def register(tables: PracticeTables, condition: str) -> Register:
@@ -245,15 +270,6 @@ def register(tables: PracticeTables, condition: str) -> Register:
     return Register(condition, rows, weights, found, plain, left, _said(name, age, aged, left, found))
 
 
-def _one(folder: Path, start: str) -> Path:
-    found = _any(folder, start)
-    if found is None:
-        raise SchemaError(
-            f"The folder {folder} has no file whose name begins with {start!r}, as csv, csv.gz or parquet."
-        )
-    return found
-
-
 def _any(folder: Path, start: str) -> Path | None:
     found = sorted(
         p for p in folder.glob(f"{start}*") if p.name.endswith((".csv", ".csv.gz", ".parquet")) and p.is_file()
@@ -304,9 +320,17 @@ def _areas(path: str | Path) -> pd.DataFrame:
     if (empty := total <= 0.0).any():
         raise SchemaError(f"The file {path} has areas without residents: {', '.join(out.loc[empty, 'area'][:_SHOWN])}.")
     out["aged_65_and_over"] = people[:, 65:].sum(axis=1) / total
+    out["median_age"] = _median_age(people)
     for age in sorted({age for _, age in CONDITIONS.values() if age}):
         out[f"from_{age}"] = people[:, age:].sum(axis=1) / total
     return out
+
+
+def _median_age(people: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median of completed years, shape (n_area,), from people by single year, (n_area, n_age)."""
+    counted, half = np.cumsum(people, axis=1), people.sum(axis=1, keepdims=True) / 2.0
+    # Where the middle falls between two people of different ages, it is half-way.
+    return ((counted < half).sum(axis=1) + (counted <= half).sum(axis=1)) / 2.0
 
 
 def _settings(prevalence: pd.DataFrame, path: Path | None, notes: list[str]) -> pd.DataFrame:

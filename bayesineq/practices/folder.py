@@ -1,0 +1,361 @@
+"""A folder of open data: which file is what, by its titles, and the areas of England put together from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from bayesineq.dims import AREA
+from bayesineq.errors import SchemaError
+from bayesineq.practices.summaries import area_summary
+from bayesineq.space.adjacency import Adjacency
+from bayesineq.space.contiguity import read_adjacency
+from bayesineq.tables.census import read_census
+from bayesineq.tables.codes import code_list
+from bayesineq.tables.deprivation import read_deprivation
+from bayesineq.tables.files import header, read_table, suffix
+from bayesineq.tables.lookups import LSOA, area_parts, carry_counts, read_changes
+from bayesineq.tables.practices import CONDITIONS, PracticeTables, practice_tables
+from bayesineq.tables.publishers.read import read_published
+from bayesineq.tables.quantiles import quantile_groups
+from bayesineq.tables.vintage import vintage
+
+ROLES: Final = {
+    "registers": ("organisationcode", "[a-z]+-preval[ae]nce"),
+    "registrations": ("practice[_ ]code", "lsoa[_ ]code", "number[_ ]of[_ ]patients"),
+    "settings": ("organisationcode", "prescribingsetting", "status"),
+    "ages": ("practice_code", "17perc", "18perc"),
+    "population": ("(lsoa.*)?code|lsoa..cd|area", "0", "45", "90\\+?"),
+    "deprivation": (r"lsoa code \(\d{4}\)", "adult skills sub-domain rank.*", "income score.*"),
+    "borders": (r"(lsoa|area).*[_ ](i|from|focal)|from|focal", r"(lsoa|area).*[_ ](j|to|neighbou?r)|to|neighbou?r"),
+    "ethnicity": ("geography code", "ethnic group: (white|asian)[^:]*: .*"),
+    "changes": (LSOA["2011"], LSOA["2021"], "chngind|change_code|change code"),
+    "boards": ("lsoa..(cd|_code)", r"icb\d\d(cdh|_code_h)", r"icb\d\d(nm|_name)"),
+    "rural_urban": ("lsoa..(cd|_code)", r"ruc\d\d(cd|ind|_code)?"),
+    "adult_education": ("geography code", ".*: no qualifications"),
+    "english_proficiency": ("geography code", ".*cannot speak english"),
+}
+"""Files that are looked for: what their titles must hold, by regular expressions of whole titles in small letters."""
+
+NEEDED: Final = ("registers", "registrations", "population", "deprivation")
+SCORES_OF: Final = {
+    "adult_education": "(.*: )?(no qualifications|level 1\\b.*)",
+    "english_proficiency": ".*cannot speak english.*",
+}
+"""Categories of census tables that are counted as deprived: few qualifications, and little English."""
+
+_BY_VINTAGE: Final = ("population", "deprivation", "borders", "boards", "rural_urban")
+_ICB: Final = r"icb\d\d(cdh|_code_h)"
+
+
+@dataclass(frozen=True, slots=True)
+class England:
+    """
+    Open data of a nation's practices and areas, read and joined.
+
+    Parameters
+    ----------
+    tables : PracticeTables
+        Registers, registrations and residents.
+    deprivation : DataFrame
+        As of `bayesineq.tables.read_deprivation`.
+    areas : DataFrame
+        One row an area: prevalence by the plain mean of practices, scores, `fifth` of Adult Skills, age, shares.
+    adjacency : Adjacency or None
+        Which areas border on which.
+    files : mapping of str to Path
+        What each file was taken for.
+    notes : tuple of str
+        What a reader must know.
+
+    Examples
+    --------
+    >>> nothing = pd.DataFrame({"practice": []})
+    >>> England(PracticeTables(nothing, nothing, nothing, nothing, ()), nothing, nothing, None, {}, ("a note",)).notes
+    ('a note',)
+    """
+
+    tables: PracticeTables
+    deprivation: pd.DataFrame
+    areas: pd.DataFrame
+    adjacency: Adjacency | None
+    files: Mapping[str, Path]
+    notes: tuple[str, ...]
+
+    @property
+    def conditions(self) -> list[str]:
+        """Codes of the registers that the files hold."""
+        return [code for code in CONDITIONS if code in self.tables.prevalence.columns]
+
+
+def find_files(folder: str | Path, given: Mapping[str, str | Path] | None = None) -> dict[str, Path]:
+    """
+    Files of a folder, and of folders in it, by what they are: told by their titles, whatever their names.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to look: csv, csv.gz and parquet files.
+    given : mapping of str to path, optional
+        Files that are named, by what they are; they are not looked for.
+
+    Returns
+    -------
+    dict of str to Path
+        By role: "registers", "registrations", "settings", "ages", "population", "deprivation", "borders",
+        "ethnicity", "changes", "boards", "rural_urban", "adult_education", "english_proficiency", those there are. Of
+        several, the one whose areas are of the year of the registrations' areas.
+
+    Raises
+    ------
+    SchemaError
+        A needed file is missing, or two are alike; all at once, with what their titles must hold.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     pairs = {"PRACTICE_CODE": ["A81001"], "LSOA_CODE": "E01012187", "NUMBER_OF_PATIENTS": 900}
+    ...     pd.DataFrame(pairs).to_csv(Path(name) / "patients.csv", index=False)
+    ...     try:
+    ...         find_files(name)
+    ...     except SchemaError as error:
+    ...         str(error).splitlines()[1]
+    "registers: no file has titles like 'organisationcode', '[a-z]+-preval[ae]nce'"
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise SchemaError(f"There is no folder {place}. Give the folder where the files of open data lie.")
+    named = {role: Path(path) for role, path in (given or {}).items()}
+    if strange := sorted(set(named) - set(ROLES)):
+        raise SchemaError(f"No file is {', '.join(strange)}; those there are: {', '.join(ROLES)}.")
+    found: dict[str, list[Path]] = {role: [] for role in ROLES}
+    for path in sorted(place.rglob("*")):
+        if path.is_file() and suffix(path) in ("csv", "parquet"):
+            titles = _titles(path)
+            for role, wanted in ROLES.items():
+                if all(any(re.fullmatch(pattern, title) for title in titles) for pattern in wanted):
+                    found[role].append(path)
+    year = _vintage(found["registrations"][0], ROLES["registrations"][1]) if found["registrations"] else None
+    problems = []
+    for role, paths in found.items():
+        if role in named:
+            continue
+        if len(paths) > 1 and role in _BY_VINTAGE and year is not None:
+            paths = [path for path in paths if _vintage(path, ROLES[role][0]) == year] or paths
+        if len(paths) > 1:
+            problems.append(f"{role}: {', '.join(path.name for path in paths)} are alike; name one: {role}=FILE")
+        elif paths:
+            named[role] = paths[0]
+        elif role in NEEDED:
+            problems.append(f"{role}: no file has titles like {', '.join(map(repr, ROLES[role]))}")
+    if problems:
+        raise SchemaError("\n".join([f"The folder {place} does not hold what is needed:", *problems]))
+    return {role: named[role] for role in ROLES if role in named}
+
+
+def read_england(
+    folder: str | Path,
+    given: Mapping[str, str | Path] | None = None,
+    *,
+    indicators: str | Path | None = None,
+) -> England:
+    """
+    Read a folder of open data, and join it by area.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As of `find_files`.
+    given : mapping of str to path, optional
+        As of `find_files`.
+    indicators : str or Path, optional
+        A table of `area` and further indicators of deprivation, higher is more deprived, such as `adult_education`
+        (share of adults with low or no qualifications) and `english_proficiency` (share who speak English badly).
+
+    Returns
+    -------
+    England
+        Everything that `write_england` reads.
+
+    Raises
+    ------
+    SchemaError
+        As of `find_files`, or a file is not laid out as its publisher lays it out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     try:
+    ...         read_england(name)
+    ...     except SchemaError as error:
+    ...         len(str(error).splitlines())
+    5
+    """
+    files = find_files(folder, given)
+    tables = practice_tables(files, files["population"])
+    deprivation = read_deprivation(files["deprivation"], complete=False)
+    notes = list(tables.notes)
+    codes = [code for code in CONDITIONS if code in tables.prevalence.columns]
+    plain = area_summary(tables.registrations, tables.prevalence, codes)
+    areas = deprivation.merge(plain, on=AREA, how="left").merge(tables.areas, on=AREA, how="left")
+    areas["fifth"] = quantile_groups(areas["adult_skills_rank"], 5)
+    year: Literal["2011", "2021"] = "2011" if deprivation.attrs["vintage"] == "2011" else "2021"
+    areas = areas.merge(_shares(files, tables, year, notes), on=AREA, how="left")
+    for name, pattern in SCORES_OF.items():
+        if name in files:
+            areas[name] = areas[AREA].map(_category_share(files[name], pattern))
+    if indicators is not None:
+        areas = areas.merge(_indicators(indicators), on=AREA, how="left", suffixes=("_in_the_folder", ""))
+    areas = _places(areas, files, year, notes)
+    absent = [name for name in SCORES_OF if name not in areas]
+    if absent:
+        notes.append(
+            f"no file holds {' or '.join(absent)}: put census tables QS501EW and QS205EW of the same LSOAs into the "
+            "folder, or give --indicators FILE; the rank table is without them"
+        )
+    adjacency = read_adjacency(files["borders"], areas=deprivation[AREA]) if "borders" in files else None
+    return England(tables, deprivation, areas, adjacency, files, tuple(notes))
+
+
+def _titles(path: Path) -> list[str]:
+    """Titles of a file in small letters, without what Nomis adds to them; none where it cannot be read."""
+    if suffix(path) == "parquet":
+        from pyarrow import ArrowInvalid
+        from pyarrow.parquet import read_schema
+
+        try:
+            names = [str(name) for name in read_schema(path).names]
+        except (ArrowInvalid, OSError):
+            return []
+    else:
+        try:
+            names = header(path)
+        except (SchemaError, OSError, UnicodeDecodeError, EOFError):
+            return []
+    return [" ".join(name.lower().replace("; measures: value", "").split()) for name in names]
+
+
+def _vintage(path: Path, pattern: str) -> str | None:
+    """Year of the areas of a file, by the column of their codes."""
+    column = next(name for name, title in zip(_names(path), _titles(path), strict=True) if re.fullmatch(pattern, title))
+    codes = read_table(path)[column].dropna().astype(str)
+    return vintage(codes[codes.str.fullmatch("[EW]01[0-9]{6}")].unique())
+
+
+def _names(path: Path) -> list[str]:
+    from pyarrow.parquet import read_schema
+
+    return [str(name) for name in read_schema(path).names] if suffix(path) == "parquet" else header(path)
+
+
+def _shares(
+    files: Mapping[str, Path], tables: PracticeTables, year: Literal["2011", "2021"], notes: list[str]
+) -> pd.DataFrame:
+    """Shares of broad ethnic groups, and of all that are not White, by area of the year that is wanted."""
+    if "ethnicity" not in files:
+        notes.append("no file holds ethnic groups by area (Census 2021, TS021): nothing is adjusted for them")
+        return pd.DataFrame({AREA: []}).astype(str)
+    census = read_census(files["ethnicity"], "TS021")
+    broad = code_list("ethnicity_census_2021").groupby("broad")["code"].apply(list)
+    counts = pd.DataFrame({AREA: census[AREA]} | {name: census[codes].sum(axis=1) for name, codes in broad.items()})
+    counts = counts[counts[AREA].str.startswith("E")]
+    if year == "2011":
+        if "changes" not in files:
+            notes.append("no look-up carries LSOAs of 2021 to those of 2011: nothing is adjusted for ethnic groups")
+            return pd.DataFrame({AREA: []}).astype(str)
+        residents = tables.areas.set_index(AREA)["residents"]
+        changes = read_changes(files["changes"])
+        counts = carry_counts(counts, list(broad.index), changes[changes["area_2011"].isin(residents.index)],
+                              to="2011", weight=residents)  # fmt: skip
+        notes.append("ethnic groups are those of Census 2021, carried to the LSOAs of 2011 by residents")
+    people = counts[list(broad.index)].sum(axis=1)
+    shares = counts[list(broad.index)].div(people, axis=0)
+    shares.insert(0, AREA, counts[AREA])
+    return shares.assign(not_white=1.0 - shares["white"])
+
+
+def _category_share(path: Path, pattern: str) -> pd.Series:
+    """Share of the people of an area who are in the categories that a pattern names."""
+    found = read_published(path)
+    groups = found.table[[str(name) for name in found.columns.loc[found.columns["role"] == "group", "column"]]]
+    chosen = groups.apply(lambda column: column.str.lower().str.fullmatch(pattern)).any(axis=1)
+    if not chosen.any():
+        raise SchemaError(f"The file {path} has no category like {pattern!r}. Give the table as Nomis publishes it.")
+    people = found.table["count"].groupby(found.table[AREA]).sum()
+    return found.table["count"].where(chosen, 0).groupby(found.table[AREA]).sum() / people
+
+
+def _indicators(path: str | Path) -> pd.DataFrame:
+    table = read_table(path, text=[AREA])
+    numbers = [str(name) for name in table.columns if name != AREA and pd.api.types.is_numeric_dtype(table[name])]
+    if AREA not in table.columns or not numbers or table[AREA].duplicated().any():
+        raise SchemaError(
+            f"The file {path} of indicators needs a column `area`, each once, and numbers beside it, higher where "
+            f"deprivation is; it has {', '.join(map(str, table.columns))}."
+        )
+    return table[[AREA, *numbers]]
+
+
+def _places(
+    areas: pd.DataFrame, files: Mapping[str, Path], year: Literal["2011", "2021"], notes: list[str]
+) -> pd.DataFrame:
+    """With the board and the rural-urban class of each area, where a look-up says them."""
+    for role, pattern in (("boards", _ICB), ("rural_urban", ROLES["rural_urban"][1])):
+        if role not in files:
+            notes.append(f"no look-up says the {'boards' if role == 'boards' else 'rural-urban classes'} of areas")
+            continue
+        column = next(name for name in _names(files[role]) if re.fullmatch(pattern, name.lower()))
+        place = areas[AREA].map(area_parts(files[role], column, vintage=year))
+        areas[{"boards": "board"}.get(role, role)] = place if role == "boards" else rural_or_urban(place.fillna(""))
+        if role == "boards":
+            name = next(n for n in _names(files[role]) if re.fullmatch(r"icb\d\d(nm|_name)", n.lower()))
+            areas["board_name"] = areas[AREA].map(area_parts(files[role], name, vintage=year))
+    return areas
+
+
+def rural_or_urban(codes: Sequence[str] | pd.Series) -> np.ndarray:
+    """
+    Whether areas are rural or urban, by their class of the official classification of 2011 or 2021.
+
+    Parameters
+    ----------
+    codes : sequence of str
+        Classes: "A1" to "F2" of 2011, "UN1" to "RSF1" of 2021.
+
+    Returns
+    -------
+    ndarray of str, shape (n_area,)
+        "urban" or "rural".
+
+    Raises
+    ------
+    SchemaError
+        A code is of neither.
+
+    References
+    ----------
+    Office for National Statistics, Rural Urban Classification (2011) and (2021) of small area geographies
+
+    Examples
+    --------
+    >>> rural_or_urban(["A1", "E2", "UN1", "RLF1"]).tolist()
+    ['urban', 'rural', 'urban', 'rural']
+    """
+    given = pd.Series(np.asarray(codes, dtype=object)).fillna("").astype(str).str.upper()
+    urban = given.str.fullmatch("[ABC][0-9]|U[A-Z0-9]+")
+    rural = given.str.fullmatch("[DEF][0-9]|R[A-Z0-9]+")
+    if (wrong := ~(urban | rural)).any():
+        shown = ", ".join(map(repr, given[wrong].unique()[:5]))
+        raise SchemaError(
+            f"{int(wrong.sum()):,} classes are neither rural nor urban, such as {shown}. Give codes of the Rural Urban "
+            "Classification of 2011 (A1 to F2) or 2021 (UN1 to RSF1)."
+        )
+    return np.where(urban, "urban", "rural")

@@ -1,0 +1,168 @@
+"""A folder of open data: what each file is, and the tables that are made of all."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesineq.cli import main
+from bayesineq.errors import SchemaError
+from bayesineq.practices.england import england_tables
+from bayesineq.practices.folder import England, find_files, read_england, rural_or_urban
+from bayesineq.tables.codes import code_list
+
+N = 240
+CODES = [f"E0100{i:04}" for i in range(1, N + 1)]
+
+
+def written(folder: Path, *, year: str = "2011", census: bool = True) -> Path:
+    """The files of 240 areas in twelve authorities, in their publishers' layouts and under names of nobody's."""
+    rng = np.random.default_rng(5)
+    folder.mkdir(exist_ok=True)
+    practices = [f"A81{i:03}" for i in range(40)]
+    pairs = [(p, CODES[(6 * i + k) % N], 300) for i, p in enumerate(practices) for k in range(12)]
+    pd.DataFrame(pairs, columns=["PRACTICE_CODE", "LSOA_CODE", "NUMBER_OF_PATIENTS"]).to_csv(
+        folder / "a.csv", index=False
+    )
+    shares = {f"{code}-prevalance": rng.uniform(0.02, 0.1, 40) for code in ("DM", "AF")}
+    pd.DataFrame({"OrganisationCode": practices} | shares).to_csv(folder / "b.csv", index=False)
+    ages = pd.DataFrame({"lsoa11_code": CODES} | {str(a): rng.integers(5, 30, N) for a in range(90)} | {"90+": 1})
+    ages.to_csv(folder / "c.csv", index=False)
+    deprivation(rng, year).to_csv(folder / "d.csv", index=False)
+    if census:
+        groups = code_list("census_2021_columns").query("table == 'TS021'")["title"]
+        leaves = [t for t in groups if t != groups.iloc[0]]
+        counts = pd.DataFrame({t: rng.integers(0, 60, N) for t in leaves})
+        parents = {}
+        for title in leaves:
+            name = title.rpartition(": ")[0]
+            if name.count(":"):
+                parents[name] = parents.get(name, 0) + counts[title]
+        head = pd.DataFrame(
+            {"date": 2021, "geography": "Place", "geography code": CODES, groups.iloc[0]: counts.sum(axis=1)}
+        )
+        pd.concat([head, pd.DataFrame(parents), counts], axis=1).to_csv(folder / "e.csv", index=False)
+        links = {"lsoa11_code": CODES, "lsoa21_code": CODES, "change_code": "U"}
+        pd.DataFrame(links).to_csv(folder / "f.csv", index=False)
+    return folder
+
+
+def deprivation(rng: np.random.Generator, year: str) -> pd.DataFrame:
+    columns = {f"LSOA code ({year})": CODES, f"LSOA name ({year})": "Place"}
+    lad = {"2011": "2019", "2021": "2024"}[year]
+    columns |= {f"Local Authority District code ({lad})": [f"E0600{i % 12 + 1:04}" for i in range(N)]}
+    columns |= {f"Local Authority District name ({lad})": "Town"}
+    for title in code_list("deprivation_domains")["title"]:
+        score = rng.uniform(1.0, 60.0, N).round(3)
+        rank = (N - score.argsort().argsort()).astype(int)
+        columns[f"{title} Score"] = score
+        columns[f"{title} Rank (where 1 is most deprived)"] = rank
+        columns[f"{title} Decile (where 1 is most deprived 10% of LSOAs)"] = 1 + 10 * (rank - 1) // N
+    return pd.DataFrame(columns)
+
+
+def test_files_are_told_by_their_titles(tmp_path: Path) -> None:
+    found = find_files(written(tmp_path / "data"))
+    assert {role: path.name for role, path in found.items()} == {
+        "registers": "b.csv", "registrations": "a.csv", "population": "c.csv", "deprivation": "d.csv",
+        "ethnicity": "e.csv", "changes": "f.csv",
+    }  # fmt: skip
+
+
+def test_two_that_are_alike_are_named_and_one_may_be_chosen(tmp_path: Path) -> None:
+    folder = written(tmp_path / "data")
+    (folder / "b2.csv").write_bytes((folder / "b.csv").read_bytes())
+    with pytest.raises(SchemaError, match=r"registers: b\.csv, b2\.csv are alike; name one: registers=FILE"):
+        find_files(folder)
+    assert find_files(folder, {"registers": folder / "b2.csv"})["registers"].name == "b2.csv"
+    with pytest.raises(SchemaError, match="No file is register;"):
+        find_files(folder, {"register": folder / "b2.csv"})
+
+
+def test_shares_of_ethnic_groups_add_up_and_are_shares(tmp_path: Path) -> None:
+    areas = read_england(written(tmp_path / "data")).areas
+    assert areas[["asian", "black", "mixed", "other", "white"]].sum(axis=1).to_numpy() == pytest.approx(np.ones(N))
+    assert areas["not_white"].between(0.0, 1.0).all()
+    # The median of completed years, as numpy counts it.
+    table = pd.read_csv(tmp_path / "data" / "c.csv").set_index("lsoa11_code").loc[areas["area"].iloc[3]]
+    assert areas["median_age"].iloc[3] == np.median(np.repeat(np.arange(91), table.to_numpy(int)))
+
+
+def test_qualifications_and_english_of_the_census_become_columns(tmp_path: Path) -> None:
+    folder = written(tmp_path / "data")
+    head = pd.DataFrame({"date": 2011, "geography": "Place", "geography code": CODES, "Rural Urban": "Total"})
+    level = "Highest level of qualification"
+    counts = {f"All categories: {level}": 100, "No qualifications": 20}
+    counts |= {f"{level}: Level 1 qualifications": 10, f"{level}: Level 4 and above": 70}
+    titles = {f"Qualifications: {title}; measures: Value": count for title, count in counts.items()}
+    head.assign(**titles).to_csv(folder / "qs501.csv", index=False)
+    found = read_england(folder)
+    assert found.files["adult_education"].name == "qs501.csv"
+    assert found.areas["adult_education"].unique() == pytest.approx([0.3])
+
+
+def test_without_census_nothing_is_adjusted_for_it_and_that_is_said(tmp_path: Path) -> None:
+    found = read_england(written(tmp_path / "data", census=False))
+    assert "not_white" not in found.areas
+    assert any(note.startswith("no file holds ethnic groups") for note in found.notes)
+    tables = england_tables(found, draws=20, seed=1)
+    assert tables["rank_table"]["condition"].tolist() == ["AF", "DM"]
+
+
+def test_indicators_of_ones_own_stand_in_the_rank_table(tmp_path: Path, monkeypatch, capsys) -> None:
+    folder, out = written(tmp_path / "data"), tmp_path / "out"
+    own = pd.DataFrame({"area": CODES, "adult_education": np.linspace(0.1, 0.4, N)})
+    own.to_csv(tmp_path / "own.csv", index=False)
+    command = [
+        "england",
+        folder,
+        "--out",
+        out,
+        "--indicators",
+        tmp_path / "own.csv",
+        "--draws",
+        100,
+        "--condition",
+        "DM",
+    ]
+    monkeypatch.setattr(sys, "argv", ["bayesineq", *map(str, command)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    said = capsys.readouterr().err
+    assert "no file holds english_proficiency" in said
+    table = pd.read_csv(out / "rank_table.csv")
+    assert table.columns[-3:].tolist() == ["children_and_young_people_score", "adult_skills_score", "adult_education"]
+    assert (pd.read_csv(out / "associations.csv")[["lower", "upper"]].diff(axis=1)["upper"] > 0.0).all()
+
+
+def test_classes_of_neither_year_are_refused() -> None:
+    with pytest.raises(SchemaError, match="1 classes are neither rural nor urban, such as 'X9'"):
+        rural_or_urban(["A1", "X9"])
+
+
+@pytest.fixture(scope="module")
+def england(shared: Path) -> England:
+    return read_england(shared / "data")
+
+
+def test_the_table_of_the_diabetes_analysis(england: England) -> None:
+    """Its published figures: diabetes goes with education and skills before all else; slopes by age in figure 2.5."""
+    tables = england_tables(england, draws=40, seed=1)
+    assert len(tables["rank_table"]) == 21
+    assert len(tables["areas"]) == 32_844
+    found = tables["associations"].query("condition == 'DM'").set_index("domain")
+    assert found["adjusted"].abs().nlargest(2).index.tolist() == ["adult_skills_score", "education_score"]
+    assert found.loc["education_score", "strongest_domain"] == 1.0
+    assert found.loc["adult_skills_score", "strongest"] == 1.0
+    assert (found["lower"] < found["adjusted"]).all()
+    slopes = tables["age_by_deprivation"].query("condition == 'DM'")
+    assert slopes["slope"].to_numpy() == pytest.approx([-0.00002, 0.00036, 0.00042, 0.00046, 0.00087], abs=1e-5)
+    assert slopes["at_20"].to_numpy() == pytest.approx([0.0861, 0.0721, 0.0655, 0.0582, 0.0376], abs=3e-4)
+    assert slopes["at_60"].to_numpy() == pytest.approx([0.0852, 0.0866, 0.0822, 0.0767, 0.0725], abs=3e-4)
+    assert slopes["steepest"].iloc[-1] == 1.0
+    assert england.areas["not_white"].between(0.0, 1.0).all()
