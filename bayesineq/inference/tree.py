@@ -64,7 +64,8 @@ def posterior_tree(
     by_size = sorted(values, key=lambda name: (values[name].size, name != "intercept"))
     named = {card.variable(name): values[name] for name in by_size}
     variables = {name: ((*SAMPLE_DIMS, *dims.get(name, ())), value) for name, value in named.items()}
-    posterior = xr.Dataset(variables, coords={d: _storable(c) for d, c in coords.items()})
+    counted = dict(zip(SAMPLE_DIMS, map(np.arange, next(iter(values.values())).shape), strict=False))
+    posterior = xr.Dataset(variables, coords={d: _storable(c) for d, c in coords.items()} | counted)
     for dim, level in coords.items():
         posterior[dim].attrs |= order_attributes(dim, level, ordered=dim in design.ordered)
     if design.is_joint:
@@ -75,11 +76,11 @@ def posterior_tree(
         posterior[card.variable(base)].attrs |= {"centre": block.centre, "spread": block.spread}
     groups: dict[str, xr.Dataset] = {"/posterior": posterior, "/constant_data": _constant(design)}
     if sample_stats:
-        groups["/sample_stats"] = xr.Dataset({k: (SAMPLE_DIMS, v) for k, v in sample_stats.items()})
+        groups["/sample_stats"] = xr.Dataset({k: (SAMPLE_DIMS, v) for k, v in sample_stats.items()}, coords=counted)
     groups |= _few_events(design)
     if checks:
         groups["/checks"] = xr.Dataset({k: ((ROW,), v) for k, v in checks.items()})
-    tree = xr.DataTree.from_dict(groups, name="posterior")
+    tree = xr.DataTree.from_dict(groups)
     tree.attrs |= {
         "card": card.source,
         "card_name": card.name,

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from bayesineq.dims import OUTCOME, OUTCOME_OF_ROW, SAMPLE_DIMS
+from bayesineq.dims import DRAW, OUTCOME, OUTCOME_OF_ROW, SAMPLE_DIMS
 from bayesineq.errors import BayesineqError, CardError, PosteriorError
 from bayesineq.posterior.calibration import CALIBRATION, calibration
 from bayesineq.posterior.diagnose import TORN
@@ -169,7 +169,11 @@ def load(path: str | Path) -> xr.DataTree:
         raise PosteriorError(
             f"{source} {told}; take the file as `bayesineq fit ... --out` or `save` wrote it, or fit again"
         )
-    post.name = "posterior"
+    for name in ("posterior", "sample_stats"):
+        # Files of before the first release with numbered draws have none, and ArviZ asks for them.
+        if name in post.children and DRAW not in post[name].coords:
+            draws = post[name].to_dataset()
+            post[name] = draws.assign_coords({dim: np.arange(draws.sizes[dim]) for dim in SAMPLE_DIMS})
     return post
 
 

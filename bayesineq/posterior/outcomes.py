@@ -93,7 +93,7 @@ def one_outcome(post: xr.DataTree, outcome: str | None = None) -> xr.DataTree:
     for name in (FEW_EVENTS, _CALIBRATION):
         if name in post.children and outcome in post[name].children:
             groups[f"/{name}"] = post[f"{name}/{outcome}"].to_dataset()
-    tree = xr.DataTree.from_dict(groups, name="posterior")
+    tree = xr.DataTree.from_dict(groups)
     tree.attrs |= {**post.attrs, SEEN_FROM: outcome, "priors": write_priors(priors_of(post).outcomes[outcome])}
     _tell_of(tree, outcome)
     return tree

@@ -44,7 +44,7 @@ def waic(post: xr.DataTree) -> Waic:
     Parameters
     ----------
     post : DataTree
-        A posterior of `engine="laplace"`, whose checks hold `lpd` and `p_waic` of every row.
+        A posterior of either engine, whose checks hold `lpd` and `p_waic` of every row.
 
     Returns
     -------
@@ -77,8 +77,8 @@ def waic(post: xr.DataTree) -> Waic:
     checks = post["checks"].to_dataset() if "checks" in post.children else xr.Dataset()
     if not {"lpd", "p_waic"} <= set(checks):
         raise PosteriorError(
-            "the posterior says nothing of each row's log density, which the criterion is made of; fit with "
-            "engine='laplace'"
+            "the posterior says nothing of each row's log density, which the criterion is made of: it was drawn from a "
+            "prior, or written by an earlier version; fit again"
         )
     density, penalty = checks["lpd"].to_numpy(), checks["p_waic"].to_numpy()
     seen = np.isfinite(density)  # Rows without an outcome have no density.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError, DesignError
 from bayesineq.inference.inner import inner, outer_values
+from bayesineq.inference.pointwise import predictive_checks
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.card import of_outcome
 from bayesineq.progress import reporter
@@ -145,7 +146,15 @@ def sample_compiled(
     if design.members is not None:
         attributes |= design.members.attributes()
     values = outer_values(solved, drawn)
-    return posterior_tree(design, values, engine="nuts", seed=seed, sample_stats=statistics, attributes=attributes)
+    return posterior_tree(
+        design,
+        values,
+        engine="nuts",
+        seed=seed,
+        sample_stats=statistics,
+        checks=predictive_checks(design, values),
+        attributes=attributes,
+    )
 
 
 def _with_nutpie(
