@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -22,7 +22,7 @@ Float = NDArray[np.float64]
 type Draws = Mapping[str, NDArray[Any]]
 """Draws of one outcome by the names that they have where it is alone, each of shape (n_draw, *levels)."""
 
-_ON_LINK = {"logit": logit, "log": np.log, "identity": np.asarray}
+_ON_LINK: Final[Mapping[str, Callable[[Float], Float]]] = {"logit": logit, "log": np.log, "identity": np.asarray}
 
 
 def each_alone(design: Design, values: Mapping[str, NDArray[Any]]) -> Iterator[tuple[Design, Draws]]:
