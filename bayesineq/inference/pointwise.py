@@ -90,9 +90,8 @@ def replicates(design: Design, draws: Draws, seed: int | None) -> Float:
     out = np.empty((n_draw, len(design)))
     for s, child in enumerate(np.random.SeedSequence(seed).spawn(n_draw)):
         own = own_of(design, draws, s)
-        mean = family.mean(
-            row_predictor(design, draws, s) - response.offset, {k: np.float64(v) for k, v in own.items()}
-        )
+        broadcast = {name: np.array(value) for name, value in own.items()}
+        mean = family.mean(row_predictor(design, draws, s) - response.offset, broadcast)
         out[s] = family.replicate(np.random.default_rng(child), mean, exposure, given, own)
     return out
 
