@@ -1,5 +1,5 @@
 # Everything from a clean clone: each target makes the environment that it needs.
-.PHONY: demo test test-all test-spark fuzz lint bench lock browser clean
+.PHONY: demo test test-all test-spark fuzz lint bench docs lock browser clean
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -28,6 +28,9 @@ lint: $(READY)
 bench: $(READY)  ## Speed and memory as a table and as bench/*.json
 	$(PYTHON) -m tests.benchmarks
 
+docs: $(READY)  ## The documentation as site/index.html, every block of code run: a few minutes, and no network
+	$(PYTHON) -m docs.build site
+
 lock:  ## Renew requirements.lock
 	uv pip compile --universal --generate-hashes --extra bcf --extra explorer --extra nuts --extra uplift --group dev \
 	  pyproject.toml -o requirements.lock
@@ -40,7 +43,7 @@ browser:
 	else echo "no Chromium: tests in a browser will be skipped"; fi
 
 clean:
-	rm -rf .venv demo bench
+	rm -rf .venv demo bench site .site
 
 # uv from the PATH where there is one, else from pip into the environment.
 $(READY): requirements.lock pyproject.toml

@@ -12,7 +12,7 @@ import pytest
 from numpydoc.validate import validate
 
 import bayesineq
-from tests.reference_page import promised
+from docs.reference import promised
 
 NAMES = sorted(m.name for m in pkgutil.walk_packages(bayesineq.__path__, "bayesineq.") if not m.ispkg)
 WANTED = {"GL08", "PR01", "PR02", "PR10", "RT01", "RT03", "SS03", "SS02"}

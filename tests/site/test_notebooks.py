@@ -1,9 +1,6 @@
 """Every notebook runs from the first cell to the last, draws its figures, and says what must not be concluded."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import jupytext
@@ -11,28 +8,19 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.py"))
-RUNNER = Path(__file__).with_name("run_cells.py")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_without_a_warning_and_draws(source, tmp_path):
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(RUNNER), str(source)],
-        cwd=tmp_path,
-        env={**os.environ, **single, "MPLBACKEND": "Agg"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "FAILED" not in done.stdout
-    pictures = list(tmp_path.glob(f"{source.stem}_*.png"))
+def test_it_runs_without_a_warning_and_draws(source, ran):
+    folder = ran(source)
+    page = (folder / f"{source.stem}.md").read_text(encoding="utf-8")
+    assert "FAILED" not in page
+    pictures = list(folder.glob(f"{source.stem}_*.png"))
     assert pictures
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
-    assert len(done.stdout.splitlines()) > 10
+    printed = re.findall(r"^```text\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    assert len("".join(printed).splitlines()) > 10
 
 
 @pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
