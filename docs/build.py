@@ -29,15 +29,16 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 LISTED = """# bayesineq
 
-> Bayesian health inequality, from tables to a report: spatial models of small areas, inequality measures with intervals,
-> plans under a budget. Python 3.12 and newer, MIT licence.
+> Bayesian health inequality, from tables to a report: spatial models of small areas, inequality measures with
+> intervals, plans under a budget. Python 3.12 and newer, MIT licence.
 
 ## Pages
 """
 REFERENCE = """# Reference
 
 Every public name, from its own documentation: arguments with shapes and units, formula, source, and an example that a
-test runs. `help(bi.measures.sii)` prints the same. The names of the main line stand in `bayesineq`, the rest in namespaces.
+test runs. `help(bi.measures.sii)` prints the same. The names of the main line stand in `bayesineq`, the rest in
+namespaces.
 
 ```{{toctree}}
 :maxdepth: 1
