@@ -8,6 +8,7 @@ from .codelists import (
     read_codelist as read_codelist,
 )
 from .morbidity import conditions as conditions, morbidity as morbidity, segment_people as segment_people
+from .pairs import ConditionPairs as ConditionPairs, condition_pairs as condition_pairs
 from .rules import (
     Condition as Condition,
     Part as Part,

@@ -86,6 +86,13 @@ from .limits import (
     standard_errors as standard_errors,
     wilson_limits as wilson_limits,
 )
+from .pairs import (
+    Associations as Associations,
+    MantelHaenszel as MantelHaenszel,
+    associations as associations,
+    mantel_haenszel as mantel_haenszel,
+    order_of_onset as order_of_onset,
+)
 from .registry import MEASURES as MEASURES, describe as describe, find as find, manual as manual
 from .simple import (
     core20_gap as core20_gap,
