@@ -227,7 +227,7 @@ def _gibbs(at: Array, marginal: Array, inside: Array, draws: int, stream: np.ran
         share = stream.dirichlet(1.0 + np.bincount(scale, minlength=n_scale))
         if k < 0:
             continue
-        below, where = inside[pairs, :, scale], stream.random(n_pair)
+        below, where = inside[pairs, :, scale], stream.random((n_pair,))
         place = np.clip(np.sum(below < where[:, None], axis=1), 0, at.shape[1] - 1)
         left = np.maximum(place - 1, 0)
         step = below[pairs, place] - below[pairs, left]

@@ -117,6 +117,9 @@ CALLS: dict[str, Callable[[SimpleNamespace], Any]] = {
     "ethnicity_effect": lambda w: cohorts.ethnicity_effect(w.built),
     "nested_groups": lambda w: cohorts.nested_groups(w.built, [[Group("in", (w.stay,))]]),
     "risk_with_and_without": lambda w: cohorts.risk_with_and_without(w.built, w.missed, w.stay),
+    "condition_pairs": lambda w: cohorts.condition_pairs(
+        cohorts.conditions(w.records, cohorts.read_rules("charlson"), "2020-12-31"), ["diabetes", "heart_failure"]
+    ),
     "conditions": lambda w: cohorts.conditions(w.records, cohorts.read_rules("charlson"), "2020-12-31"),
     "morbidity": lambda w: cohorts.morbidity(w.records, cohorts.read_rules("charlson"), "2020-12-31"),
     "segment_people": lambda w: cohorts.segment_people(
