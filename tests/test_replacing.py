@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -77,32 +76,6 @@ def test_a_kill_between_two_files_is_finished_by_the_next_output(at: int, tmp_pa
     # Before the note of what is to be done stands there, nothing is; after that, all.
     one = b"old" if at == 1 else b"new"
     assert held(tmp_path) == {**{f"{k}.csv": one for k in range(3)}, "other.txt": b"other"}
-
-
-def killed_at(at: int, write: Callable[[], None]) -> int:
-    """How a process ended that is killed at its so many-th step in the file system; 0 where it had fewer."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    done = []
-
-    def counted(function: Callable[..., object]) -> Callable[..., object]:
-        def called(*given: object, **named: object) -> object:
-            done.append(function)
-            if len(done) == at:
-                os.kill(os.getpid(), 9)
-            return function(*given, **named)
-
-        return called
-
-    os.link, os.fsync = counted(os.link), counted(os.fsync)
-    for name in ("replace", "rename", "unlink", "mkdir"):
-        setattr(Path, name, counted(getattr(Path, name)))
-    try:
-        write()
-    except BaseException:
-        os._exit(1)
-    os._exit(0)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a kill that cannot be caught")

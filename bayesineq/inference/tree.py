@@ -96,9 +96,14 @@ def posterior_tree(
         # Components borrow no strength from each other, and islands none at all: every fit says how many there are.
         **({} if design.adjacency is None else {"graph": design.adjacency.words}),
         **({NOTES: "\n".join(design.notes)} if design.notes else {}),
-        **(attributes or {}),
+        **_same_every_time(attributes or {}),
     }
     return tree
+
+
+def _same_every_time(attributes: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+    """Attributes of a fit; how long it took is none where runs are to give the same bytes."""
+    return {name: value for name, value in attributes.items() if not (is_stated() and name.startswith("seconds_"))}
 
 
 def _name_of_fit(card: str) -> str:
