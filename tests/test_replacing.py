@@ -14,6 +14,7 @@ import pytest
 
 from bayesineq.errors import BayesineqError
 from bayesineq.replacing import WRITTEN, csv_bytes, plain_text, refuse_inputs, replacing, write_folder, write_together
+from tests.killed import in_child
 
 
 def names(folder: Path) -> list[str]:
@@ -100,11 +101,9 @@ def test_a_kill_at_any_step_over_several_folders_leaves_all_old_or_all_new(own: 
             (place / "b" / "acro" / "mine.txt").write_bytes(b"mine")
         before = held_by(place)
         files = {"x.csv": b"new", "sums/x.txt": b"new"}
-        one, two = (
-            {place / "a" / f"{k}.csv": b"new" for k in range(2)},
-            {place / "b" / "acro": files, place / "c": files},
-        )
-        ended = killed_at(at, partial(write_together, one, two))
+        two = {place / "a" / f"{k}.csv": b"new" for k in range(2)}
+        work = partial(write_together, two, {place / "b" / "acro": files, place / "c": files})
+        ended = in_child(work, at=at)
         if ended == 0:
             break
         assert ended == -9

@@ -3,8 +3,8 @@ Kill every command at random moments: `python -m tests.cli.kills [NUMBER [SEED [
 
 Each command has made outputs before, and is started to make others in their place. It is killed with signal 9 after a
 random time, or at a random step of what it does in the file system, in turn. Then either all of its outputs are the
-earlier ones or all are the new ones, byte for byte, unless a note of what is to be finished stands beside them; and when
-it is started again all are the new ones, and nothing else is in the folder.
+earlier ones or all are the new ones, byte for byte, unless a note of what is to be finished stands beside them; and
+when it is started again all are the new ones, and nothing else is in the folder.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def _records(folder: Path) -> None:
     """Records of 300 persons, a third of whom have heart failure."""
     rng, n = np.random.default_rng(15), 300
     areas = rng.choice(["E01000001", "E01000002"], n)
-    persons = pd.DataFrame({"person": [f"p{k}" for k in range(n)], "birth": [date(1940 + k % 60, 3, 1) for k in range(n)],
+    birth = [date(1940 + k % 60, 3, 1) for k in range(n)]
+    persons = pd.DataFrame({"person": [f"p{k}" for k in range(n)], "birth": birth,
                             "sex": rng.choice(["female", "male"], n), "area": areas,
                             "registered_from": date(2010, 1, 1)})  # fmt: skip
     ill = pd.DataFrame(
@@ -137,19 +138,22 @@ def commands(at: Path) -> list[Command]:
     acro = ["--acro", "acro"]
     study = ["--from", "2020-01-01", "--to", "2020-12-31", "--deprivation", at / "deciles.csv"]
     drawn = ["--table", table, "--draws", 200, "--no-progress", "--out", "out.nc"]
+    mapped, plans = ["--areas", at / "areas.parquet", "--explorer"], at / "plans.toml"
+    begun = ["start", table, "--out", "study", "--most-deprived", 1]
+    shown = ["codes", "show", at / "list.csv", "--csv", "out.csv"]
+    checks = ["--csv", "out.csv"]
     return [
         both("fit", "fit", at / "close.toml", *drawn, **seeds),
         both("summary", "summary", fit, "--csv", "out.csv", *acro, **small),
         both("measure", "measure", fit, "--by", "area", "--csv", "out.csv", *acro, **small),
         both("release", "release", fit, "--out", "out.nc", *acro, **small),
-        both("report", "report", fit, "--areas", at / "areas.parquet", "--explorer", "--out", "page.html", *acro, **small),
-        both("compare", "compare", at / "plans.toml", "--posterior", fit, "--budget", 1e5, "--out", "out", *acro, **seeds),
+        both("report", "report", fit, *mapped, "--out", "page.html", *acro, **small),
+        both("compare", "compare", plans, "--posterior", fit, "--budget", 1e5, "--out", "out", *acro, **seeds),
         both("cohort", "cohort", "heart_failure", "--source", at / "records", "--out", "out", *study, **small),
-        both("start", "start", table, "--out", "study", "--most-deprived", 1, one=["--more-is", "worse"], two=["--more-is", "better"]),
+        both("start", *begun, one=["--more-is", "worse"], two=["--more-is", "better"]),
         both("attack", "attack", at / "published", "--csv", "out.csv", one=[], two=["--small-count", 20]),
-        Command("diagnose", line("diagnose", fit, "--csv", "out.csv"), line("diagnose", at / "other.nc", "--csv", "out.csv")),
-        Command("codes show", line("codes", "show", at / "list.csv", "--csv", "out.csv"),
-                line("codes", "show", at / "list.csv", "--csv", "out.csv", "--ethnicity")),
+        Command("diagnose", line("diagnose", fit, *checks), line("diagnose", at / "other.nc", *checks)),
+        Command("codes show", line(*shown), line(*shown, "--ethnicity")),
         Command("practices", partial(_practices, 1), partial(_practices, 2)),
         Command("demo", line("demo", "--out", "demo", "--seed", 1), line("demo", "--out", "demo", "--seed", 2)),
     ]  # fmt: skip
@@ -202,7 +206,7 @@ def kill(
     assert known[0] != known[1], command.name
     most, found = int((room / "steps").read_text()), []
     for k in range(number):
-        how = steps[k % len(steps)]
+        how = ("time", "step")[k % 2]
         place = room / f"{k}"
         shutil.copytree(room / "first", place)
         cut = {"at": random.randint(1, most)} if how == "step" else {"after": random.uniform(0, took)}
