@@ -13,9 +13,10 @@ test: $(READY) browser  ## Quick tests, a few minutes
 test-all: lint test  ## Style, types, every test; BAYESINEQ_CALIBRATION=DIR keeps tables and plots of calibration
 	$(PYTHON) -m pytest -n 2 -m "slow or calibration"
 
-test-spark: $(READY)  ## The tests of records on Spark, local; needs Java, and installs half a gigabyte
+test-spark: $(READY)  ## Spark's numbers beside DuckDB's, then the tests of records on Spark; needs Java, installs half a gigabyte
 	.venv/bin/uv pip install --quiet --python $(PYTHON) "pyspark>=4"
 	$(PYTHON) -m pytest tests/records tests/cohort -k spark
+	BAYESINEQ_ENGINE=pyspark $(PYTHON) -m pytest tests/records tests/cohort -W ignore
 
 fuzz: $(READY)  ## Wrong input, BAYESINEQ_FUZZ (10,000) of it, and what each was answered; half an hour and more
 	$(PYTHON) -m tests.fuzz

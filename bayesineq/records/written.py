@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -122,17 +123,24 @@ def as_day(value: ibis.Value, order: Order = "year first", *, coarse: bool = Fal
         value = value.try_cast("int64")
     text = as_text(value)
     # Each step refers to the one before once, so that the expression stays as short as the list of steps.
-    plain = text.re_replace(_TOGETHER, r"\1-\2-\3").re_replace(_NAMED, r"\3-\2-\1")
+    plain = _rearranged(_rearranged(text, _TOGETHER, "1-2-3"), _NAMED, "3-2-1")
     if order != "year first":
-        plain = plain.re_replace(_YEAR_LAST, r"\3-\2-\1" if order == "day first" else r"\3-\1-\2")
+        plain = _rearranged(plain, _YEAR_LAST, "3-2-1" if order == "day first" else "3-1-2")
     if coarse:
-        plain = plain.re_replace("^([0-9]{4})-?(0[1-9]|1[0-2])$", r"\1-\2-01").re_replace("^([0-9]{4})$", r"\1-01-01")
+        plain = _rearranged(plain, "^([0-9]{4})-?(0[1-9]|1[0-2])$", "1-2", "-01")
+        plain = _rearranged(plain, "^([0-9]{4})$", "1", "-01-01")
     found = _numbered(plain).re_extract(_ISO, 1).nullif("").re_replace("[/. ]", "-").try_cast("date")
     last = {"year first": OF_NUMBERS, "day first": DAY_FIRST, "month first": MONTH_FIRST}[order]
     patterns = {YEAR_FIRST: _YEAR_FIRST, TOGETHER: _TOGETHER, NAMED: _NAMED, last: _YEAR_LAST}
     patterns |= {TO_THE_MONTH: "^[0-9]{4}-?(0[1-9]|1[0-2])$", TO_THE_YEAR: "^[0-9]{4}$"} if coarse else {}
     forms = {form: text.re_search(pattern).fill_null(False) for form, pattern in patterns.items()}
     return _kept(found, forms, text.notnull() & found.isnull(), ends=ends)
+
+
+def _rearranged(text: ibis.Value, pattern: str, order: str, after: str = "") -> ibis.Value:
+    """The groups of a pattern in another order, such as "3-2-1"; engines name a group by different signs."""
+    sign = "$" if text.get_backend().name == "pyspark" else "\\"
+    return text.re_replace(pattern, re.sub("([0-9])", lambda found: f"{sign}{found[1]}", order) + after)
 
 
 def _kept(day: ibis.Value, forms: Mapping[str, ibis.Value], unread: ibis.Value, *, ends: bool) -> Day:

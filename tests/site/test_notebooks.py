@@ -42,6 +42,15 @@ def test_it_holds_no_output_and_only_public_names(source):
     assert not re.search(r"(?:\bimport |\w\.)_[a-z]", "\n".join(cell.source for cell in code))
 
 
+@pytest.mark.parametrize("name", ["08_records_to_report", "09_board_to_pathway"])
+def test_persons_become_a_report_in_25_lines(name):
+    code = [cell.source for cell in jupytext.read(FOLDER / f"{name}.py").cells if cell.cell_type == "code"]
+    (script,) = [source for source in code if "write_report" in source]
+    lines = [line for line in script.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    assert len(lines) <= 25
+    assert all(of in script for of in ("records.", "cohort.cohort(", "cohort_cells(", "bi.fit(", "ru_maxrss"))
+
+
 def test_the_folder_is_the_list_in_its_readme():
     listed = re.findall(r"^\| `(\w+\.py)`", (FOLDER / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert listed == [path.name for path in NOTEBOOKS]
