@@ -63,6 +63,7 @@ _TERM: Final = (
     "display", "productname", "drugsubstance", "conceptterm", "codename", "diagnosis", "synonym", "text",
 )  # fmt: skip
 _CATEGORY: Final = (
+    "label16", "grouping16",
     "category", "cat", "group", "class", "type", "subcategory", "subtype", "codecategory", "categories", "grouping",
     "phenotype", "clusterid", "clusterdescription", "cluster", "categorydescr", "categorydescription", "ethnicgroup",
     "ethnicity", "condition", "disease", "diseasecategory", "concept", "subset", "subgroup", "status2", "groupname",
@@ -181,7 +182,7 @@ def read_codelist(
         rows, about = _published(path)
     chosen = _headings(rows, path, {"code": code, "term": term, "category": category})
     notes: list[str] = []
-    table = _columns(_included(rows, chosen, notes), chosen)
+    table = _columns(_included(rows, chosen, notes), chosen, notes)
     stated = _system_named(system, "system") if system else ""
     of_file = str(about.get("system", "")) or _medicines(rows, chosen, notes)
     table["system"] = _systems(table, stated, of_file, chosen, path, notes)
@@ -371,9 +372,19 @@ def _systems(
     return [stated] * len(table)
 
 
-def _columns(rows: pd.DataFrame, chosen: Mapping[str, str]) -> pd.DataFrame:
+def _ethnicities(given: pd.Series, head: str, notes: list[str]) -> pd.Series:
+    """Ethnic groups by name where OpenSAFELY numbers them: the 16 of the census of 2001, in their order."""
+    listed = code_list("ethnicity_numbered").set_index("code")["label"]
+    if _plain(head) not in ("grouping16", "label16") or not given.isin(["", *listed.index]).all():
+        return given
+    notes.append(f"numbers in {head!r} were read as the ethnic groups of the census of 2001, in their order")
+    return given.map(listed).fillna("")
+
+
+def _columns(rows: pd.DataFrame, chosen: Mapping[str, str], notes: list[str]) -> pd.DataFrame:
     table = pd.DataFrame({role: rows[head] if (head := chosen.get(role)) else "" for role in COLUMNS}, index=rows.index)
     table["code"] = table["code"].str.replace(r"\s+", " ", regex=True)
+    table["category"] = _ethnicities(table["category"], chosen.get("category", ""), notes)
     head = _plain(chosen.get("retired", ""))
     values = table["retired"].str.lower()
     if head in ("active", "activeinrefset", "isactive"):

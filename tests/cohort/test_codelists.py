@@ -194,3 +194,26 @@ def test_overlap_and_gap_of_two_lists(tmp_path: Path) -> None:
     assert run.exit_code == 0
     assert "one (2 of icd10 codes)" in run.output
     assert (tmp_path / "out.csv").read_text().startswith("code,term,category,system,retired\nE10,")
+
+
+OPENSAFELY = "code,term,Grouping_16,Grouping_6,Label_16,Label_6\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OPENSAFELY
+        + "92451000000107,Indian,8,3,Indian or British Indian,Asian\n92391000000108,x,1,1,White British,White\n",
+        "snomedcode,Ethnicity,Grouping_16,Grouping_6\n92451000000107,y,8,3\n92391000000108,x,1,1\n",
+        "Code,Label_16,Label_6\n92451000000107,8,3\n92391000000108,1,1\n",
+    ],
+    ids=["with labels", "with numbers", "with numbers as labels"],
+)
+def test_ethnicity_as_opensafely_lays_it_out(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "opensafely-ethnicity-snomed.csv"
+    path.write_text(text, encoding="utf-8")
+    listed = read_codelist(path)
+    assert listed.systems == ("snomed",)
+    groups = ethnic_groups(listed).set_index("code")
+    assert groups["group_16"].to_dict() == {"92451000000107": "H", "92391000000108": "A"}
+    assert groups["group_5"].to_dict() == {"92451000000107": "asian", "92391000000108": "white"}

@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesineq.cohort.card import CodedFact, CohortCard, Count, Entry, Outcome, Requirement, SpellFact
+from bayesineq.cohort.cells import cohort_cells
+from bayesineq.cohort.members import cohort
 from bayesineq.errors import BayesineqError
 from bayesineq.records.adapters.adapt import adapt
 from bayesineq.records.normal import Records, read_normal
@@ -195,6 +198,26 @@ JUNK = ["", " ", "NULL", "31/12/1980", "1980-13-45", "9999-12-31", "infinity", "
         "female", "1", "2020-02-30", "20200101", "1850-01-01", "true", "{", '"', ",", "\x00", None]  # fmt: skip
 
 
+FUZZED_CARD = CohortCard(
+    "fuzzed", "Who?", {"illness": CodedFact("illness", {"icd10": ("E11", "1")}), "stay": SpellFact("stay")},
+    Entry(on=dt.date(1990, 1, 1)), (Requirement(("illness",), exclude=True),),
+    outcomes={"stay": Outcome("stay", ("stay", "death"))},
+    counts={
+        "cases": Count("cases", "cohort"), "population": Count("population", "people", on="study start"),
+        "events": Count("events", "outcome", outcome="stay"),
+        "person_years": Count("person_years", "time", outcome="stay"),
+    },
+    tables=("area_counts", "outcome_counts"), study=(dt.date(1990, 1, 1), dt.date(2024, 12, 31)),
+)  # fmt: skip
+DECILES = pd.DataFrame({"area": ["E01000001", "E01000002"], "imd_decile": [1, 10]})
+LIKELY = {
+    "person": ["p1", "p2", "p3", "p4"], "person_id": ["p1", "p2"], "birth": ["1950-01-01", "01/02/1960", "1970"],
+    "sex": ["F", "1", "male"], "area": ["E01000001", "E01000002"], "system": ["icd10"], "code": ["E11.9", "1"],
+    "registered_from": ["1985-05-05", "20000101"], "date": ["1988-01-01", "1995-02-03"], "start": ["1985-05-05"],
+    "ethnicity": ["A", "H", "Z"], "source": ["gp", "hes"],
+}  # fmt: skip
+
+
 def fuzzed(seed: int, folder: Path) -> Any:
     """A source whose columns are whatever: as frames, csv or parquet, cut, garbled or of other types."""
     rng = np.random.default_rng(seed)
@@ -218,6 +241,8 @@ def fuzzed(seed: int, folder: Path) -> Any:
                 made[column] = rng.integers(-(2**62), 2**62, n)
             elif kind == 2:
                 made[column] = pd.Series(pd.to_datetime(rng.integers(-(10**9), 10**10, n), unit="s"))
+            elif kind == 3 and column in LIKELY:
+                made[column] = rng.choice(LIKELY[column], n)
             else:
                 made[column] = pd.Series([JUNK[k] for k in rng.integers(0, len(JUNK), n)], dtype=object)
         source[name] = pd.DataFrame(made)
@@ -244,5 +269,12 @@ def fuzzed(seed: int, folder: Path) -> Any:
 def test_a_fuzzed_extract_is_read_or_refused_with_a_message(seed: int, tmp_path: Path) -> None:
     source = fuzzed(seed, tmp_path)
     with contextlib.suppress(BayesineqError):
-        said = quality(read_normal(source), lists={"a": {"icd10": ["E11"]}})
-        assert (said.faults["rows"] <= said.faults["of"]).all()
+        records = read_normal(source)
+        if seed % 2:
+            said = quality(records, lists={"a": {"icd10": ["E11"]}})
+            assert (said.faults["rows"] <= said.faults["of"]).all()
+            return
+        built = cohort(records, FUZZED_CARD, deprivation=DECILES)
+        assert built.attrition["persons"].ge(0).all()
+        for table in built.card.tables:
+            assert (cohort_cells(built, table).table["imd_decile"].isin([1, 10])).all()
