@@ -443,17 +443,26 @@ def england(
     indicators: Annotated[
         Path | None, typer.Option(help="Table of `area` and further indicators, such as adult_education.")
     ] = None,
+    cohort: Annotated[
+        Path | None, typer.Option(help="People who came: practice, area, ethnicity; against who could have come.")
+    ] = None,
     condition: Annotated[list[str] | None, typer.Option(help="Code of a register, such as DM; all by default.")] = None,
     draws: Annotated[int, typer.Option(min=100, help="Draws of correlations and slopes.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 1,
+    *,
+    shown: Shown,
 ) -> None:
     """From a folder of open data: areas, practices, and which domain of deprivation goes with which condition."""
-    from bayesineq.practices.england import england_tables, write_england
+    from bayesineq.practices.england import cohort_table, england_tables, write_england
     from bayesineq.practices.folder import read_england
+    from bayesineq.tables.files import read_table
 
     with reporter(True, "Reading the folder") as tell:
         found = read_england(folder, _pairs(file or [], "--file", "borders=FILE"), indicators=indicators)
         tables = england_tables(found, conditions=condition or None, draws=draws, seed=seed, report=tell)
+        if cohort is not None:
+            people = read_table(cohort, text=["practice", "area"])
+            tables["over_representation"] = cohort_table(found, people, shown.rule)
         files = write_england(tables, found.notes, out_folder)
     lines = [f"{role}: {path}" for role, path in found.files.items()] + [f"Note: {note}" for note in found.notes]
     err.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

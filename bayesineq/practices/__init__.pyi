@@ -1,5 +1,6 @@
 from .associations import age_gradients as age_gradients, rank_associations as rank_associations
-from .england import england_tables as england_tables, write_england as write_england
+from .cohorts import could_have_come as could_have_come, over_representation as over_representation
+from .england import cohort_table as cohort_table, england_tables as england_tables, write_england as write_england
 from .folder import (
     England as England,
     find_files as find_files,

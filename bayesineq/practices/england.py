@@ -9,14 +9,20 @@ from typing import Final
 import pandas as pd
 
 from bayesineq.dims import AREA
+from bayesineq.disclosure.protect import protect
+from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure
+from bayesineq.errors import SchemaError
 from bayesineq.practices.associations import DEMOGRAPHY, DOMAINS, age_gradients, rank_associations
+from bayesineq.practices.cohorts import could_have_come, over_representation
 from bayesineq.practices.folder import SCORES_OF, England
 from bayesineq.practices.summaries import practice_summary
 from bayesineq.replacing import csv_bytes, write_folder
 from bayesineq.tables.practices import CONDITIONS
+from bayesineq.tables.quantiles import quintiles_from_deciles
 
 _PLACE: Final = ("area_name", "lad", "lad_name", "board", "board_name", "rural_urban")
 _SHARES: Final = ("asian", "black", "mixed", "other", "white", "not_white")
+_BROAD: Final = _SHARES[:5]
 _DECIMALS: Final = 6
 
 
@@ -97,6 +103,75 @@ def _practices(england: England, columns: Sequence[str]) -> pd.DataFrame:
     """Practices by where their patients live, with their registers."""
     found = practice_summary(england.tables.registrations, england.areas, columns)
     return found.merge(england.tables.prevalence, on="practice", how="left")
+
+
+def cohort_table(england: England, cohort: pd.DataFrame, disclosure: Disclosure = DEFAULT_RULE) -> pd.DataFrame:
+    """
+    Whether a cohort is more deprived, or of other ethnic groups, than the patients of its practices, as may be shown.
+
+    Parameters
+    ----------
+    england : England
+        From `read_england`.
+    cohort : DataFrame
+        A row a person: `practice`, `area` where they live, and if it is known `ethnicity`, a broad group ("asian").
+    disclosure : Rule, str or Path
+        How small counts are treated.
+
+    Returns
+    -------
+    DataFrame
+        As of `over_representation`: groups of fifths of the index of deprivation and of ethnicity, and trends by its
+        score and, where people's own groups are not known, by the share of residents who are not White. `observed` is
+        rounded, and a group of few people has no numbers; expected counts, which would tell it, are left out.
+
+    Raises
+    ------
+    SchemaError
+        A column is missing, or nobody is of a practice with patients.
+
+    Examples
+    --------
+    >>> from bayesineq.tables import PracticeTables
+    >>> areas = pd.DataFrame({"area": ["E01000001", "E01000002"], "imd_decile": [1, 10], "imd_score": [60.5, 5.5]})
+    >>> pairs = pd.DataFrame({"practice": "A81001", "area": areas["area"], "patients": 500})
+    >>> nothing = pd.DataFrame()
+    >>> england = England(PracticeTables(nothing, pairs, areas, nothing, ()), areas, areas, None, {}, ())
+    >>> came = pd.DataFrame({"practice": "A81001", "area": ["E01000001"] * 300 + ["E01000002"] * 100})
+    >>> cohort_table(england, came)[["by", "group", "observed", "ratio"]].round(1)
+                 by group  observed  ratio
+    0  imd_quintile     1       300    1.5
+    1  imd_quintile     5       100    0.5
+    2     imd_score            <NA>    NaN
+    """
+    lacking = [name for name in ("practice", AREA) if name not in cohort]
+    if lacking:
+        raise SchemaError(f"The cohort has no column {', '.join(lacking)}; it has {', '.join(map(str, cohort))}.")
+    areas = england.areas.assign(imd_quintile=quintiles_from_deciles(england.areas["imd_decile"]))
+    own = "ethnicity" in cohort
+    scores = [name for name in ("imd_score", "not_white") if name in areas and not (own and name == "not_white")]
+    by = ["imd_quintile", *scores]
+    pairs = england.tables.registrations
+    who = {name: pairs.assign(**{name: pairs[AREA].map(areas.set_index(AREA)[name])}) for name in by}
+    came = {name: cohort.assign(**{name: cohort[AREA].map(areas.set_index(AREA)[name])}) for name in by}
+    if own:
+        by.append("ethnicity")
+        who["ethnicity"] = could_have_come(pairs, areas, _BROAD).rename(columns={"group": "ethnicity"})
+        came["ethnicity"] = cohort
+    found = [over_representation(came[name], who[name], name).assign(by=name) for name in by]
+    found = [one.astype({"group": str}) if "group" in one else one for one in found]
+    table = pd.concat(found, ignore_index=True)
+    table["observed"] = table.get("observed", pd.Series(pd.NA, table.index)).astype("Int64")
+    if "group" not in table:
+        table["group"] = pd.NA
+    groups = table["group"].notna()
+    shown = protect(table.loc[groups], ["observed"], disclosure)
+    numbers = ["ratio", "lower", "upper", "over"]
+    shown[numbers] = shown[numbers].where(shown["observed"].notna(), float("nan"))
+    out = pd.concat([shown, table[~groups]]).sort_index()
+    out["group"] = out["group"].astype(object).where(out["group"].notna(), "")
+    columns = ["by", "group", "observed", "ratio", "log_odds", "lower", "upper", "z", "over"]
+    return out.reindex(columns=columns).round(3)
 
 
 def write_england(tables: dict[str, pd.DataFrame], notes: Sequence[str], folder: str | Path) -> tuple[Path, ...]:

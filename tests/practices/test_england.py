@@ -11,7 +11,7 @@ import pytest
 
 from bayesineq.cli import main
 from bayesineq.errors import SchemaError
-from bayesineq.practices.england import england_tables
+from bayesineq.practices.england import cohort_table, england_tables
 from bayesineq.practices.folder import England, find_files, read_england, rural_or_urban
 from bayesineq.tables.codes import code_list
 
@@ -138,6 +138,21 @@ def test_indicators_of_ones_own_stand_in_the_rank_table(tmp_path: Path, monkeypa
     table = pd.read_csv(out / "rank_table.csv")
     assert table.columns[-3:].tolist() == ["children_and_young_people_score", "adult_skills_score", "adult_education"]
     assert (pd.read_csv(out / "associations.csv")[["lower", "upper"]].diff(axis=1)["upper"] > 0.0).all()
+
+
+def test_a_cohort_stands_beside_who_could_have_come_and_small_groups_are_withheld(tmp_path: Path) -> None:
+    found = read_england(written(tmp_path / "data"))
+    rng = np.random.default_rng(2)
+    pairs = found.tables.registrations
+    came = pairs.iloc[rng.integers(0, len(pairs), 400)][["practice", "area"]].reset_index(drop=True)
+    came["ethnicity"] = np.where(came.index < 4, "mixed", rng.choice(["asian", "black", "white", "other"], 400))
+    table = cohort_table(found, came)
+    assert table["by"].tolist() == ["imd_quintile"] * 5 + ["imd_score"] + ["ethnicity"] * 5
+    few = table[table["group"] == "mixed"].iloc[0]
+    assert few[["observed", "ratio", "lower", "upper", "over"]].isna().all()
+    assert (table["observed"].dropna() % 5 == 0).all()
+    assert abs(table.loc[table["by"] == "imd_score", "z"].iloc[0]) < 3.0
+    assert "expected" not in table
 
 
 def test_classes_of_neither_year_are_refused() -> None:
