@@ -4,6 +4,15 @@ from .association import (
     percentiles as percentiles,
     rank_correlations as rank_correlations,
 )
+from .burden import (
+    comorbid_weights as comorbid_weights,
+    disability_adjusted_life_years as disability_adjusted_life_years,
+    fraction_by_exposure as fraction_by_exposure,
+    from_burden_layout as from_burden_layout,
+    joint_fraction as joint_fraction,
+    to_burden_layout as to_burden_layout,
+    years_lived_with_disability as years_lived_with_disability,
+)
 from .concentration import (
     absolute_concentration_index as absolute_concentration_index,
     erreygers_index as erreygers_index,

@@ -152,7 +152,8 @@ def explore(
     design = composite_design(d)
     nodes = centre + solve(design)
     between, misfit = quadratic_surface(nodes, axes)
-    if fine or misfit > _QUADRATIC:
+    # Without hyperparameters the mode is all there is.
+    if d and (fine or misfit > _QUADRATIC):
         axes = _rescaled(nodes, axes) if len(nodes) == 1 + len(design) else axes
         # The nodes so far are let go of, and those of the grid are looked at in their place.
         left = most
