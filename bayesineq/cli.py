@@ -446,6 +446,7 @@ def england(
     cohort: Annotated[
         Path | None, typer.Option(help="People who came: practice, area, ethnicity; against who could have come.")
     ] = None,
+    board: Annotated[list[str] | None, typer.Option(help="NHS code of a board that gets a page, as QJG.")] = None,
     condition: Annotated[list[str] | None, typer.Option(help="Code of a register, such as DM; all by default.")] = None,
     draws: Annotated[int, typer.Option(min=100, help="Draws of correlations and slopes.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 1,
@@ -463,7 +464,7 @@ def england(
         if cohort is not None:
             people = read_table(cohort, text=["practice", "area"])
             tables["over_representation"] = cohort_table(found, people, shown.rule)
-        files = write_england(tables, found.notes, out_folder)
+        files = write_england(tables, found.notes, out_folder, board or ())
     lines = [f"{role}: {path}" for role, path in found.files.items()] + [f"Note: {note}" for note in found.notes]
     err.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     out.print("\n".join(map(str, files)), markup=False, highlight=False, soft_wrap=True)

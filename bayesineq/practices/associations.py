@@ -85,7 +85,7 @@ def rank_associations(
         `lower` and `upper` (of `adjusted`), `strongest` (probability that it is the farthest from zero of all),
         `first_three` (that it is among the three farthest) and `strongest_domain` (that it is the farthest of the
         domains; missing for a sub-domain). A positive correlation: more of the condition where deprivation is higher.
-        `attrs` holds `areas` and `left_out`, how many lacked a value.
+        `attrs` holds `areas`, `left_out` (how many lacked a value) and `draws`.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def rank_associations(
     [['income', 0.0], ['skills', 1.0]]
     """
     columns = [*conditions, *domains, *adjust]
-    table, left_out = _complete(areas, columns, places)
+    table, left_out = complete(areas, columns, places)
     lost = [f"{name} is of {of}" for name, of in domains.items() if of and of not in domains]
     if lost:
         raise SchemaError(f"A sub-domain needs its domain beside it: {'; '.join(lost)}. Name that domain too.")
@@ -117,7 +117,7 @@ def rank_associations(
     drawn = np.concatenate(
         [
             _adjusted(rank_correlations(values, weight), conditions, domains, adjust)
-            for weight in _weights(table[places], draws, seed, report)
+            for weight in place_weights(table[places], draws, seed, report)
         ]
     )
     tail = 0.5 * (1.0 - probability(prob))
@@ -130,7 +130,7 @@ def rank_associations(
     shape["part_of"] = np.tile(list(domains.values()), len(conditions))
     numbers = {"correlation": plain, "adjusted": found, "lower": lower, "upper": upper} | chances
     out = pd.DataFrame(shape | {name: number.ravel() for name, number in numbers.items()})
-    out.attrs = {"areas": len(table), "left_out": left_out}
+    out.attrs = {"areas": len(table), "left_out": left_out, "draws": draws}
     return out
 
 
@@ -183,7 +183,7 @@ def age_gradients(
     0      1  0.001       0.0
     1      5  0.002       1.0
     """
-    table, _ = _complete(areas, [*conditions, age], places, group)
+    table, _ = complete(areas, [*conditions, age, group], places)
     x, y = table[age].to_numpy(dtype=np.float64), table[list(conditions)].to_numpy(dtype=np.float64)
     levels = sorted(table[group].unique())
     member = [(table[group] == level).to_numpy() for level in levels]
@@ -191,7 +191,7 @@ def age_gradients(
     lines = np.stack([_line(whole[:, at], x[at], y[at]) for at in member])[:, :, 0]
     parts = [
         np.stack([_line(weight[:, at], x[at], y[at])[0] for at in member], axis=1)
-        for weight in _weights(table[places], draws, seed, lambda text: None)
+        for weight in place_weights(table[places], draws, seed, lambda text: None)
     ]
     drawn = np.concatenate(parts)
     tail = 0.5 * (1.0 - probability(prob))
@@ -206,24 +206,24 @@ def age_gradients(
     return pd.concat(rows, ignore_index=True)
 
 
-def _complete(areas: pd.DataFrame, columns: Sequence[str], *others: str) -> tuple[pd.DataFrame, int]:
+def complete(areas: pd.DataFrame, columns: Sequence[str], places: str) -> tuple[pd.DataFrame, int]:
     """Areas that have every value, and how many have not."""
-    wanted = [*columns, *others]
+    wanted = [*columns, places]
     lacking = [name for name in wanted if name not in areas]
     if lacking:
         raise SchemaError(f"The areas have no column {', '.join(lacking)}; they have {', '.join(map(str, areas))}.")
     if len(set(wanted)) < len(wanted):
         raise SchemaError(f"A column is named twice among {', '.join(wanted)}. Name each once.")
     table = areas[wanted].dropna()
-    if (number := table[others[0]].nunique()) < _FEWEST_PLACES:
+    if (number := table[places].nunique()) < _FEWEST_PLACES:
         raise SchemaError(
-            f"There are {number} places ({others[0]}) among {len(table):,} areas with every value; intervals need "
+            f"There are {number} places ({places}) among {len(table):,} areas with every value; intervals need "
             f"{_FEWEST_PLACES} or more. Name a column of smaller places."
         )
     return table, len(areas) - len(table)
 
 
-def _weights(place: pd.Series, draws: int, seed: int | None, report: Callable[[str], None]) -> Iterator[Float]:
+def place_weights(place: pd.Series, draws: int, seed: int | None, report: Callable[[str], None]) -> Iterator[Float]:
     """Weights of areas, a few draws at once, shape (n_draw, n_area): those of a place are the same."""
     code, names = pd.factorize(place)
     generator = np.random.default_rng(seed)

@@ -14,13 +14,15 @@ from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure
 from bayesineq.errors import SchemaError
 from bayesineq.practices.associations import DEMOGRAPHY, DOMAINS, age_gradients, rank_associations
 from bayesineq.practices.cohorts import could_have_come, over_representation
+from bayesineq.practices.comparisons import deprivation_gaps
 from bayesineq.practices.folder import SCORES_OF, England
+from bayesineq.practices.pages import pages
 from bayesineq.practices.summaries import practice_summary
 from bayesineq.replacing import csv_bytes, write_folder
 from bayesineq.tables.practices import CONDITIONS
 from bayesineq.tables.quantiles import quintiles_from_deciles
 
-_PLACE: Final = ("area_name", "lad", "lad_name", "board", "board_name", "rural_urban")
+_PLACE: Final = ("area_name", "lad", "lad_name", "board", "board_name", "board_fifth", "rural_urban", "fifth_of_all")
 _SHARES: Final = ("asian", "black", "mixed", "other", "white", "not_white")
 _BROAD: Final = _SHARES[:5]
 _DECIMALS: Final = 6
@@ -53,9 +55,10 @@ def england_tables(
     Returns
     -------
     dict of str to DataFrame
-        `areas` and `practices` (summaries by weighted means), `associations` (as of `rank_associations`),
-        `rank_table` (the adjusted correlations, a row a condition, a column a domain) and `age_by_deprivation` (as of
-        `age_gradients`, by fifths of Adult Skills).
+        `areas` and `practices` (weighted means), `associations` (as of `rank_associations`), `rank_table` (the adjusted
+        correlations, a row a condition, a column a domain), `age_by_deprivation` (as of `age_gradients`, by fifths of
+        Adult Skills), `gaps` (as of `deprivation_gaps`, by fifths of the index) and, where a look-up says which areas
+        are rural, `gaps_by_setting`.
 
     Raises
     ------
@@ -69,13 +72,14 @@ def england_tables(
     >>> rng = np.random.default_rng(1)
     >>> areas = pd.DataFrame(rng.normal(size=(300, len(DOMAINS) + 1)), columns=[*DOMAINS, "DM"])
     >>> areas = areas.assign(area=[f"E0100{i:04}" for i in range(300)], median_age=rng.uniform(20, 60, 300), fifth=1)
+    >>> areas = areas.assign(fifth_of_all=1 + areas.index % 5, patients=1000)
     >>> areas["lad"] = [f"E0600{i % 20:04}" for i in range(300)]
     >>> pairs = pd.DataFrame({"practice": "A81001", "area": areas["area"], "patients": 10})
     >>> nothing = pd.DataFrame({"practice": ["A81001"], "DM": 0.07})
     >>> tables = PracticeTables(nothing, pairs, areas, nothing, ())
     >>> found = england_tables(England(tables, areas, areas, None, {}, ()), draws=20, seed=1)
     >>> list(found), found["rank_table"].shape
-    (['areas', 'practices', 'associations', 'rank_table', 'age_by_deprivation'], (1, 11))
+    (['areas', 'practices', 'associations', 'rank_table', 'age_by_deprivation', 'gaps'], (1, 11))
     """
     chosen = list(england.conditions if conditions is None else conditions)
     areas = england.areas
@@ -90,13 +94,23 @@ def england_tables(
     ages = age_gradients(areas, chosen, "fifth", draws=draws, seed=seed)
     kept = [name for name in (*_PLACE, "imd_decile", "fifth", *domains, *_SHARES, *adjust) if name in areas]
     kept = [AREA, *dict.fromkeys(kept), *(n for n in ("residents", "patients", "covered", "services") if n in areas)]
-    return {
+    report("Gaps between the most and the least deprived")
+    gaps = deprivation_gaps(areas, chosen, "fifth_of_all", draws=draws, seed=seed)
+    made = {
         "areas": areas[[*kept, *england.conditions]],
         "practices": _practices(england, [*domains, *(name for name in _SHARES if name in areas)]),
         "associations": found,
         "rank_table": wide.reset_index(),
         "age_by_deprivation": ages,
+        "gaps": gaps,
     }
+    if "rural_urban" in areas:
+        parts = [
+            deprivation_gaps(part, chosen, "fifth_of_all", draws=draws, seed=seed).assign(rural_urban=setting)
+            for setting, part in areas.groupby("rural_urban")
+        ]
+        made["gaps_by_setting"] = pd.concat(parts, ignore_index=True)
+    return made
 
 
 def _practices(england: England, columns: Sequence[str]) -> pd.DataFrame:
@@ -174,9 +188,11 @@ def cohort_table(england: England, cohort: pd.DataFrame, disclosure: Disclosure 
     return out.reindex(columns=columns).round(3)
 
 
-def write_england(tables: dict[str, pd.DataFrame], notes: Sequence[str], folder: str | Path) -> tuple[Path, ...]:
+def write_england(
+    tables: dict[str, pd.DataFrame], notes: Sequence[str], folder: str | Path, boards: Sequence[str] = ()
+) -> tuple[Path, ...]:
     """
-    Write the tables and what a reader must know of them.
+    Write the tables, a page a condition and a board, and what a reader must know of them.
 
     Parameters
     ----------
@@ -186,6 +202,8 @@ def write_england(tables: dict[str, pd.DataFrame], notes: Sequence[str], folder:
         Of the files that were read.
     folder : str or Path
         Made if it is not there; files of an earlier time are replaced together.
+    boards : sequence of str, optional
+        NHS codes of boards that get a page.
 
     Returns
     -------
@@ -200,6 +218,8 @@ def write_england(tables: dict[str, pd.DataFrame], notes: Sequence[str], folder:
     ['areas.csv', 'notes.txt']
     """
     made = {f"{name}.csv": csv_bytes(table.round(_DECIMALS)) for name, table in tables.items()}
+    if "gaps" in tables:
+        made |= pages(tables, boards)
     made["notes.txt"] = ("\n".join(notes) + "\n").encode("utf-8")
     write_folder(Path(folder), made)
     return tuple(Path(folder) / name for name in made)

@@ -23,7 +23,7 @@ from bayesineq.tables.files import header, read_table, suffix
 from bayesineq.tables.lookups import LSOA, area_parts, carry_counts, read_changes
 from bayesineq.tables.practices import CONDITIONS, PracticeTables, practice_tables
 from bayesineq.tables.publishers.read import read_published
-from bayesineq.tables.quantiles import quantile_groups
+from bayesineq.tables.quantiles import quantile_groups, quintiles_from_deciles
 from bayesineq.tables.vintage import vintage
 
 ROLES: Final = {
@@ -66,7 +66,8 @@ class England:
     deprivation : DataFrame
         As of `bayesineq.tables.read_deprivation`.
     areas : DataFrame
-        One row an area: prevalence by the plain mean of practices, scores, `fifth` of Adult Skills, age, shares.
+        One row an area: prevalence by the plain mean of practices, scores, `fifth` of Adult Skills,
+        `fifth_of_all` of the index, `board_fifth` ranked within the board, age, shares.
     adjacency : Adjacency or None
         Which areas border on which.
     files : mapping of str to Path
@@ -214,6 +215,7 @@ def read_england(
             areas[name] = areas[AREA].map(_category_share(files[name], pattern))
     if indicators is not None:
         areas = areas.merge(_indicators(indicators), on=AREA, how="left", suffixes=("_in_the_folder", ""))
+    areas["fifth_of_all"] = quintiles_from_deciles(areas["imd_decile"])
     areas = _places(areas, files, year, notes)
     absent = [name for name in SCORES_OF if name not in areas]
     if absent:
@@ -318,6 +320,7 @@ def _places(
         if role == "boards":
             name = next(n for n in _names(files[role]) if re.fullmatch(r"icb\d\d(nm|_name)", n.lower()))
             areas["board_name"] = areas[AREA].map(area_parts(files[role], name, vintage=year))
+            areas["board_fifth"] = quantile_groups(areas["imd_rank"], 5, within=areas["board"])
     return areas
 
 

@@ -67,7 +67,7 @@ def test_areas_without_a_value_are_left_out_and_counted() -> None:
     table = areas(1)
     table.loc[:9, "skills"] = np.nan
     found = rank_associations(table, ["DM"], {"skills": ""}, adjust=["median_age"], draws=20, seed=1)
-    assert found.attrs == {"areas": 710, "left_out": 10}
+    assert found.attrs == {"areas": 710, "left_out": 10, "draws": 20}
 
 
 def test_what_is_not_there_is_named() -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from bayesineq.cli import main
 from bayesineq.errors import SchemaError
+from bayesineq.practices.comparisons import deprivation_gaps, peer_areas
 from bayesineq.practices.england import cohort_table, england_tables
 from bayesineq.practices.folder import England, find_files, read_england, rural_or_urban
+from bayesineq.practices.pages import pages
 from bayesineq.tables.codes import code_list
 
 N = 240
@@ -153,6 +155,58 @@ def test_a_cohort_stands_beside_who_could_have_come_and_small_groups_are_withhel
     assert (table["observed"].dropna() % 5 == 0).all()
     assert abs(table.loc[table["by"] == "imd_score", "z"].iloc[0]) < 3.0
     assert "expected" not in table
+
+
+def test_a_page_a_condition_and_a_board_is_complete_and_says_what_the_tables_say(tmp_path: Path) -> None:
+    folder = written(tmp_path / "data")
+    boards = [f"Q{i % 12:02}" for i in range(N)]
+    look = {"LSOA11CD": CODES, "ICB22CDH": boards, "ICB22NM": [f"Board <{b}>" for b in boards]}
+    pd.DataFrame(look).to_csv(folder / "boards.csv", index=False)
+    found = read_england(folder)
+    assert found.areas.groupby("board")["board_fifth"].nunique().eq(5).all()
+    tables = england_tables(found, draws=20, seed=1)
+    made = pages(tables, ["Q03"])
+    assert sorted(made) == ["boards/Q03.html", "conditions/AF.html", "conditions/DM.html", "index.html"]
+    row = tables["gaps"].set_index("condition").loc["DM"]
+    page = made["conditions/DM.html"].decode()
+    assert f"is {100 * row['most']:.2f}% in the most deprived fifth" in page
+    board = made["boards/Q03.html"].decode()
+    assert "Board &lt;Q03&gt;" in board
+    assert "Board <" not in board
+    assert not [text for text in made.values() if b"<script" in text or b'src="http' in text]
+    with pytest.raises(SchemaError, match="There is no board QXX; those there are: Q00, Q01"):
+        pages(tables, ["QXX"])
+
+
+def test_gaps_are_weighted_means_and_their_ratio() -> None:
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {"fifth": np.arange(500) % 5 + 1, "DM": rng.uniform(0.02, 0.1, 500), "lad": np.arange(500) // 25}
+    )
+    table["patients"] = rng.integers(500, 3000, 500)
+    row = deprivation_gaps(table, ["DM"], "fifth", draws=100, seed=1).iloc[0]
+    most, least = (np.average(p["DM"], weights=p["patients"]) for p in (table[table["fifth"] == k] for k in (1, 5)))
+    assert row[["most", "least", "ratio"]].tolist() == pytest.approx([most, least, most / least])
+    assert row["lower"] < row["ratio"] < row["upper"]
+
+
+def test_peers_are_the_nearest_of_standardised_inputs() -> None:
+    """Against all distances, one by one; inputs in other units change nothing, and twins are peers of one another."""
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame({"area": CODES, "old": rng.uniform(0.1, 0.3, N), "income": rng.normal(30_000, 5_000, N)})
+    table.loc[1, ["old", "income"]] = table.loc[0, ["old", "income"]]
+    found = peer_areas(table, ["old", "income"], peers=4)
+    values = table[["old", "income"]].to_numpy()
+    standard = (values - values.mean(axis=0)) / values.std(axis=0)
+    apart = np.sqrt(((standard[:, None] - standard) ** 2).sum(axis=2))
+    np.fill_diagonal(apart, np.inf)
+    assert found["distance"].to_numpy().reshape(N, 4) == pytest.approx(np.sort(apart, axis=1)[:, :4])
+    assert found["peer"].iloc[0] == CODES[1]
+    assert not (found["area"] == found["peer"]).any()
+    pence = peer_areas(table.assign(income=100 * table["income"]), ["old", "income"], peers=4)
+    assert pence["peer"].tolist() == found["peer"].tolist()
+    with pytest.raises(SchemaError, match="X is not in the table; 240 peers of 240 areas"):
+        peer_areas(table, ["old"], of=["X"], peers=240)
 
 
 def test_classes_of_neither_year_are_refused() -> None:

@@ -38,8 +38,12 @@ from bayesineq.report.words.sentences import listed, sentence
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    from jinja2 import Environment
 
-_TEMPLATES: Final = Path(__file__).parent / "templates"
+TEMPLATES: Final = Path(__file__).parent / "templates"
+NO_SCRIPTS: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""What a page may do in a browser: show the pictures that are in it."""
+
 _HEADINGS: Final = {
     "purpose": "What this is for",
     "answer": "The answer",
@@ -141,12 +145,8 @@ def _from_its_first(post: xr.DataTree, options: ReportOptions) -> tuple[xr.DataT
 
 def render(content: Content, options: ReportOptions = STANDARD) -> str:
     """Lay a report out."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     chosen, heading = report_kind(options.kind), content.heading
     order = list(chosen.order)
     if content.explorer and "sections" in order:
@@ -166,13 +166,13 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         "purpose": chosen.purpose,
         "actions": chosen.actions,
         "lead": lead,
-        "lead_pictures": [_picture(chart, heading) | {"caption": note + whence} for chart, note in lead.charts],
+        "lead_pictures": [picture(chart, heading) | {"caption": note + whence} for chart, note in lead.charts],
         "open_points": _open_points(content),
         "associations": None
         if content.associations is None
         else _laid_out(content.associations, "associations", heading, lead),
-        "trust": [_picture(chart, heading) for chart in content.trust],
-        "css": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        "trust": [picture(chart, heading) for chart in content.trust],
+        "css": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         "unknown": _unknown(content),
         "direction": direction(content.card.outcome.more_is),
         "level": f"{100 * options.prob:.0f}%",
@@ -187,7 +187,14 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         "provenance": _provenance(content),
         "rule": str(content.rule),
     }
-    return environment.get_template("report.html").render(context)
+    return environment().get_template("report.html").render(context)
+
+
+def environment() -> Environment:
+    """Where templates are read from: what they are given is text, never markup."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
 def _lead(kind: ReportKind, content: Content, options: ReportOptions) -> Lead:
@@ -226,7 +233,7 @@ def _laid_out(section: Section, anchor: str, heading: Heading, lead: Lead) -> di
         "title": section.title,
         "statements": [statement for statement in section.statements if statement not in lead.statements],
         "tables": section.tables,
-        "pictures": [_picture(chart, heading) for chart in section.charts if not any(chart is of for of in first)],
+        "pictures": [picture(chart, heading) for chart in section.charts if not any(chart is of for of in first)],
     }
 
 
@@ -262,12 +269,11 @@ def _unknown(content: Content) -> list[str]:
 
 def _policy(content: Content) -> str:
     """What the browser may do: show pictures that are in the file, and run the explorer's scripts and no other."""
-    rules = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     if content.explorer is None:
-        return rules
+        return NO_SCRIPTS
     scripts = (content.explorer.library, content.explorer.script)
     names = [base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii") for text in scripts]
-    return f"{rules}; script-src {' '.join(f"'sha256-{name}'" for name in names)}"
+    return f"{NO_SCRIPTS}; script-src {' '.join(f"'sha256-{name}'" for name in names)}"
 
 
 def _explorer(content: Content) -> dict[str, Any]:
@@ -287,7 +293,8 @@ def _explorer(content: Content) -> dict[str, Any]:
     }
 
 
-def _picture(chart: Chart, heading: Heading) -> dict[str, str]:
+def picture(chart: Chart, heading: Heading) -> dict[str, str]:
+    """A figure as a page holds it."""
     vector = len(chart.table) <= _VECTOR_ROWS
     # As an image, a drawing cannot run anything, whatever its labels hold, and its ids stay its own.
     kind, content = ("svg+xml", to_svg(chart)) if vector else ("png", to_png(chart, dpi=200))
