@@ -1054,7 +1054,16 @@ def _deciles(path: Path | None) -> pd.DataFrame | None:
         return None
     if suffix(path) == "csv" and {AREA, DECILE} <= set(header(path)):
         return read_table(path)[[AREA, DECILE]]
-    return read_deprivation(path)[[AREA, DECILE]]
+    try:
+        return read_deprivation(path)[[AREA, DECILE]]
+    except SchemaError as error:
+        if "no column like" not in str(error):
+            raise
+        there = f" It has {', '.join(header(path))}." if suffix(path) == "csv" else ""
+        raise SchemaError(
+            f"The file {path} has no columns {AREA} and {DECILE}, and is not laid out as the Indices of Deprivation "
+            f"are published.{there} Name its columns {AREA} and {DECILE}."
+        ) from None
 
 
 def _for_checker(

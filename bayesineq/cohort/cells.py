@@ -110,7 +110,7 @@ def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | No
     cells = cells[(cells[wanted] != 0).any(axis=1)]
     if cells.empty:
         raise SchemaError(
-            f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}. See its attrition."
+            f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}. {_remedy(left_out)}"
         )
     cells = _nobody_followed(cells.reset_index(drop=True), table, chosen)
     return Cells(check(cells, table), left_out)
@@ -126,6 +126,15 @@ def _nobody_followed(cells: pd.DataFrame, table: str, counts: Mapping[str, Count
             missing = {name: cells[name].astype("Int64").mask(never) for name in events}
             cells = cells.assign(**{time: cells[time].mask(never), **missing})
     return cells
+
+
+def _remedy(left_out: pd.DataFrame) -> str:
+    """What to do about a table in which nobody is left."""
+    if (left_out["why"] == _WHY[DECILE]).any():
+        return f"Give deciles of the areas where people live: `deprivation`, with {AREA} and {DECILE}."
+    if left_out["why"].isin(list(_NOT_PLACED.values())).any():
+        return "Give the areas of addresses, or a look-up of their postcodes: `postcodes`."
+    return "Are registrations there, and is the study in the years of the records?"
 
 
 def _said(left_out: pd.DataFrame) -> str:

@@ -447,8 +447,8 @@ def _recognised(stated: str, head: str, path: Path, table: pd.DataFrame) -> tupl
         return found[0], f"the system {found[0]} was recognised by the form of the codes"
     could = f"They could be of {' or '.join(found)}. " if found else ""
     raise SchemaError(
-        f"The code list {path} does not say of which system its codes are. {could}Say it: system=..., one of "
-        f"{', '.join(SYSTEMS)}."
+        f"The code list {path} does not say of which system its codes are. {could}Say it (`system`), one of "
+        f"{', '.join(SYSTEMS)}; where they are of several, in a column 'system' beside them."
     )
 
 

@@ -56,7 +56,7 @@ class _Seen:
 
 def _there(seen: _Seen) -> str:
     """Columns of a table, for an error."""
-    return ", ".join(name for name in seen.names if not name.startswith("_"))
+    return ", ".join(column for name, column in seen.names.items() if not name.startswith("_"))
 
 
 def _required(name: str) -> set[str]:
