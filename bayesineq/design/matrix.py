@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from bayesineq.design.incidence import Incidence
 from bayesineq.design.levels import find_levels, positions
 from bayesineq.design.members import Members
+from bayesineq.design.places import Places, places_of
 from bayesineq.design.predicted import what_is_predicted
 from bayesineq.design.priors import Priors, is_constant, pivoted, resolve, resolve_joint, states
 from bayesineq.design.response import Response, lacking_columns, number, read_responses, rows_in_words
@@ -152,6 +153,9 @@ class Design:
     members : Members, optional
         What the rows are made up of, where their means are weighted sums of means. The response is then a row a cell,
         and blocks and population a row a member: its population is how many people are expected in it.
+    places : Places, optional
+        Areas of the rows and who borders whom, where no term of the card is spatial and neighbours were given all the
+        same: whether the card should have one can then be told.
     """
 
     card: ModelCard
@@ -164,6 +168,7 @@ class Design:
     ordered: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     members: Members | None = None
+    places: Places | None = None
 
     def __len__(self) -> int:
         return sum(len(response.value) for response in self.responses)
@@ -201,6 +206,7 @@ class Design:
             ),
             population=self.population[self.outcome_of_row == outcome].reset_index(drop=True),
             priors=self.priors.outcomes[name],
+            places=None if self.places is None else self.places.rows(self.outcome_of_row == outcome),
         )
 
     @property
@@ -314,6 +320,7 @@ class Design:
             responses=tuple(response.rows(response.observed) for response in self.responses),
             blocks=tuple(block.rows(of[block.outcome]) for block in self.blocks),
             population=self.population[at].reset_index(drop=True),
+            places=None if self.places is None else self.places.rows(at),
         )
 
 
@@ -337,7 +344,8 @@ def design(
         The model.
     adjacency : Adjacency, optional
         Neighbours; needed where the card has a spatial term. It must hold every area of the table; areas that have no
-        rows get their effects from their neighbours.
+        rows get their effects from their neighbours. Of a card without a spatial term and a table with a column of
+        areas, `diagnose` then tells whether it should have one.
     weights : DataFrame, optional
         Where the card has a section `[members]`, and each row is a weighted mean over members (a practice, over the
         areas where its patients live): a row a pair, with the columns that the section names.
@@ -406,6 +414,7 @@ def design(
         priors=resolve_joint(card, responses, blocks) if card.is_joint else _priors(card, responses[0], blocks),
         ordered=frozenset(ordered),
         notes=(*said, *questions(table, card, responses), *_predicted(card, responses, blocks)),
+        places=places_of(table, card, adjacency),
     )
 
 

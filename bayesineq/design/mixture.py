@@ -106,6 +106,7 @@ def mixture(
         priors=resolve(card, response, seen.blocks),
         population=seen.population.assign(**{POPULATION: people}),
         members=Members(row.astype(np.int32), flat, moved[row, level], membership.unrecorded),
+        places=None,
     )
 
 

@@ -21,20 +21,22 @@ def neighbours(
     """
     Neighbours for a card, from an edge list or from boundaries.
 
-    `edges, areas`: File of edges, or of boundaries; one of them where the card has a spatial term.
+    `edges, areas`: File of edges, or of boundaries; one of them where the card has a spatial term. Of another card they
+    are for the question whether it should have one.
     """
     spatial = next((term for term in card.terms if term.is_spatial), None)
-    if spatial is None:
+    dim = AREA if spatial is None else spatial.by[0]
+    if spatial is None and ((edges is None and areas is None) or dim not in rows):
         return None
     if (edges is None) == (areas is None):
         raise DesignError(
-            f"card {card.name!r} has the spatial term {spatial.name!r}: give its neighbours with either --adjacency "
-            "(an edge list) or --areas (boundaries)"
+            f"{f'card {card.name!r} has the spatial term {spatial.name!r}' if spatial else 'both were given'}: give "
+            "neighbours with either --adjacency (an edge list) or --areas (boundaries)"
         )
-    codes = rows[spatial.by[0]].astype(str).unique()
+    codes = rows[dim].astype(str).unique()
     if edges is not None:
         if not only_table_areas:
-            return _mostly_known(read_adjacency(edges, areas=codes), edges, spatial.by[0])
+            return _mostly_known(read_adjacency(edges, areas=codes), edges, dim)
         return read_adjacency(edges).reordered(codes)
     assert areas is not None
     polygons = read_areas(areas)

@@ -98,6 +98,7 @@ def _built(
         population=built.population.assign(**{POPULATION: built.population[POPULATION] * share}),
         members=Members(row.astype(np.int32), share[None], np.zeros(len(row)), known=True),
         notes=(*built.notes, *notes),
+        places=None,
     )
 
 

@@ -41,6 +41,7 @@ def posterior_tree(
     seed: int | None,
     sample_stats: Mapping[str, NDArray[Any]] | None = None,
     checks: Mapping[str, NDArray[Any]] | None = None,
+    misfit: Mapping[str, xr.Dataset] | None = None,
     attributes: Mapping[str, str | int | float] | None = None,
 ) -> xr.DataTree:
     """
@@ -49,8 +50,8 @@ def posterior_tree(
     Shapes: values (chain, draw, *levels); sample_stats (chain, draw); checks (row,).
 
     `values`: `intercept`, each term's effect by name, and hyperparameters such as `place.sigma`. Returns: groups
-    `posterior`, `constant_data` and, where given, `sample_stats` and `checks`; with expected counts or exposure
-    also `few_events`. Observed counts are not kept. It is a working file all the same, and says so.
+    `posterior`, `constant_data` and, where given, `sample_stats`, `checks` and `misfit`; with expected counts or
+    exposure also `few_events`. Observed counts are not kept. It is a working file all the same, and says so.
     """
     design, card = design.by_member(), design.card
     if design.is_joint:
@@ -80,6 +81,7 @@ def posterior_tree(
     groups |= _few_events(design)
     if checks:
         groups["/checks"] = xr.Dataset({k: ((ROW,), v) for k, v in checks.items()})
+    groups |= misfit or {}
     tree = xr.DataTree.from_dict(groups)
     tree.attrs |= {
         "card": card.source,

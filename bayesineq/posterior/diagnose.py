@@ -14,6 +14,7 @@ from bayesineq.dims import CHAIN, DRAW, OTHER, OUTCOME
 from bayesineq.errors import ConvergenceError
 from bayesineq.posterior.conflict import conflicts, power_scaling, pulls
 from bayesineq.posterior.groups import convergence, draws_of, labels, variables
+from bayesineq.posterior.misfit import misfit_checks
 from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.posterior.population import card_of, priors_of
 
@@ -106,8 +107,9 @@ def diagnose(post: xr.DataTree, *, outcome: str | None = None) -> Diagnosis:
     -------
     Diagnosis
         For chains: R-hat and bulk effective sample size of every parameter, and divergences. For the sparse engine:
-        its own checks, as far as the posterior holds them. For both: that every draw is a number; that no prior
-        contradicts the data; and that no prior moves a number by more than the width of its 95% interval.
+        its own checks, as far as the posterior holds them, and whether rows are as the card says: see Notes. For
+        both: that every draw is a number; that no prior contradicts the data; and that no prior moves a number by more
+        than the width of its 95% interval.
 
     Raises
     ------
@@ -118,7 +120,19 @@ def diagnose(post: xr.DataTree, *, outcome: str | None = None) -> Diagnosis:
     --------
     >>> from bayesineq import example
     >>> diagnose(example().post)
-    Diagnosis(laplace: 6 checks passed)
+    Diagnosis(laplace: 8 checks passed)
+
+    Notes
+    -----
+    Rows are compared with what their likelihood says at draws of the posterior (`bayesineq.inference.misfit` has the
+    formulas): the spread of counts about their means; zeros beyond those expected; a bend of rows along their linear
+    predictor, as of a wrong link or of effects that do not add up on it; and likeness of neighbouring areas, where the
+    card has no spatial term and the design was made with `adjacency`. Each names the likelihood or term to state.
+
+    They see what the terms leave over. Where every row has an effect of its own (`bym2` or `exchangeable` by area,
+    and one row an area), that effect takes over-dispersion up, intervals are as wide as rows say, and nothing is
+    wrong: only designs of several rows an effect can show it. Means of much less than one event a row show little.
+    Rows that are mixtures (practice registers), and posteriors of NUTS, are not judged so.
     """
     if outcome is not None or not card_of(post).is_joint:
         return _diagnosis(post, _checks(one_outcome(post, outcome)))
@@ -183,6 +197,7 @@ def _checks(post: xr.DataTree) -> list[dict[str, object]]:
         advice = "one chain cannot be compared with another; fit with chains=4"
         checks.append(_check("chains", "", 1, 2, advice, passed=False))
     checks += _engine_checks(post)
+    checks += [_check(name, "", value, limit, advice) for name, value, limit, advice in misfit_checks(post)]
     if sizes[CHAIN] * sizes[DRAW] >= _FEWEST_DRAWS and checks[0]["passed"]:
         checks += _prior_checks(post)
     return checks

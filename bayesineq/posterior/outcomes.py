@@ -15,6 +15,8 @@ from bayesineq.posterior.population import SEEN_FROM, card_of, priors_of
 
 _NOTES: Final = "notes"
 _CALIBRATION: Final = "calibration"
+MISFIT: Final = "misfit"
+"""Group of a posterior that says how far its rows are from their likelihood: `bayesineq.inference.misfit`."""
 
 
 def outcome_names(post: xr.DataTree) -> tuple[str, ...]:
@@ -90,7 +92,7 @@ def one_outcome(post: xr.DataTree, outcome: str | None = None) -> xr.DataTree:
             own = _of_rows(post[name].to_dataset(), mine)
             own.attrs = post[name].attrs
             groups[f"/{name}"] = own
-    for name in (FEW_EVENTS, _CALIBRATION):
+    for name in (FEW_EVENTS, _CALIBRATION, MISFIT):
         if name in post.children and outcome in post[name].children:
             groups[f"/{name}"] = post[f"{name}/{outcome}"].to_dataset()
     tree = xr.DataTree.from_dict(groups)

@@ -13,6 +13,7 @@ from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
+from bayesineq.posterior.misfit import NAMES
 from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.posterior.population import card_of
 
@@ -59,7 +60,8 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
     Returns
     -------
     Verdict
-        "failed" where a check of `diagnose` failed; else "caution" where more bars of `calibration` lie outside their
+        "failed" where a check of the computation by `diagnose` failed; else "caution" where rows are not as the card
+        says, or more bars of `calibration` lie outside their
         band than chance leaves there in 99 of 100 calibrated models; else "sound". Of several outcomes it
         is that of the one whose rows fell worst.
 
@@ -75,16 +77,33 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
     'sound'
     """
     diagnosis = diagnose(post)
-    if not diagnosis.passed:
-        return _failed(diagnosis)
-    number = len(diagnosis.table)
+    of_rows = diagnosis.table["check"].isin(NAMES.values())
+    computed = replace(diagnosis, table=diagnosis.table[~of_rows])
+    if not computed.passed:
+        return _failed(computed)
+    number = len(computed.table)
     passed = f"The fit passed {f'all {number} checks' if number > 1 else 'the one check'} of its computation"
+    misfit = diagnosis.table[of_rows & ~diagnosis.table["passed"]]
+    if len(misfit):
+        return _misfit(misfit, passed)
     if not card_of(post).is_joint:
         return _of_rows(post, passed, prob)
     each = {name: _of_rows(one_outcome(post, name), passed, prob) for name in outcome_names(post)}
     # The outcome whose rows fell worst speaks for all, by name.
     name, worst = max(each.items(), key=lambda pair: pair[1].level == "caution")
     return replace(worst, text=f"{worst.text} (outcome {name!r}{'; the others alike' if _alike(each) else ''})")
+
+
+def _misfit(table: pd.DataFrame, passed: str) -> Verdict:
+    """What to make of a fit whose computation worked and whose rows are not as the card says."""
+    said = [
+        f"outcome {row.parameter!r}: {row.advice}" if row.parameter else str(row.advice) for row in table.itertuples()
+    ]
+    return Verdict(
+        "caution",
+        f"{passed}, but its rows are not as the card says they are.",
+        f"Act on differences only that are large against their intervals: {'; '.join(said)}.",
+    )
 
 
 def _alike(each: Mapping[str, Verdict]) -> bool:

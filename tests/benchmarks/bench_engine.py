@@ -38,12 +38,12 @@ from bayesineq.inference.sparse_engine.newton import warm
 from bayesineq.inference.sparse_engine.terms import latent_field
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "sparse_engine")]
-from engine_cases import board_years, cells, england, england_years, reference, simulated
+from engine_cases import board_years, cells, england, england_years, pathway, reference, simulated
 from restricted import restricted_effects
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAWS = 1000
-LONG: Final = ("cells", "england_years")
+LONG: Final = ("cells", "england_years", "pathway")
 """Cases that are fitted once."""
 
 
@@ -128,7 +128,13 @@ def run(case: str) -> dict[str, float | str]:
     elif case.startswith("grown"):
         study = simulated(int(case.removeprefix("grown")))
     else:
-        named = {"england": england, "cells": cells, "board_years": board_years, "england_years": england_years}
+        named = {
+            "england": england,
+            "pathway": pathway,
+            "cells": cells,
+            "board_years": board_years,
+            "england_years": england_years,
+        }
         study = named[case]()
     times: list[dict[str, float]] = []
     tree, peak, busy = None, 0.0, time.process_time()
@@ -207,6 +213,8 @@ ASKED: Final = (
     ("england", "draws_units", 400, "units"),
     ("n33755", "peak_mb", 700, "MB"),
     ("england", "peak_mb", 700, "MB"),
+    ("pathway", "total_s", 300, "s"),
+    ("pathway", "peak_mb", 4096, "MB"),
     ("cells", "total_s", 120, "s"),
     ("cells", "peak_mb", 6144, "MB"),
     ("board_years", "total_s", 10, "s"),
@@ -218,6 +226,7 @@ CASES: Final = (
     "n5000",
     "n33755",
     "england",
+    "pathway",
     "grown5000",
     "grown34000",
     "grown135000",

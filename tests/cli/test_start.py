@@ -332,7 +332,7 @@ def test_cards_schemas_and_the_version_are_printed(monkeypatch, capsys) -> None:
 def test_diagnose_prints_every_check_and_fails_where_one_does(tmp_path: Path, monkeypatch, capsys) -> None:
     path = bi.save(bi.example().post, tmp_path / "fit.nc")
     assert run(monkeypatch, "diagnose", path, "--csv", tmp_path / "checks.csv") == 0
-    assert capsys.readouterr().out.count("passed  ") == len(pd.read_csv(tmp_path / "checks.csv")) == 6
+    assert capsys.readouterr().out.count("passed  ") == len(pd.read_csv(tmp_path / "checks.csv")) == 8
     torn = bi.example().post.copy(deep=True)
     torn["checks"]["failure"][:] = 1.0
     assert run(monkeypatch, "diagnose", bi.save(torn, path)) == 1

@@ -25,6 +25,7 @@ from bayesineq.inference.sparse_engine.field import constant_log_determinant
 from bayesineq.inference.sparse_engine.guards import refuse_constant, refuse_separation, refuse_unidentified
 from bayesineq.inference.sparse_engine.hyper import Model, find_mode, slim
 from bayesineq.inference.sparse_engine.many import MANY, Many
+from bayesineq.inference.sparse_engine.misfits import misfits
 from bayesineq.inference.sparse_engine.modes import draws_of_modes, explore_modes, log_evidence
 from bayesineq.inference.sparse_engine.newton import Start, warm
 from bayesineq.inference.sparse_engine.parts import Latent
@@ -70,16 +71,21 @@ def sample(
         clock.lap("hyperparameters")
         refuse_unidentified(design, model.latent, parts[0].nodes[0].found)
         checks, moved = zip(*(pointwise_checks(model, part, pool) for part in parts), strict=True)
+        weight = parts[0].nodes[0].found.curvature
         parts = tuple(replace(part, nodes=(slim(part.nodes[0]), *part.nodes[1:])) for part in parts)
         clock.lap("checks")
-        values, large, small = draws_of_modes(model, parts, draws, seed, pool, report)
+        drawn = draws_of_modes(model, parts, draws, seed, pool, report)
         clock.lap("draws")
+        named = named_draws(solved.design, model.latent, *drawn)
+        told = misfits(model, solved.design, weight, drawn, named)
+        clock.lap("misfit")
     return posterior_tree(
         design,
-        outer_values(solved, named_draws(solved.design, model.latent, values, large, small)),
+        outer_values(solved, named),
         engine="laplace",
         seed=seed,
         checks=over_modes(checks, log_evidence(parts)),
+        misfit=told,
         attributes={"correction": correction, "moved_most": moved[0], **_attributes(parts), **clock.seconds},
     )
 

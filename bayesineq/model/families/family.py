@@ -152,6 +152,8 @@ class Family:
         None where none is agreed on.
     wider : str, optional
         A likelihood of the same columns with more scatter.
+    with_none : str, optional
+        A likelihood of the same columns in which some rows can have no event.
     """
 
     name: str
@@ -169,6 +171,7 @@ class Family:
     mean_shift: Callable[[Mapping[str, Floats]], Floats] | None = None
     between_people: str | None = None
     wider: str | None = None
+    with_none: str | None = None
 
     def roles(self, named: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Roles that must be named, and that may be, given those that a card names: a count may be an interval."""

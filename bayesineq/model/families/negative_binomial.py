@@ -76,4 +76,5 @@ FAMILY = Family(
     takes=("expected", "exposure", "population"),
     parameters=(OwnParameter("size", complexity(1.0), dispersed=True),),
     between_people="negative_binomial",
+    with_none="zero_inflated_negative_binomial",
 )

@@ -71,4 +71,5 @@ FAMILY = Family(
     takes=("expected", "exposure", "population"),
     between_people="poisson",
     wider="negative_binomial",
+    with_none="zero_inflated_poisson",
 )
