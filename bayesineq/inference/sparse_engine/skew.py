@@ -106,15 +106,16 @@ def skew_of(model: Model, found: Posterior) -> Skew | None:
         return None
     rows = replace(rows, small=_of_rows(rows.small, kept), large=_of_rows(rows.large, kept))
     mean, variance, third = mean[kept], variance[kept], third[kept]
+    one = len(rows.large.index) == 1 and rows.large.weighted[0] < 0
+    alone = one and rows.large.size >= _MANY and float(skewness.max()) < _MILD
     bend = third * variance / 6.0
-    read = np.flatnonzero(np.abs(third) * variance**1.5 > _FAINT)
+    # Of short tables every row is read, which costs little.
+    read = np.flatnonzero((np.abs(third) * variance**1.5 > _FAINT) | (not alone))
     at, pull = np.full(len(kept), -1, dtype=np.int32), np.zeros((len(read), len(_KNOTS)), dtype=np.float32)
     at[read] = np.arange(len(read))
     for piece, mine in zip(subset(data, kept[read]).pieces, own, strict=True):
         of = piece.rows
         _pulls(mine, piece.outcomes, Moments(mean[read][of], variance[read][of]), pull[of])
-    one = len(rows.large.index) == 1 and rows.large.weighted[0] < 0
-    alone = one and rows.large.size >= _MANY and float(skewness.max()) < _MILD
     if alone:
         pull *= variance[read].astype(np.float32)[:, None]
         bend *= variance
