@@ -103,6 +103,7 @@ from .pairs import (
     order_of_onset as order_of_onset,
 )
 from .registry import MEASURES as MEASURES, describe as describe, find as find, manual as manual
+from .scores import calibration_curve as calibration_curve, score_quality as score_quality
 from .simple import (
     core20_gap as core20_gap,
     core20_ratio as core20_ratio,
