@@ -81,8 +81,8 @@ def score_quality(
     Notes
     -----
     Intervals are of a sample of people: every person is weighed by an independent exponential number (Rubin 1981).
-    Those of small groups are wide, and a difference between groups is judged by them. Net benefit is true positives less
-    false ones times :math:`t/(1-t)`, per person (Vickers and Elkin 2006).
+    Those of small groups are wide, and a difference between groups is judged by them. Net benefit is true positives
+    less false ones times :math:`t/(1-t)`, per person (Vickers and Elkin 2006).
 
     References
     ----------
