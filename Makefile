@@ -1,5 +1,5 @@
 # Everything from a clean clone: each target makes the environment that it needs.
-.PHONY: demo test test-all test-spark fuzz lint bench docs lock browser clean
+.PHONY: demo test test-all test-spark test-lowest fuzz lint bench docs release lock browser clean
 
 PYTHON := .venv/bin/python
 READY  := .venv/ready
@@ -32,6 +32,20 @@ bench: $(READY)  ## Speed and memory as a table and as bench/*.json
 docs: $(READY)  ## The documentation as site/index.html, every block of code run: a few minutes, and no network
 	$(PYTHON) -m docs.build site
 
+test-lowest:  ## The quick tests with the lowest versions that pyproject.toml allows, on Python 3.12
+	uv venv --quiet --clear --python 3.12 .lowest
+	uv pip install --quiet --python .lowest/bin/python --resolution lowest-direct --group test --editable .
+	.lowest/bin/python -m pytest -n 2
+
+# Files of a release: the sdist is tested as it unpacks, the wheel in an environment that holds nothing else.
+release: $(READY)  ## dist/: wheel and sdist, the sdist's tests, and the demonstration from the wheel
+	rm -rf dist && .venv/bin/uv build --quiet --out-dir dist
+	mkdir dist/unpacked && tar -xzf dist/*.tar.gz -C dist/unpacked --strip-components 1
+	cd dist/unpacked && PYTHONPATH=. ../../$(PYTHON) -m pytest -q -n 2
+	.venv/bin/uv venv --quiet --python $(PYTHON) dist/empty
+	.venv/bin/uv pip install --quiet --python dist/empty/bin/python dist/*.whl
+	cd dist && empty/bin/bayesineq demo --out demo
+
 lock:  ## Renew requirements.lock
 	uv pip compile --universal --generate-hashes --extra bcf --extra explorer --extra nuts --extra uplift --group dev \
 	  pyproject.toml -o requirements.lock
@@ -44,7 +58,7 @@ browser:
 	else echo "no Chromium: tests in a browser will be skipped"; fi
 
 clean:
-	rm -rf .venv demo bench site .site
+	rm -rf .venv .lowest dist demo bench site .site
 
 # uv from the PATH where there is one, else from pip into the environment.
 $(READY): requirements.lock pyproject.toml

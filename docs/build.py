@@ -109,7 +109,7 @@ def gather(source: Path, notebooks: Path) -> None:
     for path in sorted(notebooks.glob("*.*")):
         shutil.copy(path, source / "tutorials" / path.name)
     shutil.copytree(DOCS / "_static", source / "_static")
-    shutil.copytree(ROOT / "notebooks" / "images", source / "images")
+    shutil.copytree(DOCS / "images", source / "images")
     (source / "reference").mkdir()
     shutil.copy(DOCS / "peers.csv", source / "peers.csv")
     (source / "reference" / "measures.md").write_text(manual(), encoding="utf-8")

@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -282,8 +284,28 @@ def tables(reports: dict[str, dict[str, float | str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+HISTORY: Final = Path(__file__).with_name("history.csv")
+KEPT: Final = ("rows", "fit_units", "draws_units", "peak_mb")
+
+
+def remember(report: dict[str, float | str]) -> None:
+    """Add a line to the history that is kept with the code: what a release can be held against, in units of one run."""
+    if not set(KEPT) <= report.keys():
+        return
+    if not HISTORY.exists():
+        HISTORY.write_text(",".join(("date", "version", "case", *KEPT)) + "\n")
+    line = [
+        date.today().isoformat(),
+        version("bayesineq"),
+        report["case"],
+        *(f"{float(report[name]):.4g}" for name in KEPT),
+    ]
+    with HISTORY.open("a") as file:
+        file.write(",".join(map(str, line)) + "\n")
+
+
 def main(cases: list[str]) -> None:
-    """Every case in a process of its own; tables, and bench/engine.json."""
+    """Every case in a process of its own; tables, bench/engine.json, and a line each in history.csv."""
     path = ROOT / "bench/engine.json"
     path.parent.mkdir(exist_ok=True)
     kept = json.loads(path.read_text()) if path.exists() else []
@@ -298,6 +320,7 @@ def main(cases: list[str]) -> None:
             sys.stdout.write(f"{case}: failed\n{done.stderr}\n")
             continue
         reports[case] = json.loads(done.stdout.splitlines()[-1])
+        remember(reports[case])
         reports = {name: reports[name] for name in CASES if name in reports}
         path.write_text(json.dumps(list(reports.values()), indent=1) + "\n")
         sys.stdout.write(f"{case} done\n")

@@ -56,4 +56,4 @@ def test_the_folder_is_the_list_in_its_readme():
     assert listed == [path.name for path in NOTEBOOKS]
     # A rendered notebook beside its source would hold output that nothing keeps up to date.
     kept = {path.name for path in FOLDER.iterdir() if not path.name.startswith((".", "__"))}
-    assert kept <= {*listed, "README.md", "images"}
+    assert kept <= {*listed, "README.md"}

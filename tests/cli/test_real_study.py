@@ -1,7 +1,8 @@
 """
-The numbers of real studies on the front page: one adjusted and one crude number, as the command line gives them.
+The numbers of real studies on the site: one adjusted and one crude number, as the command line gives them.
 
-A difference shows the line of README.md as it should read. The demonstration's line is held by test_demo.py.
+A difference shows the line of docs/real_study.md as it should read. The demonstration's line on the front page is
+held by test_demo.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from bayesineq.report.tables.released import released_measures
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "report"))
 from read_page import Tables, same
 
-README = " ".join((Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8").split())
+STUDY = Path(__file__).resolve().parents[2] / "docs" / "real_study.md"
+SAID = " ".join(STUDY.read_text(encoding="utf-8").split())
 ROWS = {
     "imd_decile[1]": ("most deprived tenth, bad or very bad health", 100, 2, "%"),
     "imd_decile[10]": ("least deprived tenth", 100, 2, "%"),
@@ -45,7 +47,7 @@ def write(value: float, places: int) -> str:
 
 
 def study(shared: Path, folder: Path, *within: object) -> pd.DataFrame:
-    """The commands of README.md, from the publishers' files to the measures."""
+    """The commands of docs/real_study.md, from the publishers' files to the measures."""
     data, areas = shared / "data", shared / "data/boundaries/lsoa21_england_simplified.parquet"
     census = {"general-health": "ts037", "ethnicity": "ts021", "age": "ts007a"}
     files = [w for name, t in census.items() for w in (f"--{name}", data / f"census2021/census2021-{t}-lsoa.csv.gz")]
@@ -56,7 +58,7 @@ def study(shared: Path, folder: Path, *within: object) -> pd.DataFrame:
     run("measure", folder / "fit.nc", "--by", "imd_decile", "--csv", folder / "inequality.csv")
     written = pd.read_csv(folder / "inequality.csv").set_index("parameter")
     exact = released_measures(load(folder / "fit.nc"), "imd_decile")[0].set_index("parameter")
-    # A csv has four significant digits; the front page and reports round the numbers themselves.
+    # A csv has four significant digits; the page and reports round the numbers themselves.
     assert written["mean"].to_numpy() == pytest.approx(exact["mean"].to_numpy(), rel=5.001e-4)
     return exact
 
@@ -72,7 +74,7 @@ def test_suffolk_has_one_adjusted_and_one_crude_number(shared: Path, tmp_path: P
             f"{write(row[f'{p}upper'] * factor, places)})"
             for p in ("", "crude_")
         ]
-        assert f"| {name} | {cells[0]} | {cells[1]} |" in README
+        assert f"| {name} | {cells[0]} | {cells[1]} |" in SAID
     areas = shared / "data/boundaries/lsoa21_england_simplified.parquet"
     run("report", tmp_path / "fit.nc", "--areas", areas, "--only-fitted-areas", "--out", tmp_path / "page.html")
     page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))
@@ -102,4 +104,4 @@ def test_england_has_one_adjusted_and_one_crude_number(shared: Path, tmp_path: P
         f"the most deprived tenth has {1 / held['ratio']:.2f} times the bad or very bad health of the least deprived "
         f"adjusted, {1 / crude['ratio']:.2f} times crude: difference {points[0]} points adjusted, {points[1]} crude; "
         f"SII {points[2]} points adjusted, {points[3]} crude; RII {held['rii']:.3f} adjusted, {crude['rii']:.3f} crude"
-    ) in README
+    ) in SAID
