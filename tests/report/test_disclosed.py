@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import bayesineq as bi
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.audit import audit_beside
 from bayesineq.disclosure.cover import cover
 from bayesineq.disclosure.released import released
 from bayesineq.disclosure.rule import Rule
 from bayesineq.disclosure.steady import steady
-from bayesineq.errors import PosteriorError
+from bayesineq.errors import DisclosureError, PosteriorError
 from bayesineq.posterior.adjusted import adjusted
 from bayesineq.posterior.expected import expected
 
@@ -80,3 +83,16 @@ def test_a_release_holds_rounded_people_and_no_row(worlds: SimpleNamespace) -> N
 def test_dimensions_that_are_not_there_are_not_found(worlds: SimpleNamespace) -> None:
     with pytest.raises(PosteriorError, match="none of the tables"):
         cover(worlds.prevalence_posterior()).values("gender")
+
+
+def test_a_report_of_which_all_is_withheld_says_what_to_do(tmp_path: Path) -> None:
+    codes = [f"E0100000{k}" for k in range(1, 9)]
+    table = pd.DataFrame({"lsoa": codes, "Deaths": [1, 0, 1, 0, 0, 1, 0, 1], "Pop": 900})
+    mine = bi.start(table)
+    post = bi.fit(bi.design(mine.table, mine.card), draws=100, seed=1, progress=False)
+    # Four deaths in all: no number of them may be shown.
+    with pytest.raises(DisclosureError, match="withholds even the value of everyone together"):
+        bi.write_report(post, None, tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+    bi.write_report(post, None, tmp_path / "report.html", bi.report.ReportOptions(disclosure="none"))
+    assert (tmp_path / "report.html").is_file()

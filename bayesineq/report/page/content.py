@@ -17,7 +17,7 @@ from bayesineq.disclosure.cover import Cover
 from bayesineq.disclosure.cover import cover as covered
 from bayesineq.disclosure.quality import covered_quality, quality_audit
 from bayesineq.disclosure.rule import SUPPRESSED, Rule, shown_count
-from bayesineq.errors import BayesineqError, MeasureError
+from bayesineq.errors import BayesineqError, DisclosureError, MeasureError
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis, diagnose
 from bayesineq.posterior.groups import mean_interval
@@ -208,7 +208,14 @@ def _frame(post: xr.DataTree, heading: Heading, options: ReportOptions) -> Frame
     card, cover = card_of(post), covered(post, options.rule)
     if heading.outcome:
         card = replace(card, outcomes=(replace(card.outcome, name=heading.outcome), *card.outcomes[1:]))
-    unit = unit_of(card.outcome, float(flat(cover.values().shown).mean()))
+    everyone = cover.values().shown
+    if not np.isfinite(everyone).all():
+        raise DisclosureError(
+            f"nothing may be shown: the rule of disclosure ({options.rule}) withholds even the value of "
+            "everyone together. Fit a table of more people, a longer period or a larger place; where the page stays "
+            "with those who may see the counts, --disclosure none"
+        )
+    unit = unit_of(card.outcome, float(flat(everyone).mean()))
     return Frame(post, card, unit, options.labels, options.prob, options.rule, cover)
 
 
