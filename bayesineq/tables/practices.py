@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.errors import SchemaError
-from bayesineq.tables.files import read_table
+from bayesineq.tables.files import header, read_table, suffix
+from bayesineq.tables.publishers.read import read_published
 from bayesineq.tables.registrations import read_registrations
 from bayesineq.tables.vintage import vintage
 
@@ -138,8 +139,9 @@ def read_practices(folder: str | Path, population: str | Path) -> PracticeTables
     ----------
     folder : str or Path
         Holds, as csv, csv.gz or parquet, files whose names begin with `qof_` (`OrganisationCode` and
-        `CODE-prevalence` as shares), `gp_reg_pat_prac_lsoa` (patients by practice and LSOA), and, if there are any,
-        `gp_practices_ods` (setting and status) and `hoc_gp_demographics` (`PRACTICE_CODE`, `17perc`, `18perc`).
+        `CODE-prevalence` as shares; or the workbook or raw csv of registers as it is published),
+        `gp_reg_pat_prac_lsoa` (patients by practice and LSOA), and, if there are any, `gp_practices_ods` (setting and
+        status) and `hoc_gp_demographics` (`PRACTICE_CODE`, `17perc`, `18perc`).
     population : str or Path
         Residents of each LSOA by single year of age: a column of codes, then columns named 0 to 90.
 
@@ -272,7 +274,9 @@ def register(tables: PracticeTables, condition: str) -> Register:
 
 def _any(folder: Path, start: str) -> Path | None:
     found = sorted(
-        p for p in folder.glob(f"{start}*") if p.name.endswith((".csv", ".csv.gz", ".parquet")) and p.is_file()
+        p
+        for p in folder.glob(f"{start}*")
+        if p.name.endswith((".csv", ".csv.gz", ".parquet", ".xlsx", ".xls")) and p.is_file()
     )
     if len(found) > 1:
         raise SchemaError(
@@ -283,7 +287,9 @@ def _any(folder: Path, start: str) -> Path | None:
 
 
 def _prevalence(path: Path, notes: list[str]) -> pd.DataFrame:
-    table = read_table(path, text=["OrganisationCode"])
+    table = _published(path, notes)
+    if table is None:
+        table = read_table(path, text=["OrganisationCode"])
     if "OrganisationCode" not in table.columns:
         raise SchemaError(f"The file {path} has no column OrganisationCode; it has {list(table.columns)[:_SHOWN]}.")
     # The published files of 2021-22 spell it so.
@@ -304,6 +310,34 @@ def _prevalence(path: Path, notes: list[str]) -> pd.DataFrame:
         over = table.loc[(table[code] >= 1.0) | (table[code] < 0.0), "practice"]
         if len(over):
             notes.append(f"{code}: impossible shares of {_named(over)}; their register is not read")
+    return table
+
+
+def _published(path: Path, notes: list[str]) -> pd.DataFrame | None:
+    """Shares from registers and lists as NHS England publishes them; None where a file is no such workbook or csv."""
+    if suffix(path) == "csv" and "OrganisationCode" in header(path):
+        return None
+    if suffix(path) == "parquet":
+        return None
+    found = read_published(path)
+    if found.kind not in ("qof", "qof_prevalence_csv"):
+        raise SchemaError(f"The file {path} is {found.name}; give registers of practices (QOF).")
+    rows = found.table[found.table["measure"].isin(list(CONDITIONS))]
+    if "period" in rows and rows["period"].notna().any():
+        year = rows["period"].max()
+        notes.append(f"registers are those of {year}")
+        rows = rows[rows["period"] == year]
+    # The list of the register's ages stands beside the whole list, where the two differ.
+    lists = [name for name in rows if str(name).startswith("list_size_ages")] + ["list_size"]
+    people = rows[lists].apply(pd.to_numeric).bfill(axis=1).iloc[:, 0]
+    share = (rows["register"] / people.where(people > 0)).rename("share")
+    shares = pd.concat([rows[["practice", "measure"]], share], axis=1).dropna()
+    if (twice := shares.duplicated(["practice", "measure"])).any():
+        first = shares[twice].iloc[0]
+        raise SchemaError(f"The file {path} has practice {first['practice']} twice on register {first['measure']}.")
+    wide = shares.pivot(index="practice", columns="measure", values="share")  # noqa: PD010 - refuses what stands twice
+    wide.columns = pd.Index([f"{code}-prevalence" for code in wide.columns])
+    table: pd.DataFrame = wide.rename_axis("OrganisationCode").reset_index()
     return table
 
 

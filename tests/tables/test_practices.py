@@ -103,3 +103,28 @@ def test_a_register_that_is_not_there_is_named() -> None:
 def test_every_condition_of_the_open_file_is_known(shared: Path) -> None:
     columns = pd.read_parquet(shared / "data" / "practice" / "qof_2021_22_practice_prevalence.parquet").columns
     assert {c.removesuffix("-prevalance") for c in columns if c.endswith("-prevalance")} == set(CONDITIONS)
+
+
+def test_registers_as_published_are_shares_of_the_lists_of_their_ages(tmp_path: Path) -> None:
+    """Of the last year, the list of ages 17 and over where it stands beside the whole list."""
+    ages = written(tmp_path)
+    (tmp_path / "qof_2021_22.csv").unlink()
+    titles = ["Practice code", "Practice name", "List size", "Register", "List size", "List size ages 17+", "Register"]
+    years = ["", "", "2020-21", "", "2021-22", "", ""]
+    rows = [["A00000", "One", 2900, 90, 3000, 2400, 120], ["A00001", "Two", "-", "-", 3000, 2000, 160]]
+    title = ["Quality and Outcomes Framework (QOF), 2021-22: Diabetes", *[""] * 6]
+    sheet = [title, [""] * 7, years, titles, *rows]
+    with pd.ExcelWriter(tmp_path / "qof_2021_22.xlsx") as book:
+        pd.DataFrame(sheet).to_excel(book, sheet_name="DM", index=False, header=False)
+    tables = read_practices(tmp_path, ages)
+    assert tables.prevalence.set_index("practice")["DM"].to_dict() == {"A00000": 0.05, "A00001": 0.08}
+    assert "registers are those of 2021-22" in tables.notes
+
+
+def test_raw_registers_as_published_are_read_too(tmp_path: Path) -> None:
+    ages = written(tmp_path)
+    raw = {"PRACTICE_CODE": ["A00000", "A00000"], "GROUP_CODE": ["DM", "AF"], "REGISTER": [210, 41]}
+    raw |= {"PATIENT_LIST_TYPE": ["17OV", "TOTAL"], "PRACTICE_LIST_SIZE": [3000, 4100]}
+    pd.DataFrame(raw).to_csv(tmp_path / "qof_2021_22.csv", index=False)
+    found = read_practices(tmp_path, ages).prevalence.iloc[0]
+    assert found.to_dict() == {"practice": "A00000", "AF": 0.01, "DM": 0.07}
