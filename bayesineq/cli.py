@@ -483,10 +483,8 @@ def fit(
     setting: Setting,
 ) -> None:
     """Fit a card to a table and write its posterior."""
-    from bayesineq.design.matrix import design
     from bayesineq.design.neighbours import neighbours
     from bayesineq.design.response import outcome_columns
-    from bayesineq.inference.fit import fit as fit_design
     from bayesineq.model.read_card import read_card
     from bayesineq.posterior.diagnose import diagnose
     from bayesineq.posterior.files import save
@@ -497,15 +495,7 @@ def fit(
     lacking = () if model.latent else outcome_columns(model.outcome)
     rows = _rows(table, model, lacking)
     graph = neighbours(model, rows, borders.adjacency, borders.areas, borders.only_table_areas)
-    if model.latent:
-        posterior = _fit_latent(model, rows, graph, sampling, unrecorded)
-    else:
-        latent = {name: value for name, value in asdict(unrecorded).items() if value}
-        _refuse(latent, "with a card that has a latent column")
-        study = design(rows, model, adjacency=graph)
-        posterior = fit_design(
-            study, engine=sampling.options, draws=sampling.draws, seed=sampling.seed, progress=sampling.progress
-        )
+    posterior = _fitted(model, rows, graph, sampling, unrecorded)
     save(set_in(posterior, setting.place, setting.period), out_file)
     out.print(f"{out_file}: {len(rows):,} rows, engine {sampling.engine}", highlight=False, soft_wrap=True)
     if "notes" in posterior.attrs:
@@ -518,6 +508,23 @@ def fit(
         err.print(f"[bold yellow]Warning[/]: {error}", highlight=False, soft_wrap=True)
     else:
         out.print(str(verdict(posterior)), markup=False, highlight=False, soft_wrap=True)
+
+
+def _fitted(
+    card: ModelCard, rows: pd.DataFrame, graph: Adjacency | None, sampling: Sampling, unrecorded: Unrecorded
+) -> xr.DataTree:
+    """Fit a card to its table."""
+    from bayesineq.design.matrix import design
+    from bayesineq.inference.fit import fit as fit_design
+
+    if card.latent:
+        return _fit_latent(card, rows, graph, sampling, unrecorded)
+    latent = {name: value for name, value in asdict(unrecorded).items() if value}
+    _refuse(latent, "with a card that has a latent column")
+    study = design(rows, card, adjacency=graph)
+    return fit_design(
+        study, engine=sampling.options, draws=sampling.draws, seed=sampling.seed, progress=sampling.progress
+    )
 
 
 def _rows(table: Path, card: ModelCard, lacking: tuple[str, ...]) -> pd.DataFrame:
@@ -801,6 +808,57 @@ def report(
     with reporter(True, "Writing the report"):
         write_report(fitted, polygons, out_file, options, quality=records, acro=acro)
     out.print(str(out_file), soft_wrap=True, highlight=False)
+
+
+@app.command()
+@_grouped
+def rerun(
+    page: Annotated[Path, typer.Argument(metavar="REPORT.html", help="A page that `report` wrote.")],
+    table: Annotated[
+        Path | None, typer.Option("--table", help="The table that was fitted; or give --posterior.")
+    ] = None,
+    posterior: Annotated[
+        Path | None, typer.Option(help="A posterior of the page's card, in place of a new fit.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=MOST_SEED, help="The seed of the fit, which the page does not tell.")
+    ] = None,
+    csv: CsvOption = None,
+    progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
+    *,
+    borders: Borders,
+    unrecorded: Unrecorded,
+) -> None:
+    """Make the numbers of a report again, and say which agree; status 1 where one does not."""
+    from bayesineq.design.neighbours import neighbours
+    from bayesineq.design.response import outcome_columns
+    from bayesineq.posterior.files import load
+    from bayesineq.report.page.rerun import compare_figures, read_recipe
+
+    recipe = read_recipe(page)
+    card = recipe.card
+    if (table is None) == (posterior is None):
+        raise DesignError("give either --table, the table that was fitted, or --posterior, a file that `fit` wrote")
+    if posterior is not None:
+        again = load(posterior)
+    else:
+        assert table is not None
+        rows = _rows(table, card, () if card.latent else outcome_columns(card.outcome))
+        graph = neighbours(card, rows, borders.adjacency, borders.areas, borders.only_table_areas)
+        chains = recipe.chains if recipe.engine == "nuts" else None
+        sampling = Sampling(recipe.engine, recipe.draws, None, chains, seed, progress)
+        again = _fitted(card, rows, graph, sampling, unrecorded)
+    found = compare_figures(recipe, again)
+    if csv is not None:
+        write_together({csv: csv_bytes(found)})
+    shown = found[found["agrees"] == "no"]
+    if not shown.empty:
+        out.print(shown.head(60).to_string(index=False), markup=False, highlight=False, soft_wrap=True)
+    counts = found["agrees"].value_counts()
+    said = ", ".join(f"{counts.get(how, 0)} {how}" for how in ("exactly", "within Monte Carlo error"))
+    out.print(f"{len(found)} figures: {said}, {counts.get('no', 0)} not.", highlight=False, soft_wrap=True)
+    if not shown.empty:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -35,6 +35,7 @@ from bayesineq.report.page.imputed import has_imputations, imputed_section
 from bayesineq.report.page.lead import Gap, averages, gap_of
 from bayesineq.report.page.parts import Frame, Row, Section, Table
 from bayesineq.report.page.recorded import recorded_section
+from bayesineq.report.page.rerun import headline_figures, recipe_text
 from bayesineq.report.page.section_areas import map_section
 from bayesineq.report.page.sections import (
     association_section,
@@ -108,6 +109,8 @@ class Content:
         The priors in force.
     records : Section or None
         What is known of the records that the table was made from, where it was.
+    recipe : str
+        How the numbers were made, and what they were, for `bayesineq rerun`.
     """
 
     card: ModelCard
@@ -133,6 +136,7 @@ class Content:
     audit: pd.DataFrame | None = None
     priors: Priors | None = None
     records: Section | None = None
+    recipe: str = ""
 
     @property
     def answer(self) -> tuple[Statement, ...]:
@@ -201,6 +205,7 @@ def gather(
         audit=cover.audit if held is None else pd.concat([cover.audit, quality_audit(held)], ignore_index=True),
         priors=priors_of(post),
         records=None if held is None else recorded_section(held, card.dims, options.labels),
+        recipe=recipe_text(post, options.rule, headline_figures(likes)),
     )
 
 

@@ -186,6 +186,8 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         "words": _words(),
         "provenance": _provenance(content),
         "rule": str(content.rule),
+        # Every sign that could end the block is escaped in it.
+        "recipe": Markup(content.recipe),
     }
     return environment().get_template("report.html").render(context)
 
@@ -345,4 +347,10 @@ def _words() -> Table:
 
 def _provenance(content: Content) -> list[tuple[str, str]]:
     named = [(name, content.provenance[key]) for key, name in _PROVENANCE.items() if key in content.provenance]
-    return [*named, ("Report written", moment()), ("Written with bayesineq", version("bayesineq"))]
+    again = "bayesineq rerun PAGE --table TABLE fits the card of this page again, and says which figures agree"
+    return [
+        *named,
+        ("Report written", moment()),
+        ("Written with bayesineq", version("bayesineq")),
+        *([("To run it again", again)] if content.recipe else []),
+    ]
