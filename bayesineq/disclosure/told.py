@@ -353,12 +353,11 @@ def _labels(levels: Mapping[str, list[str]], names: Names | None) -> dict[str, t
 
 def _read_page(told: Told, page: str, label: dict[str, tuple[str, str]], rule: Rule, source: str) -> None:
     for text in re.findall(r"<script[^>]*application/json[^>]*>(.*?)</script>", page, flags=re.S):
-        data = json.loads(text)
-        if "figures" in data:
-            figures = pd.DataFrame([figure[1:3] for figure in data["figures"]], columns=["parameter", "mean"])
-            _read_measures(told, figures.dropna().assign(mean=figures["mean"].map(str)), rule, f"{source}: figures")
-        else:
-            _read_explorer(told, data, label, rule, f"{source}: explorer")
+        _read_explorer(told, json.loads(text), label, rule, f"{source}: explorer")
+    for text in re.findall(r'<meta name="bayesineq-rerun" content="([^"]*)">', page):
+        figures = pd.DataFrame(json.loads(html.unescape(text))["figures"]).iloc[:, 1:3].dropna()
+        named = figures.set_axis(["parameter", "mean"], axis=1).astype("str") if len(figures) else figures
+        _read_measures(told, named, rule, f"{source}: figures")
     page = re.sub(r"<(script|style).*?</\1>", "", page, flags=re.S)
     for table in re.findall(r"<table.*?</table>", page, flags=re.S):
         rows = [

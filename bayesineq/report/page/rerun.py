@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import platform
 import re
@@ -26,7 +27,9 @@ from bayesineq.posterior.inequality import inequality_of
 from bayesineq.posterior.population import card_of
 from bayesineq.report.page.alike import Alike, alike
 
-BLOCK: Final = re.compile(r'<script type="application/json" id="rerun">(.*?)</script>', re.DOTALL)
+BLOCK: Final = re.compile(r'<meta name="bayesineq-rerun" content="([^"]*)">')
+"""Not a script, of which a page has none unless it can be explored."""
+
 ENDS: Final = ("mean", "lower", "upper")
 _TOLD: Final = ("card_name", "engine", "correction")
 _FAR: Final = 4.0 * 2.0**0.5
@@ -79,7 +82,7 @@ def headline_figures(likes: Mapping[str, Alike]) -> pd.DataFrame:
 
 def recipe_text(post: xr.DataTree, rule: Rule, figures: pd.DataFrame) -> str:
     """
-    The block of a page, as JSON that can stand in HTML.
+    What a page holds of how to run it again, as JSON.
 
     It holds neither seed nor digest of the table, by which a guess at a withheld count could be confirmed.
     """
@@ -94,8 +97,7 @@ def recipe_text(post: xr.DataTree, rule: Rule, figures: pd.DataFrame) -> str:
         "made": {"bayesineq": version("bayesineq"), "python": platform.python_version(), "numpy": version("numpy")},
         "figures": [[by, name, *(_short(end) for end in ends)] for by, name, *ends in figures.itertuples(index=False)],
     }  # fmt: skip
-    text = json.dumps(said, ensure_ascii=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json.dumps(said, allow_nan=False)
 
 
 def _short(value: float) -> float | None:
@@ -116,7 +118,7 @@ def read_recipe(page: str | Path) -> Recipe:
     if found is None:
         raise PosteriorError(f"{source} does not say how to run it again: take a page as `bayesineq report` wrote it")
     try:
-        return _recipe(json.loads(found[1]))
+        return _recipe(json.loads(html.unescape(found[1])))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise PosteriorError(
             f"{source}: what it says of how to run it again is damaged ({type(error).__name__}: {error}); take "

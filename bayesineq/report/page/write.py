@@ -186,8 +186,7 @@ def render(content: Content, options: ReportOptions = STANDARD) -> str:
         "words": _words(),
         "provenance": _provenance(content),
         "rule": str(content.rule),
-        # Every sign that could end the block is escaped in it.
-        "recipe": Markup(content.recipe),
+        "recipe": content.recipe,
     }
     return environment().get_template("report.html").render(context)
 
