@@ -165,7 +165,7 @@ def age_gradients(
     -------
     DataFrame
         A row a condition and group: `condition`, the group, `areas`, `slope` (by least squares, a year of median
-        age), `lower`, `upper`, `steepest` (probability that the group's slope is the highest), and `at_20` and
+        age), `lower`, `upper`, `highest` (probability that the group's slope is the highest), and `at_20` and
         `at_60`, the line at those median ages.
 
     Raises
@@ -178,10 +178,10 @@ def age_gradients(
     >>> frame = pd.DataFrame({"median_age": np.tile(np.arange(20.0, 60.0), 10), "fifth": np.repeat([1, 5], 200)})
     >>> frame["DM"] = 0.05 + np.where(frame["fifth"] == 5, 0.002, 0.001) * frame["median_age"]
     >>> frame["lad"] = [f"P{i % 20:02}" for i in range(400)]
-    >>> age_gradients(frame, ["DM"], "fifth", draws=100, seed=1)[["fifth", "slope", "steepest"]].round(4)
-       fifth  slope  steepest
-    0      1  0.001       0.0
-    1      5  0.002       1.0
+    >>> age_gradients(frame, ["DM"], "fifth", draws=100, seed=1)[["fifth", "slope", "highest"]].round(4)
+       fifth  slope  highest
+    0      1  0.001      0.0
+    1      5  0.002      1.0
     """
     table, _ = complete(areas, [*conditions, age, group], places)
     x, y = table[age].to_numpy(dtype=np.float64), table[list(conditions)].to_numpy(dtype=np.float64)
@@ -196,12 +196,12 @@ def age_gradients(
     drawn = np.concatenate(parts)
     tail = 0.5 * (1.0 - probability(prob))
     lower, upper = np.quantile(drawn, [tail, 1.0 - tail], axis=0)
-    steepest = np.stack([(drawn.argmax(axis=1) == at).mean(axis=0) for at in range(len(levels))])
+    highest = np.stack([(drawn.argmax(axis=1) == at).mean(axis=0) for at in range(len(levels))])
     rows = []
     for c, condition in enumerate(conditions):
         slope, level = lines[:, 0, c], lines[:, 1, c]
         at_ages = {f"at_{old:.0f}": level + old * slope for old in AGES}
-        columns = {"slope": slope, "lower": lower[:, c], "upper": upper[:, c], "steepest": steepest[:, c]} | at_ages
+        columns = {"slope": slope, "lower": lower[:, c], "upper": upper[:, c], "highest": highest[:, c]} | at_ages
         rows.append(pd.DataFrame({"condition": condition, group: levels, "areas": [m.sum() for m in member]} | columns))
     return pd.concat(rows, ignore_index=True)
 

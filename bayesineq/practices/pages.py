@@ -178,11 +178,11 @@ def _ages(tables: Frames, code: str) -> Section:
             str(r["fifth"]),
             f"{r['areas']:,}",
             f"{100 * r['slope']:+.3f} ({100 * r['lower']:+.3f} to {100 * r['upper']:+.3f})",
-            _chance(tables, r["steepest"]),
+            _chance(tables, r["highest"]),
         )
         for r in found.to_dict("records")
     )
-    header = ("Fifth (1 most deprived)", "Areas", "Points a year of median age (95%)", "Steepest")
+    header = ("Fifth (1 most deprived)", "Areas", "Points a year of median age (95%)", "Highest slope")
     return Section("Age and deprivation", tuple(map(Statement, said)), (Table("Slopes", header, rows),), (chart,))
 
 

@@ -233,5 +233,5 @@ def test_the_table_of_the_diabetes_analysis(england: England) -> None:
     assert slopes["slope"].to_numpy() == pytest.approx([-0.00002, 0.00036, 0.00042, 0.00046, 0.00087], abs=1e-5)
     assert slopes["at_20"].to_numpy() == pytest.approx([0.0861, 0.0721, 0.0655, 0.0582, 0.0376], abs=3e-4)
     assert slopes["at_60"].to_numpy() == pytest.approx([0.0852, 0.0866, 0.0822, 0.0767, 0.0725], abs=3e-4)
-    assert slopes["steepest"].iloc[-1] == 1.0
+    assert slopes["highest"].iloc[-1] == 1.0
     assert england.areas["not_white"].between(0.0, 1.0).all()
