@@ -250,3 +250,21 @@ def test_no_cell_is_a_formula_to_a_spreadsheet_and_numbers_stay_numbers() -> Non
 @pytest.mark.parametrize("text", ["-5", "+3.5", "-1,200", "-5%", "-1e-3", "-", "E01000001", "a=b", "", "A-B"])
 def test_numbers_and_plain_text_are_written_as_they_are(text: str) -> None:
     assert plain_text(text) == text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes of POSIX")
+def test_two_writers_never_mix_their_files(tmp_path: Path) -> None:
+    """Two processes write the same table, audit and folder twenty times each."""
+
+    def write(tag: bytes) -> None:
+        for _ in range(20):
+            write_together({tmp_path / "a.csv": tag, tmp_path / "a.audit.csv": tag}, {tmp_path / "acro": {"x": tag}})
+
+    first = os.fork()
+    if not first:
+        os._exit(in_child(partial(write, b"one")))
+    assert in_child(partial(write, b"two")) == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) == 0
+    found = {(tmp_path / name).read_bytes() for name in ("a.csv", "a.audit.csv", "acro/x")}
+    assert len(found) == 1
+    assert names(tmp_path) == ["a.audit.csv", "a.csv", "acro"]
