@@ -129,9 +129,10 @@ def site(folder: Path, work: Path, notebooks: Path | None = None) -> Path:
         shutil.rmtree(made, ignore_errors=True)
     gather(source, notebooks)
     shutil.copy(DOCS / "conf.py", source / "conf.py")
-    from sphinx.cmd.build import build_main
-
-    status = build_main(["-W", "--keep-going", "-q", "-b", "html", "-d", str(work / "trees"), str(source), str(folder)])
+    # In a process of its own: warnings of Sphinx's plug-ins to their authors are none of the pages.
+    options = ["-W", "--keep-going", "-q", "-b", "html", "-d", str(work / "trees")]
+    command = [sys.executable, "-m", "sphinx", *options, str(source), str(folder)]
+    status = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode
     if status:
         raise SystemExit("Sphinx found the faults above")
     (folder / "llms.txt").write_text(listed(source), encoding="utf-8")
