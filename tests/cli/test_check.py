@@ -61,7 +61,7 @@ def test_a_file_is_named_described_and_written(tmp_path: Path, monkeypatch, caps
 def test_what_cannot_be_chosen_or_written_is_refused(tmp_path: Path, monkeypatch, capsys) -> None:
     path = indicators(tmp_path)
     assert run(monkeypatch, "check", path, "--choose", "level") == 2
-    assert "write COLUMN=VALUE" in capsys.readouterr().err
+    assert "names no value: write it with an equals sign, such as level=authority" in capsys.readouterr().err
     assert run(monkeypatch, "check", path, "--choose", "level=ward") == 2
     assert "No row has level 'ward'; there are 'authority', 'nation'" in capsys.readouterr().err
     before = path.read_bytes()

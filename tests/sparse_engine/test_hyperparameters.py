@@ -41,7 +41,10 @@ THREE = TWO + '\nlevel = {kind = "random_walk", by = "level"}'
 def test_fits_pass(terms: str) -> None:
     post = fitted(terms)
     assert 0.0 < post.attrs["hyperparameter_error"] < 0.3
-    assert diagnose(post).passed
+    table = diagnose(post).table
+    # Areas scatter by themselves too, which a map of neighbours alone cannot hold: that is named, and nothing else.
+    scattered = ["spread of counts about their means, in variances of the likelihood"] if terms == ONE else []
+    assert table.loc[~table["passed"], "check"].tolist() == scattered
 
 
 def test_without_hyperparameters_there_is_nothing_to_find() -> None:
