@@ -40,9 +40,9 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_moment_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
     place = bi.example()
     study = bi.design(place.table, bi.read_card("prevalence"), adjacency=place.adjacency)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
     with pytest.raises(BayesineqError, match="is no number of seconds since 1970"):
         bi.fit(study, draws=10, seed=1, progress=False)
 
