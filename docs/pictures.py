@@ -35,9 +35,11 @@ def health() -> None:
     shapes = shapes[shapes["area"].isin(table["area"])]
     study = bi.design(table, bi.read_card("area_health"), adjacency=bi.contiguity(shapes))
     post = bi.fit(study, seed=1, progress=False)
-    bi.plots.save_chart(bi.map_posterior(bi.adjusted(post, by="area"), shapes), DOCS / "images" / "map.png")
+    named = "bad or very bad health at the same share of residents aged 65 and over"
+    chart = bi.map_posterior(bi.adjusted(post, by="area"), shapes, outcome=named)
+    bi.plots.save_chart(chart, DOCS / "images" / "map.png")
     decile = bi.adjusted(post, by="imd_decile")
-    bi.plots.save_chart(bi.plots.plot_gradient(decile, "imd_decile"), DOCS / "images" / "gradient.png")
+    bi.plots.save_chart(bi.plots.plot_gradient(decile, "imd_decile", outcome=named), DOCS / "images" / "gradient.png")
 
 
 def practices() -> None:
