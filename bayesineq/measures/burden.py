@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.dims import CI_PROB, SAMPLE_DIMS
 from bayesineq.errors import MeasureError
+from bayesineq.measures.limits import standard_errors
 
 type Array = NDArray[np.float64]
 type BurdenMeasure = Literal["deaths", "daly", "yld", "yll", "prevalence", "incidence"]
@@ -380,11 +381,8 @@ def from_burden_layout(table: pd.DataFrame, *, measure: BurdenMeasure, metric: s
     if "year" in rows:
         made["year"] = rows["year"]
     made |= {"value": rows["val"], "lower": rows["lower"], "upper": rows["upper"]}
-    return (
-        pd.DataFrame(made)
-        .assign(standard_error=(rows["upper"] - rows["lower"]) / (2 * 1.959963984540054))
-        .reset_index(drop=True)
-    )
+    error = standard_errors(rows["lower"], rows["upper"])
+    return pd.DataFrame(made).assign(standard_error=error).reset_index(drop=True)
 
 
 def _check_weights(weight: Array) -> None:

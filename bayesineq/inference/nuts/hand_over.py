@@ -53,8 +53,9 @@ def pymc_model(design: Design) -> pymc.Model:
 
     if design.members is not None and len(design.members.weight) > 1:
         raise DesignError(
-            f"the weights of this design's rows have {len(design.members.weight)} draws, and a PyMC model takes one: "
-            "take one with `replace(design, members=design.members.only(0))`"
+            f"the weights of this design's rows have {len(design.members.weight)} draws, and engine 'nuts' takes one: "
+            "take one with `replace(design, members=design.members.only(0))`, sample them together with the outcome "
+            "(bayesineq.inference.sample_mixture), or use engine='laplace'"
         )
     solved = inner(design).design
     return build_joint(solved) if design.is_joint else build(solved)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bayesineq.design.matrix import Design
 from bayesineq.errors import BayesineqError, DesignError
 from bayesineq.inference.inner import inner, outer_values
+from bayesineq.inference.nuts.hand_over import pymc_model
 from bayesineq.inference.pointwise import predictive_checks
 from bayesineq.inference.tree import posterior_tree
 from bayesineq.model.card import of_outcome
@@ -86,18 +87,7 @@ def compile_once(design: Design) -> Compiled:
             "engine 'nuts' needs PyMC, which is not installed; run: pip install \"bayesineq[nuts]\", "
             "or fit with engine='laplace'"
         )
-    from bayesineq.inference.nuts.joint import build_joint, saved_joint
-    from bayesineq.inference.nuts.model import build, saved
-
-    if design.members is not None and len(design.members.weight) > 1:
-        raise DesignError(
-            f"the weights of this design's rows have {len(design.members.weight)} draws, and engine 'nuts' takes one: "
-            "take one with `replace(design, members=design.members.only(0))`, sample them together with the outcome "
-            "(bayesineq.inference.sample_mixture), or use engine='laplace'"
-        )
-    solved = inner(design).design
-    model = build_joint(solved) if design.is_joint else build(solved)
-    wanted = saved_joint(solved, model) if design.is_joint else saved(solved, model)
+    model = pymc_model(design)
     if find_spec("nutpie") is None:
         warnings.warn(
             "nutpie is not installed, so PyMC's own sampler is used: the same posterior, several times slower; "
@@ -108,7 +98,15 @@ def compile_once(design: Design) -> Compiled:
         return Compiled(design, model, None)
     import nutpie
 
-    return Compiled(design, model, nutpie.compile_pymc_model(model, var_names=wanted))
+    return Compiled(design, model, nutpie.compile_pymc_model(model, var_names=_wanted(design, model)))
+
+
+def _wanted(design: Design, model: Any) -> list[str]:
+    """Names of the model's variables that a posterior is made of."""
+    from bayesineq.inference.nuts.joint import saved_joint
+    from bayesineq.inference.nuts.model import saved
+
+    return saved_joint(design, model) if design.is_joint else saved(design, model)
 
 
 def sample_compiled(
@@ -196,10 +194,6 @@ def _with_pymc(
 ) -> xr.DataTree:
     import pymc
 
-    from bayesineq.inference.nuts.joint import saved_joint
-    from bayesineq.inference.nuts.model import saved
-
-    names = saved_joint if compiled.design.is_joint else saved
     with compiled.model:
         pymc.set_data(dict(data))
         trace: xr.DataTree = pymc.sample(
@@ -209,7 +203,7 @@ def _with_pymc(
             random_seed=seed,
             progressbar=progress,
             quiet=not progress,
-            var_names=names(compiled.design, compiled.model),
+            var_names=_wanted(compiled.design, compiled.model),
             nuts_sampler="pymc",
             target_accept=TARGET_ACCEPT,
             compute_convergence_checks=False,
