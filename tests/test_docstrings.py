@@ -46,7 +46,11 @@ def test_everything_without_an_underscore_says_what_it_is(name: str) -> None:
     assert not silent, f"{name}: {silent} say nothing of themselves"
 
 
-@pytest.mark.parametrize("name", NAMES)
+COMPILED = "bayesineq.inference.nuts.mixture"
+"""Compiles a model of PyMC for longer than the quick tests may take."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n == COMPILED else []) for n in NAMES])
 def test_examples_run(name: str) -> None:
     module = importlib.import_module(name)
     examples = [t for t in doctest.DocTestFinder(exclude_empty=True).find(module) if t.examples]

@@ -64,6 +64,40 @@ def sample_mixture(
     With :math:`f_{re} = \pi_{ce} C_{er} (1 - m_{ce})`, or :math:`\pi_{ce} m_{ce}` without a record, the people of a
     cell fall on records with probabilities :math:`\sum_e f_{re}`, and the mean outcome of a row is
     :math:`\sum_e w_{re} g^{-1}(\eta_{re})` with :math:`w_{re} = f_{re} / \sum_e f_{re}`; the rows of C are Dirichlet.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import bayesineq as bi
+    >>> from bayesineq.design.mixture import mixture
+    >>> from bayesineq.model.read_card import parse_card
+    >>> card = parse_card('''
+    ... name = "recorded"
+    ... question = "Who?"
+    ... table = "recorded"
+    ... [outcome]
+    ... name = "prevalence"
+    ... count = "cases"
+    ... at_risk = "population"
+    ... likelihood = "binomial"
+    ... [latent]
+    ... ethnicity = "recorded"
+    ... [terms]
+    ... ethnicity = { kind = "fixed", by = "ethnicity", reference = "white" }
+    ... ''')
+    >>> groups = ["asian", "white"]
+    >>> table = pd.DataFrame({"area": ["a"] * 3 + ["b"] * 3, "recorded": ["asian", "white", "Z"] * 2})
+    >>> table = table.assign(population=[900, 800, 110, 100, 1800, 100], cases=[180, 80, 17, 20, 180, 11])
+    >>> margin = pd.DataFrame({"area": ["a", "a", "b", "b"], "ethnicity": groups * 2, "residents": [100, 90, 10, 190]})
+    >>> confusion = pd.DataFrame([[0.9, 0.1], [0.02, 0.98]], index=groups, columns=groups)
+    >>> model = bi.inference.recording(table, margin, confusion, cells=["area"])
+    >>> study = mixture(table, card, bi.inference.weights(model, draws=5, seed=1))
+    >>> post = sample_mixture(study, model, draws=200, tune=200, chains=2, seed=1, progress=False)
+    >>> bi.expected(post, by="ethnicity").mean(("chain", "draw")).round(1).to_series()
+    ethnicity
+    asian    0.2
+    white    0.1
+    Name: prevalence, dtype: float64
     """
     import nutpie
 
