@@ -47,7 +47,7 @@ release: $(READY)  ## dist/: wheel and sdist, the sdist's tests, and the demonst
 	cd dist && empty/bin/bayesineq demo --out demo
 
 lock:  ## Renew requirements.lock
-	uv pip compile --universal --generate-hashes --extra bcf --extra explorer --extra nuts --extra uplift --group dev \
+	uv pip compile --universal --generate-hashes --extra bcf --extra explorer --extra fetch --extra nuts --extra uplift --group dev \
 	  pyproject.toml -o requirements.lock
 
 # The explorer's tests drive Debian's Chromium; where it cannot be installed they are skipped and say so.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bayesineq.disclosure.acro import Output
     from bayesineq.disclosure.quality import QualityTables
     from bayesineq.disclosure.rule import Rule
+    from bayesineq.fetching import Registry
     from bayesineq.inference.fit import Engine
     from bayesineq.model.card import ModelCard
     from bayesineq.own.start import Answers
@@ -430,6 +431,63 @@ def practices(
         report=lambda line: err.print(line, markup=False, highlight=False, soft_wrap=True),
     )
     out.print(f"{out_folder}: {len(found)} conditions", highlight=False, soft_wrap=True)
+
+
+@app.command(name="fetch")
+@_grouped
+def fetch_files(
+    name: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Files or sets of files.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where they are kept; what lies there is not fetched again.")] = Path(
+        "open_data"
+    ),
+    address: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=ADDRESS", help="Where a file lies, in place of what is known.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take a file whatever is known of its digest and size.")
+    ] = None,
+    registry: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Files of your own beside those that are known.")
+    ] = None,
+) -> None:
+    """List public files, or fetch those that are named: no other command reaches the network."""
+    from bayesineq.fetching import fetch, fetched, public_files, wanted
+
+    known = public_files(registry)
+    if not name:
+        _refuse({k: v for k, v in (("address", address), ("accept", accept)) if v}, "with names of files")
+        kept = fetched(folder)
+        out.print("\n".join(_listed_files(known, kept)), markup=False, highlight=False, soft_wrap=True)
+        return
+    given = _pairs(address or [], "--address", "iod_2019=https://example.org/file.csv")
+    files = wanted(known, name, given)
+    for code, place in given.items():
+        err.print(f"{code}: address {place} in place of {known.files[code].address}", markup=False, soft_wrap=True)
+    with reporter(True, "Fetching") as tell:
+        found = fetch(files, folder, accept=accept or (), report=_both(tell))
+    out.print("\n".join(map(str, found.values())), markup=False, highlight=False, soft_wrap=True)
+
+
+def _both(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Progress that is drawn over, and lines that stay."""
+
+    def said(text: str) -> None:
+        tell(text)
+        if not text.endswith(" MB"):
+            err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return said
+
+
+def _listed_files(known: Registry, kept: dict[str, Any]) -> list[str]:
+    """What can be fetched, in lines."""
+    lines = []
+    for code, file in known.files.items():
+        size = f", {file.size / 1e6:.1f} MB" if file.size else ""
+        day = f"; kept since {kept[code]['day']}" if code in kept else ""
+        lines.append(f"{code}: {file.what} ({file.publisher}{size}){day}")
+    sets = [f"{one} = {', '.join(files)}" for one, files in known.sets.items()]
+    return [*lines, "", "Names that stand for several:", *sets]
 
 
 @app.command()

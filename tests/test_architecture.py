@@ -50,6 +50,7 @@ OWNS = {
     "nutpie": {"inference"},
     "sklearn": {"uplift", "cohort"},
     "matplotlib": {"report"},
+    "pooch": {"fetching"},  # the one module that reaches the network, when it is asked to
     "ibis": {"records", "tables", "cohort"},  # cohorts and morbidity are expressions that run where the records are
 }
 # From files of practices to areas, `practices` calls one stage after the other, as `demo` does; `own` makes a model of

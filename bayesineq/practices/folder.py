@@ -220,8 +220,7 @@ def read_england(
     absent = [name for name in SCORES_OF if name not in areas]
     if absent:
         notes.append(
-            f"no file holds {' or '.join(absent)}: put census tables QS501EW and QS205EW of the same LSOAs into the "
-            "folder, or give --indicators FILE; the rank table is without them"
+            f"no file holds {' or '.join(absent)}, and the rank table is without: {_to_get(absent, year, folder)}"
         )
     adjacency = read_adjacency(files["borders"], areas=deprivation[AREA]) if "borders" in files else None
     return England(tables, deprivation, areas, adjacency, files, tuple(notes))
@@ -293,6 +292,25 @@ def _category_share(path: Path, pattern: str) -> pd.Series:
         raise SchemaError(f"The file {path} has no category like {pattern!r}. Give the table as Nomis publishes it.")
     people = found.table["count"].groupby(found.table[AREA]).sum()
     return found.table["count"].where(chosen, 0).groupby(found.table[AREA]).sum() / people
+
+
+_CENSUS_TABLES: Final = {
+    ("adult_education", "2011"): ("Census 2011, QS501EW, highest qualification", "census_2011_qualifications"),
+    ("english_proficiency", "2011"): ("Census 2011, QS205EW, proficiency in English", "census_2011_english"),
+    ("adult_education", "2021"): ("Census 2021, TS067, highest qualification", "census_2021_qualifications"),
+    ("english_proficiency", "2021"): ("Census 2021, TS029, proficiency in English", "census_2021_english"),
+}
+"""Tables of the indices' own indicators, and the names by which they are fetched."""
+
+
+def _to_get(absent: Sequence[str], year: str, folder: str | Path) -> str:
+    """What to get for indicators that are absent, from where, and where to put it."""
+    tables = [_CENSUS_TABLES[name, year] for name in absent]
+    return (
+        f"get {' and '.join(table for table, _ in tables)}, a row an LSOA of {year}, from Nomis (Census {year}, bulk or "
+        f"query) and lay it into {folder}; `bayesineq fetch {' '.join(code for _, code in tables)} --folder {folder}` "
+        f"does so. Or give --indicators FILE with a column `area` and {' and '.join(absent)}"
+    )
 
 
 def _indicators(path: str | Path) -> pd.DataFrame:
