@@ -336,7 +336,7 @@ def _download(file: PublicFile, beside: Path, report: Callable[[str], None]) -> 
             f"and lay it into the folder as {file.keep}."
         ) from error
 
-    def redirected(answer: Any, *unused: Any, **options: Any) -> None:
+    def _redirected(answer: Any, *unused: Any, **options: Any) -> None:
         if answer.is_redirect:
             where = answer.headers["location"]
             report(f"{file.name}: redirected to {where}")
@@ -352,7 +352,7 @@ def _download(file: PublicFile, beside: Path, report: Callable[[str], None]) -> 
         chunk_size=_CHUNK,
         timeout=_WAIT,
         headers={"User-Agent": "bayesineq"},
-        hooks={"response": redirected},
+        hooks={"response": _redirected},
     )
     try:
         return Path(pooch.retrieve(file.address, None, fname="came", path=beside, downloader=loader))

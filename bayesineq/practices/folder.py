@@ -307,8 +307,8 @@ def _to_get(absent: Sequence[str], year: str, folder: str | Path) -> str:
     """What to get for indicators that are absent, from where, and where to put it."""
     tables = [_CENSUS_TABLES[name, year] for name in absent]
     return (
-        f"get {' and '.join(table for table, _ in tables)}, a row an LSOA of {year}, from Nomis (Census {year}, bulk or "
-        f"query) and lay it into {folder}; `bayesineq fetch {' '.join(code for _, code in tables)} --folder {folder}` "
+        f"get {' and '.join(table for table, _ in tables)}, a row an LSOA of {year}, from Nomis (bulk or query) "
+        f"and lay it into {folder}; `bayesineq fetch {' '.join(code for _, code in tables)} --folder {folder}` "
         f"does so. Or give --indicators FILE with a column `area` and {' and '.join(absent)}"
     )
 
