@@ -22,7 +22,7 @@ from bayesineq.tables.deprivation import read_deprivation
 from bayesineq.tables.files import header, read_table, suffix
 from bayesineq.tables.lookups import LSOA, area_parts, carry_counts, read_changes
 from bayesineq.tables.practices import CONDITIONS, PracticeTables, practice_tables
-from bayesineq.tables.publishers.read import read_published
+from bayesineq.tables.publishers.read import kinds_in, read_published
 from bayesineq.tables.quantiles import quantile_groups, quintiles_from_deciles
 from bayesineq.tables.vintage import vintage
 
@@ -49,6 +49,12 @@ SCORES_OF: Final = {
     "english_proficiency": ".*cannot speak english.*",
 }
 """Categories of census tables that are counted as deprived: few qualifications, and little English."""
+
+_KINDS: Final = {
+    "registers": (("qof", "qof_prevalence_csv"), ".*practice.?code"),
+    "population": (("mid_year_age", "mid_year_sex_age"), "lsoa.*code.*"),
+}
+"""Files that are told as `bayesineq check` tells them: their kinds, and a title that they must have."""
 
 _BY_VINTAGE: Final = ("population", "deprivation", "borders", "boards", "rural_urban")
 _ICB: Final = r"icb\d\d(cdh|_code_h)"
@@ -102,7 +108,7 @@ def find_files(folder: str | Path, given: Mapping[str, str | Path] | None = None
     Parameters
     ----------
     folder : str or Path
-        Where to look: csv, csv.gz and parquet files.
+        Where to look: csv, csv.gz and parquet files; and workbooks of registers and of residents, as published.
     given : mapping of str to path, optional
         Files that are named, by what they are; they are not looked for.
 
@@ -111,7 +117,8 @@ def find_files(folder: str | Path, given: Mapping[str, str | Path] | None = None
     dict of str to Path
         By role: "registers", "registrations", "settings", "ages", "population", "deprivation", "borders",
         "ethnicity", "changes", "boards", "rural_urban", "adult_education", "english_proficiency", those there are. Of
-        several, the one whose areas are of the year of the registrations' areas.
+        several, the one whose areas are of the year of the registrations' areas; workbooks of several groups of
+        registers are "registers", "registers 2" and so on.
 
     Raises
     ------
@@ -137,12 +144,11 @@ def find_files(folder: str | Path, given: Mapping[str, str | Path] | None = None
     if strange := sorted(set(named) - set(ROLES)):
         raise SchemaError(f"No file is {', '.join(strange)}; those there are: {', '.join(ROLES)}.")
     found: dict[str, list[Path]] = {role: [] for role in ROLES}
-    for path in sorted(place.rglob("*")):
-        if path.is_file() and suffix(path) in ("csv", "parquet"):
-            titles = _titles(path)
-            for role, wanted in ROLES.items():
-                if all(any(re.fullmatch(pattern, title) for title in titles) for pattern in wanted):
-                    found[role].append(path)
+    published: set[Path] = set()
+    for path in sorted(p for p in place.rglob("*") if p.is_file() and not p.name.startswith((".", "~$"))):
+        for role in (own := _roles(path)) or _published_roles(path):
+            found[role].append(path)
+            published |= set() if own else {path}
     year = _vintage(found["registrations"][0], ROLES["registrations"][1]) if found["registrations"] else None
     problems = []
     for role, paths in found.items():
@@ -150,7 +156,9 @@ def find_files(folder: str | Path, given: Mapping[str, str | Path] | None = None
             continue
         if len(paths) > 1 and role in _BY_VINTAGE and year is not None:
             paths = [path for path in paths if _vintage(path, ROLES[role][0]) == year] or paths
-        if len(paths) > 1:
+        if role == "registers" and len(paths) > 1 and set(paths) <= published:
+            named |= {f"{role} {k}" if k > 1 else role: path for k, path in enumerate(paths, start=1)}
+        elif len(paths) > 1:
             problems.append(f"{role}: {', '.join(path.name for path in paths)} are alike; name one: {role}=FILE")
         elif paths:
             named[role] = paths[0]
@@ -158,7 +166,7 @@ def find_files(folder: str | Path, given: Mapping[str, str | Path] | None = None
             problems.append(f"{role}: no file has titles like {', '.join(map(repr, ROLES[role]))}")
     if problems:
         raise SchemaError("\n".join([f"The folder {place} does not hold what is needed:", *problems]))
-    return {role: named[role] for role in ROLES if role in named}
+    return {name: named[name] for role in ROLES for name in named if name.partition(" ")[0] == role}
 
 
 def read_england(
@@ -224,6 +232,26 @@ def read_england(
         )
     adjacency = read_adjacency(files["borders"], areas=deprivation[AREA]) if "borders" in files else None
     return England(tables, deprivation, areas, adjacency, files, tuple(notes))
+
+
+def _roles(path: Path) -> list[str]:
+    """What a csv or parquet file is, by its titles."""
+    titles = _titles(path) if suffix(path) in ("csv", "parquet") else []
+    return [
+        role
+        for role, wanted in ROLES.items()
+        if all(any(re.fullmatch(pattern, title) for title in titles) for pattern in wanted)
+    ]
+
+
+def _published_roles(path: Path) -> list[str]:
+    """What a file is of those that are read as they are published."""
+    held = [(kind.kind, " ".join(titles).lower()) for kind, titles in kinds_in(path)]
+    return [
+        role
+        for role, (kinds, title) in _KINDS.items()
+        if any(kind in kinds and re.search(title, titles) for kind, titles in held)
+    ]
 
 
 def _titles(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.tables.files import header, read_table, suffix
 from bayesineq.tables.publishers.read import read_published
 from bayesineq.tables.registrations import read_registrations
+from bayesineq.tables.sheets import read_titled, workbook
 from bayesineq.tables.vintage import vintage
 
 CONDITIONS: Final = {
@@ -184,10 +186,11 @@ def practice_tables(files: Mapping[str, Path], population: str | Path) -> Practi
     """
     The same of files that are named.
 
-    `files`: "registers", "registrations", and if there are any "settings" and "ages"; as of `read_practices`.
+    `files`: "registers", "registrations", and if there are any "registers 2" and so on, with other registers of the
+    same practices, "settings" and "ages"; as of `read_practices`.
     """
     notes: list[str] = []
-    prevalence = _prevalence(files["registers"], notes)
+    prevalence = _registers([path for name, path in files.items() if name.partition(" ")[0] == "registers"], notes)
     everybody = read_registrations(files["registrations"])
     pairs = everybody[everybody["place"] == "england"].drop(columns="place").reset_index(drop=True)
     for where, found in everybody[everybody["place"] != "england"].groupby("place"):
@@ -286,6 +289,21 @@ def _any(folder: Path, start: str) -> Path | None:
     return found[0] if found else None
 
 
+def _registers(paths: list[Path], notes: list[str]) -> pd.DataFrame:
+    """Shares on every register; files hold registers of different conditions, of the same practices."""
+    table = _prevalence(paths[0], notes)
+    for path in paths[1:]:
+        more = _prevalence(path, notes)
+        if twice := [name for name in more if name != "practice" and name in table]:
+            raise SchemaError(
+                f"The registers {', '.join(twice)} stand in {path} and in another of {', '.join(map(str, paths))}. "
+                "Leave one year of each there."
+            )
+        table = table.merge(more, on="practice", how="outer")
+    held = [code for code in CONDITIONS if code in table]
+    return table[["practice", *held]]
+
+
 def _prevalence(path: Path, notes: list[str]) -> pd.DataFrame:
     table = _published(path, notes)
     if table is None:
@@ -327,11 +345,8 @@ def _published(path: Path, notes: list[str]) -> pd.DataFrame | None:
         year = rows["period"].max()
         notes.append(f"registers are those of {year}")
         rows = rows[rows["period"] == year]
-    # The list of the register's ages stands beside the whole list, where the two differ.
-    lists = [name for name in rows if str(name).startswith("list_size_ages")] + ["list_size"]
-    people = rows[lists].apply(pd.to_numeric).bfill(axis=1).iloc[:, 0]
-    share = (rows["register"] / people.where(people > 0)).rename("share")
-    shares = pd.concat([rows[["practice", "measure"]], share], axis=1).dropna()
+    parts = [_share(part, str(code)) for code, part in rows.groupby("measure")]
+    shares = pd.concat(parts) if parts else pd.DataFrame(columns=["practice", "measure", "share"])
     if (twice := shares.duplicated(["practice", "measure"])).any():
         first = shares[twice].iloc[0]
         raise SchemaError(f"The file {path} has practice {first['practice']} twice on register {first['measure']}.")
@@ -342,7 +357,7 @@ def _published(path: Path, notes: list[str]) -> pd.DataFrame | None:
 
 
 def _areas(path: str | Path) -> pd.DataFrame:
-    table = read_table(path)
+    table = _residents(Path(path))
     years = [str(age) for age in range(91)]
     names = {str(name).rstrip("+"): name for name in table.columns}
     code = next((name for name in table.columns if "code" in str(name).lower() or name == "area"), None)
@@ -358,6 +373,44 @@ def _areas(path: str | Path) -> pd.DataFrame:
     for age in sorted({age for _, age in CONDITIONS.values() if age}):
         out[f"from_{age}"] = people[:, age:].sum(axis=1) / total
     return out
+
+
+def _share(rows: pd.DataFrame, code: str) -> pd.DataFrame:
+    """One register over the list of its ages: lists and registers of other ages stand beside in the workbook."""
+    held = [str(name) for name in rows if rows[name].notna().any()]
+    lists, registers = (
+        _of_ages([name for name in held if re.match(rf"(?:patients?_|practice_)?{word}(?!.*printed)", name)], code)
+        for word in ("list(?!_type)", "register")
+    )
+    if lists is None or registers is None:
+        return pd.DataFrame(columns=["practice", "measure", "share"])
+    people = pd.to_numeric(rows[lists], errors="coerce")
+    share = (pd.to_numeric(rows[registers], errors="coerce") / people.where(people > 0)).rename("share")
+    return pd.concat([rows[["practice", "measure"]], share], axis=1).dropna()
+
+
+def _of_ages(names: list[str], code: str) -> str | None:
+    """Of columns whose names may say ages, the one of a register: CHD has lists of 79 and under, and of 80 and over."""
+    age = CONDITIONS[code][1]
+    ages = {name: [int(number) for number in re.findall(r"\d+", name)] for name in names}
+    own = [name for name, found in ages.items() if age and found == [age]]
+    of_all = [name for name, found in ages.items() if not found]
+    return next(iter([*own, *of_all]), names[0] if len(names) == 1 else None)
+
+
+def _residents(path: Path) -> pd.DataFrame:
+    """Residents by age, of both sexes: a workbook has them in a sheet of persons, or in columns for each sex."""
+    if suffix(path) != "excel":
+        return read_table(path)
+    sheets = [name for name in workbook(path, rows=1) if re.search("persons", name, re.IGNORECASE)]
+    if sheets:
+        return read_titled(path, ["(?i)^lsoa.*code", "^0$", "^45$"], sheet=max(sheets))
+    by_sex = [name for name in workbook(path, rows=1) if re.search(r"mid-?20\d\d", name, re.IGNORECASE)]
+    table = read_titled(path, ["(?i)^lsoa.*code", "^F0$", "^M0$"], sheet=max(by_sex, default=None))
+    ages = {str(age): [f"{sex}{age}" for sex in "FM"] for age in range(91)}
+    sums = {age: table[names].sum(axis=1) for age, names in ages.items() if set(names) <= set(table)}
+    code = next(name for name in table if re.match("(?i)lsoa.*code", str(name)))
+    return pd.DataFrame({str(code): table[code]} | sums)
 
 
 def _median_age(people: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,22 +25,23 @@ def _tidy(title: Any) -> str:
     return " ".join(str(title).split())
 
 
-def workbook(path: Path) -> dict[str, pd.DataFrame]:
-    """Every sheet of a workbook as cells; content, not the name, tells the binary format from the zipped one."""
+def workbook(path: Path, rows: int | None = None) -> dict[str, pd.DataFrame]:
+    """Every sheet of a workbook as cells, or its first rows; content tells the binary format from the zipped one."""
     try:
         with path.open("rb") as file:
             zipped = file.read(2) == ZIP
         if zipped:
             refuse_packed(path)
             if path.suffix.lower() == ".ods":
-                return _open_document(path)
-            return pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl")
+                return {name: cells.iloc[:rows] for name, cells in _open_document(path).items()}
+            return pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl", nrows=rows)
         import xlrd
 
         with path.open("rb") as file:
             book = xlrd.open_workbook(file_contents=file.read())
-        rows = {sheet.name: [sheet.row_values(row) for row in range(sheet.nrows)] for sheet in book.sheets()}
-        return {name: pd.DataFrame(cells, dtype=object).replace("", None) for name, cells in rows.items()}
+        most = {sheet.name: sheet.nrows if rows is None else min(rows, sheet.nrows) for sheet in book.sheets()}
+        read = {sheet.name: [sheet.row_values(row) for row in range(most[sheet.name])] for sheet in book.sheets()}
+        return {name: pd.DataFrame(cells, dtype=object).replace("", None) for name, cells in read.items()}
     except SchemaError:
         raise
     except Exception as error:

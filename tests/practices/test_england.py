@@ -75,6 +75,35 @@ def test_files_are_told_by_their_titles(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_files_as_they_are_fetched_are_found_by_what_check_knows(tmp_path: Path) -> None:
+    """Workbooks of two groups of registers and of residents stand for the tables of shares and ages."""
+    folder = written(tmp_path / "data")
+    plain = read_england(folder)
+    shares = pd.read_csv(folder / "b.csv").set_index("OrganisationCode")
+    for code in ("DM", "AF"):
+        title = [["", "2021-22", ""], ["Practice code", "List size", "Register"]]
+        rows = [[p, 10**6, round(10**6 * share)] for p, share in shares[f"{code}-prevalance"].items()]
+        with pd.ExcelWriter(folder / f"{code.lower()}.xlsx") as book:
+            pd.DataFrame([*title, *rows]).to_excel(book, sheet_name=code, index=False, header=False)
+    ages = pd.read_csv(folder / "c.csv").rename(columns={"lsoa11_code": "LSOA Code"})
+    with pd.ExcelWriter(folder / "residents.xlsx") as book:
+        pd.DataFrame([["Notes"]]).to_excel(book, sheet_name="Contents", index=False, header=False)
+        for sex, times in (("Persons", 1), ("Males", 0), ("Females", 1)):
+            table = ages.assign(**{name: times * ages[name] for name in ages if name != "LSOA Code"})
+            table.to_excel(book, sheet_name=f"Mid-2020 {sex}", index=False, startrow=4)
+    (folder / "b.csv").unlink()
+    (folder / "c.csv").unlink()
+    found = read_england(folder)
+    assert [found.files[role].name for role in ("registers", "registers 2", "population")] == [
+        "af.xlsx", "dm.xlsx", "residents.xlsx",
+    ]  # fmt: skip
+    for name in ("DM", "AF", "median_age", "residents"):
+        assert found.areas[name].to_numpy() == pytest.approx(plain.areas[name].to_numpy(), abs=1e-6)
+    (folder / "again.xlsx").write_bytes((folder / "dm.xlsx").read_bytes())
+    with pytest.raises(SchemaError, match=r"The registers DM stand in .*dm\.xlsx and in another of"):
+        read_england(folder)
+
+
 def test_two_that_are_alike_are_named_and_one_may_be_chosen(tmp_path: Path) -> None:
     folder = written(tmp_path / "data")
     (folder / "b2.csv").write_bytes((folder / "b.csv").read_bytes())

@@ -121,6 +121,24 @@ def test_registers_as_published_are_shares_of_the_lists_of_their_ages(tmp_path: 
     assert "registers are those of 2021-22" in tables.notes
 
 
+def test_lists_of_other_ages_beside_that_of_the_register_are_not_taken_for_it(tmp_path: Path) -> None:
+    """The workbooks give coronary heart disease lists under and over 80, and diabetes one of 40 and over."""
+    ages = written(tmp_path)
+    (tmp_path / "qof_2021_22.csv").unlink()
+    places = ["Practice code", "Practice name"]
+    heart = [*places, "List size", "List size ages 79 and under", "List size ages 80+", "Register"]
+    sugar = [*places, "List size ages 17+", "List size ages 40+", "Register ages 17+"]
+    sheets = {
+        "CHD": [["", "", "2021-22", "", "", ""], heart, ["A00000", "One", 4000, 3800, 200, 120]],
+        "DM": [["", "", "2021-22", "", ""], sugar, ["A00000", "One", 3000, 1500, 240]],
+    }
+    with pd.ExcelWriter(tmp_path / "qof_2021_22.xlsx") as book:
+        for name, rows in sheets.items():
+            pd.DataFrame(rows).to_excel(book, sheet_name=name, index=False, header=False)
+    found = read_practices(tmp_path, ages).prevalence.iloc[0]
+    assert found.to_dict() == {"practice": "A00000", "CHD": 0.03, "DM": 0.08}
+
+
 def test_raw_registers_as_published_are_read_too(tmp_path: Path) -> None:
     ages = written(tmp_path)
     raw = {"PRACTICE_CODE": ["A00000", "A00000"], "GROUP_CODE": ["DM", "AF"], "REGISTER": [210, 41]}

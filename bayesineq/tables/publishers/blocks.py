@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+from pyarrow import ArrowInvalid
+from pyarrow.parquet import read_schema
 
 from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import blanked, trimmed
@@ -62,6 +64,31 @@ def blocks(path: str | Path, kind_of: KindOf) -> list[Block]:
         f"The file {path} ends in {path.suffix or 'nothing'!r}; published tables are read from .csv, .csv.gz, "
         ".parquet, .xlsx, .xls and .ods. Unpack a .zip first."
     )
+
+
+def heads(path: Path, kind_of: KindOf) -> list[tuple[FileKind, tuple[str, ...]]]:
+    """Kinds of a file's tables with their titles, by first rows alone: none of a file that cannot be read."""
+    try:
+        sheets = _first_rows(path)
+    except (SchemaError, OSError, EOFError, UnicodeDecodeError, csv.Error, ArrowInvalid):
+        return []
+    found = ((*_found(rows, name, kind_of), rows) for name, rows in sheets.items())
+    return [(kind, tuple(rows[at])) for at, kind, rows in found if kind is not None]
+
+
+def _first_rows(path: Path) -> dict[str, list[list[str]]]:
+    """First rows of each sheet of a workbook, of a csv, or the titles of a parquet file."""
+    match suffix(path):
+        case "csv":
+            refuse_bombs(path)
+            return {path.stem: titles_of(path)}
+        case "parquet":
+            return {path.stem: [[str(name) for name in read_schema(path).names]]}
+        case "excel":
+            cells = workbook(path, rows=WITHIN)
+            return {name: [[tidy(cell) for cell in row] for row in sheet.to_numpy()] for name, sheet in cells.items()}
+        case _:
+            return {}
 
 
 def titles_of(path: Path) -> list[list[str]]:

@@ -13,7 +13,7 @@ import pandas as pd
 from bayesineq.errors import SchemaError
 from bayesineq.tables.geographies import OWN, geographies, years_findings
 from bayesineq.tables.publishers.beside import LEVEL, rows_said, split
-from bayesineq.tables.publishers.blocks import Block, blocks
+from bayesineq.tables.publishers.blocks import Block, blocks, heads
 from bayesineq.tables.publishers.kinds import Column, FileKind, file_kinds
 from bayesineq.tables.publishers.layouts import LAYOUTS
 from bayesineq.tables.publishers.limits import with_errors
@@ -69,6 +69,22 @@ class Published:
 def kind_of(titles: Sequence[str], around: str) -> FileKind | None:
     """Kind of file whose titles stand in a row: the one that asks for most of them."""
     return next((kind for kind in file_kinds() if kind.fits(titles, around)), None)
+
+
+def kinds_in(path: str | Path) -> list[tuple[FileKind, tuple[str, ...]]]:
+    """
+    Kinds of the tables of a file with their titles, told by its first rows alone; none where it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "ages.csv"
+    ...     pd.DataFrame({"lsoa11_code": ["E01000001"], "0": 1, "45": 2, "90+": 3}).to_csv(path, index=False)
+    ...     [(kind.kind, titles[0]) for kind, titles in kinds_in(path)]
+    [('mid_year_age', 'lsoa11_code')]
+    """
+    return heads(Path(path), kind_of)
 
 
 def read_published(path: str | Path, *, sheet: str | None = None, choose: Mapping[str, str] | None = None) -> Published:
