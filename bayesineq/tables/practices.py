@@ -294,7 +294,7 @@ def _registers(paths: list[Path], notes: list[str]) -> pd.DataFrame:
     table = _prevalence(paths[0], notes)
     for path in paths[1:]:
         more = _prevalence(path, notes)
-        if twice := [name for name in more if name != "practice" and name in table]:
+        if twice := [str(name) for name in more if name != "practice" and name in table]:
             raise SchemaError(
                 f"The registers {', '.join(twice)} stand in {path} and in another of {', '.join(map(str, paths))}. "
                 "Leave one year of each there."
