@@ -530,6 +530,44 @@ def england(
 
 @app.command()
 @_grouped
+def travel(
+    areas: Annotated[Path, typer.Option(help="area, imd_decile, imd_rank, residents, lad; and their positions.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    services: Annotated[
+        Path | None, typer.Option(help="service, and latitude and longitude or easting and northing.")
+    ] = None,
+    matrix: Annotated[Path | None, typer.Option(help="Travel times: area, service, minutes (or seconds).")] = None,
+    roads: Annotated[Path | None, typer.Option(help="Roads: from, to, minutes or km or metres, one_way.")] = None,
+    nodes: Annotated[Path | None, typer.Option(help="Where roads meet: node, and its position.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 1,
+) -> None:
+    """How far it is from each area to the nearest service, and by deprivation: by a matrix, roads, or straight."""
+    from bayesineq.practices.travelling import travel_by_deprivation
+    from bayesineq.space.travel import nearest_by_matrix, nearest_by_road, nearest_straight
+    from bayesineq.tables.files import read_table
+
+    if (matrix is None) == (services is None) or (roads is None) != (nodes is None) or (matrix and roads):
+        raise DesignError("give --matrix; or --services; or --services, --roads and --nodes")
+    table = read_table(areas, text=["area", "lad"])
+    if matrix is not None:
+        found = nearest_by_matrix(read_table(matrix, text=["area", "service"]), list(table["area"]))
+    elif services is not None:
+        there = read_table(services, text=["service"])
+        if roads is None or nodes is None:
+            found = nearest_straight(table, there)
+        else:
+            ends = read_table(roads, text=["from", "to"])
+            found = nearest_by_road(table, there, ends, read_table(nodes, text=["node"]))
+    gradient = travel_by_deprivation(found, table, seed=seed)
+    notes = "\n".join([*found.attrs["notes"], ""])
+    made = {"nearest.csv": csv_bytes(found.round(3)), "by_deprivation.csv": csv_bytes(gradient.round(3))}
+    write_folder(out_folder, made | {"notes.txt": notes.encode("utf-8")})
+    err.print(notes, end="", markup=False, highlight=False, soft_wrap=True)
+    out.print("\n".join(str(out_folder / name) for name in made), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+@_grouped
 def fit(
     card: CardArgument,
     table: TableOption,
