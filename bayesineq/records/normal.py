@@ -14,7 +14,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.records.code_forms import SYSTEMS
 from bayesineq.records.engines import collected, kept
 from bayesineq.records.sources import Source, Tables, open_tables
-from bayesineq.records.written import Order, as_day, as_number, as_text, lost_digits
+from bayesineq.records.written import Order, Steps, as_day, as_number, lost_digits, read_steps, says_days
 from bayesineq.tables.codes import code_list
 from bayesineq.tables.schema import Field, read_schema
 
@@ -207,24 +207,38 @@ def _typed(name: str, table: ibis.Table, found: Tables, order: Order, notes: lis
             f"The table {name!r} of {found.origin} has no column {', '.join(absent)}; it has "
             f"{', '.join(table.columns)}. Name it so, or say in a mapping what it is called: see `adapt`."
         )
+    there = [field for field in fields if field.name in names]
+    steps = read_steps(
+        table,
+        {names[f.name]: f.name == "birth" for f in there if f.type == "date"},
+        [names[f.name] for f in there if f.type != "date" and not _is_number(f, table[names[f.name]])],
+        order,
+    )
     made: dict[str, Any] = {}
     for field in fields:
         if field.name in names:
-            made[field.name] = _read(name, field, table, table[names[field.name]], order, notes)
+            made[field.name] = _read(name, field, steps, names[field.name], order, notes)
         else:
             made[field.name] = ibis.null(_type(field))
     if name == "persons":
-        made |= _persons(table, names, made)
-    rest = {c: table[c] for c in table.columns if c.lower() not in made}
-    return table.select(**made, **rest)
+        made |= _persons(steps, names, made)
+    rest = {c: steps.table[c] for c in table.columns if c.lower() not in made}
+    return steps.table.select(**made, **rest)
 
 
 def _type(field: Field) -> str:
     return {"string": "string", "date": "date", "number": "float64", "integer": "int64"}[field.type]
 
 
-def _read(name: str, field: Field, table: ibis.Table, value: ibis.Value, order: Order, notes: list[Note]) -> ibis.Value:
+def _is_number(field: Field, value: ibis.Value) -> bool:
+    kind = value.type()
+    return field.type in ("number", "integer") and bool(kind.is_numeric() or kind.is_boolean())
+
+
+def _read(name: str, field: Field, steps: Steps, column: str, order: Order, notes: list[Note]) -> ibis.Value:
     import ibis
+
+    table, value = steps.table, steps.table[column]
 
     def _note(kind: Kind, said: str, holds: ibis.Value) -> None:
         # A column that holds nothing has nothing that could not be read.
@@ -232,7 +246,7 @@ def _read(name: str, field: Field, table: ibis.Table, value: ibis.Value, order: 
             notes.append(Note(name, field.name, said, kind, table, holds))
 
     if field.type == "date":
-        day = as_day(value, order, coarse=field.name == "birth", ends=field.name in ENDS)
+        day = as_day(column, steps, order, coarse=field.name == "birth", ends=field.name in ENDS)
         for form, holds in day.forms.items():
             _note("form", form, holds)
         if day.forms:
@@ -240,13 +254,13 @@ def _read(name: str, field: Field, table: ibis.Table, value: ibis.Value, order: 
         _note("unread", "a day before 2 January 1900, which stands for no date", day.placeholder)
         return day.value
     if field.type in ("number", "integer"):
-        number, wrong = as_number(value)
+        number, wrong = as_number(value, steps.texts.get(column, value))
         if not value.type().is_integer():
             _note("unread", "not a number", wrong)
         return number
     if (lost := lost_digits(value)) is not None and field.name in ("code", PERSON):
         _note("unread", "a number with a fraction, which has lost its last digits: export it as text", lost)
-    text = as_text(value)
+    text = steps.texts[column]
     if allowed := field.constraints.get("enum"):
         text = text.lower()
         if (name, field.name) == ("persons", "sex"):
@@ -280,15 +294,18 @@ def _system(text: ibis.Value) -> ibis.Value:
     return text.isin(list(SYSTEMS)).ifelse(text, plain.cases(*names.items(), else_=text))
 
 
-def _persons(table: ibis.Table, names: Mapping[str, str], made: Mapping[str, Any]) -> dict[str, Any]:
+def _persons(steps: Steps, names: Mapping[str, str], made: Mapping[str, Any]) -> dict[str, Any]:
     """Sex that is said to be unknown where nothing is said, and how far a birth is known."""
+    import ibis
+
     more: dict[str, Any] = {"sex": made["sex"].fill_null("unknown")}
     if "birth_known_to" not in names and "birth" in names:
-        written = as_text(table[names["birth"]])
-        length = written.length()
-        known = (length == 4).ifelse("year", (length <= 7).ifelse("month", "day"))
-        if not table[names["birth"]].type().is_string():
-            known = (length == 4).ifelse("year", "day")
+        birth = steps.table[names["birth"]]
+        known = ibis.literal("day")
+        if says_days(birth):
+            length = steps.texts[names["birth"]].length()
+            finer = (length <= 7).ifelse("month", "day") if birth.type().is_string() else "day"
+            known = (length == 4).ifelse("year", finer)
         more["birth_known_to"] = made["birth"].notnull().ifelse(known, None)  # noqa: PD004
     return more
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -72,14 +72,17 @@ def stripped(text: ibis.Value) -> ibis.Value:
 
 def as_text(value: ibis.Value) -> ibis.Value:
     """Text without spaces at its ends, missing where it stands for a missing value; whole numbers as they are."""
+    text = _plain_text(value)
+    return text.isin(MISSING).ifelse(None, text)
+
+
+def _plain_text(value: ibis.Value) -> ibis.Value:
     kind = value.type()
     if kind.is_floating():
         # A number this large has lost its last digits: it is no code any more.
         near = (value.abs() < _LARGEST).ifelse(value, None)
         return (near == near.floor()).ifelse(near.cast("int64").cast("string"), near.cast("string"))
-    text = value if kind.is_string() else value.cast("string")
-    text = stripped(text)
-    return text.isin(MISSING).ifelse(None, text)
+    return stripped(value if kind.is_string() else value.cast("string"))
 
 
 def lost_digits(value: ibis.Value) -> ibis.Value | None:
@@ -87,8 +90,8 @@ def lost_digits(value: ibis.Value) -> ibis.Value | None:
     return value.abs() >= _LARGEST if value.type().is_floating() else None
 
 
-def as_number(value: ibis.Value) -> tuple[ibis.Value, ibis.Value]:
-    """Number, and which values are there and are none."""
+def as_number(value: ibis.Value, text: ibis.Value) -> tuple[ibis.Value, ibis.Value]:
+    """Number, and which values are there and are none; `text` is what is written where the value is no number."""
     import ibis
 
     if value.type().is_boolean():
@@ -97,15 +100,77 @@ def as_number(value: ibis.Value) -> tuple[ibis.Value, ibis.Value]:
         number = value.cast("float64")
         finite = ~(number.isnan() | number.isinf())
         return finite.ifelse(number, None), ~finite & number.notnull()
-    text = as_text(value)
     number = text.try_cast("float64")
     number = (number.isnan() | number.isinf()).ifelse(None, number)
     return number, text.notnull() & number.isnull()
 
 
-def as_day(value: ibis.Value, order: Order = "year first", *, coarse: bool = False, ends: bool = False) -> Day:
+@dataclass(frozen=True, slots=True)
+class Steps:
     """
-    Days of a column of dates, times or text.
+    A table with what is read from its text, step by step, in columns of their own.
+
+    An engine that is given all steps as one expression computes each part as often as it stands in the whole, and holds
+    memory for every part: some 24 copies for a day, against one for each step.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        The table, with the columns of the steps.
+    texts : Mapping of str to ibis.Value
+        The text of a column, by its name.
+    days : Mapping of str to ibis.Value
+        The day that a text says, by the name of its column.
+    """
+
+    table: ibis.Table
+    texts: Mapping[str, ibis.Value]
+    days: Mapping[str, ibis.Value]
+
+
+def read_steps(table: ibis.Table, days: Mapping[str, bool], texts: Sequence[str], order: Order) -> Steps:
+    """
+    Read the text of columns, and the days of those that say days.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        The table.
+    days : Mapping of str to bool
+        Columns of days, and whether a year, or a year and a month, stands for its first day.
+    texts : sequence of str
+        Further columns that are read as text.
+    order : str
+        How numbers of day, month and year are written.
+    """
+    written = [name for name in days if says_days(table[name])]
+    names = [*written, *texts]
+    said, laid, found = ({name: f"_{step}_{name}" for name in names} for step in ("said", "laid", "found"))
+    one = table.mutate(**{said[name]: _plain_text(_whole(table[name], name in days)) for name in names})
+    two = one.mutate(**{said[name]: one[said[name]].isin(MISSING).ifelse(None, one[said[name]]) for name in names})
+    three = two.mutate(**{laid[name]: _year_first(two[said[name]], order, coarse=days[name]) for name in written})
+    four = three.mutate(**{laid[name]: _numbered(three[laid[name]]) for name in written})
+    five = four.mutate(**{
+        found[name]: four[laid[name]].re_extract(_ISO, 1).nullif("").re_replace("[/. ]", "-").try_cast("date")
+        for name in written
+    })  # fmt: skip
+    return Steps(five, {name: five[said[name]] for name in names}, {name: five[found[name]] for name in written})
+
+
+def says_days(value: ibis.Value) -> bool:
+    """Whether days of a column have to be read from its text."""
+    kind = value.type()
+    return not (kind.is_date() or kind.is_timestamp() or kind.is_null())
+
+
+def _whole(value: ibis.Value, day: bool) -> ibis.Value:
+    kind = value.type()
+    return value.try_cast("int64") if day and kind.is_numeric() and not kind.is_integer() else value
+
+
+def as_day(name: str, steps: Steps, order: Order = "year first", *, coarse: bool = False, ends: bool = False) -> Day:
+    """
+    Days of a column of dates, times or text, whose text has been read.
 
     Text is read year first, or as eight digits, or with a month in letters; numbers of day and month with the year
     last only where `order` says which comes first. `coarse` lets a year, or a year and a month, stand for its first
@@ -113,28 +178,28 @@ def as_day(value: ibis.Value, order: Order = "year first", *, coarse: bool = Fal
     """
     import ibis
 
-    kind = value.type()
-    never = ibis.literal(False)
-    if kind.is_date() or kind.is_timestamp():
-        return _kept(value.cast("date"), {}, never, ends=ends)
-    if kind.is_null():
+    value, never = steps.table[name], ibis.literal(False)
+    if value.type().is_null():
         return Day(value.cast("date"), {}, never, never)
-    if kind.is_numeric() and not kind.is_integer():
-        value = value.try_cast("int64")
-    text = as_text(value)
-    # Each step refers to the one before once, so that the expression stays as short as the list of steps.
+    if not says_days(value):
+        return _kept(value.cast("date"), {}, never, ends=ends)
+    text, found = steps.texts[name], steps.days[name]
+    last = {"year first": OF_NUMBERS, "day first": DAY_FIRST, "month first": MONTH_FIRST}[order]
+    patterns = {YEAR_FIRST: _YEAR_FIRST, TOGETHER: _TOGETHER, NAMED: _NAMED, last: _YEAR_LAST}
+    patterns |= {TO_THE_MONTH: "^[0-9]{4}-?(0[1-9]|1[0-2])$", TO_THE_YEAR: "^[0-9]{4}$"} if coarse else {}
+    forms = {form: text.re_search(pattern).fill_null(False) for form, pattern in patterns.items()}
+    return _kept(found, forms, text.notnull() & found.isnull(), ends=ends)
+
+
+def _year_first(text: ibis.Value, order: Order, *, coarse: bool) -> ibis.Value:
+    """A text that says a day, laid out with the year first where it is written in a form that is read."""
     plain = _rearranged(_rearranged(text, _TOGETHER, "1-2-3"), _NAMED, "3-2-1")
     if order != "year first":
         plain = _rearranged(plain, _YEAR_LAST, "3-2-1" if order == "day first" else "3-1-2")
     if coarse:
         plain = _rearranged(plain, "^([0-9]{4})-?(0[1-9]|1[0-2])$", "1-2", "-01")
         plain = _rearranged(plain, "^([0-9]{4})$", "1", "-01-01")
-    found = _numbered(plain).re_extract(_ISO, 1).nullif("").re_replace("[/. ]", "-").try_cast("date")
-    last = {"year first": OF_NUMBERS, "day first": DAY_FIRST, "month first": MONTH_FIRST}[order]
-    patterns = {YEAR_FIRST: _YEAR_FIRST, TOGETHER: _TOGETHER, NAMED: _NAMED, last: _YEAR_LAST}
-    patterns |= {TO_THE_MONTH: "^[0-9]{4}-?(0[1-9]|1[0-2])$", TO_THE_YEAR: "^[0-9]{4}$"} if coarse else {}
-    forms = {form: text.re_search(pattern).fill_null(False) for form, pattern in patterns.items()}
-    return _kept(found, forms, text.notnull() & found.isnull(), ends=ends)
+    return plain
 
 
 def _rearranged(text: ibis.Value, pattern: str, order: str, after: str = "") -> ibis.Value:

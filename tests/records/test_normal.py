@@ -15,7 +15,7 @@ from shapely.geometry import box
 from bayesineq.errors import SchemaError
 from bayesineq.records.engines import connect
 from bayesineq.records.normal import Records, read_normal, unmapped
-from bayesineq.records.written import ORDERS, Order, as_day
+from bayesineq.records.written import ORDERS, Order, as_day, read_steps
 
 
 def rows(table: Any) -> list[dict[str, Any]]:
@@ -155,8 +155,9 @@ WRITTEN: list[tuple[str, str, dt.date | None]] = [
 def test_a_day_is_read_as_it_is_written(order: Order) -> None:
     texts = [text for text, given, _ in WRITTEN if given == order]
     table = connect(pd.DataFrame({"place": range(len(texts)), "when": texts}))
-    read = as_day(table["when"], order)
-    found = rows(table.select("place", day=read.value, unread=read.unread).order_by("place"))
+    steps = read_steps(table, {"when": False}, [], order)
+    read = as_day("when", steps, order)
+    found = rows(steps.table.select("place", day=read.value, unread=read.unread).order_by("place"))
     assert [r["day"] for r in found] == [day for _, given, day in WRITTEN if given == order]
     assert [r["unread"] for r in found] == [
         day is None and text != "NULL" for text, given, day in WRITTEN if given == order
