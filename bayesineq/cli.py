@@ -986,13 +986,13 @@ def cards(
 ) -> None:
     """List the cards that ship with the package, or print one."""
     from bayesineq.model.read_card import read_card
-    from bayesineq.shipped import folder
+    from bayesineq.shipped import shipped_cards
 
     if name is not None:
         out.print(read_card(name).source, markup=False, highlight=False, soft_wrap=True, end="")
         return
-    for path in sorted(folder("models").glob("*.toml")):
-        card = read_card(path.stem)
+    for one in shipped_cards(("models",)):
+        card = read_card(one)
         out.print(f"{card.name:20} {card.question}", markup=False, highlight=False, soft_wrap=True)
         read = ", ".join(card.columns)
         out.print(f"{'':20} table {card.table}: {read}", markup=False, highlight=False, soft_wrap=True)

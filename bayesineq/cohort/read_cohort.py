@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -29,9 +28,10 @@ from bayesineq.cohort.card import (
 from bayesineq.errors import CardError
 from bayesineq.records.code_forms import PREFIX, system_named, written_out
 from bayesineq.records.person_time import EventRule
-from bayesineq.shipped import folder
+from bayesineq.shipped import card_of, card_path, card_text, shipped_cards
 from bayesineq.tables.schema import read_schema, schema_names
 
+_SHIPPED: Final = ("models/cohorts",)
 _TOP: Final = (
     "name", "question", "definition", "version", "study", "codelists", "spells", "entry", "require", "exclude",
     "follow_up", "outcomes", "covariates", "cells", "use", "references",
@@ -75,21 +75,8 @@ def read_cohort(card: str | Path) -> CohortCard:
     >>> card.entry.event, card.tables
     (('type_2_diabetes',), ('area_counts', 'access_counts', 'outcome_counts'))
     """
-    path = Path(card)
-    if path.suffix != ".toml":
-        if str(card) not in cohort_names():
-            raise CardError(
-                f"there is no cohort card {str(card)!r}; shipped cards are {cohort_names()}, any other is given by its "
-                ".toml path"
-            )
-        path = folder("models") / "cohorts" / f"{card}.toml"
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CardError(
-            f"the card {path.name!r} cannot be read ({error}); give the path of a UTF-8 TOML file"
-        ) from None
-    return parse_cohort(text, origin=path.name)
+    path = card_path(card, _SHIPPED, "cohort card", CardError)
+    return parse_cohort(card_text(path, "cohort card", CardError), origin=path.name)
 
 
 def cohort_names() -> list[str]:
@@ -106,15 +93,12 @@ def cohort_names() -> list[str]:
     >>> "heart_failure" in cohort_names()
     True
     """
-    return sorted(path.stem for path in (folder("models") / "cohorts").glob("*.toml"))
+    return sorted(shipped_cards(_SHIPPED))
 
 
 def parse_cohort(text: str, origin: str = "card") -> CohortCard:
     """Parse the TOML text of a cohort card."""
-    try:
-        raw = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CardError(f"{origin} is not valid TOML: {error}") from None
+    raw = card_of(text, origin, "cohort card", CardError)
     top = Section(raw, "", [])
     wrong = top.wrong
     top.only(_TOP)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Final
 from bayesineq.cohort.codelists import CodeList, read_codelist
 from bayesineq.errors import CardError
 from bayesineq.records.code_forms import PREFIX, READ, written_out
-from bayesineq.shipped import folder
+from bayesineq.shipped import card_of, card_path, card_text
 
 _RANGE: Final = re.compile(r"([A-Z])([0-9]+(?:\.[0-9]+)?)-([A-Z])([0-9]+(?:\.[0-9]+)?)")
 
@@ -152,14 +151,11 @@ class Rules:
     ages: tuple[int, int] | None = None
 
 
+SHIPPED: Final = ("models/indices", "models/segments")
+"""Folders of the cards of indices and segments that ship with the package."""
 _PART: Final = {f.name for f in fields(Part)} - {"name"} | {"list"}
 _CONDITION: Final = {f.name for f in fields(Condition)} - {"ways"} | {"any_of", "all_of"}
 _CARD: Final = {"name", "title", "system", "source", "weights", "floor", "condition", "segment", "ages"}
-
-
-def shipped_rules() -> dict[str, Path]:
-    """Cards of indices and segments that ship with the package, by name."""
-    return {p.stem: p for kind in ("indices", "segments") for p in sorted((folder("models") / kind).glob("*.toml"))}
 
 
 def read_rules(card: str | Path, lists: Lists | None = None) -> Rules:
@@ -193,14 +189,8 @@ def read_rules(card: str | Path, lists: Lists | None = None) -> Rules:
     >>> rules.conditions[3].label, rules.conditions[3].ways[0][0].codes[:4]
     ('Cerebrovascular disease', ('G45', 'G46', 'H340', 'I60'))
     """
-    there = shipped_rules()
-    path = there.get(str(card), Path(card))
-    if not path.is_file():
-        raise CardError(f"There is no card {str(card)!r} of morbidity. Give {', '.join(there)}, or a TOML file.")
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CardError(f"The card {path} is not TOML: {error}") from None
+    path = card_path(card, SHIPPED, "card of morbidity", CardError)
+    given = card_of(card_text(path, "card of morbidity", CardError), str(path), "card of morbidity", CardError)
     reader = _Reader(given.get("system", ""), _held(lists))
     rules = reader.rules(given)
     if reader.missing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from bayesineq.decisions.interventions import Intervention
 from bayesineq.decisions.published import EVERYONE, PublishedEffect, Quantity, Share
 from bayesineq.errors import DecisionError
+from bayesineq.shipped import card_of, card_text
 
 _QUANTITY = {"value", "lower", "upper"}
 _TEXTS = ("name", "event", "source")
@@ -92,14 +92,7 @@ def read_plans(path: str | Path) -> tuple[Intervention, ...]:
     [('structured education', 0.74), ('retinal-screening outreach', 0.266), ('continuous glucose monitoring', 0.89)]
     """
     file = Path(path)
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DecisionError(f"No file of plans at {file.name}: check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise DecisionError(f"{file.name} is not TOML: {error}") from error
-    except OSError as error:
-        raise DecisionError(f"{file.name} cannot be read ({error.strerror}): give the file of plans.") from error
+    document = card_of(card_text(file, "file of plans", DecisionError), file.name, "file of plans", DecisionError)
     entries = document.get("intervention")
     unknown = sorted(set(document) - {"intervention"})
     if not isinstance(entries, list) or not entries or unknown:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ import pandas as pd
 
 from bayesineq.disclosure.rule import Disclosure, Perturbation, Rule
 from bayesineq.errors import DisclosureError
-from bayesineq.shipped import folder
+from bayesineq.shipped import card_of, card_path, card_text
 
 TEN_FIVE: Final = "10-5"
 _MOST_COUNT: Final = 750
@@ -29,6 +28,8 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "perturbation": (str,),
 }
 _NAMED: Final = {str: "text", int: "whole number", bool: "true or false"}
+SHIPPED: Final = ("models/disclosure",)
+"""Folder of the sets of rules that ship with the package."""
 _NEEDED: Final = ("name", "about", "withhold_up_to", "round_to")
 
 
@@ -39,8 +40,8 @@ def rule_of(disclosure: Disclosure) -> Rule:
     Parameters
     ----------
     disclosure : Rule, str or Path
-        A rule, which is given back; the name of a set that ships (`rule_names`); or the path of a TOML file: `name`,
-        `about`, `withhold_up_to`, `round_to`, and where wanted `source`, `withhold_zero`, `rounding` ("nearest" or
+        A rule, which is given back; the name of a set that ships, such as "hes"; or the path of a TOML file: `name`, `about`,
+        `withhold_up_to`, `round_to`, and where wanted `source`, `withhold_zero`, `rounding` ("nearest" or
         "midpoint"), `degrees_of_freedom` and `perturbation` ("10-5", or the path of a table beside it).
 
     Returns
@@ -60,32 +61,13 @@ def rule_of(disclosure: Disclosure) -> Rule:
     """
     if isinstance(disclosure, Rule):
         return disclosure
-    path = Path(disclosure)
-    if path.suffix != ".toml":
-        if str(disclosure) not in rule_names():
-            raise DisclosureError(
-                f"there is no set of rules {str(disclosure)!r}; shipped are {', '.join(rule_names())}, any other is "
-                "given by its .toml path"
-            )
-        path = folder("models") / "disclosure" / f"{disclosure}.toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise DisclosureError(f"the rules {str(path)!r} cannot be read: {error}") from error
-    return _read(path, text)
-
-
-def rule_names() -> tuple[str, ...]:
-    """Names of the sets of rules that ship."""
-    return tuple(sorted(path.stem for path in (folder("models") / "disclosure").glob("*.toml")))
+    path = card_path(disclosure, SHIPPED, "set of rules", DisclosureError)
+    return _read(path, card_text(path, "set of rules", DisclosureError))
 
 
 @lru_cache(maxsize=32)
 def _read(path: Path, text: str) -> Rule:
-    try:
-        raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise DisclosureError(f"the rules {str(path)!r} are no TOML: {error}") from error
+    raw = card_of(text, str(path), "set of rules", DisclosureError)
     wrong = [f"{name} is missing" for name in _NEEDED if name not in raw]
     for name, value in raw.items():
         if name not in _KINDS:

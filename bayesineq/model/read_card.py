@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,7 +13,7 @@ from bayesineq.model.families import DISPERSION, FAMILIES, OwnParameter
 from bayesineq.model.kinds import KINDS, Kind
 from bayesineq.model.priors import PARAMETER_KINDS, ParameterKind, Prior, is_number, read_prior
 from bayesineq.model.read_across import KEYS, across_outcomes
-from bayesineq.shipped import folder
+from bayesineq.shipped import card_of, card_path, card_text
 
 _TOP: Final = {
     "name",
@@ -73,29 +72,13 @@ def read_card(card: str | Path) -> ModelCard:
     >>> card.outcome.likelihood, [term.name for term in card.terms]
     ('binomial', ['age_sex', 'deprivation', 'ethnicity', 'deprivation_ethnicity', 'place'])
     """
-    path = Path(card)
-    if path.suffix != ".toml":
-        shipped = sorted(p.stem for p in folder("models").glob("*.toml"))
-        if str(card) not in shipped:
-            raise CardError(
-                f"there is no card {str(card)!r}; shipped cards are {shipped}, any other is given by its .toml path"
-            )
-        path = folder("models") / f"{card}.toml"
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CardError(
-            f"the card {path.name!r} cannot be read ({error}); give the path of a UTF-8 TOML file"
-        ) from None
-    return parse_card(text, origin=path.name)
+    path = card_path(card, ("models",), "card", CardError)
+    return parse_card(card_text(path, "card", CardError), origin=path.name)
 
 
 def parse_card(text: str, origin: str = "card") -> ModelCard:
     """Parse the TOML text of a model card."""
-    try:
-        raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise CardError(f"{origin} is not valid TOML: {error}") from None
+    raw = card_of(text, origin, "card", CardError)
     wrong: list[str] = []
     _unknown(raw, _TOP, "", wrong)
     wrong += [f"{key}: missing; every card states it" for key in _NEEDED if key not in raw]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.measures.limits import standard_errors
 from bayesineq.model.card import ModelCard
 from bayesineq.own.read import read_cells
+from bayesineq.shipped import card_of, card_text
 from bayesineq.tables.findings import Finding, failing, raise_findings
 from bayesineq.tables.geographies import geography
 from bayesineq.tables.intervals import LOWER, UPPER, Publication, read_intervals
@@ -138,12 +138,7 @@ def read_mapped(mapping: str | Path, table: pd.DataFrame | str | Path | None = N
 
 def read_layout(path: Path) -> Layout:
     """A mapping from its file, every mistake at once."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SchemaError(
-            f"The mapping {path} cannot be read: {error}. Mend it, or run `bayesineq start` again."
-        ) from None
+    raw = card_of(card_text(path, "mapping", SchemaError), str(path), "mapping", SchemaError)
     known = {field.name: type(getattr(Layout({}), field.name)) for field in fields(Layout)}
     wrong = [f"{key}: no such key; known are {', '.join(known)}" for key in raw if key not in known]
     for key, value in raw.items():

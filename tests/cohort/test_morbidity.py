@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from bayesineq.cohort.morbidity import conditions, morbidity, segment_people
-from bayesineq.cohort.rules import expanded, read_rules, shipped_rules
+from bayesineq.cohort.rules import SHIPPED, expanded, read_rules
 from bayesineq.errors import CardError, SchemaError
 from bayesineq.records import Records, read_normal
+from bayesineq.shipped import shipped_cards
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table")
 
@@ -191,7 +192,7 @@ CASES: list[tuple[str, str, list[tuple[int | None, str, str, float | None]], str
 
 
 def test_hand_cases_of_the_segments_of_adults_are_exact_and_exclusive() -> None:
-    names = read_lists(shipped_rules()["suffolk_north_east_essex"])
+    names = read_lists(shipped_cards(SHIPPED)["suffolk_north_east_essex"])
     rules = read_rules("suffolk_north_east_essex", {name: [name] for name in names})
     people = pd.DataFrame({"person": [f"p{k:02d}" for k in range(len(CASES))], "birth": [case[1] for case in CASES]})
     facts = [(f"p{k:02d}", *fact) for k, case in enumerate(CASES) for fact in case[2]]
@@ -211,7 +212,7 @@ def test_hand_cases_of_the_segments_of_adults_are_exact_and_exclusive() -> None:
 
 
 def test_lists_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
-    names = read_lists(shipped_rules()["long_term_conditions"])
+    names = read_lists(shipped_cards(SHIPPED)["long_term_conditions"])
     for name in names:
         (tmp_path / f"{name}.csv").write_text("snomedct_code,term\n38341003,Hypertension\n")
     (tmp_path / "AST_COD.csv").write_text("icd10,term\nJ45,Asthma\n")
@@ -292,9 +293,9 @@ def test_a_person_without_a_birth_has_no_answer_to_a_question_of_age() -> None:
     assert pd.isna(frailty["p2"])
 
 
-@pytest.mark.parametrize("name", sorted(shipped_rules()))
+@pytest.mark.parametrize("name", sorted(shipped_cards(SHIPPED)))
 def test_a_card_that_ships_says_where_it_is_from(name: str) -> None:
-    path = shipped_rules()[name]
+    path = shipped_cards(SHIPPED)[name]
     try:
         rules = read_rules(name)
     except CardError:
@@ -327,7 +328,7 @@ def test_everything_that_is_wrong_with_a_card_is_said_at_once(tmp_path: Path) ->
         "asks for nothing", "ages are [1]", "ours (icd10)",
     ):  # fmt: skip
         assert part in str(error.value)
-    with pytest.raises(CardError, match="There is no card 'charlsen'"):
+    with pytest.raises(CardError, match="There is no card of morbidity 'charlsen'"):
         read_rules("charlsen")
     path.write_text("name = ")
     with pytest.raises(CardError, match="is not TOML"):

@@ -109,7 +109,7 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path):
     path.write_text("[[")
     with pytest.raises(DecisionError, match="is not TOML"):
         read_plans(path)
-    with pytest.raises(DecisionError, match="No file of plans"):
+    with pytest.raises(DecisionError, match="there is no such file"):
         read_plans(tmp_path / "NONE.toml")
 
 

@@ -127,7 +127,7 @@ def test_a_card_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path
         read_card(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("name = ")
-    with pytest.raises(CardError, match="not valid TOML"):
+    with pytest.raises(CardError, match="is not TOML"):
         read_card(broken)
 
 

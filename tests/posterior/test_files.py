@@ -120,7 +120,7 @@ def test_foreign_and_altered_posteriors(post, tmp_path):
 
     for change, match in (
         (no_card, "attribute `card`"),
-        (bad_card, "not valid TOML"),
+        (bad_card, "is not TOML"),
         (no_term, "variable 'both' of card 'small' is not in it"),
         (wrong_dims, r"variable 'place' has the dimensions \['chain', 'draw'\]"),
         (wrong_codes, "rows point at levels of 'area' that are not there; it has 7"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +10,13 @@ from typing import Any, Final
 from bayesineq.errors import SchemaError
 from bayesineq.records.normal import TABLES
 from bayesineq.records.written import ORDERS, Order
-from bayesineq.shipped import folder
+from bayesineq.shipped import card_of, card_path, card_text, shipped_cards
 from bayesineq.tables.codes import code_list
 from bayesineq.tables.schema import read_schema
 
 Spec = str | collections.abc.Mapping[str, Any]
 
+_SHIPPED: Final = ("data_schema/adapters",)
 _TOP: Final = ("name", "title", "source", "dates", "lines", "vocabulary", *TABLES)
 _BLOCK: Final = ("table", "optional", "joined", "where", "elsewhere", "numbers", "needs")
 _VALUE: Final = ("column", "codes", "otherwise", "text", "first", "year", "month", "day", "after")
@@ -109,7 +109,7 @@ def mapping_names() -> list[str]:
     >>> mapping_names()
     ['fhir', 'hes', 'omop', 'opensafely', 'snolytical', 'sus']
     """
-    return sorted(path.stem for path in (folder("data_schema") / "adapters").glob("*.toml"))
+    return sorted(shipped_cards(_SHIPPED))
 
 
 def read_mapping(mapping: str | Path) -> Mapping:
@@ -137,16 +137,8 @@ def read_mapping(mapping: str | Path) -> Mapping:
     >>> mapping.blocks["persons"][0].table, mapping.dates
     ('person', 'year first')
     """
-    path = Path(mapping) if str(mapping).endswith(".toml") else folder("data_schema") / "adapters" / f"{mapping}.toml"
-    if not path.is_file():
-        raise SchemaError(
-            f"There is no mapping {str(mapping)!r}. Give one of {', '.join(mapping_names())}, or the path of a file of "
-            "your own ending in .toml."
-        )
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise SchemaError(f"The mapping {path} is not TOML: {error}. Mend the file.") from None
+    path = card_path(mapping, _SHIPPED, "mapping", SchemaError)
+    content = card_of(card_text(path, "mapping", SchemaError), str(path), "mapping", SchemaError)
     wrong = _unknown("", content, _TOP)
     if content.get("dates", ORDERS[0]) not in ORDERS:
         wrong.append(f"dates = {content['dates']!r}: give one of {', '.join(ORDERS)}")
