@@ -40,8 +40,8 @@ def rule_of(disclosure: Disclosure) -> Rule:
     Parameters
     ----------
     disclosure : Rule, str or Path
-        A rule, which is given back; the name of a set that ships, such as "hes"; or the path of a TOML file: `name`, `about`,
-        `withhold_up_to`, `round_to`, and where wanted `source`, `withhold_zero`, `rounding` ("nearest" or
+        A rule, which is given back; the name of a set that ships, such as "hes"; or the path of a TOML file: `name`,
+        `about`, `withhold_up_to`, `round_to`, and where wanted `source`, `withhold_zero`, `rounding` ("nearest" or
         "midpoint"), `degrees_of_freedom` and `perturbation` ("10-5", or the path of a table beside it).
 
     Returns
