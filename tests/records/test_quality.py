@@ -170,6 +170,21 @@ def test_overlaps_duplicates_and_facts_of_nobody_are_counted_in_every_table() ->
     assert "overlaps an earlier registration of the same person" in set(without_days["problem"])
 
 
+def test_rows_that_stand_twice_are_counted_in_parts_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known by how the rows are made: 90 of 300, and rows of nobody, stand a second time."""
+    rng = np.random.default_rng(5)
+    one = pd.DataFrame({"person": [None if k % 29 == 0 else f"p{k % 40}" for k in range(300)], "system": "icd10",
+                        "code": [f"E{k:03d}" for k in range(300)], "date": "2020-01-01"})  # fmt: skip
+    both = pd.concat([one, one.sample(90, random_state=1)]).iloc[rng.permutation(390)]
+    records = read_normal({"persons": pd.DataFrame({"person": [f"p{k}" for k in range(40)]}), "events": both})
+    told = []
+    for at_once in (4_000_000, 60):
+        monkeypatch.setattr("bayesineq.records.quality._AT_ONCE", at_once)
+        faults = quality(records).faults.set_index("problem")
+        told.append(faults.loc["the same as another row in every column", ["rows", "of"]].tolist())
+    assert told == [[90, 390]] * 2
+
+
 def test_no_row_of_a_person_leaves_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two thousand people with three events each: what leaves is as many rows as there are years, codes and columns."""
     import ibis
