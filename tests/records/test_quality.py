@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ def test_rows_that_stand_twice_are_counted_in_parts_as_in_one(monkeypatch: pytes
     records = read_normal({"persons": pd.DataFrame({"person": [f"p{k}" for k in range(40)]}), "events": both})
     told = []
     for at_once in (4_000_000, 60):
-        monkeypatch.setattr("bayesineq.records.quality._AT_ONCE", at_once)
+        monkeypatch.setattr(sys.modules[quality.__module__], "_AT_ONCE", at_once)
         faults = quality(records).faults.set_index("problem")
         told.append(faults.loc["the same as another row in every column", ["rows", "of"]].tolist())
     assert told == [[90, 390]] * 2
