@@ -48,6 +48,7 @@ out = Console()
 err = Console(stderr=True)
 
 MOST_SEED = 2**63 - 1
+_MODEL_DRAWS = 500
 
 CardArgument = Annotated[str, typer.Argument(metavar="CARD", help="Name of a shipped card, or path of a .toml file.")]
 TableOption = Annotated[
@@ -506,6 +507,10 @@ def england(
     ] = None,
     board: Annotated[list[str] | None, typer.Option(help="NHS code of a board that gets a page, as QJG.")] = None,
     condition: Annotated[list[str] | None, typer.Option(help="Code of a register, such as DM; all by default.")] = None,
+    neighbourhoods: Annotated[
+        bool,
+        typer.Option("--neighbourhoods", help="Gradients by domain from the model, a few minutes a condition."),
+    ] = False,
     draws: Annotated[int, typer.Option(min=100, help="Draws of correlations and slopes.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 1,
     *,
@@ -514,11 +519,15 @@ def england(
     """From a folder of open data: areas, practices, and which domain of deprivation goes with which condition."""
     from bayesineq.practices.england import cohort_table, england_tables, write_england
     from bayesineq.practices.folder import read_england
+    from bayesineq.practices.neighbourhoods import neighbourhood_tables
     from bayesineq.tables.files import read_table
 
     with reporter(True, "Reading the folder") as tell:
         found = read_england(folder, _pairs(file or [], "--file", "borders=FILE"), indicators=indicators)
         tables = england_tables(found, conditions=condition or None, draws=draws, seed=seed, report=tell)
+        if neighbourhoods:
+            codes = condition or found.conditions
+            tables |= neighbourhood_tables(found, codes, draws=min(draws, _MODEL_DRAWS), seed=seed, report=tell)
         if cohort is not None:
             people = read_table(cohort, text=["practice", "area"])
             tables["over_representation"] = cohort_table(found, people, shown.rule)

@@ -10,6 +10,7 @@ import pandas as pd
 from bayesineq.errors import SchemaError
 from bayesineq.posterior.certainty import percent
 from bayesineq.practices.comparisons import peer_areas
+from bayesineq.practices.neighbourhood_pages import modelled
 from bayesineq.report.figures.open_data import plot_age_lines, plot_domains, plot_dumbbell
 from bayesineq.report.page.parts import Section, Table
 from bayesineq.report.page.plain import plain_page
@@ -91,7 +92,7 @@ def condition_page(tables: Frames, code: str) -> bytes:
     name = CONDITIONS[code][0]
     return plain_page(
         f"{sentence(name)} and deprivation in England",
-        [_gap(tables, code), _domains(tables, code), _ages(tables, code)],
+        [_gap(tables, code), _domains(tables, code), _ages(tables, code), *modelled(tables, code)],
         SOURCE,
     )
 

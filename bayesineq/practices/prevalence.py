@@ -205,8 +205,28 @@ def practice_prevalence(
     >>> [*found.table().columns[:4]]
     ['area', 'prevalence', 'lower', 'upper']
     """
+    model = read_card(CARD) if card is None else card
+    found, areas, study = register_design(tables, condition, deprivation, adjacency, model, ["imd_decile", "imd_rank"])
+    codes = areas["area"].to_numpy()
+    post = fit(study, draws=draws, seed=seed, progress=False)
+    values = area_prevalence(post, study, areas, found, tables, seed)
+    plain = np.asarray(pd.Series(found.plain, index=found.areas["area"]).reindex(codes), dtype=np.float64)
+    notes = (*tables.notes, *found.notes, *study.notes)
+    name = CONDITIONS[condition][0]
+    return PracticePrevalence(condition, name, values, areas, plain, post, found.left_out, notes)
+
+
+def register_design(
+    tables: PracticeTables,
+    condition: str,
+    deprivation: pd.DataFrame,
+    adjacency: Adjacency,
+    card: ModelCard,
+    columns: Sequence[str],
+) -> tuple[Register, pd.DataFrame, Design]:
+    """A register, the areas of the graph in its order with columns of their deprivation, and both seen by a card."""
     found = register(tables, condition)
-    ranks = deprivation.set_index("area")
+    ranks = deprivation.set_index("area")[list(columns)]
     codes = np.asarray(adjacency.areas)
     areas = found.areas.set_index("area").reindex(codes)
     lost = ~areas.index.isin(ranks.index) | areas["residents"].isna().to_numpy()
@@ -215,20 +235,16 @@ def practice_prevalence(
             f"{int(lost.sum())} areas of the graph lack deprivation or residents, such as "
             f"{', '.join(map(str, codes[lost][:5]))}. Give files of the same LSOAs, such as those of 2011."
         )
-    areas = areas.join(ranks[["imd_decile", "imd_rank"]]).rename_axis("area").reset_index()
+    areas = areas.join(ranks).rename_axis("area").reset_index()
+    read = [name for name in card.columns if name in areas]
     study = design(
         found.rows,
-        read_card(CARD) if card is None else card,
+        card,
         adjacency=adjacency,
         weights=found.weights,
-        areas=areas[["area", "imd_decile", "aged_65_and_over"]],
+        areas=areas[list(dict.fromkeys(["area", *read]))],
     )
-    post = fit(study, draws=draws, seed=seed, progress=False)
-    values = area_prevalence(post, study, areas, found, tables, seed)
-    plain = np.asarray(pd.Series(found.plain, index=found.areas["area"]).reindex(codes), dtype=np.float64)
-    notes = (*tables.notes, *found.notes, *study.notes)
-    name = CONDITIONS[condition][0]
-    return PracticePrevalence(condition, name, values, areas, plain, post, found.left_out, notes)
+    return found, areas, study
 
 
 def area_prevalence(

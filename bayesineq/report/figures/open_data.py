@@ -56,9 +56,14 @@ def _inside(tick: float, rows: pd.DataFrame, scale: pd.Series) -> bool:
     return bool(0.95 * min(values.min(), 1.0) <= tick <= 1.05 * max(values.max(), 1.0))
 
 
-def plot_domains(table: pd.DataFrame, title: str, caption: str) -> Chart:
+def plot_domains(
+    table: pd.DataFrame,
+    title: str,
+    caption: str,
+    measure: str = "Rank correlation over areas, adjusted for the other domains",
+) -> Chart:
     """
-    Draw adjusted correlations with their intervals, a row a domain, the farthest from zero first.
+    Draw adjusted correlations, or what else `measure` names, with their intervals, the farthest from zero first.
 
     `table`: `name`, `adjusted`, `lower`, `upper`, `strongest`, and `part_of`, empty for a domain.
     """
@@ -73,7 +78,7 @@ def plot_domains(table: pd.DataFrame, title: str, caption: str) -> Chart:
     axes.axvline(0.0, color=INK, linewidth=1.0)
     axes.set_yticks(range(len(rows)), [plain(str(name)) for name in rows["name"]])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    dress(axes, x="Rank correlation over areas, adjusted for the other domains", grid="x")
+    dress(axes, x=measure, grid="x")
     headline(figure, title)
     spoken = "; ".join(
         f"{row['name']} {row['adjusted']:.2f} ({row['lower']:.2f} to {row['upper']:.2f})"
