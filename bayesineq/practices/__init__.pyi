@@ -8,7 +8,7 @@ from .folder import (
     read_england as read_england,
     rural_or_urban as rural_or_urban,
 )
-from .neighbourhoods import domain_gradients as domain_gradients, neighbourhood_tables as neighbourhood_tables
+from .neighbourhoods import domain_gradients as domain_gradients
 from .prevalence import (
     PracticePrevalence as PracticePrevalence,
     agreement as agreement,

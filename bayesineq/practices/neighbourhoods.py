@@ -15,7 +15,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.inference.fit import fit
 from bayesineq.measures.limits import probability
 from bayesineq.measures.slope import rii
-from bayesineq.model.card import ModelCard, Term
+from bayesineq.model.card import ModelCard
 from bayesineq.model.priors import normal
 from bayesineq.model.read_card import read_card
 from bayesineq.practices.prevalence import CARD, practice_prevalence, register_design
@@ -192,7 +192,8 @@ def _ranked(deprivation: pd.DataFrame, tables: PracticeTables, names: Sequence[s
 def _card(names: Sequence[str]) -> ModelCard:
     """The card of neighbourhoods, with lines in domains in place of steps from tenth to tenth."""
     card = read_card(CARD)
-    lines = tuple(Term(name, "linear", (name,), outcomes=card.terms[0].outcomes) for name in (*names, PRODUCT))
+    line = next(term for term in card.terms if term.of_kind.slope)
+    lines = tuple(replace(line, name=name, by=(name,)) for name in (*names, PRODUCT))
     kept = tuple(term for term in card.terms if term.name != "deprivation")
     priors = {name: prior for name, prior in card.priors.items() if not name.startswith("deprivation")}
     # From the least to the most deprived, odds seldom change more than sevenfold with the other domains held equal.
