@@ -287,8 +287,12 @@ def _number(text: object) -> float | None:
 def _read_release(told: Told, path: Path, rule: Rule, source: str) -> None:
     import xarray as xr
 
-    with xr.open_datatree(path, engine="h5netcdf") as tree:
-        if "posterior" in tree.children:
+    try:
+        opened = xr.open_datatree(path, engine="h5netcdf")
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise DisclosureError(f"{str(path)!r} cannot be read as a release: {error}") from None
+    with opened as tree:
+        if "posterior" in tree.children or not all("estimate" in node for node in tree.children.values()):
             told.left.append(source)
             return
         draws: dict[Key, Any] = {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -139,20 +140,62 @@ def read_mapped(mapping: str | Path, table: pd.DataFrame | str | Path | None = N
 def read_layout(path: Path) -> Layout:
     """A mapping from its file, every mistake at once."""
     raw = card_of(card_text(path, "mapping", SchemaError), str(path), "mapping", SchemaError)
-    known = {field.name: type(getattr(Layout({}), field.name)) for field in fields(Layout)}
-    wrong = [f"{key}: no such key; known are {', '.join(known)}" for key in raw if key not in known]
-    for key, value in raw.items():
-        kind = known.get(key)
-        if kind in (str, bool) and not isinstance(value, kind):
-            wrong.append(f"{key}: is {value!r}; write {'true or false' if kind is bool else 'text'}")
-        if kind is MappingProxyType and not isinstance(value, dict):
-            wrong.append(f"{key}: is {value!r}; write it as a table [{key}]")
+    known = {field.name for field in fields(Layout)}
+    wrong = [f"{key}: no such key; known are {', '.join(sorted(known))}" for key in raw if key not in known]
+    for key in [key for key in raw if key in known]:
+        kind, said = _KINDS[key]
+        if not kind(raw[key]):
+            wrong.append(f"{key}: is {str(raw[key])[:80]!r}; write {said}")
     if not raw.get("columns") and not raw.get("long"):
         wrong.append('columns: missing; it says which title holds what, such as area = "LSOA code"')
     if wrong:
         raise SchemaError(f"The mapping {path} cannot be used:\n  - " + "\n  - ".join(wrong))
     made: dict[str, Any] = {"columns": {}, **raw, "suppressed": tuple(raw.get("suppressed", ()))}
     return Layout(**made)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any, least: int = 0) -> bool:
+    return type(value) is int and least <= value <= 10**9
+
+
+def _is_table(value: Any, of: Callable[[Any], bool] = _is_text) -> bool:
+    return isinstance(value, dict) and all(map(of, value.values()))
+
+
+_KINDS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "columns": (_is_table, "name in the study = title in the table, below [columns]"),
+    "values": (
+        partial(_is_table, of=partial(_is_table, of=lambda v: isinstance(v, str | int))),
+        "value in the table = value in the study, below [values.NAME]",
+    ),
+    "leave_out": (
+        partial(_is_table, of=lambda v: isinstance(v, list) and all(map(_is_text, v))),
+        'title = ["value", ...], below [leave_out]',
+    ),
+    "only": (_is_table, "title = value, below [only]"),
+    "long": (
+        partial(_is_table, of=partial(_is_table, of=_is_table)),
+        "name in the study = title in the table, below [long.NAME.LEVEL]",
+    ),
+    "fifths": (lambda v: v in ("", "lowest", "highest"), '"lowest" or "highest"'),
+    "suppressed": (
+        lambda v: isinstance(v, list) and (not v or (len(v) == 2 and all(map(_is_whole, v)) and v[0] <= v[1])),
+        "the least and the most, as [1, 7]",
+    ),
+    "blanks": (lambda v: v in ("", "unknown", "suppressed", "zero"), '"unknown", "suppressed" or "zero"'),
+    "rounded": (partial(_is_whole, least=1), "a whole number from 1"),
+    "per": (lambda v: type(v) in (int, float) and 0 <= v <= 1e9, "a number, as 1000"),
+    "people": (lambda v: isinstance(v, bool), "true or false"),
+    "add_up": (lambda v: isinstance(v, bool), "true or false"),
+    "age_width": (_is_whole, "a whole number of years"),
+    "file": (_is_text, "text"),
+    "sheet": (_is_text, "text"),
+}
+"""By key of a mapping: what its value must be, and how to say so."""
 
 
 def layout_text(layout: Layout, source: str) -> str:

@@ -108,7 +108,10 @@ def _lines(path: Path) -> tuple[list[list[str]], list[str]]:
     separator = max(_SEPARATORS, key=lambda mark: sum(line.count(mark) for line in head))
     if separator != ",":
         notes.append(f"Fields are separated by {separator!r}.")
-    rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:
+        raise SchemaError(f"The file {path} cannot be read as csv: {error}. Export it again.") from None
     cells = [cell for row in rows for cell in row] if separator == ";" else []
     commas = sum(_COMMA.fullmatch(cell) is not None for cell in cells)
     if commas and not any(re.fullmatch(r"\d*\.\d+", cell) for cell in cells):

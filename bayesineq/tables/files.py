@@ -84,14 +84,17 @@ def refuse_bombs(path: Path, most: int = MOST_BYTES) -> None:
     if not path.name.lower().endswith(".gz"):
         return
     packed, size = path.stat().st_size, 0
-    with gzip.open(path, "rb") as file:
-        while part := file.read(1 << 22):
-            size += len(part)
-            if size > MOST_TIMES * packed and size > most:
-                raise SchemaError(
-                    f"The file {path} of {packed:,} bytes unpacks to more than {size:,}: that is no table. "
-                    "Unpack it yourself, and look at what it holds."
-                )
+    try:
+        with gzip.open(path, "rb") as file:
+            while part := file.read(1 << 22):
+                size += len(part)
+                if size > MOST_TIMES * packed and size > most:
+                    raise SchemaError(
+                        f"The file {path} of {packed:,} bytes unpacks to more than {size:,}: that is no table. "
+                        "Unpack it yourself, and look at what it holds."
+                    )
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise SchemaError(f"The file {path} cannot be unpacked: {error}. Fetch or export it again.") from None
 
 
 def refuse_packed(path: Path, most: int = MOST_BYTES) -> None:

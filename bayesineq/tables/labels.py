@@ -191,7 +191,9 @@ def _writer(kind: str, at: NDArray[np.float64], labels: list[str]) -> Callable[[
         def write(place: int, template: str = template) -> str:
             return template.format(**_fields(kind, place))
 
-        if all(place == round(place) and write(round(place)) == label for place, label in zip(at, labels, strict=True)):
+        if np.isfinite(at).all() and all(
+            place == round(place) and write(round(place)) == label for place, label in zip(at, labels, strict=True)
+        ):
             return write
     return None
 

@@ -194,7 +194,7 @@ def _ethnicity(texts: list[str], words: frozenset[str], title: str) -> Recognise
             values = {text: names[text.casefold()] for text in texts if names[text.casefold()] != text}
             kind = "codes of the NHS" if scheme == "ethnicity_nhs" else "short names of groups"
             return Recognised(title, ETHNICITY, f"{kind} ({_some(texts)})", values=values)
-    return Recognised(title, ETHNICITY, "the title") if len(texts) <= 30 and not _numbers(texts) else None
+    return Recognised(title, ETHNICITY, "the title") if len(texts) <= 30 and _numbers(texts) is None else None
 
 
 def _deprivation(texts: list[str], words: frozenset[str], title: str) -> Recognised | None:

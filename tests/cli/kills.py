@@ -21,6 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
@@ -110,6 +111,23 @@ def _practices(seed: int) -> None:
     write_practices(tables, ranks, graph, "practices", draws=100, seed=seed)
 
 
+def _registers(folder: Path) -> None:
+    """Open data of 60 areas and eight practices, in their publishers' layouts."""
+    from tests.practices.test_england import CODES, deprivation
+
+    rng, n, folder = np.random.default_rng(5), len(CODES), folder / "open"
+    folder.mkdir()
+    practices = [f"A81{i:03}" for i in range(40)]
+    pairs = [(p, CODES[(6 * i + k) % n], 300) for i, p in enumerate(practices) for k in range(12)]
+    titles = ["PRACTICE_CODE", "LSOA_CODE", "NUMBER_OF_PATIENTS"]
+    pd.DataFrame(pairs, columns=titles).to_csv(folder / "a.csv", index=False)
+    shares = pd.DataFrame({"OrganisationCode": practices, "DM-prevalance": rng.uniform(0.02, 0.1, 40)})
+    shares.to_csv(folder / "b.csv", index=False)
+    ages = {"lsoa11_code": CODES} | {str(a): rng.integers(5, 30, n) for a in range(90)} | {"90+": 1}
+    pd.DataFrame(ages).to_csv(folder / "c.csv", index=False)
+    deprivation(rng, "2011").to_csv(folder / "d.csv", index=False)
+
+
 def world(folder: Path) -> None:
     """The files that commands read."""
     write(folder, cells())
@@ -119,11 +137,17 @@ def world(folder: Path) -> None:
     )
     published = pd.DataFrame({"LSOA code (2021)": [f"E0100000{k}" for k in range(1, 6)], "Deaths": range(40, 45)})
     published.to_csv(folder / "own.csv", index=False)
+    gpd.read_parquet(folder / "areas.parquet").iloc[:9].to_parquet(folder / "few.parquet")
+    pd.DataFrame({"code": ["E10", "E11"], "term": ["c", "a"], "system": "icd10"}).to_csv(
+        folder / "list2.csv", index=False
+    )
     _records(folder / "records")
+    _registers(folder)
     fitted = ["--table", folder / "cells.csv", "--seed", 1, "--no-progress", "--draws", 200]
     line("fit", folder / "close.toml", *fitted, "--out", folder / "fit.nc")()
     (folder / "published").mkdir()
     line("measure", folder / "fit.nc", "--by", "area", "--csv", folder / "published" / "area.csv")()
+    line("report", folder / "fit.nc", "--out", folder / "page.html")()
 
 
 def commands(at: Path) -> list[Command]:
@@ -154,6 +178,14 @@ def commands(at: Path) -> list[Command]:
         both("attack", "attack", at / "published", "--csv", "out.csv", one=[], two=["--small-count", 20]),
         Command("diagnose", line("diagnose", fit, *checks), line("diagnose", at / "other.nc", *checks)),
         Command("codes show", line(*shown), line(*shown, "--ethnicity")),
+        Command(
+            "codes compare",
+            line("codes", "compare", at / "list.csv", at / "list2.csv", *checks),
+            line("codes", "compare", at / "list2.csv", at / "list2.csv", *checks),
+        ),
+        both("check", "check", "--repaired", "out.parquet", one=[at / "areas.parquet"], two=[at / "few.parquet"]),
+        both("rerun", "rerun", at / "page.html", *checks, "--posterior", one=[at / "fit.nc"], two=[at / "other.nc"]),
+        both("england", "england", at / "open", "--out", "out", "--draws", 100, **seeds),
         Command("practices", partial(_practices, 1), partial(_practices, 2)),
         Command("demo", line("demo", "--out", "demo", "--seed", 1), line("demo", "--out", "demo", "--seed", 2)),
     ]  # fmt: skip

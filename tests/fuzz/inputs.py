@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import gzip
+import html
 import io
 import itertools
 import json
+import re
 import tomllib
 import zipfile
 from collections.abc import Callable
@@ -348,6 +350,106 @@ def official(random: Random, place: Path) -> Try:
     return Try(["area-health", *given, "--out", str(place / "out.csv")])
 
 
+@cache
+def _page() -> tuple[str, str]:
+    """A page of the small posterior: what stands before its block of how to run it again, and the block."""
+    import tempfile
+
+    from bayesineq.report.page.rerun import BLOCK
+
+    place = Path(tempfile.mkdtemp(prefix="bayesineq-fuzz-")) / "page.html"
+    bi.report.write_report(bi.load(posterior_file()), None, place)
+    found = BLOCK.search(place.read_text("utf-8"))
+    assert found is not None
+    return place.read_text("utf-8").replace(found[0], "BLOCK"), html.unescape(found[1])
+
+
+def page(random: Random, place: Path) -> Try:
+    """A report whose block of how to run it again is another, held against its own posterior."""
+    whole, block = _page()
+    document = mutated(json.loads(block), random)
+    text = json.dumps(document, default=str) if random.random() < 0.85 else random.choice([block[:-9], *TEXTS])
+    said = f'<meta name="bayesineq-rerun" content="{html.escape(text)}">'
+    content = whole.replace("BLOCK", said, 1).encode("utf-8", "surrogatepass")
+    path = place / "page.html"
+    path.write_bytes(noise(content, random) if random.random() < 0.15 else content)
+    return Try(["rerun", str(path), "--posterior", str(posterior_file()), *random.choice(([], ["--csv", "out.csv"]))])
+
+
+def rules(random: Random, place: Path) -> Try:
+    """Shipped rules of disclosure made wrong, by which parameters are shown."""
+    path = place / "rule.toml"
+    _document(_documents("disclosure")[random.choice(("hes", "uk_llc", "opensafely", "cell_keys"))], random, path)
+    command = random.choice((["summary"], ["measure", "--by", "ethnicity"]))
+    return Try([command[0], str(posterior_file()), *command[1:], "--disclosure", str(path)])
+
+
+def own_table(random: Random, place: Path) -> Try:
+    """Anybody's table, made wrong, begun with."""
+    header, rows = _cells(_table("area_counts").rename(columns={"cases": "No. ill"}))
+    header, rows = mutated_rows(header, rows, random)
+    separator = random.choice((",", ",", ";", "\t"))
+    content = _csv(header, rows).replace(",", separator).encode("utf-8", "surrogatepass")
+    path = place / random.choice(("mine.csv", "mine.tsv", "mine.csv.gz", "mine.xlsx"))
+    if path.suffix == ".xlsx":
+        sheet = io.BytesIO()
+        clean = [[re.sub("[\0-\x1f\ud800-\udfff]", "", cell) for cell in row] for row in [header, *rows]]
+        pd.DataFrame(clean).to_excel(sheet, index=False, header=False)
+        content = sheet.getvalue()
+    content = gzip.compress(content, 1) if path.suffix == ".gz" else content
+    path.write_bytes(noise(content, random) if random.random() < 0.2 else content)
+    said = random.choice(([], ["--more-is", "worse"], ["--most-deprived", "1"], ["--suppressed", "1-7", "--add-up"]))
+    return Try(["start", str(path), "--out", str(place / "study"), *said])
+
+
+@cache
+def _begun() -> tuple[dict[str, Any], str, bytes]:
+    """The mapping, the card and the table of a study that was begun."""
+    import tempfile
+
+    from bayesineq.own.written import write_start
+
+    place = Path(tempfile.mkdtemp(prefix="bayesineq-fuzz-"))
+    _table("area_counts").to_csv(place / "mine.csv", index=False)
+    begun = bi.start(place / "mine.csv", answers=bi.own.Answers(more_is="worse", most_deprived="1"))
+    files = write_start(begun, place / "mine.csv", place / "study", None)
+    mapping = tomllib.loads(files[0].read_text("utf-8"))
+    return mapping | {"file": "mine.csv"}, files[1].read_text("utf-8"), (place / "mine.csv").read_bytes()
+
+
+def mapping(random: Random, place: Path) -> Try:
+    """A mapping of a study or of records made wrong."""
+    if random.random() < 0.5:
+        document, card, content = _begun()
+        (place / "mine.csv").write_bytes(content)
+        (place / "card.toml").write_text(card, encoding="utf-8")
+        _document(document, random, place / "mapping.toml")
+        given = ["fit", str(place / "card.toml"), "--table", str(place / "mapping.toml")]
+        edges = _edges(place / "edges.csv", _table("area_counts")["area"].unique())
+        return Try([*given, "--adjacency", str(edges), "--out", str(place / "out.nc")])
+    (place / "records").mkdir()
+    shipped = sorted((folder("data_schema") / "adapters").glob("*.toml"))
+    _document(tomllib.loads(random.choice(shipped).read_text("utf-8")), random, place / "mapping.toml")
+    pd.DataFrame({"person": ["a"], "birth": ["1950-01-01"]}).to_csv(place / "records" / "persons.csv", index=False)
+    given = ["--source", str(place / "records"), "--mapping", str(place / "mapping.toml")]
+    days = ["--from", "2020-01-01", "--to", "2020-12-31"]
+    return Try(["cohort", "stroke", *given, *days, "--out", str(place / "out")])
+
+
+def published(random: Random, place: Path) -> Try:
+    """What was published, made wrong, attacked."""
+    out = place / "published"
+    out.mkdir()
+    header = ["area", "events", "population"]
+    header, rows = mutated_rows(header, [[f"E0100000{k}", "*" if k % 3 else "40", "1500"] for k in range(6)], random)
+    content = _csv(header, rows).encode("utf-8", "surrogatepass")
+    (out / random.choice(("area.csv", "a.html", "release.nc", "a.txt"))).write_bytes(
+        noise(content, random) if random.random() < 0.2 else content
+    )
+    (out / "total.csv").write_text(random.choice(("events\n100\n", "events\n1e308\n", "events\n-5\n", "")))
+    return Try(["attack", str(out), *random.choice(([], ["--earlier", str(out)], ["--small-count", "3"]))])
+
+
 _COMMANDS = """
 check TABLE --schema
 fit CARD --table --out --adjacency --areas --only-table-areas --engine --draws --tune --chains --seed --margin \\
@@ -361,6 +463,14 @@ cohort CARD --source --out --from --to --mapping --codelists --deprivation --tab
 codes show LIST --system --csv --ethnicity
 practices FOLDER --population --deprivation --adjacency --out --condition --draws --seed
 measures
+demo --out --seed
+england FOLDER --out --file --board --condition --draws --seed
+diagnose NC --csv
+rerun PAGE --table --posterior --seed --csv --adjacency
+attack FOLDER --known --earlier --differ --csv --small-count
+start TABLE --out --more-is --most-deprived --suppressed --per --only
+cards NAME
+schemas NAME
 """
 COMMANDS = {line.split()[0]: line.split()[1:] for line in _COMMANDS.replace("\\\n", " ").strip().splitlines()}
 FLAGS = {"--only-table-areas", "--no-progress", "--only-fitted-areas", "--explorer", "--ethnicity"}
@@ -412,4 +522,9 @@ KINDS: dict[str, Maker] = {
     "records": records,
     "official files": official,
     "command lines": command_line,
+    "mappings": mapping,
+    "rules": rules,
+    "pages": page,
+    "own tables": own_table,
+    "published": published,
 }

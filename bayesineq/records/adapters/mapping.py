@@ -201,11 +201,19 @@ def _block(
     columns = {name: given[name] for name in fields if name in given}
     for name, spec in columns.items():
         _check_value(f"{key}.{name}", spec, wrong)
-    for name, join in given.get("joined", {}).items():
+    tables = {name: given.get(name, {}) for name in ("joined", "where")}
+    for name in [name for name, table in tables.items() if not isinstance(table, dict)]:
+        wrong.append(f"{key}.{name}: is {tables[name]!r}; write it as a table")
+        tables[name] = {}
+    for name, join in tables["joined"].items():
+        if not isinstance(join, dict):
+            wrong.append(f"{key}.joined.{name}: is {join!r}; write it as a table with `table` and `on`")
+            continue
         wrong += _unknown(f"{key}.joined.{name}", join, _JOIN)
         wrong += [f"{key}.joined.{name}.{k}: missing" for k in ("table", "on") if k not in join]
     numbers = given.get("numbers")
-    if numbers is not None and not (isinstance(numbers, list) and len(numbers) == 2):
+    pair = isinstance(numbers, list) and [type(end) for end in numbers] == [int, int]
+    if numbers is not None and not pair:
         wrong.append(f"{key}.numbers: give the first and the last, as in [1, 20]")
         numbers = None
     return Block(
@@ -213,8 +221,8 @@ def _block(
         table=str(given.get("table", "")).lower(),
         columns=columns,
         optional=bool(given.get("optional", False)),
-        joined=given.get("joined", {}),
-        where=given.get("where", {}),
+        joined=tables["joined"],
+        where=tables["where"],
         elsewhere=bool(given.get("elsewhere", False)),
         numbers=None if numbers is None else (int(numbers[0]), int(numbers[1])),
         needs=str(given.get("needs", "code" if numbers else "")),
@@ -238,5 +246,9 @@ def _check_value(key: str, spec: Any, wrong: list[str]) -> None:
             wrong.append(f"{key}.codes: {error}")
     elif codes is not None and not isinstance(codes, dict):
         wrong.append(f"{key}.codes: give a table of codes, or the name of a code list")
-    for one in spec.get("first", ()):
+    several = spec.get("first", [])
+    if not isinstance(several, list):
+        wrong.append(f"{key}.first: give a list of columns")
+        return
+    for one in several:
         _check_value(f"{key}.first", one, wrong)

@@ -119,7 +119,7 @@ def read_recipe(page: str | Path) -> Recipe:
         raise PosteriorError(f"{source} does not say how to run it again: take a page as `bayesineq report` wrote it")
     try:
         return _recipe(json.loads(html.unescape(found[1])))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise PosteriorError(
             f"{source}: what it says of how to run it again is damaged ({type(error).__name__}: {error}); take "
             "the page as `bayesineq report` wrote it"
