@@ -88,6 +88,38 @@ class Shown:
         return replace(rule, threshold=rule.threshold if few is None else few, base=rule.base if base is None else base)
 
 
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What was published before."""
+
+    earlier: Annotated[
+        Path | None,
+        typer.Option(help="Folder that was published before: what it withholds is withheld again, and nothing is "
+                          "written that gives a withheld count away beside it."),
+    ] = None  # fmt: skip
+    differ: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="By how many people the two differ at most, as a reader may know; by default 0 and 1."
+        ),
+    ] = None
+    known: Annotated[
+        Path | None, typer.Option(help="What readers know: dimensions, such as area and ward, and population.")
+    ] = None
+
+    def rule(self, stated: Rule) -> Rule:
+        """The rule that heeds it."""
+        from bayesineq.disclosure.earlier import rule_after
+        from bayesineq.report.words.labels import level_labels
+        from bayesineq.tables.files import read_table
+
+        if self.earlier is None:
+            _refuse({"known": self.known} if self.known else {}, "with --earlier")
+            return stated
+        known = None if self.known is None else read_table(self.known)
+        return rule_after(self.earlier, stated, differ=self.differ, known=known, names=level_labels)
+
+
 AcroOption = Annotated[
     Path | None, typer.Option("--acro", help="Folder for a checker of outputs, as SACRO's viewer reads it.")
 ]
@@ -678,13 +710,15 @@ def _fit_latent(
 
 @app.command()
 @_grouped
-def summary(posterior: PosteriorArgument, csv: CsvOption = None, acro: AcroOption = None, *, shown: Shown) -> None:
+def summary(
+    posterior: PosteriorArgument, csv: CsvOption = None, acro: AcroOption = None, *, since: Since, shown: Shown
+) -> None:
     """Mean, sd, median and 95% interval of every parameter."""
     from bayesineq.disclosure.released import released_summary
     from bayesineq.posterior.files import load
     from bayesineq.report.page.checked import summarised
 
-    rule, post = shown.rule, load(posterior)
+    rule, post = since.rule(shown.rule), load(posterior)
     table, audit = released_summary(post, rule)
     checked = _for_checker(acro, lambda: summarised(post, table, rule), rule, "summary")
     _show(table, csv, audit, rule, checked)
@@ -699,6 +733,7 @@ def measure(
     acro: AcroOption = None,
     every: Annotated[bool, typer.Option("--all", help="Every measure that applies to such groups.")] = False,
     *,
+    since: Since,
     shown: Shown,
 ) -> None:
     """Outcome by group and the inequality between groups, absolute and relative, adjusted and crude, with intervals."""
@@ -706,7 +741,7 @@ def measure(
     from bayesineq.report.page.checked import measured
     from bayesineq.report.tables.released import released_measures
 
-    rule, post = shown.rule, load(posterior)
+    rule, post = since.rule(shown.rule), load(posterior)
     with reporter(True, "Taking measures"):
         table, audit = released_measures(post, by, rule, every=every)
     checked = _for_checker(acro, lambda: measured(post, by, table, rule), rule, "measure")
@@ -743,6 +778,7 @@ def release(
     out_file: Annotated[Path, typer.Option("--out", help="File to write (.nc).")],
     acro: AcroOption = None,
     *,
+    since: Since,
     shown: Shown,
 ) -> None:
     """Write draws of groups that may be passed on; a posterior itself may not."""
@@ -752,7 +788,7 @@ def release(
     from bayesineq.posterior.files import load
     from bayesineq.report.page.checked import passed_on
 
-    rule, post = shown.rule, load(posterior)
+    rule, post = since.rule(shown.rule), load(posterior)
     content = io.BytesIO()
     tree = released(post, rule)
     tree.to_netcdf(content, engine="h5netcdf")
@@ -819,6 +855,7 @@ def compare(
     acro: AcroOption = None,
     *,
     deciding: Deciding,
+    since: Since,
     shown: Shown,
 ) -> None:
     """Compare interventions by expected net benefit, and allocate a budget among them."""
@@ -830,7 +867,7 @@ def compare(
     from bayesineq.report.page.heading import Heading
     from bayesineq.report.page.plans import comparison_charts, write_comparison
 
-    rule, units = shown.rule, deciding.by or ["area"]
+    rule, units = since.rule(shown.rule), deciding.by or ["area"]
     stated = read_plans(plans)
     within = ["ethnicity"] if "area" in units else ["imd_decile", "ethnicity"]
     post = load(posterior)
@@ -876,6 +913,7 @@ def report(
     *,
     exploring: Exploring,
     setting: Setting,
+    since: Since,
     shown: Shown,
 ) -> None:
     """Write a self-contained report with maps, gradients and limits."""
@@ -905,7 +943,7 @@ def report(
         outcome=outcome,
         place=setting.place,
         period=setting.period,
-        disclosure=shown.rule,
+        disclosure=since.rule(shown.rule),
         explorer=exploring.explorer or parts is not None,
         parts=parts,
     )

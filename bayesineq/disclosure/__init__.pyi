@@ -7,4 +7,5 @@ from .cell_keys import perturbed_counts as perturbed_counts
 from .protect import protect as protect, protect_rates as protect_rates
 from .read_rule import rule_of as rule_of
 from .rule import Rule as Rule
+from .earlier import rule_after as rule_after
 from .suppression import Protected as Protected, protect_tables as protect_tables

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -82,7 +84,8 @@ def attack(
         What readers know beforehand, a row a cell: columns of its dimensions, such as `area`, `imd_decile` and `ward`,
         and `population` where denominators are public.
     earlier : str or Path, optional
-        Another publication of the same people: an earlier one, or one by another rule or geography.
+        Another publication of the same people: an earlier one, or one by another rule or geography. Counts of both
+        are looked for.
     differ : int
         By how many people the two differ at most, as a reader may know.
     names : callable, optional
@@ -119,24 +122,45 @@ def attack(
     """
     rule = rule_of(disclosure)
     subjects = read_told(Path(folder), rule, names)
+    if not any(told.facts or told.withheld for told in subjects.values()):
+        read = list(_files(subjects, "read")) or "none"
+        raise DisclosureError(f"no file in {str(folder)!r} tells of a count; read were {read}")
     before = {} if earlier is None else read_told(Path(earlier), rule, names)
+    return attacked(subjects, before, rule, known=known, differ=differ)
+
+
+def attacked(
+    subjects: Mapping[str, Told],
+    before: Mapping[str, Told],
+    rule: Rule,
+    *,
+    known: pd.DataFrame | None = None,
+    differ: int = 0,
+) -> Attack:
+    """As `attack`, of what was read of two publications, by folder: counts of the first, then those of the other."""
+    ways = [("", subjects, before), *([("earlier: ", before, subjects)] if before else [])]
     rows: list[tuple[object, ...]] = []
     said: list[str] = []
-    read: list[str] = []
-    left: list[str] = []
-    for home, told in subjects.items():
-        _settle(told, before.get(home), known, differ)
-        place = "" if home == "." else f"{home}/"
-        for column in dict.fromkeys(column for _, column in [*told.facts, *told.withheld]):
-            rows += [(f"{place}{name}", *row) for name, *row in _of_column(told, column, rule)]
-        for kept, own in ((said, told.said), (read, told.read), (left, told.left)):
-            kept += [f"{place}{text}" for text in dict.fromkeys(own)]
-    if not any(told.facts or told.withheld for told in subjects.values()):
-        raise DisclosureError(f"no file in {str(folder)!r} tells of a count; read were {read or 'none'}")
+    for which, own, others in ways:
+        for home, of in own.items():
+            told, place = deepcopy(of), which if home == "." else f"{which}{home}/"
+            _settle(told, deepcopy(others.get(home)), known, differ)
+            for column in dict.fromkeys(column for _, column in [*told.facts, *told.withheld]):
+                rows += [(f"{place}{name}", *row) for name, *row in _of_column(told, column, rule)]
+            said += [f"{place}{text}" for text in dict.fromkeys(told.said if not which else ())]
     columns = ["table", "cell", "column", "withheld", "least", "most", "promised", "narrower", "from"]
     table = pd.DataFrame(rows, columns=columns).astype({"withheld": bool, "narrower": bool})
     order = table.sort_values(["narrower", "withheld"], ascending=False, kind="stable", ignore_index=True)
-    return Attack(order, tuple(said), tuple(read), tuple(left))
+    return Attack(order, tuple(said), _files(subjects, "read"), _files(subjects, "left"))
+
+
+def _files(subjects: Mapping[str, Told], which: Literal["read", "left"]) -> tuple[str, ...]:
+    """Files that were read or left, by their paths in the folder."""
+    return tuple(
+        f"{'' if home == '.' else f'{home}/'}{name}"
+        for home, told in subjects.items()
+        for name in dict.fromkeys(told.read if which == "read" else told.left)
+    )
 
 
 def _settle(told: Told, other: Told | None, known: pd.DataFrame | None, differ: int) -> None:
@@ -199,10 +223,10 @@ def _of_column(told: Told, column: str, rule: Rule) -> list[tuple[object, ...]]:
     promised = rule.possible or rule.few
     least, most = narrowest(low, high, sums, hidden, promised)
     whole = (np.floor(least + 0.5 - _ROOM), np.where(np.isinf(most), np.inf, np.floor(most + 0.5 + _ROOM)))
-    small = (whole[1] <= max(rule.threshold, promised)) & (whole[1] >= 1)
+    small = (whole[1] <= rule.few) & (whole[1] >= 1)
     few = whole[1] - whole[0] + 1 < promised
     small &= np.array([key not in open_cells for key in keys], dtype=bool)
-    narrower = np.where(hidden, (whole[1] < promised) | few, small & few & (whole[0] >= 1))
+    narrower = np.where(hidden, (whole[1] < (rule.threshold or promised)) | few, small & few & (whole[0] >= 1))
     rows: list[tuple[object, ...]] = []
     for k in np.flatnonzero(hidden | narrower).tolist():
         dims, codes = keys[k]

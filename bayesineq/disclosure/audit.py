@@ -39,7 +39,14 @@ def write_audited(
     rule: Rule,
     folders: Mapping[Path, Mapping[str, bytes]] | None = None,
 ) -> None:
-    """Write an output, its audit, and folders that belong to it in one step: all of them, or none."""
+    """Write an output, its audit, and folders that belong to it in one step: all of them, or none.
+
+    What would give a withheld count away beside the earlier publication that the rule heeds is refused.
+    """
+    from bayesineq.disclosure.earlier import refuse_beside_earlier
+
+    name = Path(path).name
+    refuse_beside_earlier(rule, {name: content, audit_beside(name).name: audit_bytes(audits, rule)})
     write_together({Path(path): content, audit_beside(path): audit_bytes(audits, rule)}, folders)
 
 

@@ -22,6 +22,7 @@ from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small, rounded
 from bayesineq.disclosure.steady import Sizes, steady
 from bayesineq.disclosure.suppression import withheld
+from bayesineq.disclosure.told import withheld_before
 from bayesineq.errors import PosteriorError
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.population import card_of, population
@@ -209,6 +210,10 @@ def cover(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE, *, also: Seq
             small[key, column] = few_of(held, implied, seen.attrs["threshold"], exact)
             if sizes[level].known is None:
                 small[key, column] |= is_small(implied, exact)
+        codes = list(tables[key][list(level)].itertuples(index=False, name=None)) if level else [()]
+        again = withheld_before(rule, level, codes)
+        for column in columns if again.any() else ():
+            small[key, column] = small.get((key, column), is_small(tables[key][column].to_numpy(), exact)) | again
     found, audit = withheld(tables, columns, exact, most=_MOST, small=small) if rule.few else ({}, NOTHING)
     audit = _by_cell(audit, columns)
     hidden: dict[Level, xr.DataArray] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from bayesineq.disclosure.audit import AUDIT, WITHHELD
 from bayesineq.disclosure.cover import EVENTS, classes_of, cover, few_of, sizes_of
 from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small
+from bayesineq.disclosure.told import withheld_before
 from bayesineq.errors import DisclosureError
 from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
 from bayesineq.posterior.expected import expected
@@ -232,6 +234,9 @@ def _effects(post: xr.DataTree, dims: tuple[str, ...], rule: Rule) -> tuple[NDAr
         seen = classes.reindex(full, fill_value=NO_EVENTS) if dims and known else classes
         implied = events if column == EVENTS else others
         small = small | few_of(seen.to_numpy().ravel(), implied, classes.attrs["threshold"], rule)
+    if dims and known:
+        codes = [full[dim].tolist() for dim in dims]
+        small = small | withheld_before(rule, dims, list(itertools.product(*codes)))
     with np.errstate(divide="ignore"):
         move = np.where(size > 0, 1.0 / events + (1.0 / others if proportion else 0.0), 0.0)
     # A level without anybody shows its prior, which tells nothing.

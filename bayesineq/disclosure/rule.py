@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayesineq.dims import FEW
 from bayesineq.errors import DisclosureError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUPPRESSED: Final = "*"
 """What is shown in place of a suppressed count."""
@@ -44,6 +48,32 @@ class Perturbation:
         return bool((self.added != self.added[:, :1]).any())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Earlier:
+    """
+    What was published before, which a rule heeds, see `rule_after`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is.
+    withheld : frozenset
+        Cells that it withholds: dimensions in order, and their codes.
+    differ : int or None
+        By how many people it differs at most from what is published now, as a reader may know; None tries 0 and 1.
+    known : DataFrame or None
+        What readers know beforehand.
+    names : callable or None
+        Gives what pages call the levels of a dimension.
+    """
+
+    folder: Path
+    withheld: frozenset[tuple[tuple[str, ...], tuple[str, ...]]]
+    differ: int | None = None
+    known: pd.DataFrame | None = None
+    names: Callable[[str, Sequence[object]], list[str]] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
@@ -66,6 +96,8 @@ class Rule:
         What is added to counts of people who have record keys, see `perturbed_counts`.
     name : str
         Of the set that this is from, such as "hes".
+    earlier : Earlier or None
+        What was published before: groups that it withholds are withheld again, see `rule_after`.
 
     Raises
     ------
@@ -85,6 +117,7 @@ class Rule:
     degrees_of_freedom: int = 0
     perturbation: Perturbation | None = None
     name: str = ""
+    earlier: Earlier | None = None
 
     def __post_init__(self) -> None:
         if self.threshold < 0 or self.base < 1 or self.degrees_of_freedom < 0:

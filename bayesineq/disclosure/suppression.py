@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 from bayesineq.disclosure.audit import AUDIT, WITHHELD
 from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small, rounded, shown_values
+from bayesineq.disclosure.told import withheld_before
 from bayesineq.errors import DisclosureError
 
 _SOLUTIONS: Final = 40
@@ -122,12 +123,28 @@ def protect_tables(
         raise DisclosureError(f"margins keep columns {strange} that do not make cells; those are {list(by)}")
     levels = [tuple(by), *dict.fromkeys(margin for margin in kept if set(margin) != set(by))]
     totals = {level: _total(cells, level, counts) for level in levels}
-    hidden, audit = withheld(totals, counts, rule, most=most)
+    hidden, audit = withheld(totals, counts, rule, most=most, small=_small(totals, counts, rule))
     for level, table in totals.items():
         for column in counts:
             shown = shown_values(table[column].to_numpy(dtype=np.float64), rule, hidden[level, column])
             table[column] = pd.array(shown, dtype="Int64")
     return Protected(totals, audit, rule)
+
+
+def _small(
+    totals: Mapping[tuple[str, ...], pd.DataFrame], counts: Sequence[str], rule: Rule
+) -> dict[tuple[tuple[str, ...], str], Mask]:
+    """Which counts are small, or were withheld before."""
+    found = {}
+    for level, table in totals.items():
+        again = withheld_before(rule, level, _codes(table, level))
+        for column in counts:
+            found[level, column] = is_small(table[column].to_numpy(dtype=np.float64), rule) | again
+    return found
+
+
+def _codes(table: pd.DataFrame, level: tuple[str, ...]) -> list[tuple[object, ...]]:
+    return list(table[list(level)].itertuples(index=False, name=None)) if level else [()] * len(table)
 
 
 def withheld(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayesineq.dims import DEPRIVATION, POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.audit import AUDIT
@@ -77,6 +78,14 @@ def key_of(cell: Mapping[str, object]) -> Key:
     """The key of a cell, whatever the order of its dimensions."""
     dims = tuple(sorted(cell))
     return dims, tuple(code_of(cell[dim]) for dim in dims)
+
+
+def withheld_before(rule: Rule, dims: Sequence[str], cells: Iterable[Sequence[object]]) -> NDArray[np.bool_]:
+    """Which cells of a table, given by their codes, an earlier publication withheld, shape (n_cell,)."""
+    gone = frozenset() if rule.earlier is None else rule.earlier.withheld
+    if not any(set(of) == set(dims) for of, _ in gone):
+        return np.zeros(len(list(cells)), dtype=bool)
+    return np.array([key_of(dict(zip(dims, codes, strict=True))) in gone for codes in cells], dtype=bool)
 
 
 def code_of(value: object) -> str:

@@ -13,6 +13,7 @@ from bayesineq.decisions.plans import PlanComparison
 from bayesineq.decisions.released import shown_tables
 from bayesineq.dims import AREA, ETHNICITY, QUINTILE
 from bayesineq.disclosure.audit import audit_bytes
+from bayesineq.disclosure.earlier import refuse_beside_earlier
 from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.release import refuse_people
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule
@@ -151,6 +152,7 @@ def write_comparison(
     made["words.txt"] = words.encode("utf-8", "replace")
     charts = comparison_charts(compared, title)
     made |= {f"{name}.svg": to_svg(chart) for name, chart in charts.items()}
+    refuse_beside_earlier(rule, made)
     write_together({}, {folder: made, **(also or {})})
     return tuple(folder / name for name in made)
 
