@@ -11,6 +11,7 @@ import pytest
 
 import bayesineq as bi
 from bayesineq.errors import BayesineqError, SchemaError
+from bayesineq.own import read_mapped
 from tests.cli.test_bad_input import area_health
 from tests.fuzz.tried import judged, run
 
@@ -57,6 +58,67 @@ def test_a_file_that_was_a_traceback_is_refused_in_words(name: str, tmp_path: Pa
     assert status == 2
     assert judged(status, said) is None
     assert {path.name for path in tmp_path.iterdir()} == {called, "t.csv"}
+
+
+MAPPING = '[columns]\narea = "a"\nevents = "n"\npopulation = "p"\n'
+COLUMNS = "area,n,p\nE01000001,3,90\nE01000002,4,90\n"
+MAPPINGS = {
+    "values of a column that are a list": ('[values]\narea = ["x"]\n', "values"),
+    "a long table that is text": ('[long]\nsex = "x"\n', "long"),
+    "values that are left out and are no list": ("[leave_out]\narea = 1\n", "leave_out"),
+    "ends that are suppressed the wrong way round": ("", "suppressed"),
+}
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_a_mapping_of_other_types_is_refused_by_key(name: str, tmp_path: Path) -> None:
+    text, key = MAPPINGS[name]
+    path = tmp_path / "m.toml"
+    path.write_text((MAPPING + text) if text else f"suppressed = [7, 1]\n{MAPPING}")
+    with pytest.raises(SchemaError, match=f"{key}: is .*; write"):
+        read_mapped(path, pd.DataFrame({"a": ["x"], "n": [1], "p": [2]}))
+
+
+def test_a_mapping_of_records_whose_alternatives_are_no_list_is_refused(tmp_path: Path) -> None:
+    text = '[persons]\ntable = "p"\nperson = { first = 5 }\nbirth = "b"\n'
+    (tmp_path / "m.toml").write_text(f'name = "x"\n{text}')
+    status, said, fault = run([*COHORT.format("stroke --source . --mapping").split(), str(tmp_path / "m.toml")])
+    assert (status, fault) == (2, None)
+    assert judged(status, said) is None
+
+
+def test_a_table_of_ones_own_whose_packing_is_torn_or_lines_end_oddly_is_answered(tmp_path: Path) -> None:
+    (tmp_path / "t.csv.gz").write_bytes(torn(COLUMNS.encode() * 50))
+    with pytest.raises(SchemaError, match="cannot be unpacked"):
+        bi.start(tmp_path / "t.csv.gz")
+    (tmp_path / "t.csv").write_bytes(COLUMNS.replace("\n", "\r").encode())
+    table = bi.own.read_mapped(_mapping(tmp_path), tmp_path / "t.csv")
+    assert table["events"].tolist() == [3, 4]
+
+
+def _mapping(folder: Path) -> Path:
+    path = folder / "m.toml"
+    path.write_text(MAPPING.replace('"a"', '"area"'))
+    return path
+
+
+def test_a_column_of_ethnicity_that_holds_numbers_is_no_traceback() -> None:
+    table = pd.DataFrame({"Ethnicity": ["1", "2", "3"], "area": ["E01000001"] * 3, "n": [1, 2, 3], "pop": [50, 60, 70]})
+    with pytest.raises(SchemaError):
+        bi.start(table)
+
+
+def test_a_release_that_is_none_is_named_and_a_page_of_endless_numbers_refused(tmp_path: Path) -> None:
+    (tmp_path / "r.nc").write_bytes(b"no file of draws")
+    status, said, fault = run(["attack", str(tmp_path)])
+    assert (status, fault) == (2, None)
+    assert "cannot be read as a release" in said
+    block = '{"card": "", "engine": "laplace", "draws": 9, "chains": 1, "rule": {}, "made": {}, "figures": [["a", "b", '
+    text = (block + "1" * 400 + ", 1, 1]]}").replace('"', "&quot;")
+    (tmp_path / "p.html").write_text(f'<meta name="bayesineq-rerun" content="{text}">')
+    status, said, fault = run(["rerun", str(tmp_path / "p.html"), "--table", "t.csv"])
+    assert (status, fault) == (2, None)
+    assert "damaged" in said
 
 
 WRONG: dict[str, Callable[[], pd.DataFrame]] = {
