@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +187,7 @@ def _looks(areas: gpd.GeoDataFrame) -> str:
 
 
 def are_boundaries(path: str | Path) -> bool:
-    """Whether a file is one of boundaries, by its name, or by what a parquet file says of itself."""
+    """Whether a file is one of boundaries, by its name, or by what a parquet file or an archive holds."""
     path = Path(path)
     if path.suffix.lower() in {".parquet", ".geoparquet", ".pq"} and path.is_file():
         import pyarrow.parquet
@@ -194,6 +195,12 @@ def are_boundaries(path: str | Path) -> bool:
         try:
             return b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
         except (OSError, ValueError):
+            return False
+    if path.suffix.lower() == ".zip" and path.is_file():
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return any(Path(name).suffix.lower() in _BOUNDARIES for name in archive.namelist())
+        except zipfile.BadZipFile:
             return False
     return path.suffix.lower() in _BOUNDARIES
 

@@ -815,6 +815,66 @@ def test_the_measure_of_northern_ireland_has_titles_of_two_lines(tmp_path: Path)
     assert found.table.set_index("domain")["rank"].to_dict() == {"imd": 510, "income": 600}
 
 
+def test_the_measure_of_northern_ireland_as_open_data_has_short_titles(tmp_path: Path) -> None:
+    titles = ["LGD2014code", "SOA2001", "SOA2001_name", "MDM_rank", "D1_Income_rank", "D3_Health_rank"]
+    found = read_published(csv(tmp_path, [titles, ["N09000001", "95AA01S1", "Aldergrove_1", 510, 600, 70]]))
+    assert (found.kind, found.level) == ("nimdm", "super_output_area")
+    assert found.table.set_index("domain")["rank"].to_dict() == {"imd": 510, "income": 600, "health": 70}
+
+
+def test_the_scottish_index_with_its_indicators_is_an_index(tmp_path: Path) -> None:
+    titles = ["Data_Zone", "Intermediate_Zone", "Council_area", "Total_population", "SIMD2020v2_Rank",
+              "SIMD_2020v2_Percentile", "SIMD2020v2_Decile", "SIMD2020v2_Income_Domain_Rank",
+              "SIMD2020_Employment_Domain_Rank", "income_rate", "employment_rate", "crime_count"]  # fmt: skip
+    rows = [["S01006506", "Culter", "Aberdeen City", 894, 4691, 68, 7, 4440, 4000, "8%", "8%", "*"]]
+    found = read_published(csv(tmp_path, [titles, *rows]))
+    assert found.kind == "simd"
+    ranks = found.table.set_index("domain")["rank"].dropna().to_dict()
+    assert ranks == {"imd": 4691, "income": 4440, "employment": 4000}
+    indicators = [title for title in titles if not title.startswith("SIMD")]
+    again = csv(
+        tmp_path, [indicators, [cell for cell, title in zip(rows[0], titles, strict=True) if title in indicators]]
+    )
+    assert read_published(again).kind == "simd_indicators"
+
+
+def test_mental_health_statistics_of_restraint_have_four_levels(tmp_path: Path) -> None:
+    titles = ["REPORTING_PERIOD_START", "REPORTING_PERIOD_END", "STATUS", "BREAKDOWN", "PRIMARY_LEVEL",
+              "PRIMARY_LEVEL_DESCRIPTION", "SECONDARY_LEVEL", "SECONDARY_LEVEL_DESCRIPTION", "TERTIARY_LEVEL",
+              "TERTIARY_LEVEL_DESCRIPTION", "QUARTERNARY_LEVEL", "QUARTERNARY_LEVEL_DESCRIPTION", "METRIC",
+              "METRIC_VALUE"]  # fmt: skip
+    start = ["2019-08-01", "2019-08-31", "Final", "Provider; Age"]
+    rows = [[*start, provider, "A", "18-24", "18-24", "NONE", "NONE", "NONE", "NONE", "MHS76", value]
+            for provider, value in (("RRE", 25), ("RT1", "*"))]  # fmt: skip
+    found = read_published(csv(tmp_path, [titles, *rows]))
+    assert (found.kind, found.level) == ("mhsds", "trust")
+    assert found.table.set_index("area")["count_upper"].to_dict() == {"RRE": 27, "RT1": 4}
+
+
+def test_an_archive_of_one_table_is_read_and_of_several_the_one_that_is_named(tmp_path: Path) -> None:
+    titles = [*NOMIS, "Sex: All persons", "Sex: Female", "Sex: Male"]
+    path = csv(tmp_path, [titles, [2021, "Here", "E01000001", 15, 8, 7]])
+    whole = tmp_path / "census2021-ts008.zip"
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.write(path, "in/census2021-ts008-lsoa.csv")
+        archive.writestr("__MACOSX/in/._census2021-ts008-lsoa.csv", "litter")
+        archive.writestr("readme.txt", "words")
+    found = read_published(whole)
+    assert found.table["count"].sum() == 15
+    assert found.notes[0] == "read from in/census2021-ts008-lsoa.csv in the archive"
+    with zipfile.ZipFile(whole, "a") as archive:
+        archive.write(path, "../census2021-ts008-msoa.csv")
+    with pytest.raises(SchemaError, match=r"holds 2 tables: in/census2021-ts008-lsoa\.csv.*Name the one: --sheet in/"):
+        read_published(whole)
+    assert read_published(whole, sheet="census2021-ts008-msoa.csv").table["count"].sum() == 15
+    assert not (tmp_path.parent / "census2021-ts008-msoa.csv").exists()
+    with pytest.raises(SchemaError, match=r"holds no 'oa\.csv'"):
+        read_published(whole, sheet="oa.csv")
+    whole.write_bytes(b"PK but no archive")
+    with pytest.raises(SchemaError, match="cannot be unpacked"):
+        read_published(whole)
+
+
 def test_ranks_of_authorities_run_both_ways_in_one_file(tmp_path: Path) -> None:
     place = ["Local Authority District code (2019)", "Local Authority District name (2019)"]
     sheets = {

@@ -62,7 +62,7 @@ def blocks(path: str | Path, kind_of: KindOf) -> list[Block]:
         return [block for block in found if block is not None]
     raise SchemaError(
         f"The file {path} ends in {path.suffix or 'nothing'!r}; published tables are read from .csv, .csv.gz, "
-        ".parquet, .xlsx, .xls and .ods. Unpack a .zip first."
+        ".parquet, .xlsx, .xls and .ods, and from a .zip of these."
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from bayesineq.errors import SchemaError
 from bayesineq.tables.geographies import OWN, geographies, years_findings
+from bayesineq.tables.packed import is_packed, unpacked
 from bayesineq.tables.publishers.beside import LEVEL, rows_said, split
 from bayesineq.tables.publishers.blocks import Block, blocks, heads
 from bayesineq.tables.publishers.kinds import Column, FileKind, file_kinds
@@ -98,9 +99,10 @@ def read_published(path: str | Path, *, sheet: str | None = None, choose: Mappin
     Parameters
     ----------
     path : str or Path
-        A .csv, .csv.gz, .parquet, .xlsx, .xls or .ods file.
+        A .csv, .csv.gz, .parquet, .xlsx, .xls or .ods file, or a .zip archive of such.
     sheet : str, optional
-        The one sheet of a workbook to read; by default all that hold such a table.
+        The one sheet of a workbook to read; by default all that hold such a table. Of an archive of several files, the
+        one to read.
     choose : Mapping of str to str, optional
         Which value of a column is wanted where several count the same people, such as {"level": "region"}; by
         default the one of most rows.
@@ -131,6 +133,10 @@ def read_published(path: str | Path, *, sheet: str | None = None, choose: Mappin
     >>> found.level, found.notes[-1]
     ('lsoa', 'beside the table: 1 row (total of sex, count 15)')
     """
+    if is_packed(Path(path)):
+        with unpacked(Path(path), sheet) as (inside, name):
+            within = read_published(inside, choose=choose)
+        return replace(within, notes=(f"read from {name} in the archive", *within.notes))
     found = blocks(path, kind_of)
     sheets = [block.sheet for block in found]
     if sheet is not None:
