@@ -621,7 +621,6 @@ def fit(
 ) -> None:
     """Fit a card to a table and write its posterior."""
     from bayesineq.design.neighbours import neighbours
-    from bayesineq.design.response import outcome_columns
     from bayesineq.model.read_card import read_card
     from bayesineq.posterior.diagnose import diagnose
     from bayesineq.posterior.files import save
@@ -629,8 +628,7 @@ def fit(
     from bayesineq.report.page.heading import set_in
 
     model = read_card(card)
-    lacking = () if model.latent else outcome_columns(model.outcome)
-    rows = _rows(table, model, lacking)
+    rows = _rows(table, model, _lacking(model))
     graph = neighbours(model, rows, borders.adjacency, borders.areas, borders.only_table_areas)
     posterior = _fitted(model, rows, graph, sampling, unrecorded)
     save(set_in(posterior, setting.place, setting.period), out_file)
@@ -662,6 +660,13 @@ def _fitted(
     return fit_design(
         study, engine=sampling.options, draws=sampling.draws, seed=sampling.seed, progress=sampling.progress
     )
+
+
+def _lacking(card: ModelCard) -> tuple[str, ...]:
+    """Columns that a row may lack, where its outcome is to be predicted or another one alone was observed."""
+    from bayesineq.design.response import lacking_columns
+
+    return () if card.latent else tuple(name for of in card.outcomes for name in lacking_columns(of, card))
 
 
 def _rows(table: Path, card: ModelCard, lacking: tuple[str, ...]) -> pd.DataFrame:
@@ -974,7 +979,6 @@ def rerun(
 ) -> None:
     """Make the numbers of a report again, and say which agree; status 1 where one does not."""
     from bayesineq.design.neighbours import neighbours
-    from bayesineq.design.response import outcome_columns
     from bayesineq.posterior.files import load
     from bayesineq.report.page.rerun import compare_figures, read_recipe
 
@@ -986,7 +990,7 @@ def rerun(
         again = load(posterior)
     else:
         assert table is not None
-        rows = _rows(table, card, () if card.latent else outcome_columns(card.outcome))
+        rows = _rows(table, card, _lacking(card))
         graph = neighbours(card, rows, borders.adjacency, borders.areas, borders.only_table_areas)
         chains = recipe.chains if recipe.engine == "nuts" else None
         sampling = Sampling(recipe.engine, recipe.draws, None, chains, seed, progress)

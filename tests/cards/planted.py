@@ -84,6 +84,32 @@ def rows_of(graph: Adjacency) -> Keys:
         persons = cells.loc[stream.integers(0, len(cells), 6_000)].drop(columns="population").reset_index(drop=True)
         return persons.assign(person=np.arange(len(persons)).astype(str))
 
+    def appointment_counts() -> pd.DataFrame:
+        # Crossed by whether anything was missed before: combinations of both new columns would be six tables.
+        booked = cells.rename(columns={"population": "appointments"})
+        parts = [("0-7", "none"), ("8-30", "attended all"), ("31+", "missed some")]
+        rows = pd.concat([booked.assign(lead_time=lead, history=before) for lead, before in parts], ignore_index=True)
+        standing = rows["appointments"] * 9 // 10
+        return rows.assign(not_cancelled_by_provider=standing, due=standing * 9 // 10)
+
+    def waiting_counts() -> pd.DataFrame:
+        stretches = pd.DataFrame({"interval": ["000-028", "028-126", "126-364"]})
+        rows = cells.drop(columns="population").merge(stretches, "cross")
+        return rows.assign(waiting_days=20_000.0)
+
+    def of_sites() -> pd.DataFrame:
+        sites = cells.assign(site=cells["area"].map({a: f"R{k % 11:02d}" for k, a in enumerate(graph.areas)}))
+        by = ["site", "imd_decile", "ethnicity", "age_band", "sex"]
+        return sites.groupby(by, as_index=False)["population"].sum()
+
+    def stays() -> pd.DataFrame:
+        stream, sites = np.random.default_rng(9), of_sites().drop(columns="population")
+        rows = sites.loc[stream.integers(0, len(sites), 5_000)].reset_index(drop=True)
+        return rows.assign(stay=np.arange(len(rows)).astype(str))
+
+    def readmission_counts() -> pd.DataFrame:
+        return of_sites().rename(columns={"population": "discharges"})
+
     def practice_areas() -> pd.DataFrame:
         areas = area_health()[["area", "imd_decile", "aged_65_and_over"]]
         pairs = areas.loc[areas.index.repeat(2)].reset_index(drop=True)
@@ -101,6 +127,10 @@ def rows_of(graph: Adjacency) -> Keys:
         "pathway_counts": pathway_counts,
         "person_costs": person_costs,
         "practice_areas": practice_areas,
+        "appointment_counts": appointment_counts,
+        "waiting_counts": waiting_counts,
+        "stays": stays,
+        "readmission_counts": readmission_counts,
     }
 
     def make(schema: str) -> pd.DataFrame:
@@ -192,6 +222,8 @@ def planted_together(name: str, keys: Keys, graph: Adjacency) -> tuple[pd.DataFr
         made = empty_design(card, table, graph)
     if name == "two_part_cost":
         table["cost"] = table["cost"].where(table["any_cost"] == 1)
+    if name == "length_of_stay":
+        table["nights"] = table["nights"].astype("Int64").where(table["died"] == 0)
     rows = check(table, card.table)
     return rows, design(rows, card, adjacency=graph), drawn.isel(draw=[draw, draw])
 
