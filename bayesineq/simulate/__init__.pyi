@@ -9,3 +9,10 @@ from .people import (
 )
 from .system import System as System, simulate_system as simulate_system
 from .worlds import World as World, WorldParameters as WorldParameters, simulate_counts as simulate_counts
+from .contacts import (
+    Appointments as Appointments,
+    Waits as Waits,
+    simulate_appointments as simulate_appointments,
+    simulate_stays as simulate_stays,
+    simulate_waits as simulate_waits,
+)
