@@ -1214,7 +1214,7 @@ def cohort(
         out.print(f"{name}.csv: {len(cells.table):,} cells", highlight=False, soft_wrap=True)
     of_all = attrition[attrition["by"] == "all"][["step", "what", "persons", "dropped"]]
     out.print(of_all.to_string(index=False, na_rep="*"), markup=False, highlight=False, soft_wrap=True)
-    for note in built.notes:
+    for note in (*built.notes, *(note for cells in filled.values() for note in cells.notes)):
         out.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     written = ", ".join(f"{name}.csv" for name in filled)
     said = f"{written} hold small counts, for a model to fit: they are as confidential as the records."

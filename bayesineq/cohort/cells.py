@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from bayesineq.cohort.card import Count, Requirement
+from bayesineq.cohort.contacts import FROM_CONTACTS
 from bayesineq.cohort.members import Cohort
-from bayesineq.cohort.observed import lived_in
+from bayesineq.cohort.placed import YEAR, placed, placed_members
 from bayesineq.cohort.read_cohort import counted_columns
 from bayesineq.cohort.requirements import with_requirements
 from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, PERSON, SEX
@@ -27,7 +28,6 @@ from bayesineq.tables.schema import read_schema
 if TYPE_CHECKING:
     import ibis
 
-YEAR: Final = "year"
 DIMS: Final = (AREA, DECILE, ETHNICITY, AGE, SEX, YEAR)
 """What cells of people can stand on."""
 _WHY: Final[Mapping[str, str]] = {
@@ -51,10 +51,13 @@ class Cells:
         The cells, as the schema wants them; counts of any size, small ones too.
     left_out : DataFrame
         One row a column and reason: `table`, `column`, `why`, `number` of people, events or person-years.
+    notes : tuple of str
+        What a reader of the table must know.
     """
 
     table: pd.DataFrame
     left_out: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | None = None) -> Cells:
@@ -87,6 +90,8 @@ def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | No
     >>> cells.table[["cases", "population"]].sum().to_dict()
     {'cases': 3, 'population': 5}
     """
+    if table in FROM_CONTACTS:
+        return _from_contacts(cohort, table)
     by = list(read_schema(table).primary_key)
     ways, wanted = {**cohort.card.counts, **(counts or {})}, counted_columns(table)
     wrong = [f"nothing says how {column!r} is counted" for column in wanted if column not in ways]
@@ -100,6 +105,32 @@ def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | No
     parts = [*_of_people(cohort, by, chosen), *_of_members(cohort, by, chosen)]
     whole = pd.concat([collected(part, cohort.records.origin) for part in parts], ignore_index=True)
     whole[wanted] = whole.reindex(columns=wanted).fillna(0)
+    cells, left_out = _summed(cohort, table, by, whole)
+    cells = _nobody_followed(cells, table, chosen)
+    return Cells(check(cells, table), left_out)
+
+
+def _from_contacts(cohort: Cohort, table: str) -> Cells:
+    """Cells of appointments, waits or discharges; and stays, a row each, since nights of one cell do not add up."""
+    schema = read_schema(table)
+    stated = FROM_CONTACTS[table](cohort, placed_members(cohort, list(schema.primary_key)))
+    whole, by = collected(stated.rows, cohort.records.origin), list(stated.by)
+    if set(by) == set(schema.primary_key):
+        cells, left_out = _summed(cohort, table, by, whole)
+        return Cells(check(cells, table), left_out, stated.notes)
+    known = whole[by].notna().all(axis=1)
+    left_out = _left_out(whole[~known].assign(stay=1), table, by, ["stay"])
+    if not known.any():
+        raise SchemaError(f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}.")
+    # In an order that is that of nobody: rows that are alike are one like the other.
+    rows = whole.loc[known, [f.name for f in schema.fields if f.name in whole]].sort_values([*by, "died", "nights"])
+    rows = rows.astype({"nights": "Int64", "died": "int64"}).reset_index(drop=True)
+    return Cells(check(rows.assign(stay=rows.index.astype(str)), table), left_out, stated.notes)
+
+
+def _summed(cohort: Cohort, table: str, by: list[str], whole: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sums of each cell that is known, and what has none."""
+    wanted = counted_columns(table)
     known = whole[by].notna().all(axis=1)
     whole[GROUP] = whole[GROUP].replace(_NOT_PLACED)
     left_out = _left_out(whole[~known], table, by, wanted)
@@ -112,8 +143,7 @@ def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | No
         raise SchemaError(
             f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}. {_remedy(left_out)}"
         )
-    cells = _nobody_followed(cells.reset_index(drop=True), table, chosen)
-    return Cells(check(cells, table), left_out)
+    return cells.reset_index(drop=True), left_out
 
 
 def _nobody_followed(cells: pd.DataFrame, table: str, counts: Mapping[str, Count]) -> pd.DataFrame:
@@ -170,13 +200,13 @@ def _of_people(cohort: Cohort, by: Sequence[str], counts: Mapping[str, Count]) -
         asked = [Requirement(of.event, within=of.within) for of in mine.values() if of.event]
         people = with_requirements(people, cohort.facts, asked)
         met, sums = 0, {}
-        placed = _placed(cohort, people, by, people["index"])
+        homes = placed(cohort, people, by, people["index"])
         for column, of in mine.items():
-            value: Any = placed["member"] if of.what == "cohort" else placed["one"]
+            value: Any = homes["member"] if of.what == "cohort" else homes["one"]
             if of.event:
-                value, met = value * placed[f"met_{met}"], met + 1
+                value, met = value * homes[f"met_{met}"], met + 1
             sums[column] = value.sum()
-        parts.append(placed.group_by([*by, GROUP]).aggregate(**sums))
+        parts.append(homes.group_by([*by, GROUP]).aggregate(**sums))
     return parts
 
 
@@ -199,34 +229,13 @@ def _there(cohort: Cohort, day: date) -> ibis.Table:
     return people.mutate(member=people["member"].fill_null(0), one=ibis.literal(1, "int64"))
 
 
-def _placed(cohort: Cohort, people: ibis.Table, by: Sequence[str], day: ibis.Value | None) -> ibis.Table:
-    """People with the columns of their cells: the place on their index date, and the age on a day."""
-    kept = list(people.columns)
-    if day is not None and AGE in by:
-        people = people.mutate(_age=age_at(people["birth"], day))
-        people = people.mutate(**{AGE: age_bands(people["_age"], cohort.card.bands)})
-    if day is not None and YEAR in by:
-        people = people.mutate(**{YEAR: month_number(people["index"]) // 12})
-    names = list(people.columns)
-    homes = lived_in(cohort.records, people.select(PERSON, "index"), "index")
-    people = people.left_join(homes, PERSON).select(*names, AREA, GROUP)
-    # Who has an area needs no reason.
-    why = people[AREA].isnull().ifelse(people[GROUP].fill_null(MISSING), None)  # noqa: PD003
-    people = people.mutate(**{GROUP: why})
-    return cohort.strata.of(people) if {DECILE, ETHNICITY} & {*by, *kept} else people
-
-
 def _of_members(cohort: Cohort, by: Sequence[str], counts: Mapping[str, Count]) -> list[ibis.Table]:
     """Facts, events and time of members in their follow-up."""
     facts = {column: of for column, of in counts.items() if of.what == "events"}
     names = sorted({str(of.outcome) for of in counts.values() if of.outcome is not None})
     if not facts and not names:
         return []
-    members = cohort.members.select(PERSON, "birth", SEX, "index", "begin", "until")
-    if DECILE in cohort.records.persons.columns:
-        own = cohort.records.persons.select(PERSON, DECILE)
-        members = members.join(own, PERSON).select(*members.columns, DECILE)
-    members = _placed(cohort, members, by, None)
+    members = placed_members(cohort, by)
     parts = [_facts(cohort, members, by, facts)] if facts else []
     for name in names:
         parts.append(_at_risk(cohort, members, by, name, counts))

@@ -37,6 +37,10 @@ _TOP: Final = (
     "follow_up", "outcomes", "covariates", "cells", "use", "references",
 )  # fmt: skip
 EVER: Final = "ever"
+OF_CONTACTS: Final = {
+    "appointment_counts": "appointment", "waiting_counts": "referral", "stays": "stay", "readmission_counts": "stay",
+}  # fmt: skip
+"""Tables whose columns are counted in one way, and the spells of a card that they are made of."""
 # A rule that needs the order of sources has no place on a card, which knows no sources.
 _RULES: Final = ("most_recent", "most_frequent", "ohid", "cvdprevent")
 _SEXES: Final = ("female", "male", "indeterminate", "unknown")
@@ -114,7 +118,7 @@ def parse_cohort(text: str, origin: str = "card") -> CohortCard:
     conditions += [read_requirement(s, known, exclude=True) for s in top.list_of_tables("exclude")]
     counts = {n: _count(n, s, known, outcomes) for n, s in cells.table("counts").tables()}
     tables = cells.texts("tables")
-    _columns(tables, counts, cells)
+    _columns(tables, counts, cells, known)
     bands = cells.valid("bands", _is_rising, "give rising first ages of bands from 0 to 99", None)
     made = CohortCard(
         name=top.text("name"),
@@ -331,7 +335,8 @@ def _entry(spec: Section, known: set[str]) -> Entry:
         clean=spec.whole("clean", 0),
     )
     for key in ("which", "prevalent", "clean"):
-        if key in spec.given and "event" not in spec.given:
+        before = key == "prevalent" and "birthday" in spec.given
+        if key in spec.given and "event" not in spec.given and not before:
             spec.say(key, "belongs to an entry by an event; leave it out")
     if entry.clean and entry.which == "first":
         spec.say("clean", 'the first ever has none before it; write which = "any", or leave it out')
@@ -433,13 +438,15 @@ def _reference(spec: Section) -> Mapping[str, str]:
     return {key: spec.text(key) for key in spec.given}
 
 
-def _columns(tables: Sequence[str], counts: Mapping[str, Count], cells: Section) -> None:
+def _columns(tables: Sequence[str], counts: Mapping[str, Count], cells: Section, known: set[str]) -> None:
     """Tables are known, and every column that one needs is counted."""
     for table in tables:
         if table not in schema_names():
             cells.say("tables", f"there is no table {table!r}; there are {schema_names()}")
             continue
-        for column in counted_columns(table):
+        if (fact := OF_CONTACTS.get(table)) is not None and fact not in known:
+            cells.say("tables", f"the table {table!r} is made of spells named {fact!r}: write [spells.{fact}]")
+        for column in () if table in OF_CONTACTS else counted_columns(table):
             if column not in counts:
                 cells.say(
                     f"counts.{column}", f'missing; the table {table!r} needs it: {{ count = "people" }} or the like'

@@ -139,3 +139,5 @@ from .welfare import (
     s_gini as s_gini,
     s_gini_ede as s_gini_ede,
 )
+from .funnel import funnel_limits as funnel_limits, observed_expected as observed_expected
+from .waits import still_waiting as still_waiting

@@ -22,6 +22,7 @@ from bayesineq.disclosure.audit import write_audited
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.diagnose import Diagnosis
 from bayesineq.posterior.outcomes import one_outcome, outcome_names
+from bayesineq.posterior.population import card_of
 from bayesineq.replacing import write_together
 from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
 from bayesineq.report.page.checked import reported
@@ -29,7 +30,10 @@ from bayesineq.report.page.content import NONE_CODED, Content, gather
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
 from bayesineq.report.page.lead import Lead, furthest_table, lead_of
 from bayesineq.report.page.parts import Section, Table
+from bayesineq.report.page.hospitals import against_expected
 from bayesineq.report.page.pathway import pathway_sections
+from bayesineq.report.page.side_by_side import is_pathway, side_by_side
+from bayesineq.report.page.waits import waiting_sections
 from bayesineq.report.tables.numbers import unit_of
 from bayesineq.report.words.chance import CHANCES
 from bayesineq.report.words.kinds import ReportKind, report_kind
@@ -85,8 +89,9 @@ def write_report(
     Parameters
     ----------
     post : DataTree
-        A posterior. One of several outcomes is told from its first, who has the condition, and then along its steps,
-        as `pathway_sections` does.
+        A posterior. One of several outcomes is told from its first; where the others are counted among those who have
+        it, along its steps, as `pathway_sections` does, and otherwise outcome by outcome. Of waits the page says who
+        waits still, and of hospitals what each had against what was expected.
     areas : GeoDataFrame or None
         Boundaries keyed by code; None leaves the maps out.
     path : str or Path
@@ -122,9 +127,11 @@ def write_report(
     ...     [file.name for file in sorted(path.parent.iterdir())]
     ['report.audit.csv', 'report.html']
     """
-    post, along = _from_its_first(post, options)
+    post, along, audits = _from_its_first(post, options)
     gathered = gather(post, areas, options, quality)
-    content = replace(gathered, sections=(*gathered.sections, *along, *further))
+    known = [] if gathered.audit is None else [gathered.audit]
+    audit = pd.concat([*known, *audits], ignore_index=True) if audits else gathered.audit
+    content = replace(gathered, sections=(*gathered.sections, *along, *further), audit=audit)
     target = Path(path)
     written = render(content, options).encode("utf-8", "replace")
     checked = {}
@@ -137,10 +144,18 @@ def write_report(
     return target
 
 
-def _from_its_first(post: xr.DataTree, options: ReportOptions) -> tuple[xr.DataTree, tuple[Section, ...]]:
-    """A posterior as the page begins with it, and the sections on further outcomes that it has."""
+def _from_its_first(
+    post: xr.DataTree, options: ReportOptions
+) -> tuple[xr.DataTree, tuple[Section, ...], list[pd.DataFrame]]:
+    """A posterior as the page begins with it, the sections on what else it tells, and what of those is withheld."""
     first, *others = outcome_names(post)
-    return (one_outcome(post, first), pathway_sections(post, options)) if others else (post, ())
+    if not others:
+        return post, (*waiting_sections(post, options), *against_expected(post, options)), []
+    if is_pathway(card_of(post)):
+        return one_outcome(post, first), pathway_sections(post, options), []
+    sections, audits = side_by_side(post, others, options)
+    seen = one_outcome(post, first)
+    return seen, (*against_expected(seen, options), *sections), audits
 
 
 def render(content: Content, options: ReportOptions = STANDARD) -> str:
