@@ -233,8 +233,8 @@ def _contacts(cohort: Cohort, fact: str) -> ibis.Table:
     stated = cohort.card.facts.get(fact)
     if not isinstance(stated, SpellFact):
         raise SchemaError(
-            f"The cohort {cohort.card.name!r} says of no spells that each is one {fact!r}: write [spells.{fact}] on its "
-            "card, with the kinds of contact that count."
+            f"The cohort {cohort.card.name!r} says of no spells that each is one {fact!r}: write [spells.{fact}] on "
+            "its card, with the kinds of contact that count."
         )
     spells = cohort.records.spells
     if stated.kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import chi2, norm
+from scipy.stats import norm, poisson
 
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
@@ -45,8 +45,9 @@ def funnel_limits(
 
     Notes
     -----
-    Without differences between units, :math:`\chi^2_{\alpha/2}(2E) / 2E` and :math:`\chi^2_{1-\alpha/2}(2E + 2) / 2E`,
-    which hold at least 1 - a of Poisson counts. With them, exp of :math:`\pm z \sqrt{1/E + \tau^2}`. Over many looks
+    Without differences between units, the least and the greatest Poisson count over E, on or between which at least the
+    probability lies: fewer than the one, and more than the other, come with a chance of half the rest at most. With
+    them, exp of :math:`\pm z \sqrt{1/E + \tau^2}`. Over many looks
     :math:`\alpha = 1 - p^{1 / (units \times looks)}` (Sidak): exact where looks are independent, as of separate
     quarters; where they overlap, as of rolling years, all lie inside more often than that.
 
@@ -57,9 +58,9 @@ def funnel_limits(
     Examples
     --------
     >>> funnel_limits([10.0, 100.0]).round(2).tolist()
-    [[0.48, 1.84], [0.81, 1.22]]
+    [[0.4, 1.7], [0.81, 1.2]]
     >>> funnel_limits(100.0, units=11, looks=4).round(2).tolist()
-    [0.7, 1.36]
+    [0.69, 1.34]
     """
     e = np.asarray(expected, dtype=np.float64)
     if not (np.isfinite(e) & (e > 0)).all():
@@ -70,7 +71,7 @@ def funnel_limits(
     if between > 0:
         half = norm.isf(tail) * np.sqrt(1.0 / e + between**2)
         return np.exp(np.stack([-half, half], axis=-1))
-    return np.stack([chi2.ppf(tail, 2 * e) / (2 * e), chi2.isf(tail, 2 * e + 2) / (2 * e)], axis=-1)
+    return np.stack([poisson.ppf(tail, e) / e, poisson.isf(tail, e) / e], axis=-1)
 
 
 def observed_expected(
@@ -144,7 +145,8 @@ def _wrong(count: Array, expected: Array, people: Array | None, names: Array) ->
 
     def _named(at: Array, what: str) -> list[str]:
         found = np.flatnonzero(at)
-        return [f"{what}: {', '.join(map(str, names[found[:5]]))}" + (", ..." if len(found) > 5 else "")] * bool(len(found))
+        first = ", ".join(map(str, names[found[:5]]))
+        return [f"{what}: {first}{', ...' if len(found) > 5 else ''}"] if len(found) else []
 
     whole = np.isfinite(count) & (count >= 0) & (count == np.floor(count))
     wrong = _named(~whole, "counts that are negative, fractional or missing")

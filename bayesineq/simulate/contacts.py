@@ -199,8 +199,8 @@ def simulate_stays(*, seed: int = 1, scatter: float = 0.25, share: float = 1.0) 
     Returns
     -------
     DataFrame
-        Columns of the table `stays`, `person`, `emergency` and `conditions` (0 to 4) with the true `mean` of nights, and
-        `readmitted` (0 or 1, missing where the stay ended in death).
+        Columns of the table `stays`, and `person`, `emergency` and `conditions` (0 to 4) with the true `mean` of
+        nights, and `readmitted` (0 or 1, missing where the stay ended in death).
 
     Examples
     --------
@@ -223,25 +223,13 @@ def simulate_stays(*, seed: int = 1, scatter: float = 0.25, share: float = 1.0) 
     again = rng.random(n) < expit(
         -2.4 + 0.03 * (5.5 - decile) + 0.15 * conditions + 0.1 * rng.standard_normal(N_SITE)[site]
     )
-    return pd.DataFrame(
-        {
-            "stay": np.arange(n).astype(str),
-            "person": rng.integers(0, max(1, n // 2), n),
-            "site": [f"R{k:02d}" for k in site],
-            DECILE: decile,
-            ETHNICITY: np.array(groups)[group],
-            AGE: np.array(bands)[age],
-            SEX: np.array(sexes)[sex],
-            "emergency": emergency,
-            "conditions": conditions,
-            "died": died.astype(np.int64),
-            "nights": pd.array(nights, dtype="Int64"),
-            "mean": mean,
-            "readmitted": pd.array(again.astype(np.int64), dtype="Int64"),
-        }
-    ).assign(
-        **{  # fmt: skip
-            "nights": lambda t: t["nights"].mask(t["died"] == 1),
-            "readmitted": lambda t: t["readmitted"].mask(t["died"] == 1),
-        }
+    alive = died == 0
+    made = pd.DataFrame({
+        "stay": np.arange(n).astype(str), "person": rng.integers(0, max(1, n // 2), n),
+        "site": [f"R{k:02d}" for k in site], DECILE: decile, ETHNICITY: np.array(groups)[group],
+        AGE: np.array(bands)[age], SEX: np.array(sexes)[sex], "emergency": emergency, "conditions": conditions,
+        "died": died.astype(np.int64), "mean": mean,
+    })  # fmt: skip
+    return made.assign(
+        nights=pd.Series(nights, dtype="Int64").where(alive), readmitted=pd.Series(again, dtype="Int64").where(alive)
     )

@@ -52,7 +52,7 @@ def leaks(table: pd.DataFrame, outcome: str, columns: Sequence[str] | None = Non
 
     Examples
     --------
-    >>> table = pd.DataFrame({"missed": [0, 1] * 60, "seen_by": ["nurse", None] * 60, "site": ["A", "A", "B", "B"] * 30})
+    >>> table = pd.DataFrame({"missed": [0, 1] * 60, "seen_by": ["nurse", None] * 60, "site": list("AABB") * 30})
     >>> leaks(table, "missed")
         column  auc        why
     0  seen_by  1.0  separates

@@ -85,9 +85,8 @@ def rows_of(graph: Adjacency) -> Keys:
         return persons.assign(person=np.arange(len(persons)).astype(str))
 
     def appointment_counts() -> pd.DataFrame:
-        # Crossed by whether anything was missed before: combinations of both new columns would be six tables.
-        booked = cells.rename(columns={"population": "appointments"})
-        parts = [("0-7", "none"), ("8-30", "attended all"), ("31+", "missed some")]
+        booked = cells.assign(appointments=cells["population"] // 2).drop(columns="population")
+        parts = [(lead, before) for lead in ("15-30", "31+") for before in ("none", "missed some")]
         rows = pd.concat([booked.assign(lead_time=lead, history=before) for lead, before in parts], ignore_index=True)
         standing = rows["appointments"] * 9 // 10
         return rows.assign(not_cancelled_by_provider=standing, due=standing * 9 // 10)

@@ -26,7 +26,7 @@ _SURE: Final = 0.95
 
 def against_expected(post: xr.DataTree, options: ReportOptions) -> tuple[Section, ...]:
     """
-    What each hospital had over what its patients would have had at everybody's rates; none where there are no hospitals.
+    What each hospital had over what its patients would have had at everybody's rates; none without hospitals.
 
     A hospital is named only where its ratio lies on one side of 1 with 95% probability, each by itself.
     """
@@ -68,9 +68,8 @@ def against_expected(post: xr.DataTree, options: ReportOptions) -> tuple[Section
     header = (sentence(dimension_label(SITE)), f"Of what was expected ({level} interval)", "Probability of more")
     name = f"{card.outcome.name} against what was expected"
     caption = f"{sentence(card.outcome.name)} of each hospital over that of its patients at everybody's rates"
-    chart = plot_forest(
-        values, SITE, labels=options.labels, prob=options.prob, outcome=name, unit=RELATIVE, more_is=card.outcome.more_is
-    )
+    shown_as = {"outcome": name, "unit": RELATIVE, "more_is": card.outcome.more_is}
+    chart = plot_forest(values, SITE, labels=options.labels, prob=options.prob, **shown_as)
     return (Section("Hospitals against what was expected", tuple(said), (Table(caption, header, rows),), (chart,)),)
 
 
@@ -78,7 +77,7 @@ def _said(outcome: str, labels: list[str], above: np.ndarray, worse: bool) -> St
     more = [name for name, chance in zip(labels, above, strict=True) if chance >= _SURE]
     less = [name for name, chance in zip(labels, above, strict=True) if chance <= 1 - _SURE]
     if not more and not less:
-        return Statement(f"No hospital's {outcome} lies clearly above or below what its patients would have on average.")
+        return Statement(f"{sentence(outcome)}: no hospital lies clearly above or below what was expected of it.")
     parts = [f"{word} than expected in {listed(names)}" for word, names in (("more", more), ("fewer", less)) if names]
     which = "more is worse" if worse else "more is better"
     sure = float(min([*above[above >= _SURE], *(1 - above[above <= 1 - _SURE])]))

@@ -37,7 +37,8 @@ def side_by_side(
         own = replace(options, outcome=None, explorer=False, parts=None)
         content = gather(one_outcome(post, name), None, own)
         titled = sentence(card.only(name).outcome.name.replace("_", " "))
-        sections += [replace(part, title=f"{titled}: {part.title[0].lower()}{part.title[1:]}") for part in content.sections]
+        for part in content.sections:
+            sections.append(replace(part, title=f"{titled}: {part.title[0].lower()}{part.title[1:]}"))
         if content.audit is not None:
             audits.append(content.audit)
     return tuple(sections), audits

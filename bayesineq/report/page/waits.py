@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import xarray as xr
 
 from bayesineq.dims import DEPRIVATION, ETHNICITY
-from bayesineq.disclosure.cover import cover
+from bayesineq.disclosure.cover import Cover, cover
 from bayesineq.measures.waits import still_waiting
 from bayesineq.model.card import ModelCard
 from bayesineq.posterior.groups import mean_interval
@@ -28,7 +29,7 @@ _STRETCH: Final = re.compile(r"(\d+)-(\d+)")
 def lengths_of(levels: list[object]) -> list[float] | None:
     """Days of each stretch of a wait that has an end, from labels such as 000-028; None where they leave gaps."""
     ends = [tuple(map(int, found.groups())) for level in levels if (found := _STRETCH.fullmatch(str(level)))]
-    joined = bool(ends) and ends[0][0] == 0 and all(a[1] == b[0] for a, b in zip(ends, ends[1:], strict=False))
+    joined = bool(ends) and ends[0][0] == 0 and all(a[1] == b[0] for a, b in pairwise(ends))
     return [float(high - low) for low, high in ends] if joined else None
 
 
@@ -47,8 +48,8 @@ def waiting_sections(post: xr.DataTree, options: ReportOptions) -> tuple[Section
     return tuple(section for dim in dims if (section := _section(post, found, dim, options)) is not None)
 
 
-def _section(post: xr.DataTree, found: object, dim: str, options: ReportOptions) -> Section | None:
-    like = alike(post, found, (dim, INTERVAL))  # type: ignore[arg-type]
+def _section(post: xr.DataTree, found: Cover, dim: str, options: ReportOptions) -> Section | None:
+    like = alike(post, found, (dim, INTERVAL))
     shown = like.values.shown
     lengths = lengths_of(list(shown[INTERVAL].to_numpy()))
     if lengths is None:
@@ -69,9 +70,7 @@ def _section(post: xr.DataTree, found: object, dim: str, options: ReportOptions)
         rows.append((name, *cells))
     header = (sentence(dimension_label(dim)), *(f"After {day:,} days" for day in days))
     level = f"{100 * options.prob:.0f}%"
-    caption = f"Share that waits still, at the same rates for ever{like.given} ({level} intervals)".replace(
-        ", at the same rates for ever", ""
-    )
+    caption = f"Share that waits still{like.given} ({level} intervals)"
     said = [_between(left, names, days, options.prob, like.given)] if dim in DEPRIVATION else []
     if (withheld := withheld_said(like.values, dim)) is not None:
         said.insert(0, withheld)

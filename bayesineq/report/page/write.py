@@ -28,9 +28,9 @@ from bayesineq.report.figures.style import Chart, direction, to_png, to_svg
 from bayesineq.report.page.checked import reported
 from bayesineq.report.page.content import NONE_CODED, Content, gather
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
+from bayesineq.report.page.hospitals import against_expected
 from bayesineq.report.page.lead import Lead, furthest_table, lead_of
 from bayesineq.report.page.parts import Section, Table
-from bayesineq.report.page.hospitals import against_expected
 from bayesineq.report.page.pathway import pathway_sections
 from bayesineq.report.page.side_by_side import is_pathway, side_by_side
 from bayesineq.report.page.waits import waiting_sections
