@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, poisson
 
 from bayesineq.dims import CI_PROB
@@ -117,7 +117,7 @@ def observed_expected(
     {'unit': ['R1', 'R2'], 'ratio': [2.0, 0.8333333333333334], 'outside': ['above', 'inside']}
     """
     count, e = np.asarray(observed, dtype=np.float64), np.asarray(expected, dtype=np.float64)
-    names = np.arange(1, len(count) + 1) if unit is None else np.asarray(unit)
+    names: NDArray[np.generic] = np.arange(1, len(count) + 1) if unit is None else np.asarray(unit)
     size = None if people is None else np.asarray(people, dtype=np.float64)
     wrong = _wrong(count, e, size, names)
     if wrong:
@@ -138,12 +138,12 @@ def observed_expected(
     )
 
 
-def _wrong(count: Array, expected: Array, people: Array | None, names: Array) -> list[str]:
+def _wrong(count: Array, expected: Array, people: Array | None, names: NDArray[np.generic]) -> list[str]:
     """All that is wrong, by the names of units."""
     if not len(count) == len(expected) == len(names) or (people is not None and len(people) != len(count)):
         return [f"{len(count)} observed, {len(expected)} expected and {len(names)} names are not of the same units"]
 
-    def _named(at: Array, what: str) -> list[str]:
+    def _named(at: NDArray[np.bool_], what: str) -> list[str]:
         found = np.flatnonzero(at)
         first = ", ".join(map(str, names[found[:5]]))
         return [f"{what}: {first}{', ...' if len(found) > 5 else ''}"] if len(found) else []

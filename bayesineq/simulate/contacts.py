@@ -82,7 +82,7 @@ def simulate_appointments(size: int = 50_000, *, seed: int = 1) -> Appointments:
         raise BayesineqError(f"{size} appointments were asked for; give one or more")
     rng = np.random.default_rng(seed)
     stretch, level = _law()
-    columns: dict[str, Array] = {"person": rng.integers(0, max(1, size // 3), size)}
+    columns: dict[str, NDArray[np.generic]] = {"person": rng.integers(0, max(1, size // 3), size)}
     eta = np.full(size, level)
     for name, effects in _APPOINTMENT.items():
         code = rng.integers(0, len(effects), size)
@@ -91,7 +91,7 @@ def simulate_appointments(size: int = 50_000, *, seed: int = 1) -> Appointments:
     probability = expit(eta)
     missed = rng.random(size) < probability
     table = pd.DataFrame(columns).assign(missed=missed.astype(np.int64))
-    table["seen_by"] = np.where(missed, None, rng.choice(["doctor", "nurse"], size))
+    table["seen_by"] = pd.Series(np.array(["doctor", "nurse"])[rng.integers(0, 2, size)]).mask(missed)
     return Appointments(table, probability, tuple(_APPOINTMENT))
 
 

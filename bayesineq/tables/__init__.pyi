@@ -7,6 +7,7 @@ from .deprivation import read_deprivation as read_deprivation
 from .files import read_table as read_table
 from .findings import Finding as Finding
 from .follow_up import split_follow_up as split_follow_up
+from .leaks import leaks as leaks
 from .geographies import Geography as Geography, geographies as geographies, geography as geography
 from .intervals import Publication as Publication, read_intervals as read_intervals, with_intervals as with_intervals
 from .lookups import (

@@ -286,7 +286,7 @@ def test_everything_wrong_with_hospitals_is_said_at_once() -> None:
     said = str(found.value)
     for wrong in (
         "negative, fractional or missing: R2", "no events are expected (a stratum without cases): R4",
-        "units with one person, of whom no share can be told: join them to another: R1", 
+        "units with one person, of whom no share can be told: join them to another: R1",
         "more events than people: R1, R3",
     ):  # fmt: skip
         assert wrong in said
@@ -304,11 +304,15 @@ def place() -> Keys:
     [
         ("waiting_time", ["Waiting still, by deprivation decile", "Waiting still, by ethnic group", "After 126 days"]),
         ("readmission", ["Hospitals against what was expected", "Probability of more"]),
-        pytest.param("length_of_stay",
+        pytest.param(
+            "length_of_stay",
             ["Hospitals against what was expected", "Died: by deprivation decile", "Died: by ethnic group"],
+            marks=pytest.mark.slow,
         ),
-        pytest.param("missed_appointment",
+        pytest.param(
+            "missed_appointment",
             ["Cancelled by patient: by deprivation decile", "Cancelled by provider: by ethnic group"],
+            marks=pytest.mark.slow,
         ),
     ],
 )

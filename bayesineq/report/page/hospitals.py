@@ -68,8 +68,15 @@ def against_expected(post: xr.DataTree, options: ReportOptions) -> tuple[Section
     header = (sentence(dimension_label(SITE)), f"Of what was expected ({level} interval)", "Probability of more")
     name = f"{card.outcome.name} against what was expected"
     caption = f"{sentence(card.outcome.name)} of each hospital over that of its patients at everybody's rates"
-    shown_as = {"outcome": name, "unit": RELATIVE, "more_is": card.outcome.more_is}
-    chart = plot_forest(values, SITE, labels=options.labels, prob=options.prob, **shown_as)
+    chart = plot_forest(
+        values,
+        SITE,
+        labels=options.labels,
+        prob=options.prob,
+        outcome=name,
+        unit=RELATIVE,
+        more_is=card.outcome.more_is,
+    )
     return (Section("Hospitals against what was expected", tuple(said), (Table(caption, header, rows),), (chart,)),)
 
 
