@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from bayesineq.errors import BayesineqError, ConvergenceError, DesignError, SchemaError
+from bayesineq.errors import BayesineqError, DesignError, SchemaError
 from bayesineq.progress import reporter
 from bayesineq.replacing import csv_bytes, refuse_inputs, write_folder, write_together
 
@@ -552,6 +552,7 @@ def england(
     from bayesineq.practices.england import cohort_table, england_tables, write_england
     from bayesineq.practices.folder import read_england
     from bayesineq.practices.neighbourhoods import neighbourhood_tables
+    from bayesineq.space.areas import read_areas
     from bayesineq.tables.files import read_table
 
     with reporter(True, "Reading the folder") as tell:
@@ -563,7 +564,8 @@ def england(
         if cohort is not None:
             people = read_table(cohort, text=["practice", "area"])
             tables["over_representation"] = cohort_table(found, people, shown.rule)
-        files = write_england(tables, found.notes, out_folder, board or ())
+        shapes = read_areas(found.files["boundaries"]) if "boundaries" in found.files else None
+        files = write_england(tables, found.notes, out_folder, board or (), boundaries=shapes, report=tell)
     lines = [f"{role}: {path}" for role, path in found.files.items()] + [f"Note: {note}" for note in found.notes]
     err.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     out.print("\n".join(map(str, files)), markup=False, highlight=False, soft_wrap=True)
@@ -622,7 +624,6 @@ def fit(
     """Fit a card to a table and write its posterior."""
     from bayesineq.design.neighbours import neighbours
     from bayesineq.model.read_card import read_card
-    from bayesineq.posterior.diagnose import diagnose
     from bayesineq.posterior.files import save
     from bayesineq.posterior.verdict import verdict
     from bayesineq.report.page.heading import set_in
@@ -637,12 +638,11 @@ def fit(
         out.print(posterior.attrs["notes"], markup=False, highlight=False, soft_wrap=True)
     if "graph" in posterior.attrs:
         out.print(f"Map: {posterior.attrs['graph']}", highlight=False, soft_wrap=True)
-    try:
-        diagnose(posterior).raise_if_failed()
-    except ConvergenceError as error:
-        err.print(f"[bold yellow]Warning[/]: {error}", highlight=False, soft_wrap=True)
+    found = verdict(posterior)
+    if found.level == "sound":
+        out.print(str(found), markup=False, highlight=False, soft_wrap=True)
     else:
-        out.print(str(verdict(posterior)), markup=False, highlight=False, soft_wrap=True)
+        err.print(f"Warning: {found}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _fitted(

@@ -6,9 +6,11 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.browser import chromium
 from tests.studies import common_folder
 
 # Workers side by side share the cores: threads of their own would wait for each other, forty times as long.
@@ -49,6 +51,13 @@ def engine() -> Iterator[None]:
     ibis.set_backend(ibis.pyspark.connect(session))
     yield
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, for pages as a reader sees them."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 from .associations import age_gradients as age_gradients, rank_associations as rank_associations
+from .boards import board_tables as board_tables
 from .cohorts import could_have_come as could_have_come, over_representation as over_representation
 from .comparisons import deprivation_gaps as deprivation_gaps, peer_areas as peer_areas
 from .england import cohort_table as cohort_table, england_tables as england_tables, write_england as write_england

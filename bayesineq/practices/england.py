@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from bayesineq.disclosure.protect import protect
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure
 from bayesineq.errors import SchemaError
 from bayesineq.practices.associations import DEMOGRAPHY, DOMAINS, age_gradients, rank_associations
+from bayesineq.practices.boards import board_tables
 from bayesineq.practices.cohorts import could_have_come, over_representation
 from bayesineq.practices.comparisons import deprivation_gaps
 from bayesineq.practices.folder import SCORES_OF, England
@@ -21,6 +22,9 @@ from bayesineq.practices.summaries import practice_summary
 from bayesineq.replacing import csv_bytes, write_folder
 from bayesineq.tables.practices import CONDITIONS
 from bayesineq.tables.quantiles import quintiles_from_deciles
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 _PLACE: Final = ("area_name", "lad", "lad_name", "board", "board_name", "board_fifth", "rural_urban", "fifth_of_all")
 _SHARES: Final = ("asian", "black", "mixed", "other", "white", "not_white")
@@ -57,8 +61,8 @@ def england_tables(
     dict of str to DataFrame
         `areas` and `practices` (weighted means), `associations` (as of `rank_associations`), `rank_table` (the adjusted
         correlations, a row a condition, a column a domain), `age_by_deprivation` (as of `age_gradients`, by fifths of
-        Adult Skills), `gaps` (as of `deprivation_gaps`, by fifths of the index) and, where a look-up says which areas
-        are rural, `gaps_by_setting`.
+        Adult Skills), `gaps` (as of `deprivation_gaps`, by fifths of the index), `board_fifths` and `boards` (as of
+        `board_tables`) and, where a look-up says which areas are rural, `gaps_by_setting`.
 
     Raises
     ------
@@ -78,8 +82,8 @@ def england_tables(
     >>> nothing = pd.DataFrame({"practice": ["A81001"], "DM": 0.07})
     >>> tables = PracticeTables(nothing, pairs, areas, nothing, ())
     >>> found = england_tables(England(tables, areas, areas, None, {}, ()), draws=20, seed=1)
-    >>> list(found), found["rank_table"].shape
-    (['areas', 'practices', 'associations', 'rank_table', 'age_by_deprivation', 'gaps'], (1, 11))
+    >>> list(found)[3:], found["rank_table"].shape
+    (['rank_table', 'age_by_deprivation', 'gaps', 'board_fifths', 'boards'], (1, 11))
     """
     chosen = list(england.conditions if conditions is None else conditions)
     areas = england.areas
@@ -104,6 +108,10 @@ def england_tables(
         "age_by_deprivation": ages,
         "gaps": gaps,
     }
+    pairs, shares = england.tables.registrations, england.tables.prevalence
+    made["board_fifths"], made["boards"] = board_tables(
+        areas, pairs, shares, chosen, draws=draws, seed=seed, report=report
+    )
     if "rural_urban" in areas:
         parts = [
             deprivation_gaps(part, chosen, "fifth_of_all", draws=draws, seed=seed).assign(rural_urban=setting)
@@ -189,7 +197,13 @@ def cohort_table(england: England, cohort: pd.DataFrame, disclosure: Disclosure 
 
 
 def write_england(
-    tables: dict[str, pd.DataFrame], notes: Sequence[str], folder: str | Path, boards: Sequence[str] = ()
+    tables: dict[str, pd.DataFrame],
+    notes: Sequence[str],
+    folder: str | Path,
+    boards: Sequence[str] = (),
+    *,
+    boundaries: gpd.GeoDataFrame | None = None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> tuple[Path, ...]:
     """
     Write the tables, a page a condition and a board, and what a reader must know of them.
@@ -204,6 +218,10 @@ def write_england(
         Made if it is not there; files of an earlier time are replaced together.
     boards : sequence of str, optional
         NHS codes of boards that get a page.
+    boundaries : GeoDataFrame, optional
+        Of the areas, for maps.
+    report : callable, optional
+        Told what is being made.
 
     Returns
     -------
@@ -219,7 +237,7 @@ def write_england(
     """
     made = {f"{name}.csv": csv_bytes(table.round(_DECIMALS)) for name, table in tables.items()}
     if "gaps" in tables:
-        made |= pages(tables, boards)
+        made |= pages(tables, boards, boundaries, report)
     made["notes.txt"] = ("\n".join(notes) + "\n").encode("utf-8")
     write_folder(Path(folder), made)
     return tuple(Path(folder) / name for name in made)

@@ -37,6 +37,7 @@ ROLES: Final = {
     "ethnicity": ("geography code", "ethnic group: (white|asian)[^:]*: .*"),
     "changes": (LSOA["2011"], LSOA["2021"], "chngind|change_code|change code"),
     "boards": ("lsoa..(cd|_code)", r"icb\d\d(cdh|_code_h)", r"icb\d\d(nm|_name)"),
+    "boundaries": ("lsoa..(cd|_code)", "geometry"),
     "rural_urban": ("lsoa..(cd|_code)", r"ruc\d\d(cd|ind|_code)?"),
     "adult_education": ("geography code", ".*: no qualifications"),
     "english_proficiency": ("geography code", ".*cannot speak english"),
@@ -56,7 +57,7 @@ _KINDS: Final = {
 }
 """Files that are told as `bayesineq check` tells them: their kinds, and a title that they must have."""
 
-_BY_VINTAGE: Final = ("population", "deprivation", "borders", "boards", "rural_urban")
+_BY_VINTAGE: Final = ("population", "deprivation", "borders", "boundaries", "boards", "rural_urban")
 _ICB: Final = r"icb\d\d(cdh|_code_h)"
 
 
@@ -116,9 +117,9 @@ def find_files(folder: str | Path, given: Mapping[str, str | Path] | None = None
     -------
     dict of str to Path
         By role: "registers", "registrations", "settings", "ages", "population", "deprivation", "borders",
-        "ethnicity", "changes", "boards", "rural_urban", "adult_education", "english_proficiency", those there are. Of
-        several, the one whose areas are of the year of the registrations' areas; workbooks of several groups of
-        registers are "registers", "registers 2" and so on.
+        "ethnicity", "changes", "boards", "boundaries", "rural_urban", "adult_education", "english_proficiency", those
+        there are. Of several, the one whose areas are of the year of the registrations' areas; workbooks of several
+        groups of registers are "registers", "registers 2" and so on.
 
     Raises
     ------
@@ -213,7 +214,8 @@ def read_england(
     deprivation = read_deprivation(files["deprivation"], complete=False)
     notes = list(tables.notes)
     codes = [code for code in CONDITIONS if code in tables.prevalence.columns]
-    plain = area_summary(tables.registrations, tables.prevalence, codes)
+    shares = tables.prevalence[codes].where(lambda share: (share >= 0.0) & (share < 1.0))
+    plain = area_summary(tables.registrations, tables.prevalence.assign(**dict(shares.items())), codes)
     areas = deprivation.merge(plain, on=AREA, how="left").merge(tables.areas, on=AREA, how="left")
     areas["fifth"] = quantile_groups(areas["adult_skills_rank"], 5)
     year: Literal["2011", "2021"] = "2011" if deprivation.attrs["vintage"] == "2011" else "2021"

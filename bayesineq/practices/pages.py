@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 from bayesineq.errors import SchemaError
 from bayesineq.posterior.certainty import percent
+from bayesineq.practices.boards import NATION
 from bayesineq.practices.comparisons import peer_areas
 from bayesineq.practices.neighbourhood_pages import modelled
-from bayesineq.report.figures.open_data import plot_age_lines, plot_domains, plot_dumbbell
+from bayesineq.practices.first_screen import first_screen, gap_places, leading, people, short_name
+from bayesineq.practices.neighbourhood_pages import modelled
+from bayesineq.report.figures.open_data import plot_age_lines, plot_domains, plot_dumbbell, plot_places
 from bayesineq.report.page.parts import Section, Table
 from bayesineq.report.page.plain import plain_page
 from bayesineq.report.words.sentences import Statement, sentence
 from bayesineq.tables.codes import code_list
 from bayesineq.tables.practices import CONDITIONS
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -35,10 +41,21 @@ _HOW: Final = (
     "Intervals (95%) are those of a Bayesian bootstrap of local authorities: they say how far the figure would move in "
     "another draw of places like these."
 )
+_BOARD: Final = (
+    "Intervals (95%) of a board are those of a Bayesian bootstrap of its practices: how far the figure would move in "
+    "another draw of practices like these."
+)
+_PEERS: Final = 5
+_FEWEST_BOARDS: Final = 7
 _OWN: Final = {"adult_education": "Adult education", "english_proficiency": "English proficiency"}
 
 
-def pages(tables: Frames, boards: Sequence[str] = ()) -> dict[str, bytes]:
+def pages(
+    tables: Frames,
+    boards: Sequence[str] = (),
+    boundaries: gpd.GeoDataFrame | None = None,
+    report: Callable[[str], None] = lambda text: None,
+) -> dict[str, bytes]:
     """
     Lay the tables of a nation out as pages.
 
@@ -48,6 +65,10 @@ def pages(tables: Frames, boards: Sequence[str] = ()) -> dict[str, bytes]:
         From `england_tables`.
     boards : sequence of str, optional
         NHS codes of the boards that get a page, such as "QJG".
+    boundaries : GeoDataFrame, optional
+        Of the areas; without them there are no maps.
+    report : callable, optional
+        Told which page is being made.
 
     Returns
     -------
@@ -75,9 +96,15 @@ def pages(tables: Frames, boards: Sequence[str] = ()) -> dict[str, bytes]:
         known = ", ".join(sorted(areas["board"].dropna().unique()))
         raise SchemaError(f"There is no board {', '.join(strange)}; those there are: {known}.")
     codes = tables["rank_table"]["condition"].tolist()
-    made = {f"conditions/{code}.html": condition_page(tables, str(code)) for code in codes}
-    made |= {f"boards/{board}.html": board_page(tables, board) for board in boards}
-    return made | {"index.html": _index(tables)}
+    made = {}
+    for code in codes:
+        report(f"Page of {CONDITIONS[str(code)][0]}")
+        made[f"conditions/{code}.html"] = condition_page(tables, str(code))
+    for board in boards:
+        report(f"Page of the board {board}")
+        made[f"boards/{board}.html"] = board_page(tables, board, boundaries)
+    report("Page of England by board")
+    return made | {"index.html": _index(tables, boundaries)}
 
 
 def domain_names() -> dict[str, str]:
@@ -196,6 +223,7 @@ def _per(share: float) -> str:
 
 
 def _overview(gaps: pd.DataFrame, where: str, note: str) -> Section:
+    """Every condition: most against least, as dumbbells, and with intervals as a table."""
     table = gaps.assign(name=[CONDITIONS[str(code)][0] for code in gaps["condition"]])
     chart = plot_dumbbell(
         table[["name", "most", "least", "average"]],
@@ -211,75 +239,109 @@ def _overview(gaps: pd.DataFrame, where: str, note: str) -> Section:
         )
         for r in table.sort_values("ratio", ascending=False).to_dict("records")
     )
-    header = (
-        "Condition",
-        "Most deprived fifth",
-        "Least deprived fifth",
-        "Ratio" + (" (95%)" if gaps["lower"].notna().any() else ""),
-    )
+    ratio = "Ratio" + (" (95%)" if gaps["lower"].notna().any() else "")
+    header = ("Condition", "Most deprived fifth", "Least deprived fifth", ratio)
     return Section("Every condition", (), (Table(f"Registers by deprivation, {where}", header, rows),), (chart,))
 
 
-def _index(tables: Frames) -> bytes:
-    return plain_page(
-        "Conditions and deprivation in England",
-        [_overview(tables["gaps"], "England", f"The table has intervals. {_HOW}")],
-        SOURCE,
+def _index(tables: Frames, boundaries: gpd.GeoDataFrame | None) -> bytes:
+    """The nation, and its boards in order."""
+    parts = [_overview(tables["gaps"], "England", f"The table has intervals. {_HOW}")]
+    first = None
+    if "boards" in tables:
+        first = first_screen(tables, boundaries=boundaries)
+        parts += _in_order(tables, str(leading(tables["boards"].query("place == @NATION"))["condition"]))
+    return plain_page("Conditions and deprivation in England, by board", parts, SOURCE, first, _downloads(tables))
+
+
+def _in_order(tables: Frames, code: str, board: str = "", peers: Sequence[str] = ()) -> list[Section]:
+    """Boards in order of their gap, all named; nothing where there are fewer than two."""
+    rows = gap_places(tables, code, board, peers)
+    if len(rows) < 2:
+        return []
+    whole = tables["boards"].query("place == @NATION and condition == @code")["ratio"].iloc[0]
+    name = CONDITIONS[code][0]
+    title = f"Gap in {name} between the most and the least deprived fifth of each board"
+    chart = plot_places(rows, title, f"Lines: 95% intervals. {_BOARD}", whole=float(whole), named=True)
+    cells = tuple(
+        (
+            r["name"],
+            f"{r['rank']:.0f} ({r['rank_lower']:.0f} to {r['rank_upper']:.0f})",
+            f"{r['ratio']:.2f} ({r['ratio_lower']:.2f} to {r['ratio_upper']:.2f})",
+            f"{_per(r['most'])} and {_per(r['least'])}",
+            f"{people(r['beyond'])} ({people(r['beyond_lower'])} to {people(r['beyond_upper'])})",
+        )
+        for r in rows.sort_values("rank").to_dict("records")
     )
+    header = ("Board", "Rank (95%)", "Ratio (95%)", "Most and least deprived fifth", "People beyond the least (95%)")
+    return [Section("Boards in order", (), (Table(f"{sentence(title)}, the widest first", header, cells),), (chart,))]
 
 
-def board_page(tables: Frames, board: str) -> bytes:
-    """One board: its own most and least deprived fifths, ranked within it, beside England and its peers."""
-    areas, codes = tables["areas"], tables["rank_table"]["condition"].tolist()
+def _downloads(tables: Frames, board: str | None = None) -> dict[str, pd.DataFrame]:
+    """Tables that a page holds: those of its own place, and all boards."""
+    if "boards" not in tables:
+        return {}
+    fifths, rows = tables["board_fifths"], tables["boards"]
+    found = {"fifths.csv": fifths[fifths["place"] == (board or NATION)]}
+    if board is not None:
+        found["conditions.csv"] = rows[rows["place"] == board]
+    return {name: table.round(6) for name, table in (found | {"boards.csv": rows}).items()}
+
+
+def board_page(tables: Frames, board: str, boundaries: gpd.GeoDataFrame | None = None) -> bytes:
+    """One board: its own most and least deprived fifths, ranked within it, beside England, its peers and all boards."""
+    areas, rows = tables["areas"], tables["boards"].query("place == @board")
     own = areas[areas["board"] == board]
-    name = str(own["board_name"].iloc[0])
-    rows = []
-    for code in codes:
-        means = {f: _mean(own[own["board_fifth"] == f], code) for f in (1, 5)}
-        rows.append({"condition": code, "most": means[1], "least": means[5], "average": _mean(own, code)})
-    gaps = pd.DataFrame(rows).assign(ratio=lambda t: t["most"] / t["least"], lower=float("nan"), upper=float("nan"))
+    name = short_name(str(own["board_name"].iloc[0]))
+    peers = _peers(areas, board)
+    gaps = rows.rename(columns={"ratio_lower": "lower", "ratio_upper": "upper"})
     national = areas["fifth_of_all"] if "fifth_of_all" in areas else own["board_fifth"]
     poorest = float((national[own.index] == 1).mean())
     said = Statement(
         f"{len(own):,} areas with {own['residents'].sum():,.0f} residents. Fifths are ranked within the board; "
         f"{100 * poorest:.0f}% of its areas are among the most deprived fifth of England."
     )
-    note = "Plain means of registers in full: no sample, and no interval. Fifths are the board's own."
-    over = _overview(gaps, name, note)
-    first = Section(over.title, (said,), over.tables, over.charts)
-    return plain_page(f"{name}: conditions and deprivation", [first, _peers(areas, board, codes)], SOURCE)
+    over = _overview(gaps, name, f"Fifths are the board's own. {_BOARD}")
+    parts = [
+        Section(over.title, (said,), over.tables, over.charts),
+        *_in_order(tables, str(leading(rows)["condition"]), board, peers),
+        _beside(tables, board, peers),
+    ]
+    first = first_screen(tables, board, peers, boundaries)
+    return plain_page(f"{name}: conditions and deprivation", parts, SOURCE, first, _downloads(tables, board))
 
 
-def _mean(areas: pd.DataFrame, code: str) -> float:
-    known = areas[code].notna()
-    return float((areas.loc[known, code] * areas.loc[known, "patients"]).sum() / areas.loc[known, "patients"].sum())
-
-
-def _peers(areas: pd.DataFrame, board: str, codes: Sequence[str]) -> Section:
-    """The boards most like this one, and its prevalence beside theirs."""
+def _peers(areas: pd.DataFrame, board: str) -> list[str]:
+    """Codes of the boards most like this one, the nearest first; none where there are too few."""
     named = areas.assign(rural=areas["rural_urban"] == "rural" if "rural_urban" in areas else 0.0)
     inputs = [name for name in LIKENESS if name in named and named[name].min() < named[name].max()]
     weight = named["residents"]
     sums = named[inputs].mul(weight, axis=0).groupby(named["board"]).sum()
     means = sums.div(weight.groupby(named["board"]).sum(), axis=0).reset_index()
-    if len(means) < 7:
-        return Section("Boards like it", (Statement("There are too few boards to find peers among."),), (), ())
-    peers = peer_areas(means, inputs, key="board", peers=5, of=[board])
-    names = named.groupby("board")["board_name"].first()
-    said = Statement(
-        f"Nearest by age, ethnic groups, deprivation and rurality: {', '.join(names[p] for p in peers['peer'])}."
-    )
+    if len(means) < _FEWEST_BOARDS:
+        return []
+    return [str(peer) for peer in peer_areas(means, inputs, key="board", peers=_PEERS, of=[board])["peer"]]
+
+
+def _beside(tables: Frames, board: str, peers: Sequence[str]) -> Section:
+    """Prevalence and gap of a board beside its peers and England."""
+    found = tables["boards"].pivot_table(index="condition", columns="place", values=["average", "ratio"])
     rows = []
-    for code in codes:
-        beside = [_mean(areas[areas["board"] == p], code) for p in peers["peer"]]
-        own = _mean(areas[areas["board"] == board], code)
-        rows.append(
-            (
-                sentence(CONDITIONS[code][0]),
-                _per(own),
-                f"{_per(min(beside))} to {_per(max(beside))}",
-                _per(_mean(areas, code)),
-            )
-        )
-    header = ("Condition", "This board", "Its five peers", "England")
-    return Section("Boards like it", (said,), (Table("Prevalence beside peers", header, tuple(rows)),), ())
+    for code in tables["rank_table"]["condition"].tolist():
+        cells = [sentence(CONDITIONS[str(code)][0])]
+        for value, written in (("average", _per), ("ratio", lambda ratio: f"{ratio:.2f}")):
+            own = found.loc[code, value]
+            cells.append(written(own[board]))
+            if peers:
+                beside = [own[peer] for peer in peers]
+                cells.append(f"{written(min(beside))} to {written(max(beside))}")
+            cells.append(written(own[NATION]))
+        rows.append(tuple(cells))
+    each = ("this board", *(["its five peers"] if peers else []), "England")
+    header = ("Condition", *(f"Prevalence, {who}" for who in each), *(f"Gap, {who}" for who in each))
+    text = "There are too few boards to find peers among."
+    if peers:
+        names = tables["areas"].groupby("board")["board_name"].first().map(short_name)
+        text = f"Nearest by age, ethnic groups, deprivation and rurality: {', '.join(names[p] for p in peers)}."
+    caption = "Prevalence, and how many times as many in the most as in the least deprived fifth"
+    return Section("Boards like it", (Statement(text),), (Table(caption, header, tuple(rows)),), ())

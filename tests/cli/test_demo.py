@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bayesineq.cli import main
+from tests.browser import accessible, first_screen
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
@@ -20,8 +21,14 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
 
 
 @pytest.mark.slow
-def test_the_demonstration_compares_three_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_the_demonstration_compares_three_plans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, browser
+) -> None:
     run(monkeypatch, "demo", "--out", tmp_path)
+    said = first_screen(browser, tmp_path / "report.html")
+    assert re.search(r"most deprived .* by \d\.\d+ percentage points \(95% interval [^)]*\)", said)
+    assert re.search(r"\d[\d,]+ (more|fewer) people", said)
+    accessible(browser, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for heading in ("Which plan is worth most", "Who gets what within the budget", "Who gains: equity of the plans"):
         assert heading in page

@@ -18,6 +18,7 @@ import pytest
 from bayesineq.cli import main
 from bayesineq.posterior.files import load
 from bayesineq.report.tables.released import released_measures
+from tests.browser import accessible, first_screen
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "report"))
 from read_page import Tables, same
@@ -64,7 +65,7 @@ def study(shared: Path, folder: Path, *within: object) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-def test_suffolk_has_one_adjusted_and_one_crude_number(shared: Path, tmp_path: Path) -> None:
+def test_suffolk_has_one_adjusted_and_one_crude_number(shared: Path, tmp_path: Path, browser) -> None:
     lookup = shared / "data/lookups/lsoa21_sicbl24_icb24.parquet"
     measured = study(shared, tmp_path, "--lookup", lookup, "--within", "QJG")
     for parameter, (name, factor, places, sign) in ROWS.items():
@@ -77,6 +78,10 @@ def test_suffolk_has_one_adjusted_and_one_crude_number(shared: Path, tmp_path: P
         assert f"| {name} | {cells[0]} | {cells[1]} |" in SAID
     areas = shared / "data/boundaries/lsoa21_england_simplified.parquet"
     run("report", tmp_path / "fit.nc", "--areas", areas, "--only-fitted-areas", "--out", tmp_path / "page.html")
+    seen = first_screen(browser, tmp_path / "page.html")
+    assert re.search(r"most deprived .* by \d\.\d+ percentage points \(95% interval [^)]*\)", seen)
+    assert re.search(r"\d[\d,]+ (more|fewer) people", seen)
+    accessible(browser, tmp_path / "page.html")
     page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))
     tables = Tables(page).found
     for row in tables["Bad or very bad health by deprivation decile"][1:]:

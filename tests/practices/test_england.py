@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from shapely.geometry import box
 
 from bayesineq.cli import main
 from bayesineq.errors import SchemaError
+from bayesineq.practices.boards import board_tables
 from bayesineq.practices.comparisons import deprivation_gaps, peer_areas
 from bayesineq.practices.england import cohort_table, england_tables
 from bayesineq.practices.folder import England, find_files, read_england, rural_or_urban
 from bayesineq.practices.pages import pages
+from bayesineq.practices.summaries import area_summary
 from bayesineq.tables.codes import code_list
+from tests.browser import accessible, first_screen, opened
 
 N = 240
 CODES = [f"E0100{i:04}" for i in range(1, N + 1)]
@@ -205,6 +211,98 @@ def test_a_page_a_condition_and_a_board_is_complete_and_says_what_the_tables_say
     assert not [text for text in made.values() if b"<script" in text or b'src="http' in text]
     with pytest.raises(SchemaError, match="There is no board QXX; those there are: Q00, Q01"):
         pages(tables, ["QXX"])
+
+
+@pytest.fixture(scope="module")
+def practices_of_boards() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Areas of three boards, the last with two practices; their registrations, and shares on registers."""
+    rng = np.random.default_rng(3)
+    board = np.repeat(["A", "B", "C"], [110, 110, 20])
+    practice = [f"{b}{k % (2 if b == 'C' else 40):02}" for b, k in zip(board, range(N), strict=True)]
+    pairs = pd.DataFrame({"area": np.repeat(CODES, 2), "patients": rng.integers(100, 900, 2 * N)})
+    pairs["practice"] = np.column_stack([practice, np.roll(practice, 1)]).ravel()
+    pairs.loc[pairs["area"].isin(np.array(CODES)[board == "C"]), "practice"] = ["C00", "C01"] * 20
+    share = pd.DataFrame({"practice": sorted(set(pairs["practice"]))})
+    share["DM"] = rng.uniform(0.05, 0.1, len(share))
+    areas = area_summary(pairs, share, ["DM"]).set_index("area").loc[CODES].reset_index()
+    fifth = np.arange(N) % 5 + 1
+    areas = areas.assign(board=board, board_name=board, board_fifth=fifth, fifth_of_all=fifth, from_17=0.8)
+    return areas.assign(lad=[f"E0600{k // 12:04}" for k in range(N)]), pairs, share
+
+
+def test_boards_are_means_of_their_areas_and_the_nation_is_that_of_the_gaps(practices_of_boards) -> None:
+    areas, pairs, share = practices_of_boards
+    fifths, places = board_tables(areas, pairs, share, ["DM"], draws=4000, seed=1)
+    places = places.set_index("place")
+    gap = deprivation_gaps(areas, ["DM"], "fifth_of_all", draws=4000, seed=1).iloc[0]
+    assert places.loc["England", ["ratio_lower", "ratio_upper"]].tolist() == pytest.approx([gap["lower"], gap["upper"]])
+    for board in ("A", "B"):
+        own = areas[areas["board"] == board]
+        means = [np.average(p["DM"], weights=p["patients"]) for _, p in own.groupby("board_fifth")]
+        row = fifths[fifths["place"] == board]
+        # The mean of a ratio's draws is not the ratio of means; with forty practices they are close.
+        assert row["share"].to_numpy() == pytest.approx(means, rel=0.01)
+        people = 0.8 * own.groupby("board_fifth")["patients"].sum().to_numpy()
+        assert row["people"].to_numpy() == pytest.approx(people)
+        beyond = ((row["share"] - row["share"].iloc[-1]) * people).sum()
+        assert places.loc[board, "beyond"] == pytest.approx(beyond)
+        assert places.loc[board, "beyond_lower"] < beyond < places.loc[board, "beyond_upper"]
+    # Two practices say nothing of others: no interval and no rank, for them alone.
+    assert places.loc["C", ["ratio_lower", "beyond_lower", "more", "rank"]].isna().all()
+    assert places.loc[["A", "B"], "rank"].sum() == pytest.approx(3.0)
+    assert (places["boards"] == 2).all()
+
+
+def test_intervals_of_boards_are_those_of_the_spread_of_practices() -> None:
+    """Against the normal error of a weighted mean: each practice in one area and one fifth, all alike in size."""
+    rng = np.random.default_rng(4)
+    codes = [f"E0100{k:04}" for k in range(1000)]
+    areas = pd.DataFrame({"area": codes, "patients": 1000, "board": "A", "board_name": "A", "lad": codes})
+    areas = areas.assign(board_fifth=np.arange(1000) % 5 + 1, fifth_of_all=1, DM=rng.normal(0.08, 0.01, 1000))
+    pairs = areas[["area", "patients"]].assign(practice=codes)
+    fifths, _ = board_tables(areas, pairs, pd.DataFrame({"practice": codes, "DM": areas["DM"]}), ["DM"], seed=1)
+    rows = fifths[fifths["place"] == "A"]
+    error = areas.groupby("board_fifth")["DM"].std().to_numpy() / np.sqrt(200)
+    width = (rows["upper"] - rows["lower"]).to_numpy() / (2 * 1.96)
+    assert width == pytest.approx(error, rel=0.1)
+
+
+@pytest.mark.slow
+def test_pages_of_england_begin_with_the_answers_and_are_accessible(
+    browser, practices_of_boards, tmp_path: Path
+) -> None:
+    areas, pairs, share = practices_of_boards
+    folder = written(tmp_path / "data")
+    look = {
+        "LSOA11CD": CODES,
+        "ICB22CDH": areas["board"],
+        "ICB22NM": "NHS " + areas["board"] + " Integrated Care Board",
+    }
+    pd.DataFrame(look).to_csv(folder / "boards.csv", index=False)
+    tables = england_tables(read_england(folder), draws=100, seed=1)
+    tables["board_fifths"], tables["boards"] = board_tables(areas, pairs, share, ["DM"], draws=100, seed=1)
+    tables["rank_table"] = tables["rank_table"].query("condition == 'DM'")
+    squares = gpd.GeoDataFrame(
+        {"LSOA11CD": CODES, "LSOA11NM": [f"Town {k // 60} {k % 60:03}A" for k in range(N)]},
+        geometry=[box(k % 20, k // 20, k % 20 + 1, k // 20 + 1) for k in range(N)],
+        crs="EPSG:27700",
+    )
+    squares.geometry = squares.geometry.scale(1000, 1000, origin=(0, 0))
+    for name, made in pages(tables, ["A"], squares).items():
+        path = tmp_path / name.replace("/", "-")
+        path.write_bytes(made)
+        accessible(browser, path)
+        if name.startswith("conditions"):
+            continue
+        said = first_screen(browser, path)
+        assert re.search(r"Worst off is the most deprived fifth .* \d\.\d\d times as many \(\d", said)
+        assert re.search(r"(fewer|more) people", said)
+        if name.startswith("boards"):
+            assert "of 2 boards" in said
+            with opened(browser, path, 1280) as page, page.expect_download() as saved:
+                page.click("text=boards.csv")
+            kept = pd.read_csv(saved.value.path())
+            assert kept["ratio"].to_numpy() == pytest.approx(tables["boards"]["ratio"].to_numpy(), abs=1e-5)
 
 
 def test_gaps_are_weighted_means_and_their_ratio() -> None:

@@ -6,10 +6,8 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from shutil import which
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,9 +32,9 @@ from bayesineq.report.page.parts import Frame
 from bayesineq.report.page.write import write_report
 from bayesineq.report.tables.numbers import PERCENT
 from bayesineq.space.adjacency import from_edges
+from tests.browser import violations
 
 WIDTHS = (375, 1280, 1920)
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def frame_of(post: xr.DataTree) -> Frame:
@@ -234,22 +232,6 @@ def test_an_explorer_needs_areas(worlds: SimpleNamespace, prevalence: xr.DataTre
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, or any other that is on the path."""
-    program = which("chromium") or which("chromium-browser") or which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium on the path: install Debian's package chromium to run the tests in a browser")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
 def report(prevalence: xr.DataTree, squares: gpd.GeoDataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = [f"<b>Area</b> {k}, Llŷn & co" for k in range(len(squares))]
     path = tmp_path_factory.mktemp("browser") / "report.html"
@@ -285,14 +267,8 @@ def test_a_report_opens_offline_without_a_word_or_a_request(
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [375, 1280])
 def test_axe_finds_no_violation(browser: Any, report: Path, width: int) -> None:
-    axe = pytest.importorskip("axe_playwright_python", reason="axe-core comes with axe-playwright-python")
-    source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     page, _, _ = opened(browser, report, width)
-    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-    page.evaluate(source)
-    found = page.evaluate("(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}})", RULES)
-    assert [(v["id"], v["impact"], v["nodes"][0]["html"]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 20
+    assert violations(page) == []
     page.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 _PALETTES: Final = {"mean": SEQUENTIAL, "width": WIDTHS}
 _FIFTHS: Final = ("lowest fifth", "second", "middle", "fourth", "highest fifth")
+_INSET: Final = 16
 _MISSING_WORDS: Final = "no estimate"
 
 
@@ -220,7 +222,7 @@ def coloured(shapes: Outline, colours: list[str], hatched: NDArray[np.bool_], ti
         own, axes = inside(shapes, town.bounds), panels[f"inset {k}"]
         part = replace(shapes, paths=tuple(shapes.paths[at] for at in own), bounds=town.bounds)
         paint(axes, part, [colours[at] for at in own], hatched[own])
-        axes.set_title(plain(town.name), fontsize=9, color=INK, pad=3)
+        axes.set_title(plain(fill(town.name, _INSET)), fontsize=9, color=INK, pad=3)
         west, south, east, north = town.bounds
         for panel in (panels["map"], axes):
             frame = Rectangle((west, south), east - west, north - south, fill=False, edgecolor=INK, linewidth=0.9)

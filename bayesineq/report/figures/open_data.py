@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+from typing import TYPE_CHECKING, Final
+
 import pandas as pd
 
 from bayesineq.report.figures.style import (
@@ -13,10 +16,18 @@ from bayesineq.report.figures.style import (
     Chart,
     dress,
     headline,
+    legend_below,
     new_figure,
     plain,
 )
 from bayesineq.report.words.sentences import sentence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+_NAME: Final = 26
+"""Letters of a line of a name beside an axis."""
 
 
 def plot_dumbbell(table: pd.DataFrame, title: str, caption: str) -> Chart:
@@ -26,7 +37,7 @@ def plot_dumbbell(table: pd.DataFrame, title: str, caption: str) -> Chart:
     `table`: `name`, `most`, `least` and `average`, shares of published tables, not of people of one's own.
     """
     rows = table.assign(gap=table["most"] / table["least"]).sort_values("gap", ascending=False, ignore_index=True)
-    figure = new_figure(WIDTH, 1.6 + 0.27 * len(rows))
+    figure = new_figure(WIDTH, 1.6 + 0.3 * len(rows))
     axes = figure.add_subplot()
     scale = rows["average"]
     for k in range(len(rows)):
@@ -39,7 +50,7 @@ def plot_dumbbell(table: pd.DataFrame, title: str, caption: str) -> Chart:
     ticks = [t for t in (0.25, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0) if _inside(t, rows, scale)]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_yticks(range(len(rows)), [plain(sentence(str(name))) for name in rows["name"]])
+    axes.set_yticks(range(len(rows)), [plain(fill(sentence(str(name)), _NAME)) for name in rows["name"]])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     dress(axes, x="Times the average of all", grid="x")
     said = ["most deprived fifth", "least deprived fifth"]
@@ -112,3 +123,79 @@ def plot_age_lines(table: pd.DataFrame, title: str, caption: str) -> Chart:
         for row in table.to_dict("records")
     )
     return Chart(figure, title, caption, f"Lines. {title}. {spoken}.", table)
+
+
+def plot_fifths(table: pd.DataFrame, title: str, caption: str) -> Chart:
+    """Draw a gradient: a dot with its interval a fifth of deprivation. `table`: `fifth`, `share`, `lower`, `upper`."""
+    figure = new_figure(WIDTH, 3.4)
+    axes = figure.add_subplot()
+    middle, low, high = (100.0 * table[name].to_numpy(float) for name in ("share", "lower", "upper"))
+    at = table["fifth"].to_numpy(int)
+    axes.plot(at, middle, color=QUIET, linewidth=1.4, zorder=1)
+    axes.vlines(at, low, high, color=INK, linewidth=1.6, zorder=2)
+    axes.scatter(at, middle, color=[CONTRAST, *[QUIET] * (len(at) - 2), ACCENT], s=36, zorder=3)
+    for k in (0, -1):
+        top = high[k] if high[k] == high[k] else middle[k]
+        axes.annotate(
+            f"{middle[k]:.2f}%", (at[k], top), xytext=(0, 5), textcoords="offset points", ha="center",
+            fontsize=9, color=INK,
+        )  # fmt: skip
+    axes.set_xticks(at, ["1\nmost deprived", *map(str, at[1:-1]), f"{at[-1]}\nleast deprived"])
+    axes.set_xlim(0.5, len(at) + 0.5)
+    axes.set_ylim(0.0, 1.18 * max(*middle, *high[high == high]))
+    dress(axes, x="Fifth of areas by deprivation", y="On the register, %")
+    headline(figure, title)
+    spoken = "; ".join(
+        f"fifth {row['fifth']}: {100 * row['share']:.2f}% ({100 * row['lower']:.2f} to {100 * row['upper']:.2f})"
+        for row in table.to_dict("records")
+    )
+    return Chart(figure, title, caption, f"Dots with intervals, joined by a line. {title}. {spoken}.", table)
+
+
+def plot_places(table: pd.DataFrame, title: str, caption: str, *, whole: float, named: bool = False) -> Chart:
+    """
+    Draw places in order of a ratio, with intervals: narrow without names, or tall with all of them.
+
+    `table`: `name`, `ratio`, `ratio_lower`, `ratio_upper`, and `what`: "own", "peer" or "". `whole`: The ratio of all.
+    """
+    rows = table.sort_values("ratio", ascending=False, ignore_index=True)
+    figure = new_figure(1.3 * WIDTH if named else WIDTH, 1.3 + 0.2 * len(rows) if named else 3.4)
+    axes = figure.add_subplot()
+    inks = {"own": CONTRAST, "peer": ACCENT, "": QUIET}
+    colours = [inks[what] for what in rows["what"]]
+    place = list(range(len(rows)))
+    size = [38 if what else 14 for what in rows["what"]]
+    if named:
+        axes.hlines(place, rows["ratio_lower"], rows["ratio_upper"], color=colours, linewidth=1.6)
+        axes.scatter(rows["ratio"], place, color=colours, s=size, zorder=3)
+        axes.axvline(whole, color=INK, linewidth=1.0, linestyle=(0, (5, 2)))
+        axes.set_yticks(place, [plain(str(name)) for name in rows["name"]])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        dress(axes, x="Times as many in the most deprived fifth", grid="x")
+    else:
+        axes.vlines(place, rows["ratio_lower"], rows["ratio_upper"], color=colours, linewidth=1.6)
+        axes.scatter(place, rows["ratio"], color=colours, s=size, zorder=3)
+        axes.axhline(whole, color=INK, linewidth=1.0, linestyle=(0, (5, 2)))
+        axes.set_xticks([0, len(rows) - 1], ["widest gap", "narrowest"])
+        axes.set_xlim(-1, len(rows))
+        dress(axes, x=f"{len(rows)} boards in order", y="Times as many in the most deprived fifth")
+    _key(figure, rows)
+    headline(figure, title)
+    spoken = "; ".join(
+        f"{row['name']} {row['ratio']:.2f} ({row['ratio_lower']:.2f} to {row['ratio_upper']:.2f})"
+        for row in rows.to_dict("records")
+    )
+    return Chart(figure, title, caption, f"Dots with intervals in order. {title}. All: {whole:.2f}. {spoken}.", rows)
+
+
+def _key(figure: Figure, rows: pd.DataFrame) -> None:
+    from matplotlib.lines import Line2D
+
+    dots = {"own": (CONTRAST, "this board"), "peer": (ACCENT, "its peers"), "": (QUIET, "others")}
+    handles = [Line2D([], [], color=colour, marker="o", linestyle="") for what, (colour, _) in dots.items()
+               if (rows["what"] == what).any()]  # fmt: skip
+    said = [word for what, (_, word) in dots.items() if (rows["what"] == what).any()]
+    if len(said) == 1:
+        handles, said = [], []
+    dashed = Line2D([], [], color=INK, linewidth=1.0, linestyle=(0, (5, 2)))
+    legend_below(figure, [*handles, dashed], [*said, "England"])
