@@ -59,7 +59,7 @@ def run_pages(folder: Path, pages: list[Path]) -> None:
         env={**os.environ, **SINGLE, "MPLBACKEND": "Agg", "COLUMNS": "100", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=3600,
         check=False,
     )
     if done.returncode:

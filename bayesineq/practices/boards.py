@@ -118,7 +118,7 @@ def board_tables(
                       for k, board in enumerate(boards)]  # fmt: skip
             ranked = [board for board, kept in zip(boards, enough, strict=True) if kept]
             ratios = _ratio(each.share)[:, enough]
-        order = ratios.shape[1] - np.argsort(np.argsort(ratios, axis=1), axis=1) if ranked else ratios
+        order = (ratios.shape[1] - np.argsort(np.argsort(ratios, axis=1), axis=1)).astype(np.float64)
         for place, one in found:
             sure = place == NATION or place in ranked
             rows.append(_by_fifth(place, code, one, prob, sure))

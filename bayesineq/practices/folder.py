@@ -215,7 +215,7 @@ def read_england(
     notes = list(tables.notes)
     codes = [code for code in CONDITIONS if code in tables.prevalence.columns]
     shares = tables.prevalence[codes].where(lambda share: (share >= 0.0) & (share < 1.0))
-    plain = area_summary(tables.registrations, tables.prevalence.assign(**dict(shares.items())), codes)
+    plain = area_summary(tables.registrations, tables.prevalence[["practice"]].join(shares), codes)
     areas = deprivation.merge(plain, on=AREA, how="left").merge(tables.areas, on=AREA, how="left")
     areas["fifth"] = quantile_groups(areas["adult_skills_rank"], 5)
     year: Literal["2011", "2021"] = "2011" if deprivation.attrs["vintage"] == "2011" else "2021"

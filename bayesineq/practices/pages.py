@@ -11,7 +11,6 @@ from bayesineq.errors import SchemaError
 from bayesineq.posterior.certainty import percent
 from bayesineq.practices.boards import NATION
 from bayesineq.practices.comparisons import peer_areas
-from bayesineq.practices.neighbourhood_pages import modelled
 from bayesineq.practices.first_screen import first_screen, gap_places, leading, people, short_name
 from bayesineq.practices.neighbourhood_pages import modelled
 from bayesineq.report.figures.open_data import plot_age_lines, plot_domains, plot_dumbbell, plot_places
