@@ -150,7 +150,10 @@ def diagnose(post: xr.DataTree, *, outcome: str | None = None) -> Diagnosis:
     return _diagnosis(post, [*checks, *_between(post)])
 
 
-_OF_THE_FIT: Final = frozenset({"chains", "divergences", "spread of importance weights of hyperparameters"})
+_WEIGHTS: Final = "spread of importance weights of hyperparameters"
+_RHAT_OF_HYPER: Final = "rhat of chains over hyperparameters"
+_ESS_OF_HYPER: Final = "effective draws of chains over hyperparameters"
+_OF_THE_FIT: Final = frozenset({"chains", "divergences", _WEIGHTS, _RHAT_OF_HYPER, _ESS_OF_HYPER})
 
 
 def _diagnosis(post: xr.DataTree, checks: list[dict[str, object]]) -> Diagnosis:
@@ -267,14 +270,28 @@ def _engine_checks(post: xr.DataTree) -> list[dict[str, object]]:
         made.append(_check("share of rows whose cross-validation failed", "", share, _FAILED_SHARE, advice))
     if "moves" in rows:
         made.append(_moving_rows(post))
-    if "hyperparameter_error" in post.attrs:
+    if "chain_rhat" in post.attrs:
+        made += _chains_of_hyperparameters(post)
+    elif "hyperparameter_error" in post.attrs:
         error = float(post.attrs["hyperparameter_error"])
         advice = (
             "the density between the points at which hyperparameters were tried is not the one found at fresh points; "
             "compare with engine='nuts', or tighten the priors on sigmas"
         )
-        made.append(_check("spread of importance weights of hyperparameters", "", error, _IMPORTANCE_SPREAD, advice))
+        made.append(_check(_WEIGHTS, "", error, _IMPORTANCE_SPREAD, advice))
     return made
+
+
+def _chains_of_hyperparameters(post: xr.DataTree) -> list[dict[str, object]]:
+    """Whether the sparse engine's chains over hyperparameters agree, where it drew these by chains."""
+    limits = card_of(post).limits
+    rhat, ess = float(post.attrs["chain_rhat"]), float(post.attrs["chain_ess"])
+    apart = "chains over the hyperparameters disagree; compare with engine='nuts', or tighten the priors on sigmas"
+    few = "there are too few effective draws of the hyperparameters; " + apart.split("; ")[1]
+    return [
+        _check(_RHAT_OF_HYPER, "", rhat, limits["rhat"], apart),
+        _check(_ESS_OF_HYPER, "", ess, limits["ess_bulk"], few, passed=ess >= limits["ess_bulk"]),
+    ]
 
 
 def _moving_rows(post: xr.DataTree) -> dict[str, object]:

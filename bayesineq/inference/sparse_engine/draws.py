@@ -52,8 +52,7 @@ def joint_draws(
     seeds = np.random.SeedSequence(seed)
     first, *rest = seeds.spawn(1 + n_draw)
     rng = np.random.default_rng(first)
-    u = draw_scores(explored.surface, n_draw, rng)
-    t = explored.surface.positions(u)
+    u, t = _places(explored, n_draw, rng)
     nearest, away = _nearest(explored, u, t)
     latent, along = model.latent, directions(model.latent)
     x = explored.surface.origin + t @ explored.surface.axes.T
@@ -126,6 +125,16 @@ def ready_node(model: Model, along: Directions, found: Posterior) -> Ready:
     held, level = model.latent.constraint.T @ system.reach, along.large.T @ system.reach
     node = rescaled(model.latent, along, found, system, solved)
     return Ready(found, system, node, held, level, skew_of(model, found))
+
+
+def _places(explored: Explored, n_draw: int, rng: np.random.Generator) -> tuple[Float, Float]:
+    """Scores and positions of draws: from the surface, or evenly from along the chains where there are any."""
+    if (chain := explored.chain) is None:
+        u = draw_scores(explored.surface, n_draw, rng)
+        return u, explored.surface.positions(u)
+    at = ((np.arange(n_draw) + rng.random()) * (len(chain.u) / n_draw)).astype(np.int64)
+    at = rng.permutation(np.minimum(at, len(chain.u) - 1))
+    return chain.u[at], chain.t[at]
 
 
 def _nearest(explored: Explored, u: Float, t: Float) -> tuple[NDArray[np.int64], Float]:

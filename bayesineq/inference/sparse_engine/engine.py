@@ -19,8 +19,9 @@ from bayesineq.design.matrix import Design
 from bayesineq.inference.imputations import IMPUTATION, shares_of
 from bayesineq.inference.inner import Inner, inner, outer_values
 from bayesineq.inference.sparse_engine.axes import explore_axes
+from bayesineq.inference.sparse_engine.chain import followed
 from bayesineq.inference.sparse_engine.checks import pointwise_checks, row_checks
-from bayesineq.inference.sparse_engine.explore import Explored, explore
+from bayesineq.inference.sparse_engine.explore import Chain, Explored, explore
 from bayesineq.inference.sparse_engine.field import constant_log_determinant
 from bayesineq.inference.sparse_engine.guards import refuse_constant, refuse_separation, refuse_unidentified
 from bayesineq.inference.sparse_engine.hyper import Model, find_mode, slim
@@ -74,6 +75,8 @@ def sample(
         weight = parts[0].nodes[0].found.curvature
         parts = tuple(replace(part, nodes=(slim(part.nodes[0]), *part.nodes[1:])) for part in parts)
         clock.lap("checks")
+        parts = tuple(followed(model, part, seed, pool, report) for part in parts)
+        clock.lap("chains")
         drawn = draws_of_modes(model, parts, draws, seed, pool, report)
         clock.lap("draws")
         named = named_draws(solved.design, model.latent, *drawn)
@@ -159,7 +162,19 @@ def _attributes(parts: tuple[Explored, ...]) -> dict[str, float | int]:
         "evaluations": sum(part.evaluations for part in parts),
         "surface_misfit": max(part.misfit for part in parts),
         "hyperparameter_error": max(part.error for part in parts),
+        **_of_chains([part.chain for part in parts if part.chain is not None]),
         "log_marginal_likelihood": float(np.logaddexp.reduce(log_evidence(parts))),
+    }
+
+
+def _of_chains(chains: Sequence[Chain]) -> dict[str, float | int]:
+    """How chains over the hyperparameters went, where there are any."""
+    if not chains:
+        return {}
+    return {
+        "chain_rhat": max(chain.rhat for chain in chains),
+        "chain_ess": min(chain.ess for chain in chains),
+        "chain_accepted": min(chain.accepted for chain in chains),
     }
 
 

@@ -63,6 +63,28 @@ Solve = Callable[[Iterable[Float]], list[Node]]
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """
+    Draws of the hyperparameters from their exact density.
+
+    Parameters
+    ----------
+    u, t : ndarray, shape (n_draw, d)
+        Scores and standardised positions, of one chain after the other.
+    rhat, ess : float
+        Largest R-hat and least effective number of draws of a score.
+    accepted : float
+        Share of the moves that were accepted.
+    """
+
+    u: Float
+    t: Float
+    rhat: float
+    ess: float
+    accepted: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explored:
     """
     The posterior of the hyperparameters.
@@ -83,6 +105,8 @@ class Explored:
         where there are none, or they were not asked for.
     evaluations : int
         Latent fields solved.
+    chain : Chain, optional
+        Draws that take the place of those from the surface, where `error` is too large.
     """
 
     nodes: tuple[Node, ...]
@@ -91,6 +115,7 @@ class Explored:
     misfit: float
     error: float
     evaluations: int
+    chain: Chain | None = None
 
 
 def explore(

@@ -388,6 +388,13 @@ def draw_scores(between: Surface, n_draw: int, rng: np.random.Generator, power: 
     return np.asarray(rng.permutation(proposal[chosen]))
 
 
+def within_reach(between: Surface, u: Float) -> NDArray[np.bool_]:
+    """Which scores are where a grid reaches: beyond its edge there is no mass, and nothing to interpolate between."""
+    if between.hessian.any():
+        return np.ones(len(u), dtype=bool)
+    return np.asarray(cKDTree(between.t).query(u)[0] <= _NEAR)
+
+
 def log_mass(between: Surface) -> float:
     """
     Logarithm of the integral of the density over the hyperparameters, relative to its highest node.
@@ -406,8 +413,7 @@ def _proposals(between: Surface, rng: np.random.Generator, n: int) -> tuple[Floa
     if not between.hessian.any():
         low, high = between.t.min(axis=0) - 0.5, between.t.max(axis=0) + 0.5
         proposal = rng.uniform(low, high, size=(n, d))
-        # Beyond the grid's edge there is no mass, and nothing to interpolate between.
-        proposal = proposal[cKDTree(between.t).query(proposal)[0] <= _NEAR]
+        proposal = proposal[within_reach(between, proposal)]
         return proposal, between.log_density(proposal), float(np.log((high - low).prod() / n))
     root = np.linalg.inv(np.linalg.cholesky(between.hessian)).T
     scale = np.sqrt(rng.chisquare(_FREEDOM, size=(n, 1)) / _FREEDOM)
