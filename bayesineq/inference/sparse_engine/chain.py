@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
 from arviz_stats.base.array import BaseArray
 from numpy.typing import NDArray
 
-from bayesineq.inference.sparse_engine.explore import Chain, Explored
+from bayesineq.inference.sparse_engine.explore import SPREAD, Chain, Explored
 from bayesineq.inference.sparse_engine.hyper import Model, Node, node
 from bayesineq.inference.sparse_engine.newton import warm
 from bayesineq.inference.sparse_engine.surface import Surface, draw_scores, within_reach
@@ -28,26 +29,32 @@ from bayesineq.inference.sparse_engine.surface import Surface, draw_scores, with
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-SPREAD: Final = 0.3
-"""Standard deviation of the importance weights of fresh draws from the surface beyond which they are not enough."""
-
 CHAINS: Final = 4
-_WANDERS: Final = (5, 20, 60)
+_WANDERS: Final = (6, 20, 40)
 """Steps over the surface in turn: few, nearly always accepted, and so many that little of the start is left."""
 
-_LEAST_STEP: Final = 0.15
-_MOST_STEP: Final = 0.9
+_LEAST_STEP: Final = 0.3
+_MOST_STEP: Final = 0.98
 """Share of the surface's standard deviations that a step renews, drawn anew for each."""
 
-_WARM: Final = 20
+_WARM: Final = 40
+_LEARNT: Final = (20, 40)
 _ROUNDS: Final = 80
-"""Moves of each chain that are left out, and after how many more it is asked whether they are enough."""
+"""Moves of each chain that are left out, and after which of those the surface learns from them; after how many more it is
+asked whether they are enough."""
+
+_RIDGE: Final = 3.0
+_LEVEL: Final = 3.0
+_FAR_BELOW: Final = 5.0
 
 _MOST_ROUNDS: Final = 640
 _RHAT: Final = 1.01
 _ESS: Final = 400.0
 _HELD: Final = 400_000_000
 """Bytes of fields that are held for draws; draws from other places take the nearest field."""
+
+
+Solve = Callable[[Float], list[Node | None]]
 
 
 class _Reference(NamedTuple):
@@ -114,19 +121,22 @@ def _bytes(of: Node) -> int:
     return int(sum(a.nbytes for a in arrays))
 
 
-def _run(
-    surface: Surface, solve: Callable[[Float], list[Node | None]], rng: np.random.Generator, track: _Track
-) -> tuple[float, float]:
+def _run(surface: Surface, solve: Solve, rng: np.random.Generator, track: _Track) -> tuple[float, float]:
     """Run chains until they agree and hold draws enough, or have gone on for long. Returns: R-hat, effective draws."""
     reference = _reference(surface, rng)
-    u, log_weight = _first(surface, solve, rng)
+    u, here = _first(surface, solve, rng)
+    seen, log_density = [u], [here]
     for round_ in range(_WARM + _MOST_ROUNDS):
         fresh = wander(surface, reference, u, _WANDERS[round_ % len(_WANDERS)], rng)
         found = solve(fresh)
-        value = _log_weights(surface, fresh, found)
-        take = (np.log(rng.random(len(u))) < value - log_weight) & np.isfinite(value)
-        u, log_weight = np.where(take[:, None], fresh, u), np.where(take, value, log_weight)
+        there = _log_densities(found)
+        weight = there - surface.log_density(fresh) - here + surface.log_density(u)
+        take = (np.log(rng.random(len(u))) < weight) & np.isfinite(there)
+        u, here = np.where(take[:, None], fresh, u), np.where(take, there, here)
         if round_ < _WARM:
+            seen, log_density = [*seen, fresh], [*log_density, there]
+            if round_ + 1 in _LEARNT:
+                surface = learnt(surface, np.vstack(seen), np.concatenate(log_density))
             continue
         track.accepted += int(take.sum())
         # What is not held for draws is kept without variances.
@@ -139,21 +149,46 @@ def _run(
     return rhat, ess
 
 
-def _log_weights(surface: Surface, u: Float, found: list[Node | None]) -> Float:
-    """Logarithm of the exact density over the surface's; nothing where there is no field."""
-    return np.array([-np.inf if n is None else n.log_density for n in found]) - surface.log_density(u)
+def learnt(surface: Surface, u: Float, log_density: Float) -> Surface:
+    """
+    The surface less what it was wrong by where chains have been, straight and square in each score, shrunk.
+
+    Shapes: u (n, d); log_density (n,), minus infinity where there is no field.
+    """
+    kept = np.isfinite(log_density)
+    basis, wrong = _basis(u[kept]), (log_density - surface.log_density(u))[kept]
+    # Where the exact density is far below, it matters that it is, and not how far.
+    wrong = np.maximum(wrong - np.median(wrong), -_FAR_BELOW)
+    ridge = _RIDGE * np.eye(basis.shape[1])
+    ridge[0, 0] = 0.0
+    slope = np.linalg.solve(basis.T @ basis + ridge, basis.T @ wrong)
+    return replace(surface, rest=partial(_corrected, surface.rest, surface.reach, slope), reach=np.inf)
 
 
-def _first(
-    surface: Surface, solve: Callable[[Float], list[Node | None]], rng: np.random.Generator
-) -> tuple[Float, Float]:
-    """Where chains begin: draws from the surface where there is a field."""
-    u, log_weight = np.empty((0, surface.t.shape[1])), np.empty(0)
+def _corrected(rest: Callable[[Float], Float] | None, reach: float, slope: Float, u: Float) -> Float:
+    """What a surface has beyond its quadratic, and what was learnt, at u."""
+    before = 0.0 if rest is None else np.clip(rest(u), -reach, reach)
+    return np.asarray(before + _basis(u) @ slope)
+
+
+def _basis(u: Float) -> Float:
+    """One, scores and their squares, levelled off far out."""
+    level = _LEVEL * np.tanh(u / _LEVEL)
+    return np.hstack([np.ones((len(u), 1)), level, level**2])
+
+
+def _log_densities(found: list[Node | None]) -> Float:
+    return np.array([-np.inf if n is None else n.log_density for n in found])
+
+
+def _first(surface: Surface, solve: Solve, rng: np.random.Generator) -> tuple[Float, Float]:
+    """Where chains begin, and the log density there: draws from the surface where there is a field."""
+    u, here = np.empty((0, surface.t.shape[1])), np.empty(0)
     while len(u) < CHAINS:
         drawn = draw_scores(surface, CHAINS, rng)
-        value = _log_weights(surface, drawn, solve(drawn))
-        u, log_weight = np.vstack([u, drawn[np.isfinite(value)]]), np.append(log_weight, value[np.isfinite(value)])
-    return u[:CHAINS], log_weight[:CHAINS]
+        value = _log_densities(solve(drawn))
+        u, here = np.vstack([u, drawn[np.isfinite(value)]]), np.append(here, value[np.isfinite(value)])
+    return u[:CHAINS], here[:CHAINS]
 
 
 def _reference(surface: Surface, rng: np.random.Generator) -> _Reference:

@@ -44,6 +44,9 @@ _MISFIT: Final = 0.07
 _BEYOND: Final = 0.6
 _NEAR_ENOUGH: Final = 5.0
 _ROUNDS: Final = 4
+SPREAD: Final = 0.3
+"""Standard deviation of the importance weights of fresh draws beyond which the nodes do not tell the density."""
+
 _FEW: Final = 6
 """Hyperparameters beyond which slopes of nodes are used."""
 _DEAR: Final = 5_000_000
@@ -128,17 +131,20 @@ def explore(
     fine: bool = False,
     mode: Mode | None = None,
     weigh: bool = True,
+    sloped: bool = False,
 ) -> Explored:
     """
     Find the mode and lay nodes around it.
 
     `look`: What to keep of the whole field of nodes as `Node.seen`: of all, or of the first ones around the mode
     where tables are long. `fine`: Whether one or two hyperparameters get a grid even where their density is near
-    enough to quadratic for draws: what is averaged may lie far in a tail.
+    enough to quadratic for draws: what is averaged may lie far in a tail. `sloped`: Whether few hyperparameters get
+    nodes with slopes, too, as they do anyway where weights of fresh draws are too far apart without.
     """
     mode = find_mode(model, start, pool, report) if mode is None else mode
     d, count = len(mode.x), mode.evaluations
     many, dear = _sloped(model, d)
+    many = many or sloped
     axes = np.empty((d, d))
     most = max(2 * d, _LOOKED_AT // max(len(model.data.offset), 1))
     left = most
@@ -161,13 +167,17 @@ def explore(
     def weighed(found: Explored) -> Explored:
         # No draw comes from these nodes, so that no field of theirs is kept.
         error = _importance_error(found, lambda points: attempt(points, np.inf)) if d and weigh else 0.0
-        return replace(found, error=error, evaluations=count)
+        found = replace(found, error=error, evaluations=count)
+        if many or dear or d < 2 or error <= SPREAD or not model.variational or model.latent.mixed is not None:
+            return found
+        other = explore(model, start, pool, report, look, mode=replace(mode, evaluations=count), sloped=True)
+        return min(found, other, key=lambda each: each.error)
 
     centre = [replace(node_of(model, mode.x, mode.found, sloped=many), seen=None if look is None else look(mode.found))]
     # Draws come from nodes within a drop below the highest, which is at least as high as the mode.
     near, drop = (np.inf, _FINE_DROP / d) if fine and 0 < d <= 2 else (_near_enough(d), _DROP)
     floor = centre[0].log_density - near
-    if d > 2:
+    if d > 2 or many:
         unit = 1.0 / np.sqrt(np.diag(mode.hessian))
         axes = np.diag(np.minimum(unit, _LONGEST))
         by_slopes = partial(_explore_sloped, mode, centre, axes, solve, dear=dear)

@@ -63,7 +63,7 @@ def again(
     begin = warm(model.latent, mode)
     try:
         begin = replace(begin, variance=begin.variance[kept])
-        found = explore(fewer, begin, pool, lambda text: None, look, fine=True)
+        found = explore(fewer, begin, pool, lambda text: None, look, fine=True, weigh=False)
     except (ConvergenceError, np.linalg.LinAlgError):
         return None
     seen = np.stack([n.seen for n in looked_at(found) if n.seen is not None])
