@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from arviz_stats.base.array import BaseArray
@@ -38,20 +38,25 @@ _MOST_STEP: Final = 0.98
 """Share of the surface's standard deviations that a step renews, drawn anew for each."""
 
 _WARM: Final = 40
+"""Moves of each chain that are left out."""
+
 _LEARNT: Final = (20, 40)
+"""After how many of those the surface learns from where chains have been."""
+
 _ROUNDS: Final = 80
-"""Moves of each chain that are left out, and after which of those the surface learns from them; after how many more it is
-asked whether they are enough."""
+"""After how many more it is asked whether they are enough."""
 
 _RIDGE: Final = 3.0
 _LEVEL: Final = 3.0
-_FAR_BELOW: Final = 5.0
+"""Score at which what is learnt levels off."""
 
+_FAR_BELOW: Final = 5.0
 _MOST_ROUNDS: Final = 640
 _RHAT: Final = 1.01
 _ESS: Final = 400.0
-_HELD: Final = 400_000_000
-"""Bytes of fields that are held for draws; draws from other places take the nearest field."""
+_HELD: Final = 250
+_BYTES: Final = 400_000_000
+"""Fields that are held for draws, and their memory; draws from other places take the nearest field."""
 
 
 Solve = Callable[[Float], list[Node | None]]
@@ -96,7 +101,8 @@ def followed(
     start = replace(mode, variance=np.asarray(mode.variance, dtype=np.float64))
 
     def solve(u: Float) -> list[Node | None]:
-        room = _HELD > sum(_bytes(n) for n in track.nodes[-1:]) * len(track.nodes)
+        n = len(track.nodes)
+        room = not n or (n < _HELD and n * _bytes(track.nodes[0]) < _BYTES)
         places = surface.origin + surface.positions(u) @ surface.axes.T
         jobs = [pool.submit(node, model, x, start, -np.inf if room else np.inf) for x in places]
         track.fields += len(jobs)
@@ -221,6 +227,6 @@ def _beyond(surface: Surface, reference: _Reference, u: Float) -> Float:
 
 def agreement(scores: Float) -> tuple[float, float]:
     """Largest R-hat and least effective number of draws. Shapes: scores (n_chain, n_draw, d)."""
-    each, tell = np.moveaxis(scores, 2, 0), BaseArray()
+    each, tell = np.moveaxis(scores, 2, 0), cast(Any, BaseArray())
     rhat, ess = (of(each, chain_axis=1, draw_axis=2) for of in (tell.rhat, tell.ess))
     return float(np.max(rhat)), float(np.min(ess))
