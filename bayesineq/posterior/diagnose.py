@@ -162,6 +162,7 @@ def _diagnosis(post: xr.DataTree, checks: list[dict[str, object]]) -> Diagnosis:
     return Diagnosis(table=table, engine=engine, graph=str(post.attrs.get("graph", "")))
 
 
+UNTOLD: Final = "spread of a correlation, in prior standard deviations"
 _TOLD: Final = 0.9
 """Share of a prior standard deviation below which a correlation's posterior tells more than its prior did."""
 
@@ -186,7 +187,7 @@ def _between(post: xr.DataTree) -> list[dict[str, object]]:
                     "it, and report that it is not known"
                 )
                 name = f"{term.name}.correlation[{first}, {second}]"
-                made.append(_check("spread of a correlation, in prior standard deviations", name, share, _TOLD, advice))
+                made.append(_check(UNTOLD, name, share, _TOLD, advice))
     return made
 
 

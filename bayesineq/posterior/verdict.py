@@ -12,7 +12,7 @@ import xarray as xr
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
-from bayesineq.posterior.diagnose import Diagnosis, diagnose
+from bayesineq.posterior.diagnose import UNTOLD, Diagnosis, diagnose
 from bayesineq.posterior.misfit import NAMES
 from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.posterior.population import card_of
@@ -61,7 +61,7 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
     -------
     Verdict
         "failed" where a check of the computation by `diagnose` failed; else "caution" where rows are not as the card
-        says, or more bars of `calibration` lie outside their
+        says, a correlation is not told by the data, or more bars of `calibration` lie outside their
         band than chance leaves there in 99 of 100 calibrated models; else "sound". Of several outcomes it
         is that of the one whose rows fell worst.
 
@@ -77,11 +77,11 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
     'sound'
     """
     diagnosis = diagnose(post)
-    of_rows = diagnosis.table["check"].isin(NAMES.values())
-    computed = replace(diagnosis, table=diagnosis.table[~of_rows])
+    of_rows, untold = diagnosis.table["check"].isin(NAMES.values()), diagnosis.table["check"] == UNTOLD
+    computed = replace(diagnosis, table=diagnosis.table[~of_rows & ~untold])
     if not computed.passed:
         return _failed(computed)
-    number = len(computed.table)
+    number = int((~of_rows & (~untold | diagnosis.table["passed"])).sum())
     passed = f"The fit passed {f'all {number} checks' if number > 1 else 'the one check'} of its computation"
     misfit = diagnosis.table[of_rows & ~diagnosis.table["passed"]]
     if len(misfit):
@@ -91,7 +91,20 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
     each = {name: _of_rows(one_outcome(post, name), passed, prob) for name in outcome_names(post)}
     # The outcome whose rows fell worst speaks for all, by name.
     name, worst = max(each.items(), key=lambda pair: pair[1].level == "caution")
-    return replace(worst, text=f"{worst.text} (outcome {name!r}{'; the others alike' if _alike(each) else ''})")
+    worst = replace(worst, text=f"{worst.text} (outcome {name!r}{'; the others alike' if _alike(each) else ''})")
+    unknown = diagnosis.table[untold & ~diagnosis.table["passed"]]
+    return worst if unknown.empty or worst.level == "caution" else _untold(worst, unknown)
+
+
+def _untold(sound: Verdict, unknown: pd.DataFrame) -> Verdict:
+    """What to make of a fit that is sound but for correlations that the data do not tell."""
+    number = len(unknown)
+    said = "; ".join(unknown["advice"])
+    return Verdict(
+        "caution",
+        f"{sound.text} Of {number} correlation{'s' if number > 1 else ''} the data say no more than the prior.",
+        f"What is not about {'these' if number > 1 else 'this'} may be read as it is: {said}.",
+    )
 
 
 def _misfit(table: pd.DataFrame, passed: str) -> Verdict:

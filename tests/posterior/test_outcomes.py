@@ -28,6 +28,7 @@ from bayesineq.posterior.inequality import inequality
 from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.posterior.population import card_of, population
 from bayesineq.posterior.predictive import predictive
+from bayesineq.posterior.verdict import verdict
 
 HEAD = 'name = "c"\nquestion = "?"\ntable = "t"\n'
 ILL = 'count = "cases"\nat_risk = "people"\nlikelihood = "binomial"\n'
@@ -180,6 +181,20 @@ def test_correlations_are_told_from_their_prior(joint: xr.DataTree) -> None:
     # LKJ(2) of two outcomes is a beta(2, 2) variable on (-1, 1), of variance 1 / 5.
     assert of["value"] == pytest.approx(float(draws.std()) * np.sqrt(5.0))
     assert of["passed"]
-    said = diagnose(prior_draws(study("correlated"), draws=2000, seed=1)).table.set_index("check").loc[check]
+    prior = prior_draws(study("correlated"), draws=2000, seed=1)
+    said = diagnose(prior).table.set_index("check").loc[check]
     assert not said["passed"]
     assert "conclude nothing from it" in said["advice"]
+
+
+def test_a_correlation_that_is_not_told_asks_for_caution(joint: xr.DataTree) -> None:
+    """That a correlation is not known is no fault of the computation: other numbers may be read."""
+    drawn = joint["posterior"]["place.correlation"]
+    values = drawn.to_numpy().copy()
+    values[..., 0, 1] = values[..., 1, 0] = np.random.default_rng(1).uniform(-1.0, 1.0, values.shape[:2])
+    untold = joint.copy()
+    untold["posterior"].dataset = joint["posterior"].to_dataset().assign({drawn.name: drawn.copy(data=values)})
+    found = verdict(untold)
+    assert found.level == "caution"
+    assert "Of 1 correlation the data say no more than the prior." in found.text
+    assert "conclude nothing from it" in found.advice

@@ -131,17 +131,39 @@ def explore(
     fine: bool = False,
     mode: Mode | None = None,
     weigh: bool = True,
-    sloped: bool = False,
 ) -> Explored:
     """
     Find the mode and lay nodes around it.
 
     `look`: What to keep of the whole field of nodes as `Node.seen`: of all, or of the first ones around the mode
     where tables are long. `fine`: Whether one or two hyperparameters get a grid even where their density is near
-    enough to quadratic for draws: what is averaged may lie far in a tail. `sloped`: Whether few hyperparameters get
-    nodes with slopes, too, as they do anyway where weights of fresh draws are too far apart without.
+    enough to quadratic for draws: what is averaged may lie far in a tail.
+    Where weights of fresh draws are too far apart, few hyperparameters get nodes with slopes, too.
     """
     mode = find_mode(model, start, pool, report) if mode is None else mode
+    found = _laid(model, mode, pool, report, look, fine=fine, weigh=weigh)
+    sloped, dear = _sloped(model, len(mode.x))
+    if found.error <= SPREAD or sloped or dear or len(mode.x) < 2:
+        return found
+    if not model.variational or model.latent.mixed is not None:
+        return found
+    mode = replace(mode, evaluations=found.evaluations)
+    by_slopes = _laid(model, mode, pool, report, look, fine=fine, weigh=weigh, sloped=True)
+    return min(found, by_slopes, key=lambda each: each.error)
+
+
+def _laid(
+    model: Model,
+    mode: Mode,
+    pool: ThreadPoolExecutor,
+    report: Callable[[str], None],
+    look: Look | None,
+    *,
+    fine: bool,
+    weigh: bool,
+    sloped: bool = False,
+) -> Explored:
+    """Nodes about the mode, and the density between them; `sloped`: with slopes, however few hyperparameters."""
     d, count = len(mode.x), mode.evaluations
     many, dear = _sloped(model, d)
     many = many or sloped
@@ -167,11 +189,7 @@ def explore(
     def weighed(found: Explored) -> Explored:
         # No draw comes from these nodes, so that no field of theirs is kept.
         error = _importance_error(found, lambda points: attempt(points, np.inf)) if d and weigh else 0.0
-        found = replace(found, error=error, evaluations=count)
-        if many or dear or d < 2 or error <= SPREAD or not model.variational or model.latent.mixed is not None:
-            return found
-        other = explore(model, start, pool, report, look, mode=replace(mode, evaluations=count), sloped=True)
-        return min(found, other, key=lambda each: each.error)
+        return replace(found, error=error, evaluations=count)
 
     centre = [replace(node_of(model, mode.x, mode.found, sloped=many), seen=None if look is None else look(mode.found))]
     # Draws come from nodes within a drop below the highest, which is at least as high as the mode.
