@@ -21,13 +21,12 @@ import numpy as np
 from arviz_stats.base.array import BaseArray
 from numpy.typing import NDArray
 
-from bayesineq.inference.sparse_engine.explore import SPREAD, Chain, Explored
+from bayesineq.inference.sparse_engine.explore import SPREAD, Chain, Explored, work
 from bayesineq.inference.sparse_engine.hyper import Model, Node, node
 from bayesineq.inference.sparse_engine.newton import warm
 from bayesineq.inference.sparse_engine.surface import Surface, draw_scores, within_reach
 
 Float = NDArray[np.float64]
-Int = NDArray[np.int64]
 
 CHAINS: Final = 4
 _WANDERS: Final = (6, 20, 40)
@@ -54,6 +53,9 @@ _FAR_BELOW: Final = 5.0
 _MOST_ROUNDS: Final = 640
 _RHAT: Final = 1.01
 _ESS: Final = 400.0
+_DEAREST: Final = 8_000_000
+"""Work of a field beyond which a thousand of them take too long, so that the fit is left as `diagnose` finds it."""
+
 _HELD: Final = 250
 _BYTES: Final = 400_000_000
 """Fields that are held for draws, and their memory; draws from other places take the nearest field."""
@@ -90,9 +92,10 @@ def followed(
     """
     Draw the hyperparameters by chains, where fresh draws from the surface between nodes have weights too far apart.
 
-    Returns: as it was where they have not; else with `chain`, and fields of where chains have been among the nodes.
+    Returns: as it was where they have not, or a field takes seconds; else with `chain`, and with fields of where
+    chains have been among the nodes.
     """
-    if not explored.error > SPREAD:
+    if not explored.error > SPREAD or work(model) > _DEAREST:
         return explored
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2**20,)))
     surface, track = explored.surface, _Track()

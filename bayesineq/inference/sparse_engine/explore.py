@@ -215,13 +215,18 @@ def _laid(
     return weighed(_kept(nodes, between, misfit, near))
 
 
+def work(model: Model) -> int:
+    """Work of one field: entries of its factor and tens of rows."""
+    return int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset)
+
+
 def _sloped(model: Model, d: int) -> tuple[bool, bool]:
     """
     Whether nodes get slopes, and whether each takes seconds.
 
     Slopes cost next to nothing: where hyperparameters are many, or fields dear, they take the place of further fields.
     """
-    dear = int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset) > _DEAR
+    dear = work(model) > _DEAR
     return model.variational and (d > _FEW or (d > 2 and dear)), dear
 
 
@@ -260,7 +265,7 @@ def _explore_many(model: Model, mode: Mode, centre: list[Node], axes: Float, sol
     correlation = axes.T @ mode.hessian @ axes
     spread = np.sqrt(np.diag(correlation))
     correlation = correlation / np.outer(spread, spread)
-    cheap = int(model.latent.pattern.symbolic.panel_start[-1]) + 10 * len(model.data.offset) < _CHEAP
+    cheap = work(model) < _CHEAP
     between, misfit = copula_surface(nodes, axes, correlation, n_section), np.nan
     for round_ in range(_ROUNDS if cheap else 1):
         # Draws of the density itself would not find what it leaves out.
