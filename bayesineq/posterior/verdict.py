@@ -84,26 +84,28 @@ def verdict(post: xr.DataTree, *, prob: float = CI_PROB) -> Verdict:
     number = int((~of_rows & (~untold | diagnosis.table["passed"])).sum())
     passed = f"The fit passed {f'all {number} checks' if number > 1 else 'the one check'} of its computation"
     misfit = diagnosis.table[of_rows & ~diagnosis.table["passed"]]
-    if len(misfit):
-        return _misfit(misfit, passed)
+    unknown = diagnosis.table[untold & ~diagnosis.table["passed"]]
+    found = _misfit(misfit, passed) if len(misfit) else _of_outcomes(post, passed, prob)
+    return found if unknown.empty else _untold(found, unknown)
+
+
+def _of_outcomes(post: xr.DataTree, passed: str, prob: float) -> Verdict:
+    """What to make of a fit whose rows are as the card says, by where they fell."""
     if not card_of(post).is_joint:
         return _of_rows(post, passed, prob)
     each = {name: _of_rows(one_outcome(post, name), passed, prob) for name in outcome_names(post)}
     # The outcome whose rows fell worst speaks for all, by name.
     name, worst = max(each.items(), key=lambda pair: pair[1].level == "caution")
-    worst = replace(worst, text=f"{worst.text} (outcome {name!r}{'; the others alike' if _alike(each) else ''})")
-    unknown = diagnosis.table[untold & ~diagnosis.table["passed"]]
-    return worst if unknown.empty or worst.level == "caution" else _untold(worst, unknown)
+    return replace(worst, text=f"{worst.text} (outcome {name!r}{'; the others alike' if _alike(each) else ''})")
 
 
-def _untold(sound: Verdict, unknown: pd.DataFrame) -> Verdict:
-    """What to make of a fit that is sound but for correlations that the data do not tell."""
+def _untold(found: Verdict, unknown: pd.DataFrame) -> Verdict:
+    """What to make of a fit of which the data do not tell some correlations."""
     number = len(unknown)
-    said = "; ".join(unknown["advice"])
     return Verdict(
         "caution",
-        f"{sound.text} Of {number} correlation{'s' if number > 1 else ''} the data say no more than the prior.",
-        f"What is not about {'these' if number > 1 else 'this'} may be read as it is: {said}.",
+        f"{found.text} Of {number} correlation{'s' if number > 1 else ''} the data say no more than the prior.",
+        f"{found.advice} Of correlations: {'; '.join(unknown['advice'])}.",
     )
 
 
