@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
     return simulate_board(tmp_path_factory.mktemp("board"), PERSONS, n_areas=AREAS, seed=3)
 
 
-def opened(board: Board, engine: Any) -> tuple[Records, ibis.Table]:
+def opened(board: Board) -> tuple[Records, ibis.Table]:
+    """The board on an engine of its own, or on Spark where that is what the tests run on."""
+    spark = os.environ.get("BAYESINEQ_ENGINE") == "pyspark"
+    engine = ibis.get_backend() if spark else ibis.duckdb.connect()
     names = ("persons", "events", "spells", "ethnicity_records", "areas")
     tables = {name: engine.read_parquet(board.folder / f"{name}.parquet", table_name=name) for name in names}
     areas = tables.pop("areas").select("area", "imd_decile")
@@ -41,7 +45,7 @@ def opened(board: Board, engine: Any) -> tuple[Records, ibis.Table]:
 
 @pytest.fixture(scope="module")
 def linked(board: Board) -> tuple[Records, ibis.Table]:
-    return opened(board, ibis.duckdb.connect())
+    return opened(board)
 
 
 def sd_of(share: float, n: float) -> float:
@@ -146,7 +150,7 @@ def leaving(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.slow
 def test_no_row_of_a_person_leaves_the_engine(board: Board, leaving: list[int]) -> None:
-    records, areas = opened(board, ibis.duckdb.connect())
+    records, areas = opened(board)
     people = records.persons.select("sex", "area", person_id="person")
     for table in board_tables(records, areas, board.on).values():
         table.aggregate(cells=table.count()).to_pyarrow()
