@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from bayesineq.errors import BayesineqError, DesignError, SchemaError
+from bayesineq.errors import BayesineqError, CardError, DesignError, SchemaError
 from bayesineq.progress import reporter
 from bayesineq.replacing import csv_bytes, refuse_inputs, write_folder, write_together
 
@@ -1035,18 +1035,23 @@ def diagnose(posterior: PosteriorArgument, csv: CsvOption = None) -> None:
 def cards(
     name: Annotated[str | None, typer.Argument(metavar="CARD", help="Print this card, to copy and edit.")] = None,
 ) -> None:
-    """List the cards that ship with the package, or print one."""
+    """List the cards of models and cohorts and the mappings of records that ship, or print one."""
     from bayesineq.model.read_card import read_card
-    from bayesineq.shipped import shipped_cards
+    from bayesineq.shipped import card_path, card_text, shipped_cards
 
+    of_records = {"Cohorts, for `bayesineq cohort`": "models/cohorts", "Mappings of records": "data_schema/adapters"}
     if name is not None:
-        out.print(read_card(name).source, markup=False, highlight=False, soft_wrap=True, end="")
+        kinds = ("models", *of_records.values())
+        text = card_text(card_path(name, kinds, "card", CardError), "card", CardError)
+        out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
         return
     for one in shipped_cards(("models",)):
         card = read_card(one)
         out.print(f"{card.name:20} {card.question}", markup=False, highlight=False, soft_wrap=True)
         read = ", ".join(card.columns)
         out.print(f"{'':20} table {card.table}: {read}", markup=False, highlight=False, soft_wrap=True)
+    for said, kind in of_records.items():
+        out.print(f"{said}: {', '.join(shipped_cards((kind,)))}", markup=False, highlight=False, soft_wrap=True)
     out.print(
         "`bayesineq cards NAME` prints one; `bayesineq start MYFILE` writes one for a table of your own.",
         markup=False,
@@ -1189,6 +1194,7 @@ def cohort(
     from bayesineq.disclosure.audit import audit_bytes
     from bayesineq.disclosure.cohorts import shown_attrition, shown_numbers
     from bayesineq.disclosure.quality import quality_audit
+    from bayesineq.disclosure.rule import SUPPRESSED
     from bayesineq.report.page.recorded import PREFIX
 
     stated, rule = read_cohort(card), shown.rule
@@ -1213,7 +1219,8 @@ def cohort(
     for name, cells in filled.items():
         out.print(f"{name}.csv: {len(cells.table):,} cells", highlight=False, soft_wrap=True)
     of_all = attrition[attrition["by"] == "all"][["step", "what", "persons", "dropped"]]
-    out.print(of_all.to_string(index=False, na_rep="*"), markup=False, highlight=False, soft_wrap=True)
+    starred = of_all.astype(object).where(of_all.notna(), SUPPRESSED)
+    out.print(starred.to_string(index=False), markup=False, highlight=False, soft_wrap=True)
     for note in (*built.notes, *(note for cells in filled.values() for note in cells.notes)):
         out.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     written = ", ".join(f"{name}.csv" for name in filled)

@@ -163,7 +163,10 @@ def _remedy(left_out: pd.DataFrame) -> str:
     if (left_out["why"] == _WHY[DECILE]).any():
         return f"Give deciles of the areas where people live: `deprivation`, with {AREA} and {DECILE}."
     if left_out["why"].isin(list(_NOT_PLACED.values())).any():
-        return "Give the areas of addresses, or a look-up of their postcodes: `postcodes`."
+        return (
+            f"Say where people live: a table addresses ({PERSON}, {AREA} or postcode, start, end), which a mapping "
+            "fills by its block [[addresses]]; with postcodes alone, give a look-up of them too: `postcodes`."
+        )
     return "Are registrations there, and is the study in the years of the records?"
 
 

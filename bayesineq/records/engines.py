@@ -125,7 +125,7 @@ def kept(table: ibis.Table, source: Any = None) -> ibis.Table:
     with reading(source):
         if table.get_backend().name == "pyspark":
             # Ibis takes tables in memory to Spark when something is executed, and not when it is cached.
-            table.limit(0).to_pyarrow()
+            table.limit(0).count().to_pyarrow()
         held = table.cache()
     # Spark keeps whole numbers in as few bytes as it needs; what was kept has the types that it had.
     return held if held.schema() == table.schema() else held.cast(dict(table.schema().items()))

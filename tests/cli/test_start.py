@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -322,9 +323,11 @@ def test_cards_schemas_and_the_version_are_printed(monkeypatch, capsys) -> None:
     assert run(monkeypatch, "--version") == 0
     assert capsys.readouterr().out.strip() == version("bayesineq")
     assert run(monkeypatch, "cards") == 0
-    assert {"prevalence", "trend"} <= set(capsys.readouterr().out.split())
+    assert {"prevalence", "trend", "type_2_diabetes", "omop,"} <= set(capsys.readouterr().out.split())
     assert run(monkeypatch, "cards", "prevalence") == 0
     assert parse_card(capsys.readouterr().out).name == "prevalence"
+    assert run(monkeypatch, "cards", "omop") == 0
+    assert tomllib.loads(capsys.readouterr().out)["persons"][0]["table"] == "person"
     assert run(monkeypatch, "schemas", "area_counts") == 0
     assert "imd_decile (integer, required)" in capsys.readouterr().out
 
