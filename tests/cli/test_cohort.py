@@ -96,6 +96,16 @@ def test_the_files_are_those_of_the_cards_and_small_counts_stay_in_the_cells(ext
     assert "SECRET" not in done.output + "".join(path.read_text() for path in out.iterdir())
 
 
+def test_a_count_that_is_withheld_is_a_star_on_the_screen(extract: Path, tmp_path: Path) -> None:
+    command = ["cohort", "heart_failure", "--source", str(extract), "--out", str(tmp_path / "out"), *DAYS,
+               "--deprivation", str(extract.parent / "deciles.csv"), "--table", "area_counts",
+               "--small-count", "400", "--round-to", "1"]  # fmt: skip
+    done = RUNNER.invoke(app, command, catch_exceptions=False)
+    entered = next(line for line in done.output.splitlines() if "recorded once at least" in line)
+    assert entered.split()[-2] == "*", "300 of 900 are ill"
+    assert "<NA>" not in done.output
+
+
 def test_what_is_wrong_is_one_message(extract: Path, tmp_path: Path) -> None:
     command = ["cohort", "type_1_diabetes", "--source", str(extract), "--out", str(tmp_path / "out")]
     with pytest.raises(SchemaError, match="--from and --to"):
@@ -103,7 +113,7 @@ def test_what_is_wrong_is_one_message(extract: Path, tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match=r"(?s)none of the codes by which people enter occurs.*icd10 .*A99\.9"):
         RUNNER.invoke(app, [*command, *DAYS], catch_exceptions=False)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(CardError, match="shipped cards are"):
+    with pytest.raises(CardError, match="Give one of atrial_fibrillation"):
         RUNNER.invoke(app, ["cohort", "gout", *command[2:], *DAYS], catch_exceptions=False)
 
 

@@ -123,7 +123,7 @@ def _known_said(tables: dict[str, pd.DataFrame]) -> list[str]:
         return []
     best = str(single.astype(float).idxmax())
     said = f"Ethnicity is known of {_percent(single[best])} of people in {best}"
-    if _ALL in share.index and len(single) >= 1:
+    if _ALL in share.index and (len(single) > 1 or share[_ALL] > share[best]):
         said += f", the source that knows most, and of {_percent(share[_ALL])} in all sources together"
     return [f"{said}."]
 
