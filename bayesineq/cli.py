@@ -611,6 +611,33 @@ def travel(
 
 @app.command()
 @_grouped
+def timeline(
+    events: Annotated[Path, typer.Argument(metavar="EVENTS", help="A row an event: person, event, date.")],
+    followed: Annotated[
+        Path, typer.Option(help="A row a person: person, until (a day), and columns to tell apart by.")
+    ],
+    start: Annotated[str, typer.Option(help="Event that begins the pathway, such as referral.")],
+    out_file: Annotated[Path, typer.Option("--out", help="File of csv to write.")],
+    by: Annotated[list[str] | None, typer.Option(help="Column of people, such as imd_quintile.")] = None,
+    width: Annotated[int, typer.Option(min=1, help="Days of an interval.")] = 30,
+    days: Annotated[int, typer.Option(min=1, help="How far the timeline goes.")] = 360,
+    *,
+    shown: Shown,
+) -> None:
+    """Say what happens along a pathway and when: events a person in intervals since the one that begins it."""
+    from bayesineq.practices.timeline import event_timeline
+    from bayesineq.tables.files import read_table
+
+    people = read_table(followed, text=["person", "until"])
+    happened = read_table(events, text=["person", "event", "date"])
+    found = event_timeline(happened, people, start, width=width, days=days, by=by or (), disclosure=shown.rule)
+    write_together({out_file: csv_bytes(found.round(4))})
+    err.print("\n".join(found.attrs["notes"]), markup=False, highlight=False, soft_wrap=True)
+    out.print(f"{out_file}: {len(found):,} rows", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+@_grouped
 def fit(
     card: CardArgument,
     table: TableOption,

@@ -17,4 +17,5 @@ from .prevalence import (
     write_practices as write_practices,
 )
 from .summaries import area_summary as area_summary, practice_summary as practice_summary
+from .timeline import event_timeline as event_timeline
 from .travelling import travel_by_deprivation as travel_by_deprivation
