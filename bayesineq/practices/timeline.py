@@ -74,13 +74,13 @@ def event_timeline(
 
     Examples
     --------
-    >>> people = [f"p{i}" for i in range(20)]
+    >>> people = [f"p{i}" for i in range(200)]
     >>> first = pd.DataFrame({"person": people, "event": "referral", "date": "2024-01-01"})
-    >>> seen = pd.DataFrame({"person": people[:10], "event": "clinic", "date": "2024-02-10"})
+    >>> seen = pd.DataFrame({"person": people[:100], "event": "clinic", "date": "2024-02-10"})
     >>> followed = pd.DataFrame({"person": people, "until": "2024-12-31"})
     >>> found = event_timeline(pd.concat([first, seen]), followed, "referral", days=60)
     >>> found[["event", "from_day", "people", "events", "rate"]].to_numpy().tolist()
-    [['clinic', 0, 20, 0, 0.0], ['clinic', 30, 20, 10, 0.5]]
+    [['clinic', 0, 200, 0, 0.0], ['clinic', 30, 200, 100, 0.5]]
     """
     table, ends, notes = _read(events, followed, start, tuple(by))
     if width < 1 or days < width:
