@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
+from markupsafe import Markup
 
 from bayesineq.errors import SchemaError
 from bayesineq.posterior.certainty import percent
@@ -46,6 +47,7 @@ _BOARD: Final = (
 )
 _PEERS: Final = 5
 _FEWEST_BOARDS: Final = 7
+_LINK: Final = Markup('<a href="{}">{}</a>')
 _OWN: Final = {"adult_education": "Adult education", "english_proficiency": "English proficiency"}
 
 
@@ -221,8 +223,8 @@ def _per(share: float) -> str:
     return f"{100 * share:.2f}%"
 
 
-def _overview(gaps: pd.DataFrame, where: str, note: str) -> Section:
-    """Every condition: most against least, as dumbbells, and with intervals as a table."""
+def _overview(gaps: pd.DataFrame, where: str, note: str, conditions: str) -> Section:
+    """Every condition: most against least, as dumbbells, and as a table that links to pages in `conditions`."""
     table = gaps.assign(name=[CONDITIONS[str(code)][0] for code in gaps["condition"]])
     chart = plot_dumbbell(
         table[["name", "most", "least", "average"]],
@@ -231,7 +233,7 @@ def _overview(gaps: pd.DataFrame, where: str, note: str) -> Section:
     )
     rows = tuple(
         (
-            sentence(r["name"]),
+            _LINK.format(f"{conditions}/{r['condition']}.html", sentence(r["name"])),
             _per(r["most"]),
             _per(r["least"]),
             f"{r['ratio']:.2f}" + (f" ({r['lower']:.2f} to {r['upper']:.2f})" if pd.notna(r["lower"]) else ""),
@@ -245,7 +247,7 @@ def _overview(gaps: pd.DataFrame, where: str, note: str) -> Section:
 
 def _index(tables: Frames, boundaries: gpd.GeoDataFrame | None) -> bytes:
     """The nation, and its boards in order."""
-    parts = [_overview(tables["gaps"], "England", f"The table has intervals. {_HOW}")]
+    parts = [_overview(tables["gaps"], "England", f"The table has intervals. {_HOW}", "conditions")]
     first = None
     if "boards" in tables:
         first = first_screen(tables, boundaries=boundaries)
@@ -300,7 +302,7 @@ def board_page(tables: Frames, board: str, boundaries: gpd.GeoDataFrame | None =
         f"{len(own):,} areas with {own['residents'].sum():,.0f} residents. Fifths are ranked within the board; "
         f"{100 * poorest:.0f}% of its areas are among the most deprived fifth of England."
     )
-    over = _overview(gaps, name, f"Fifths are the board's own. {_BOARD}")
+    over = _overview(gaps, name, f"Fifths are the board's own. {_BOARD}", "../conditions")
     parts = [
         Section(over.title, (said,), over.tables, over.charts),
         *_in_order(tables, str(leading(rows)["condition"]), board, peers),

@@ -205,6 +205,10 @@ def test_a_page_a_condition_and_a_board_is_complete_and_says_what_the_tables_say
     row = tables["gaps"].set_index("condition").loc["DM"]
     page = made["conditions/DM.html"].decode()
     assert f"is {100 * row['most']:.2f}% in the most deprived fifth" in page
+    # The overview and a board link to the page of each condition, which is there.
+    for name, above in (("index.html", ""), ("boards/Q03.html", "../")):
+        for code in ("AF", "DM"):
+            assert f'<a href="{above}conditions/{code}.html">'.encode() in made[name]
     board = made["boards/Q03.html"].decode()
     assert "Board &lt;Q03&gt;" in board
     assert "Board <" not in board
