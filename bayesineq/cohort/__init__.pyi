@@ -26,3 +26,9 @@ from .groups import (
 from .members import Cohort as Cohort, cohort as cohort
 from .read_cohort import cohort_names as cohort_names, read_cohort as read_cohort
 from .segments import Segments as Segments, by_stratum as by_stratum, segments as segments
+from .costs import (
+    SegmentCosts as SegmentCosts,
+    UnitCost as UnitCost,
+    read_unit_costs as read_unit_costs,
+    segment_costs as segment_costs,
+)

@@ -141,3 +141,4 @@ from .welfare import (
 )
 from .funnel import funnel_limits as funnel_limits, observed_expected as observed_expected
 from .waits import still_waiting as still_waiting
+from .demand import demand_next_year as demand_next_year
