@@ -66,7 +66,7 @@ def test_next_year_is_the_moves_of_this_one_and_widens_with_few_people() -> None
     # Binomial: people of the second segment have a variance of 800^2 p q / 1000 + 200^2 p q / 200.
     sd = np.sqrt(800**2 * 0.09 * 0.91 / 1001 + 200**2 * 0.8 * 0.2 / 201)
     assert (few["next_upper"][1] - few["next_lower"][1]) / 3.92 == pytest.approx(sd, rel=0.06)
-    with pytest.raises(MeasureError, match="moves holds negative.*cost holds negative"):
+    with pytest.raises(MeasureError, match=r"moves holds negative.*cost holds negative"):
         demand_next_year([1, 1], [[1, 1, -1], [1, 1, 1]], [1.0, -1.0], [0.0, 0.0])
 
 

@@ -28,7 +28,7 @@ NO_RECORDS = {
     "age_bands", "band_labels", "by_stratum", "coarsened", "cohort_names", "compare_codelists", "complete_case",
     "confusion_from_agreement", "confusion_of", "crosswalk", "ethnic_groups", "groups_lacking", "imputed_effect",
     "known_codes", "mapping_names", "ons_agreement", "ons_confusion", "postcode_key", "pro_rata", "read_codelist",
-    "read_cohort", "read_ethnicity", "read_groups", "read_mapping", "read_rules", "recode", "sample_codes",
+    "read_cohort", "read_ethnicity", "read_groups", "read_mapping", "read_rules", "read_unit_costs", "recode", "sample_codes",
     "scheme_codes", "segments", "unknown_as_group",
 }  # fmt: skip
 ASKED_FOR = {"most_recent", "most_frequent", "first_source", "ohid", "cvdprevent"}
@@ -122,6 +122,7 @@ CALLS: dict[str, Callable[[SimpleNamespace], Any]] = {
     ),
     "conditions": lambda w: cohorts.conditions(w.records, cohorts.read_rules("charlson"), "2020-12-31"),
     "morbidity": lambda w: cohorts.morbidity(w.records, cohorts.read_rules("charlson"), "2020-12-31"),
+    "segment_costs": lambda w: cohorts.segment_costs(w.records, cohorts.read_rules("bridges_to_health"), STUDY),
     "segment_people": lambda w: cohorts.segment_people(
         w.records, cohorts.read_rules("bridges_to_health"), "2020-12-31"
     ),
