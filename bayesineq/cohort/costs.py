@@ -154,6 +154,18 @@ def segment_costs(
     ------
     SchemaError
         The year ends before it begins, or a contact has a cost below zero.
+
+    Examples
+    --------
+    >>> from bayesineq.cohort import read_rules
+    >>> from bayesineq.records import read_normal
+    >>> persons = pd.DataFrame({"person": ["p1"], "birth": ["1950-03-01"], "imd_decile": [2]})
+    >>> spells = pd.DataFrame({"person": ["p1"], "start": ["2023-05-01"], "kind": ["community"]})
+    >>> records = read_normal({"persons": persons, "spells": spells})
+    >>> year = (date(2023, 1, 1), date(2023, 12, 31))
+    >>> segment_costs(records, read_rules("bridges_to_health"), year).table[["segment", "people", "cost"]]
+       segment  people  cost
+    0  healthy       1  84.0
     """
     import ibis
 

@@ -28,8 +28,8 @@ NO_RECORDS = {
     "age_bands", "band_labels", "by_stratum", "coarsened", "cohort_names", "compare_codelists", "complete_case",
     "confusion_from_agreement", "confusion_of", "crosswalk", "ethnic_groups", "groups_lacking", "imputed_effect",
     "known_codes", "mapping_names", "ons_agreement", "ons_confusion", "postcode_key", "pro_rata", "read_codelist",
-    "read_cohort", "read_ethnicity", "read_groups", "read_mapping", "read_rules", "read_unit_costs", "recode", "sample_codes",
-    "scheme_codes", "segments", "unknown_as_group",
+    "read_cohort", "read_ethnicity", "read_groups", "read_mapping", "read_rules", "read_unit_costs", "recode",
+    "sample_codes", "scheme_codes", "segments", "unknown_as_group",
 }  # fmt: skip
 ASKED_FOR = {"most_recent", "most_frequent", "first_source", "ohid", "cvdprevent"}
 """Functions whose result is a data frame of people, which is what they are called for; `resolve` keeps it there."""
