@@ -21,6 +21,9 @@ from bayesineq.posterior.predictor import Strata, group_totals, predictor_of, ro
 ADJUSTED_FOR: Final = "adjusted_for"
 """Attribute of values: the columns held equal, joined by ", "; empty for values as the groups are."""
 
+COLUMNS_OF: Final = "columns_of"
+"""Attribute of values that are adjusted: the table of the card, whose schema says what its columns are in words."""
+
 _EXACT: Final = 64
 _NODES: Final = {1: 7, 2: 5}
 _FEWEST_NODES: Final = 3
@@ -114,7 +117,8 @@ def adjusted(
     apart = all(set(term.columns) <= set(held) or not set(term.columns) & set(held) for term in card.terms)
     sums = _added if apart else _crossed
     total = sums(post, cells, strata, held, n_group, threads)
-    return as_values(post, population, frame, names, weight, total).assign_attrs({ADJUSTED_FOR: ", ".join(held)})
+    values = as_values(post, population, frame, names, weight, total)
+    return values.assign_attrs({ADJUSTED_FOR: ", ".join(held), COLUMNS_OF: card.table})
 
 
 def held_equal(card: ModelCard, frame: pd.DataFrame, names: Sequence[str]) -> list[str]:

@@ -201,6 +201,8 @@ def test_observed_counts_are_set_against_replicates(prevalence: xr.DataTree) -> 
     few = middle.copy()
     few["Z"] = 5.0
     assert "Z" not in predictive_data(replicated, few, "ethnicity")["level"].tolist()
+    with pytest.raises(MeasureError, match=r"observed are shares or rates .*sums of the counts by 'ethnicity'"):
+        plot_predictive(replicated, middle / middle.sum(), "ethnicity")
     chart = plot_predictive(replicated, middle, "ethnicity")
     assert (chart.table["observed"] % 5 == 0).all()
     with pytest.raises(MeasureError, match="groups differ: \\['Q'\\]"):

@@ -16,6 +16,7 @@ from bayesineq import plots
 from docs import reference
 from docs.build import DOCS, NOTEBOOKS, site
 from docs.run import Block, blocks, commands, run
+from tests.browser import accessible
 from tests.site import peers
 
 LOADS = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("form", "action")}
@@ -70,7 +71,7 @@ def built(ran: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.slow
-def test_the_site_is_whole(built: Path) -> None:
+def test_the_site_is_whole(built: Path, browser) -> None:
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in built.rglob("*.html")}
     assert len(pages) > 50
     broken, loaded = [], []
@@ -96,6 +97,9 @@ def test_the_site_is_whole(built: Path) -> None:
     top = html.unescape((built / "reference" / "bayesineq.html").read_text(encoding="utf-8"))
     assert all(name in top for space, name in reference.described(every=True) if space == "bayesineq")
 
+    for name in ("index.html", "first_hour.html", "gallery.html", "reference/bayesineq.html"):
+        accessible(browser, built / name)
+
     index = (built / "llms.txt").read_text(encoding="utf-8")
     assert index.startswith("# bayesineq\n\n> ")
     linked = re.findall(r"\]\(([^)]+)\)", index)
@@ -108,6 +112,13 @@ def test_the_gallery_shows_every_figure() -> None:
     drawing = [name for name in plots.__all__ if name.startswith(("plot_", "map_"))]
     assert len(drawing) > 20
     assert not [name for name in drawing if f".{name}(" not in code]
+
+
+def test_every_card_has_a_question_on_the_page_of_choices() -> None:
+    page = (DOCS / "how_to" / "choosing_a_model.md").read_text(encoding="utf-8")
+    cards = {path.stem for path in (DOCS.parent / "models").glob("*.toml")}
+    named = re.findall(r"^\|[^|]*\|[^|]*\| `(\w+)` \|", page, flags=re.MULTILINE)
+    assert sorted(named) == sorted(cards)
 
 
 def test_a_page_shows_what_its_blocks_print_and_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

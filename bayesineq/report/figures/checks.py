@@ -215,6 +215,11 @@ def predictive_data(
         only = sorted(map(str, set(levels) ^ set(observed.index)))[:5]
         raise MeasureError(f"observed and replicated groups differ: {only}; sum the same table by {dim!r}")
     counts = observed.reindex(levels).to_numpy(dtype=float)
+    if (counts < 1.0).all() and (counts % 1.0 > 0.0).any():
+        raise MeasureError(
+            f"observed are shares or rates (at most {counts.max():.3g}), and replicates are counts: give the sums of "
+            f"the counts by {dim!r}, as table.groupby({dim!r})[COLUMN].sum() of the column that the card names"
+        )
     draws = replicated.transpose("draw", dim).to_numpy()
     low, high = interval(draws, prob)
     table = pd.DataFrame({"level": levels, "observed": counts, "mean": draws.mean(axis=0), "lower": low, "upper": high})

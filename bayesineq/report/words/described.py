@@ -7,10 +7,10 @@ import math
 import xarray as xr
 
 from bayesineq.disclosure.covered import Draws, require_covered
-from bayesineq.posterior.adjusted import ADJUSTED_FOR
+from bayesineq.posterior.adjusted import ADJUSTED_FOR, COLUMNS_OF
 from bayesineq.report.figures.style import MoreIs, direction
 from bayesineq.report.tables.numbers import PERCENT, PLAIN, RELATIVE, Unit, rate_unit
-from bayesineq.report.words.labels import dimension_label
+from bayesineq.report.words.labels import column_label, dimension_label
 from bayesineq.report.words.sentences import listed
 
 _RATE: str = "events per unit of "
@@ -39,9 +39,16 @@ def described(
     attrs = draws.attrs
     polarity: MoreIs = more_is or attrs.get("more_is", "worse")
     direction(polarity)
-    held = [dimension_label(name) for name in str(attrs.get(ADJUSTED_FOR, "")).split(", ") if name]
+    table = str(attrs.get(COLUMNS_OF, ""))
+    held = [_held(table, name) for name in str(attrs.get(ADJUSTED_FOR, "")).split(", ") if name]
     named = str(attrs.get("outcome", "outcome")) + (f" adjusted for {listed(held)}" if held else "")
     return outcome or named, unit or _unit(draws), polarity
+
+
+def _held(table: str, name: str) -> str:
+    """A dimension, or a column as its schema says it: "share of residents aged 65 and over"."""
+    label = dimension_label(name)
+    return column_label(table, name) if label == name.replace("_", " ") else label
 
 
 def _unit(values: xr.DataArray) -> Unit:
