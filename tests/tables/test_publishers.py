@@ -822,6 +822,14 @@ def test_the_measure_of_northern_ireland_as_open_data_has_short_titles(tmp_path:
     assert found.table.set_index("domain")["rank"].to_dict() == {"imd": 510, "income": 600, "health": 70}
 
 
+@pytest.mark.parametrize(("turned", "asked"), [(False, False), (True, True)])
+def test_deciles_that_run_against_ranks_are_asked_about(tmp_path: Path, turned: bool, asked: bool) -> None:
+    titles = ["DZ", "DZname", "SIMD2020v2_Rank", "SIMD2020v2_Decile"]
+    rows = [[f"S0100650{i}", "Culter", 700 * i + 50, 10 - i if turned else i + 1] for i in range(8)]
+    found = read_published(csv(tmp_path, [titles, *rows]))
+    assert said(found, "'decile' runs against 'rank'") == asked
+
+
 def test_the_scottish_index_with_its_indicators_is_an_index(tmp_path: Path) -> None:
     titles = ["Data_Zone", "Intermediate_Zone", "Council_area", "Total_population", "SIMD2020v2_Rank",
               "SIMD_2020v2_Percentile", "SIMD2020v2_Decile", "SIMD2020v2_Income_Domain_Rank",

@@ -22,6 +22,7 @@ from bayesineq.tables.publishers.tidy import numbered
 from bayesineq.tables.vintage import vintage
 
 _SHOWN = 8
+_LEAST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def _put_together(kind: FileKind, found: list[Block], choose: dict[str, str], ot
     read = numbered(rows, columns, kind)
     divided = split(read.rows, read.columns, choose, kind)
     table, columns = divided.table, read.columns
-    notes += [*read.notes, *divided.notes, *_remarks(table, columns)]
+    notes += [*read.notes, *divided.notes, *_remarks(table, columns), *_against(table, columns)]
     if kind.limits is not None and kind.limits.value in table:
         table, more, said = with_errors(table, kind.limits)
         columns = (*columns, *more)
@@ -188,6 +189,27 @@ def _remarks(table: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
         for name, found in counts.items()
         for text, number in found.iloc[:_SHOWN].items()
     ]
+
+
+def _against(table: pd.DataFrame, columns: Sequence[Column]) -> list[str]:
+    """Measures of deprivation that run against one another: which end is the most deprived must then be asked."""
+    ends = {c.name: c.most_deprived for c in columns if c.most_deprived and c.name in table}
+    first, *others = ends or [""]
+    notes = []
+    # Scores of domains have scales of their own: those of the whole index are compared.
+    if "domain" in table and (table["domain"] == "imd").any():
+        table = table[table["domain"] == "imd"]
+    for name in others:
+        both = table[[first, name]].apply(pd.to_numeric, errors="coerce").dropna()
+        if len(both) < _LEAST or both[first].nunique() < 2 or both[name].nunique() < 2:
+            continue
+        runs = both[first].rank().corr(both[name].rank())
+        if runs * (1 if ends[first] == ends[name] else -1) < 0:
+            notes.append(
+                f"{name!r} runs against {first!r}: by one of them the {ends[name]} {name} is not the most deprived. "
+                "Ask who made the file which end is, and turn the other round before anything is read from either"
+            )
+    return notes
 
 
 def _geography(table: pd.DataFrame, columns: Sequence[Column]) -> tuple[str, str, str, list[str]]:
