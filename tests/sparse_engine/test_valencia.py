@@ -52,7 +52,11 @@ else; R-hat at most 1.018. The published run of 2 x 800 has 57 to 104 effective 
 
 @pytest.mark.slow
 def test_hyperparameters_are_those_of_a_long_run(shared: Path) -> None:
-    """All within 0.2 sd, and sds within a fifth: standard deviations near zero, of which correlations mean nothing."""
+    """
+    All within 0.15 sd, and sds within a fifth: standard deviations near zero, of which correlations mean nothing.
+
+    Nodes do not tell such a density (weights of fresh draws spread by 0.34), so that chains draw it.
+    """
     folder = shared / "reference" / "pathway" / "valencia_cirrhosis_lung_oral"
     if not folder.is_dir():
         pytest.skip("the reference of the Comunidad Valenciana is not there")
@@ -64,14 +68,16 @@ def test_hyperparameters_are_those_of_a_long_run(shared: Path) -> None:
     post = fit(
         design(rows, card, adjacency=graph), engine=LaplaceOptions(threads=2), draws=8000, seed=1, progress=False
     )
+    assert post.attrs["chain_rhat"] <= 1.01
+    assert post.attrs["chain_ess"] >= 400
     drawn = post["posterior"].dataset
     for name, expected in LONG_RUN.items():
         for k, (mean, sd) in enumerate(expected):
             found = drawn[name].to_numpy()[0, :, k]
-            assert abs(found.mean() - mean) < 0.2 * sd, (name, k)
+            assert abs(found.mean() - mean) < 0.15 * sd, (name, k)
             assert 0.8 < found.std() / sd < 1.2, (name, k)
     for name, pairs in CORRELATIONS.items():
         for (i, j), (mean, sd) in pairs.items():
             found = drawn[name].to_numpy()[0, :, i, j]
-            assert abs(found.mean() - mean) < 0.2 * sd, (name, i, j)
+            assert abs(found.mean() - mean) < 0.15 * sd, (name, i, j)
             assert 0.75 < found.std() / sd < 1.25, (name, i, j)
