@@ -34,6 +34,14 @@ LISTED = """# bayesineq
 
 ## Pages
 """
+REACHABLE = {
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+    '<aside class="sidebar-drawer"': '<aside aria-label="Pages of this site" class="sidebar-drawer"',
+    '<aside class="toc-drawer': '<aside aria-label="Parts of this page" class="toc-drawer',
+}
+"""What the theme writes, and what it becomes."""
+
 REFERENCE = """# Reference
 
 Every public name, from its own documentation: arguments with shapes and units, formula, source, and an example that a
@@ -119,6 +127,13 @@ def gather(source: Path, notebooks: Path) -> None:
     (source / "reference" / "index.md").write_text(index, encoding="utf-8")
 
 
+def reachable(page: str) -> str:
+    """A page of the theme in which a keyboard reaches what scrolls, and both asides have names."""
+    for found, put in REACHABLE.items():
+        page = page.replace(found, put)
+    return page
+
+
 def site(folder: Path, work: Path, notebooks: Path | None = None) -> Path:
     """Build into `folder`, by way of `work`; `notebooks` is a folder of notebooks that were run already."""
     if notebooks is None:
@@ -135,6 +150,8 @@ def site(folder: Path, work: Path, notebooks: Path | None = None) -> Path:
     status = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode
     if status:
         raise SystemExit("Sphinx found the faults above")
+    for page in folder.rglob("*.html"):
+        page.write_text(reachable(page.read_text(encoding="utf-8")), encoding="utf-8")
     (folder / "llms.txt").write_text(listed(source), encoding="utf-8")
     return folder
 
