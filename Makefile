@@ -49,7 +49,7 @@ release: test-sdist  ## The demonstration from the wheel, in an environment that
 	cd dist && empty/bin/bayesineq demo --out demo
 
 lock:  ## Renew requirements.lock
-	uv pip compile --universal --generate-hashes --extra bcf --extra explorer --extra fetch --extra nuts --extra uplift --group dev \
+	uv pip compile --universal --generate-hashes --extra bcf --extra explorer --extra fetch --extra network --extra nuts --extra uplift --group dev \
 	  pyproject.toml -o requirements.lock
 
 # The explorer's tests drive Debian's Chromium; where it cannot be installed they are skipped and say so.

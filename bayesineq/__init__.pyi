@@ -14,6 +14,7 @@ from . import (
     report as report,
     simulate as simulate,
     space as space,
+    systems as systems,
     tables as tables,
     uplift as uplift,
 )

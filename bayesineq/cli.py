@@ -7,7 +7,7 @@ import inspect
 import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
@@ -23,6 +23,7 @@ from bayesineq.progress import reporter
 from bayesineq.replacing import csv_bytes, refuse_inputs, write_folder, write_together
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import pandas as pd
     import xarray as xr
 
@@ -187,6 +188,20 @@ class Unrecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class OfSystem:
+    """What the card of a system is measured from, and where it is written."""
+
+    table: Annotated[
+        Path | None,
+        typer.Option(help="For the card of a system: a table of persons or of counts, or a folder of `cohort`."),
+    ] = None
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="For the card of a system: folder for what may be shown.")
+    ] = None
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Makes the draws reproducible.")] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deciding:
     """What plans are compared by."""
 
@@ -215,6 +230,20 @@ class Exploring:
     ] = None
     lookup: Annotated[
         Path | None, typer.Option(help="ONS look-up of areas with the column of --parts, such as icb24_name.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a report shows beside a posterior."""
+
+    quality: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `cohort` wrote: the page then says how good the records behind it are."),
+    ] = None
+    systems: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="Folder that `measure` or `fit` wrote for the card of a system; more than once."),
     ] = None
 
 
@@ -759,20 +788,36 @@ def summary(
 @app.command()
 @_grouped
 def measure(
-    posterior: PosteriorArgument,
-    by: Annotated[str, typer.Option(help="Dimension to compare, for example imd_decile.")],
+    posterior: Annotated[
+        Path, typer.Argument(metavar="POSTERIOR.nc|CARD", help="A file that `fit` wrote; or the card of a system.")
+    ],
+    by: Annotated[str | None, typer.Option(help="Dimension to compare, for example imd_decile.")] = None,
     csv: CsvOption = None,
     acro: AcroOption = None,
     every: Annotated[bool, typer.Option("--all", help="Every measure that applies to such groups.")] = False,
     *,
+    of: OfSystem,
     since: Since,
     shown: Shown,
 ) -> None:
-    """Outcome by group and the inequality between groups, absolute and relative, adjusted and crude, with intervals."""
+    """
+    Outcome by group and the inequality between groups, absolute and relative, adjusted and crude, with intervals.
+
+    With the card of a system, such as multimorbidity: measure it from --table, and write what may be shown to --out.
+    """
     from bayesineq.posterior.files import load
     from bayesineq.report.page.checked import measured
     from bayesineq.report.tables.released import released_measures
+    from bayesineq.systems.card import is_system
 
+    if is_system(posterior):
+        asked = {"by": by, "csv": csv, "acro": acro, "all": every, **asdict(since)}
+        _refuse({name: value for name, value in asked.items() if value}, _POSTERIOR)
+        _measure_system(posterior, of, shown.rule)
+        return
+    _refuse({name: value for name, value in asdict(of).items() if value is not None}, "with the card of a system")
+    if by is None:
+        raise DesignError("measure POSTERIOR.nc needs --by: the dimension to compare, for example imd_decile")
     rule, post = since.rule(shown.rule), load(posterior)
     with reporter(True, "Taking measures"):
         table, audit = released_measures(post, by, rule, every=every)
@@ -783,6 +828,38 @@ def measure(
     said = [table.attrs.get("without_slope", ""), *_left_out(table)]
     for line in filter(None, said):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+_POSTERIOR = "with a posterior, not with the card of a system"
+
+
+def _measure_system(card: Path, of: OfSystem, rule: Rule) -> None:
+    """Measure what the card of a system asks, and write it as it may be shown."""
+    from bayesineq.systems.card import RiskCard, read_system
+    from bayesineq.systems.files import read_counts, risk_tables, write_system
+    from bayesineq.systems.multimorbidity import multimorbidity
+
+    if of.table is None or of.out_folder is None:
+        raise DesignError(f"measure {card} needs --table, what is measured, and --out, the folder to write")
+    stated = read_system(card)
+    refuse_inputs({"--out": of.out_folder}, {"--table": of.table})
+    with reporter(True, "Measuring"):
+        if isinstance(stated, RiskCard):
+            tables, files = risk_tables(of.table, stated, of.seed)
+        else:
+            tables, files = multimorbidity(read_counts(of.table, stated), stated, seed=of.seed), {}
+        found = write_system(of.out_folder, tables, rule, also=files)
+    _say_sections(found.shown, rule)
+    out.print(f"{len(found.shown)} tables in {of.out_folder}; {rule}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _say_sections(tables: Mapping[str, pd.DataFrame], rule: Rule) -> None:
+    """Print the sentences of the sections that tables of systems make."""
+    from bayesineq.report.page.systems import system_sections
+
+    for section in system_sections(tables, rule)[0]:
+        for statement in section.statements:
+            out.print(statement.text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _by_columns(table: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -923,8 +1000,10 @@ def compare(
 @app.command()
 @_grouped
 def report(
-    posterior: PosteriorArgument,
     out_file: Annotated[Path, typer.Option("--out", help="Report to write (.html).")],
+    posterior: Annotated[
+        Path | None, typer.Argument(metavar="[POSTERIOR.nc]", help="A file that `fit` wrote; none with --with alone.")
+    ] = None,
     areas: Annotated[
         Path | None, typer.Option(help="Boundaries of the areas; without them the report has no map.")
     ] = None,
@@ -937,38 +1016,35 @@ def report(
     ] = "standard",
     title: TitleOption = None,
     outcome: Annotated[str | None, typer.Option(help="The outcome in words; by default as the card names it.")] = None,
-    quality: Annotated[
-        Path | None,
-        typer.Option(help="Folder that `cohort` wrote: the page then says how good the records behind it are."),
-    ] = None,
     acro: AcroOption = None,
     *,
+    beside: Beside,
     exploring: Exploring,
     setting: Setting,
     since: Since,
     shown: Shown,
 ) -> None:
-    """Write a self-contained report with maps, gradients and limits."""
+    """Write a self-contained report with maps, gradients and limits; without a posterior, a dashboard of systems."""
     from bayesineq.dims import AREA
     from bayesineq.posterior.files import load
     from bayesineq.posterior.population import levels_of
     from bayesineq.report.page.heading import ReportOptions
     from bayesineq.report.page.recorded import read_quality
+    from bayesineq.report.page.systems import read_systems, system_sections
     from bayesineq.report.page.write import write_report
-    from bayesineq.space.areas import read_areas
 
-    fitted, polygons = load(posterior), None if areas is None else read_areas(areas)
-    if polygons is not None and only_fitted_areas:
-        polygons = polygons[polygons[AREA].isin(levels_of(fitted, AREA))]
-    parts, lookup = exploring.parts, exploring.lookup
-    if polygons is None and (parts or lookup):
-        raise SchemaError("--parts and --lookup are of a map: give the boundaries with --areas")
-    if polygons is not None and lookup is not None:
-        from bayesineq.tables.lookups import area_parts
-
-        if parts is None:
-            raise SchemaError(f"--lookup {lookup} says nothing without --parts: name its column of places")
-        polygons = polygons.assign(**{parts: polygons[AREA].map(area_parts(lookup, parts))})
+    tables = read_systems(beside.systems or [])
+    if posterior is None or beside.systems:
+        # Tables of systems are not held against an earlier publication.
+        _refuse({name: value for name, value in asdict(since).items() if value}, "with a posterior, without --with")
+    if posterior is None:
+        named = {"areas": areas, "acro": acro, "outcome": outcome, **asdict(exploring)}
+        _refuse({name: value for name, value in named.items() if value}, "with a posterior")
+        _dashboard(tables, out_file, title, beside.quality, setting, shown.rule)
+        return
+    further, audit = system_sections(tables, shown.rule)
+    fitted = load(posterior)
+    polygons = _polygons(areas, exploring, levels_of(fitted, AREA) if only_fitted_areas and areas else None)
     options = ReportOptions(
         kind=kind,
         title=title,
@@ -976,13 +1052,55 @@ def report(
         place=setting.place,
         period=setting.period,
         disclosure=since.rule(shown.rule),
-        explorer=exploring.explorer or parts is not None,
-        parts=parts,
+        explorer=exploring.explorer or exploring.parts is not None,
+        parts=exploring.parts,
     )
-    records = None if quality is None else read_quality(quality)
+    records = None if beside.quality is None else read_quality(beside.quality)
     with reporter(True, "Writing the report"):
-        write_report(fitted, polygons, out_file, options, quality=records, acro=acro)
+        write_report(fitted, polygons, out_file, options, further=further, quality=records, acro=acro, audit=audit)
     out.print(str(out_file), soft_wrap=True, highlight=False)
+
+
+def _polygons(areas: Path | None, exploring: Exploring, only: Collection[object] | None) -> gpd.GeoDataFrame | None:
+    """Boundaries of a report with the parts of the map that can be explored; only some areas of a larger map."""
+    from bayesineq.dims import AREA
+    from bayesineq.space.areas import read_areas
+
+    parts, lookup = exploring.parts, exploring.lookup
+    if areas is None:
+        if parts or lookup:
+            raise SchemaError("--parts and --lookup are of a map: give the boundaries with --areas")
+        return None
+    polygons = read_areas(areas)
+    if only is not None:
+        polygons = polygons[polygons[AREA].isin(only)]
+    if lookup is None:
+        return polygons
+    from bayesineq.tables.lookups import area_parts
+
+    if parts is None:
+        raise SchemaError(f"--lookup {lookup} says nothing without --parts: name its column of places")
+    return polygons.assign(**{parts: polygons[AREA].map(area_parts(lookup, parts))})
+
+
+def _dashboard(
+    tables: Mapping[str, pd.DataFrame],
+    path: Path,
+    title: str | None,
+    quality: Path | None,
+    setting: Setting,
+    rule: Rule,
+) -> None:
+    """Write a page of systems alone."""
+    from bayesineq.report.page.heading import Heading
+    from bayesineq.report.page.recorded import read_quality
+    from bayesineq.report.page.systems import write_dashboard
+
+    where = Heading(place=setting.place, period=setting.period).where
+    named = title or "What the records say"
+    records = None if quality is None else read_quality(quality)
+    write_dashboard(tables, path, title=f"{named}, {where}" if where else named, quality=records, disclosure=rule)
+    out.print(str(path), soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -1195,6 +1313,10 @@ class Building:
     tables: Annotated[
         list[str] | None, typer.Option("--table", help="Tables of cells to write; by default those of the card.")
     ] = None
+    conditions: Annotated[
+        str | None,
+        typer.Option(metavar="RULES", help="Count pairs of conditions too, by rules such as charlson."),
+    ] = None
 
 
 @app.command()
@@ -1241,6 +1363,7 @@ def cohort(
         numbers = [column for column in ("number", "records") if column in table.columns]
         files[f"{name}.csv"] = csv_bytes(shown_numbers(table, numbers, rule))
     files |= {f"{PREFIX}{name}.csv": csv_bytes(table) for name, table in good.shown.items()}
+    files |= {} if building.conditions is None else _condition_files(built, building.conditions, building.codelists)
     audits = {"attrition": audit, "quality": quality_audit(good)}
     write_folder(out_folder, files | {f"{name}.audit.csv": audit_bytes([one], rule) for name, one in audits.items()})
     for name, cells in filled.items():
@@ -1251,8 +1374,21 @@ def cohort(
     for note in (*built.notes, *(note for cells in filled.values() for note in cells.notes)):
         out.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     written = ", ".join(f"{name}.csv" for name in filled)
+    written += ", condition_*.csv" if building.conditions is not None else ""
     said = f"{written} hold small counts, for a model to fit: they are as confidential as the records."
     out.print(f"{said} In the other files: {rule}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _condition_files(built: Cohort, rules: str, lists: Path | None) -> dict[str, bytes]:
+    """Counts of conditions that come together, for `measure multimorbidity`."""
+    from bayesineq.cohort.rules import read_rules
+    from bayesineq.systems.card import MultimorbidityCard, read_system
+    from bayesineq.systems.files import counts_files
+    from bayesineq.systems.multimorbidity import count_cohort
+
+    card = read_system("multimorbidity")
+    assert isinstance(card, MultimorbidityCard)
+    return counts_files(count_cohort(built, read_rules(rules, lists), card))
 
 
 def _goodness(records: Records, built: Cohort, tables: list[str], rule: Rule) -> QualityTables:

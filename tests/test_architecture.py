@@ -48,14 +48,21 @@ OWNS = {
     "pymc": {"inference"},
     "pytensor": {"inference"},
     "nutpie": {"inference"},
-    "sklearn": {"uplift", "cohort"},
+    "sklearn": {"uplift", "cohort", "systems"},
     "matplotlib": {"report"},
     "pooch": {"fetching"},  # the one module that reaches the network, when it is asked to
-    "ibis": {"records", "tables", "cohort"},  # cohorts and morbidity are expressions that run where the records are
+    "networkx": {"systems", "report"},
+    "ibis": {
+        "records",
+        "tables",
+        "cohort",
+        "systems",
+    },  # cohorts and morbidity are expressions that run where the records are
 }
 # From files of practices to areas, `practices` calls one stage after the other, as `demo` does; `own` makes a model of
-# anybody's table.
-ENTRANCES = {"__init__", "cli", "demo", "examples", "own", "plots", "practices"}
+# anybody's table;
+# `systems` goes from persons to what a report is made of.
+ENTRANCES = {"__init__", "cli", "demo", "examples", "own", "plots", "practices", "systems"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

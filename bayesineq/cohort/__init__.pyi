@@ -1,5 +1,5 @@
 from .card import CohortCard as CohortCard, Count as Count, Requirement as Requirement
-from .cells import Cells as Cells, cohort_cells as cohort_cells
+from .cells import Cells as Cells, cohort_cells as cohort_cells, cohort_people as cohort_people
 from .codelists import (
     CodeList as CodeList,
     compare_codelists as compare_codelists,
@@ -8,7 +8,12 @@ from .codelists import (
     read_codelist as read_codelist,
 )
 from .morbidity import conditions as conditions, morbidity as morbidity, segment_people as segment_people
-from .pairs import ConditionPairs as ConditionPairs, condition_pairs as condition_pairs
+from .pairs import (
+    ConditionPairs as ConditionPairs,
+    condition_groups as condition_groups,
+    condition_pairs as condition_pairs,
+    condition_triads as condition_triads,
+)
 from .rules import (
     Condition as Condition,
     Part as Part,

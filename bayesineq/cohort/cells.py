@@ -15,7 +15,7 @@ from bayesineq.cohort.members import Cohort
 from bayesineq.cohort.placed import YEAR, placed, placed_members
 from bayesineq.cohort.read_cohort import counted_columns
 from bayesineq.cohort.requirements import with_requirements
-from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, PERSON, SEX
+from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, PERSON, QUINTILE, SEX
 from bayesineq.errors import SchemaError
 from bayesineq.records.calendar import DAYS_A_YEAR, age_at, month_number
 from bayesineq.records.engines import collected
@@ -144,6 +144,37 @@ def _summed(cohort: Cohort, table: str, by: list[str], whole: pd.DataFrame) -> t
             f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}. {_remedy(left_out)}"
         )
     return cells.reset_index(drop=True), left_out
+
+
+def cohort_people(cohort: Cohort, day: date) -> ibis.Table:
+    """
+    People observed on a day with what they are compared by: an expression, not yet computed.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The cohort: its ages, sexes and bands; whether somebody is a member of it does not matter.
+    day : date
+        The day.
+
+    Returns
+    -------
+    ibis.Table
+        `person`, `age_band`, `sex`, `imd_decile`, `imd_quintile`, `ethnicity`; what is not known of somebody is
+        missing, ethnicity "99".
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from bayesineq.examples import cohort_example
+    >>> cohort_people(cohort_example(), date(2020, 12, 31)).columns[-3:]
+    ('imd_decile', 'imd_quintile', 'ethnicity')
+    """
+    by = [AGE, SEX, DECILE, ETHNICITY]
+    there = _there(cohort, day)
+    placed = _placed(cohort, there, by, there["index"])
+    fifth = ((placed[DECILE] + 1) / 2).floor().cast("int64")
+    return placed.select(PERSON, AGE, SEX, DECILE, **{QUINTILE: fifth, ETHNICITY: placed[ETHNICITY]})
 
 
 def _nobody_followed(cells: pd.DataFrame, table: str, counts: Mapping[str, Count]) -> pd.DataFrame:

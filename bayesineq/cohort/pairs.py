@@ -1,4 +1,4 @@
-"""How many people have each pair of conditions, by stratum and by which came first: counted where the records are."""
+"""How many people have each pair, each triad, each condition in a group, by stratum: counted where the records are."""
 
 from __future__ import annotations
 
@@ -94,14 +94,7 @@ def condition_pairs(
     table = connect(people)
     names, by = list(conditions), list(strata)
     _check(table, names, by)
-    dated = [not table.schema()[name].is_boolean() for name in names]
-    has = {name: table[name].notnull() if day else table[name] for name, day in zip(names, dated, strict=True)}  # noqa: PD004
-    known = table.mutate(
-        **{f"_has{k}": has[name] for k, name in enumerate(names)},
-        **{f"_day{k}": table[name] for k, name in enumerate(names) if dated[k]},
-    )
-    needed = [*(f"_has{k}" for k in range(len(names))), *by]
-    complete = known.filter([known[name].notnull() for name in needed])  # noqa: PD004
+    complete, dated = _complete(table, names, by)
     sums = {PEOPLE: complete.count()} | {f"_n{k}": complete[f"_has{k}"].cast("int64").sum() for k in range(len(names))}
     for j, k in combinations(range(len(names)), 2):
         together = complete[f"_has{j}"] & complete[f"_has{k}"]
@@ -110,14 +103,144 @@ def condition_pairs(
             sums[f"_e{j}_{k}"] = (complete[f"_day{j}"] < complete[f"_day{k}"]).fill_null(False).cast("int64").sum()
             sums[f"_l{j}_{k}"] = (complete[f"_day{j}"] > complete[f"_day{k}"]).fill_null(False).cast("int64").sum()
     counted = collected((complete.group_by(by) if by else complete).aggregate(**sums), people)
+    everybody = _everybody(table, people, counted)
+    counted = counted.sort_values(by) if by else counted
+    rows = [_pair(counted, names, by, j, k) for j, k in combinations(range(len(names)), 2)]
+    return ConditionPairs(pd.concat(rows, ignore_index=True), everybody - int(counted[PEOPLE].sum()))
+
+
+def condition_triads(
+    people: ibis.Table | pd.DataFrame,
+    conditions: Sequence[str],
+    triads: Sequence[tuple[str, str, str]],
+    *,
+    strata: Sequence[str] = (),
+) -> pd.DataFrame:
+    """
+    Count people with all three conditions of triads.
+
+    Parameters
+    ----------
+    people : ibis.Table or DataFrame
+        As of `condition_pairs`.
+    conditions : sequence of str
+        All conditions: of whom one of them is not known is left out, as in the pairs.
+    triads : sequence of (str, str, str)
+        Which triads, of these conditions.
+    strata : sequence of str
+        Columns within which triads are compared.
+
+    Returns
+    -------
+    DataFrame
+        A row a triad and stratum: `first`, `second`, `third`, the stratum's columns, `all_three`.
+
+    Raises
+    ------
+    SchemaError
+        As of `condition_pairs`, or if a triad names no condition.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> people = pd.DataFrame({"a": [True, True], "b": [True, True], "c": [True, False]})
+    >>> condition_triads(people, ["a", "b", "c"], [("a", "b", "c")])["all_three"].tolist()
+    [1]
+    """
+    table = connect(people)
+    names, by = list(conditions), list(strata)
+    _check(table, names, by)
+    if strange := sorted({name for triad in triads for name in triad} - set(names)):
+        raise SchemaError(f"triads of {strange} cannot be counted: the conditions are {names}")
+    complete, _ = _complete(table, names, by)
+    at = {name: complete[f"_has{k}"] for k, name in enumerate(names)}
+    sums = {f"_t{k}": (at[a] & at[b] & at[c]).cast("int64").sum() for k, (a, b, c) in enumerate(triads)}
+    counted = collected((complete.group_by(by) if by else complete).aggregate(**sums), people)
+    counted = counted.sort_values(by) if by else counted
+    made = [
+        counted[by].assign(first=a, second=b, third=c, all_three=counted[f"_t{k}"].astype("int64"))
+        for k, (a, b, c) in enumerate(triads)
+    ]
+    return pd.concat(made, ignore_index=True)[["first", "second", "third", *by, "all_three"]]
+
+
+def condition_groups(
+    people: ibis.Table | pd.DataFrame, conditions: Sequence[str], by: str, *, strata: Sequence[str] = ()
+) -> pd.DataFrame:
+    """
+    Count people of each group with each condition.
+
+    Parameters
+    ----------
+    people : ibis.Table or DataFrame
+        As of `condition_pairs`, with a column of groups.
+    conditions : sequence of str
+        Columns of conditions.
+    by : str
+        Column of groups, such as an ethnic group or a decile of deprivation.
+    strata : sequence of str
+        Columns within which groups are compared, such as age bands.
+
+    Returns
+    -------
+    DataFrame
+        A row a condition, group and stratum: `condition`, `level`, the stratum's columns, `both` (of the group, with
+        the condition), `with_first` (of the group), `with_second` (with the condition, of any group), `people`.
+
+    Raises
+    ------
+    SchemaError
+        As of `condition_pairs`, or if the group is a stratum.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> people = pd.DataFrame({"a": [True, True, False], "b": [True, False, False], "group": ["x", "y", "y"]})
+    >>> condition_groups(people, ["a", "b"], "group")[["level", "both", "people"]].to_numpy().tolist()
+    [['x', 1, 3], ['y', 1, 3], ['x', 1, 3], ['y', 0, 3]]
+    """
+    table = connect(people)
+    names, within = list(conditions), list(strata)
+    _check(table, names, [*within, by])
+    complete, _ = _complete(table, names, [*within, by])
+    sums = {PEOPLE: complete.count()} | {f"_n{k}": complete[f"_has{k}"].cast("int64").sum() for k in range(len(names))}
+    cells = collected(complete.group_by([*within, by]).aggregate(**sums), people)
+    _everybody(table, people, cells)
+    # A group that a stratum lacks is there with nobody, so that all have the same strata.
+    axes = [sorted(cells[name].unique().tolist()) for name in (*within, by)]
+    every = pd.MultiIndex.from_product(axes, names=[*within, by]).to_frame(index=False)
+    full = every.merge(cells, how="left", on=[*within, by], validate="one_to_one")
+    full[list(sums)] = full[list(sums)].fillna(0).astype("int64")
+    held: list[str] | pd.Series = within if within else pd.Series(0, index=full.index)
+    made = []
+    for k, name in enumerate(names):
+        part = full[within].assign(condition=name, level=full[by], both=full[f"_n{k}"], with_first=full[PEOPLE])
+        of = full.groupby(held)[[f"_n{k}", PEOPLE]].transform("sum")
+        made.append(part.assign(with_second=of[f"_n{k}"], people=of[PEOPLE]).sort_values(["level", *within]))
+    columns = ["condition", "level", *within, "both", "with_first", "with_second", PEOPLE]
+    return pd.concat(made, ignore_index=True)[columns]
+
+
+def _complete(table: ibis.Table, names: list[str], by: list[str]) -> tuple[ibis.Table, list[bool]]:
+    """People of whom everything is known, with `_has0`, `_day0` and so on, and which conditions have a day."""
+    dated = [not table.schema()[name].is_boolean() for name in names]
+    has = {name: table[name].notnull() if day else table[name] for name, day in zip(names, dated, strict=True)}  # noqa: PD004
+    known = table.mutate(
+        **{f"_has{k}": has[name] for k, name in enumerate(names)},
+        **{f"_day{k}": table[name] for k, name in enumerate(names) if dated[k]},
+    )
+    needed = [*(f"_has{k}" for k in range(len(names))), *by]
+    return known.filter([known[name].notnull() for name in needed]), dated  # noqa: PD004
+
+
+def _everybody(table: ibis.Table, people: ibis.Table | pd.DataFrame, counted: pd.DataFrame) -> int:
+    """How many people there are; an error if of none everything is known."""
     everybody = int(collected(table.aggregate(n=table.count()), people)["n"].iloc[0])
     if counted.empty or not counted[PEOPLE].sum():
         raise SchemaError(
             f"of {everybody:,} people none is left: of each some condition or stratum is missing; fill in what is known"
         )
-    counted = counted.sort_values(by) if by else counted
-    rows = [_pair(counted, names, by, j, k) for j, k in combinations(range(len(names)), 2)]
-    return ConditionPairs(pd.concat(rows, ignore_index=True), everybody - int(counted[PEOPLE].sum()))
+    return everybody
 
 
 def _pair(counted: pd.DataFrame, names: list[str], by: list[str], j: int, k: int) -> pd.DataFrame:

@@ -101,6 +101,7 @@ from .pairs import (
     associations as associations,
     mantel_haenszel as mantel_haenszel,
     order_of_onset as order_of_onset,
+    risk_ratios as risk_ratios,
 )
 from .registry import MEASURES as MEASURES, describe as describe, find as find, manual as manual
 from .scores import calibration_curve as calibration_curve, score_quality as score_quality
@@ -129,6 +130,7 @@ from .standardise import (
 )
 from .steps import gap_by_steps as gap_by_steps
 from .totals import Margin as Margin, rake as rake
+from .triads import Triads as Triads, triads as triads
 from .undefined import UndefinedDrawsWarning as UndefinedDrawsWarning
 from .welfare import (
     atkinson as atkinson,

@@ -203,13 +203,82 @@ def associations(
     own = mantel_haenszel(a, a + b, a + c, a + b + c + d)
     nodes, density = zip(*(_likelihood(*cells) for cells in zip(a, b, c, d, strict=True)), strict=True)
     at, log_likelihood = np.stack(nodes), np.stack(density)
-    spacing = np.gradient(at, axis=1)
-    scales = np.array(SCALES)
+    return Associations(*shrunk_draws(at, log_likelihood, draws, seed), own)
+
+
+def risk_ratios(log_odds: ArrayLike, first: ArrayLike, second: ArrayLike, people: ArrayLike) -> Array:
+    r"""
+    Risk ratios of having the second condition, for those with the first against those without, from odds ratios.
+
+    Parameters
+    ----------
+    log_odds : array_like, shape (n_draw, n_pair)
+        Draws of log odds ratios that hold in every stratum, as of `Associations.draws`.
+    first, second, people : array_like, shape (n_pair, n_stratum) or (n_stratum,)
+        People of each stratum with the first condition, with the second, and in all.
+
+    Returns
+    -------
+    ndarray, shape (n_draw, n_pair)
+        How many times as many of those with the first condition have the second one: of presence, not of absence. Over
+        strata it is pooled as by Mantel and Haenszel.
+
+    Raises
+    ------
+    MeasureError
+        If counts contradict each other, or draws are of another number of pairs.
+
+    Notes
+    -----
+    Given the margins and an odds ratio :math:`\psi`, the expected number with both, a, solves
+    :math:`ad = \psi bc` in each stratum; the risk ratio is :math:`\sum a(c+d)/n / \sum c(a+b)/n`.
+
+    Examples
+    --------
+    >>> risk_ratios(np.log([[1.0], [9.0]]), [100], [120], [1100]).round(3).tolist()
+    [[1.0], [5.567]]
+    """
+    draws = np.asarray(log_odds, dtype=np.float64)
+    one, two, n = np.broadcast_arrays(
+        *(np.atleast_2d(np.asarray(v, dtype=np.float64)) for v in (first, second, people))
+    )
+    _cells(np.maximum(0.0, one + two - n), one, two, n)
+    if draws.ndim != 2 or draws.shape[1] != len(one):
+        raise MeasureError(f"draws of shape (draw, {len(one)} pairs) are wanted; given {draws.shape}")
+    up, down = np.zeros(draws.shape), np.zeros(draws.shape)
+    odds = np.exp(draws)
+    for k in range(one.shape[1]):
+        held = n[:, k] > 0
+        size = np.where(held, n[:, k], 1.0)
+        both = _expected_both(odds, one[:, k], two[:, k], n[:, k])
+        up += np.where(held, both * (n[:, k] - one[:, k]) / size, 0.0)
+        down += np.where(held, (two[:, k] - both) * one[:, k] / size, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(up / down)
+
+
+def _expected_both(odds: Array, first: ArrayLike, second: ArrayLike, people: ArrayLike) -> Array:
+    """Most likely number with both conditions, given the margins and odds ratios: it solves a quadratic."""
+    one, two, n = (np.asarray(value, dtype=np.float64) for value in (first, second, people))
+    p, q = odds - 1.0, odds * (one + two) + n - one - two
+    root = np.sqrt(np.maximum(q * q - 4.0 * p * odds * one * two, 0.0))
+    # Rounding may leave a number a hair outside of what the margins allow; without people it is 0.
+    raw = np.divide(2.0 * odds * one * two, q + root, out=np.zeros(np.shape(q)), where=q + root > 0)
+    return np.clip(raw, np.maximum(0.0, one + two - n), np.minimum(one, two))
+
+
+def shrunk_draws(at: Array, log_likelihood: Array, draws: int, seed: int | None) -> tuple[Array, Array]:
+    """
+    Draws of numbers that share one prior, the mixture of normals of `SCALES` about 0, and of its shares.
+
+    Shapes: at and log_likelihood (n, n_node); gives (n_draw, n) and (n_draw, n_scale).
+    """
+    spacing, scales = np.gradient(at, axis=1), np.array(SCALES)
     prior = -0.5 * (at[..., None] / scales) ** 2 - np.log(scales) + np.log(np.maximum(spacing, 1e-300))[..., None]
     joint = log_likelihood[..., None] + prior
     marginal = logsumexp(joint, axis=1)
     inside = np.cumsum(np.exp(joint - marginal[:, None]), axis=1)
-    return Associations(*_gibbs(at, marginal, inside, draws, np.random.default_rng(seed)), own)
+    return _gibbs(at, marginal, inside, draws, np.random.default_rng(seed))
 
 
 def _gibbs(at: Array, marginal: Array, inside: Array, draws: int, stream: np.random.Generator) -> tuple[Array, Array]:
@@ -242,13 +311,17 @@ def _likelihood(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, Array]:
     # Half a person more in each cell keeps an estimate of a pair with an empty cell off infinity.
     rough = mantel_haenszel(a + 0.5, a + b + 1.0, a + c + 1.0, a + b + c + d + 2.0)
     centre, error = float(np.log(rough.odds_ratio[0])), float(rough.log_error[0])
-    small = np.geomspace(0.002, 4.0, 32)
-    near = centre + error * np.linspace(-_REACH, _REACH, _POINTS)
-    nodes = np.sort(np.concatenate([near, small, -small, [0.0]]))
+    nodes = nodes_about(centre, error)
     total = np.zeros(len(nodes))
     for k in range(len(a)):
         total += _noncentral(a[k], a[k] + b[k], a[k] + c[k], a[k] + b[k] + c[k] + d[k], nodes)
     return nodes, total
+
+
+def nodes_about(centre: float, error: float) -> Array:
+    """Where a likelihood is evaluated: about its own estimate, and about chance; shape (n_node,), rising."""
+    small = np.geomspace(0.002, 4.0, 32)
+    return np.sort(np.concatenate([centre + error * np.linspace(-_REACH, _REACH, _POINTS), small, -small, [0.0]]))
 
 
 def _noncentral(both: float, first: float, second: float, people: float, log_odds: Array) -> Array:
@@ -256,11 +329,8 @@ def _noncentral(both: float, first: float, second: float, people: float, log_odd
     low, high = max(0.0, first + second - people), min(first, second)
     if high <= low:
         return np.zeros(len(log_odds))
-    # The most likely number solves a quadratic; far from it there is no mass to speak of.
-    odds = np.exp(log_odds)
-    p, q = odds - 1.0, odds * (first + second) + people - first - second
-    root = np.sqrt(np.maximum(q * q - 4.0 * p * odds * first * second, 0.0))
-    mean = np.clip(2.0 * odds * first * second / (q + root), low, high)
+    # Far from the most likely number there is no mass to speak of.
+    mean = _expected_both(np.exp(log_odds), first, second, people)
     cells = [mean, first - mean, second - mean, people - first - second + mean]
     spread = 1.0 / np.sqrt(sum(1.0 / np.maximum(cell, 0.5) for cell in cells))
     begin = np.maximum(np.floor(mean - _WIDE * spread - _WIDE), low)

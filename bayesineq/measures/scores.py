@@ -100,17 +100,14 @@ def score_quality(
     p, y = _checked(probability, happened, groups, thresholds)
     stream, rows = np.random.default_rng(seed), []
     for by, level, at in _groups(groups, len(p)):
-        mine, own = p[at], y[at]
-        order = np.argsort(mine, kind="stable")
-        mine, own = mine[order], own[order]
-        value = _qualities(mine, own, np.ones(len(mine)), thresholds)
-        drawn = np.array(
-            [_qualities(mine, own, stream.standard_exponential(len(mine)), thresholds) for _ in range(draws)]
-        )
+        mine, own, count = _tied(p[at], y[at])
+        value = _qualities(mine, own, count, count, thresholds)
+        # The weights of people who are alike add up to a gamma number.
+        drawn = np.array([_qualities(mine, own, stream.standard_gamma(count), count, thresholds) for _ in range(draws)])
         lower, upper = _ends(drawn, prob)
         names = [(name, np.nan) for name in QUALITIES] + [(name, t) for t in thresholds for name in AT_THRESHOLD]
         for k, (name, threshold) in enumerate(names):
-            known = (by, level, len(mine), int(own.sum()), name, threshold, value[k])
+            known = (by, level, len(at), int(own @ count), name, threshold, value[k])
             rows.append((*known, lower[k], upper[k]) if np.isfinite(value[k]) else (*known, np.nan, np.nan))
     columns = ["by", "level", "people", "events", "measure", "threshold", "value", "lower", "upper"]
     return pd.DataFrame(rows, columns=columns)
@@ -156,7 +153,7 @@ def calibration_curve(
         raise MeasureError(f"bins={bins}: {len(p)} people fill 1 to {len(p)} bins")
     order = np.argsort(p, kind="stable")
     p, y = p[order], y[order]
-    bin_of = _bins(p, bins)
+    bin_of = _bins(p, bins, np.ones(len(p)))
     people = np.bincount(bin_of)
     events, said = np.bincount(bin_of, weights=y), np.bincount(bin_of, weights=p) / people
     law = beta(events + 0.5, people - events + 0.5)
@@ -172,12 +169,21 @@ def calibration_curve(
     )
 
 
-def _qualities(p: Array, y: Array, weight: Array, thresholds: Sequence[float]) -> list[float]:
-    """All measures of people in rising order of their values. Shapes: p, y, weight (n_person,)."""
+def _tied(p: Array, y: Array) -> tuple[Array, Array, Array]:
+    """People of the same value and outcome as one row, in rising order of values; and how many they are."""
+    order = np.lexsort((y, p))
+    value, happened = p[order], y[order]
+    new = np.concatenate([[True], (np.diff(value) > 0) | (np.diff(happened) > 0)])
+    first = np.flatnonzero(new)
+    return value[first], happened[first], np.diff(np.append(first, len(p))).astype(np.float64)
+
+
+def _qualities(p: Array, y: Array, weight: Array, count: Array, thresholds: Sequence[float]) -> list[float]:
+    """All measures, rows in rising order of values; `count` is the people of each. Shapes: (n_row,)."""
     weight = weight / weight.sum()
     inside = np.clip(p, _EDGE, 1 - _EDGE)
     loss = -np.sum(weight * np.where(y > 0, np.log(inside), np.log1p(-inside)))
-    bin_of = _bins(p, min(_BINS, len(p)))
+    bin_of = _bins(p, min(_BINS, len(p)), count)
     away = np.abs(np.bincount(bin_of, weights=weight * (y - p))).sum()
     slope, level = _calibration(logit(inside), y, weight)
     out = [_auc(p, y, weight), float(np.sum(weight * (y - p) ** 2)), float(loss), slope, level, float(away)]
@@ -227,9 +233,9 @@ def _calibration(x: Array, y: Array, weight: Array) -> tuple[float, float]:
     return np.nan, level
 
 
-def _bins(p: Array, bins: int) -> NDArray[np.intp]:
-    """Bin of each person, in rising order of values; people of one value are in one bin."""
-    rough = np.arange(len(p)) * bins // len(p)
+def _bins(p: Array, bins: int, count: Array) -> NDArray[np.intp]:
+    """Bin of each row, in rising order of values, of as many people each; people of one value are in one bin."""
+    rough = ((np.cumsum(count) - count) * bins // count.sum()).astype(np.intp)
     first = np.searchsorted(p, p, side="left")
     return np.unique(rough[first], return_inverse=True)[1]
 

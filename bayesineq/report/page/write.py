@@ -82,6 +82,7 @@ def write_report(
     further: Sequence[Section] = (),
     quality: Mapping[str, pd.DataFrame] | None = None,
     acro: Path | None = None,
+    audit: pd.DataFrame | None = None,
 ) -> Path:
     """
     Write a report of a posterior: one HTML file that needs no network, no script and no other file.
@@ -107,6 +108,8 @@ def write_report(
     acro : Path, optional
         Folder for a checker of outputs: tables with the people behind every row, figures as PNG, and what SACRO's
         viewer reads of them.
+    audit : DataFrame, optional
+        What is withheld of `further`, as of `system_sections`; it is written beside the page with the rest.
 
     Returns
     -------
@@ -137,10 +140,11 @@ def write_report(
     checked = {}
     if acro is not None:
         checked[acro] = acro_folder(reported(post, content, written, options.rule), options.rule, "bayesineq report")
-    if content.audit is None:
+    audits = [table for table in (content.audit, audit) if table is not None]
+    if not audits:
         write_together({target: written}, checked)
     else:
-        write_audited(target, written, [content.audit], options.rule, checked)
+        write_audited(target, written, audits, options.rule, checked)
     return target
 
 

@@ -1,0 +1,15 @@
+from .card import (
+    MultimorbidityCard as MultimorbidityCard,
+    RiskCard as RiskCard,
+    read_system as read_system,
+    system_names as system_names,
+)
+from .files import read_counts as read_counts, write_system as write_system
+from .multimorbidity import (
+    ConditionCounts as ConditionCounts,
+    count_cohort as count_cohort,
+    count_conditions as count_conditions,
+    multimorbidity as multimorbidity,
+    pairs_of_table as pairs_of_table,
+)
+from .risk import RiskModel as RiskModel, learn_risk as learn_risk, risk as risk

@@ -1,0 +1,215 @@
+"""Cards of systems: what is measured of persons and by what, as data."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from bayesineq.errors import CardError
+from bayesineq.shipped import folder
+
+
+@dataclass(frozen=True, slots=True)
+class MultimorbidityCard:
+    """
+    What is asked about conditions that come together.
+
+    Parameters
+    ----------
+    name, question : str
+        What it is called, and what it answers.
+    conditions : tuple of str
+        Columns of conditions; none: every column of the table that is true or false.
+    strata : tuple of str
+        Columns held equal.
+    by : tuple of str
+        Columns of groups that are compared.
+    odds_ratio, probability : float
+        Two conditions are joined where their odds ratio is above the one with at least the other.
+    triads : int
+        How many of the commonest triads are looked at.
+    intended, not_for : str
+        What it is for, and what not.
+    """
+
+    name: str
+    question: str
+    conditions: tuple[str, ...] = ()
+    strata: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    odds_ratio: float = 1.1
+    probability: float = 0.95
+    triads: int = 100
+    intended: str = ""
+    not_for: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.odds_ratio > 0 and 0.5 <= self.probability < 1 and self.triads >= 0):
+            raise CardError(
+                f"card {self.name!r}: odds_ratio is above 0, probability from 0.5 to below 1, and triads 0 or more; "
+                f"given {self.odds_ratio}, {self.probability} and {self.triads}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RiskCard:
+    """
+    What is asked about scores of persons.
+
+    Parameters
+    ----------
+    name, question : str
+        What it is called, and what it answers.
+    outcome : str
+        Column of what happened after the index day, 0 or 1.
+    features : tuple of str
+        Columns known on the index day; numbers, or levels.
+    score : str
+        Column of probabilities from elsewhere, in place of learning.
+    person : str
+        Column of persons: nobody is learnt from and tried on.
+    period : str
+        Column of periods, each of which is predicted from earlier ones; empty for folds of persons.
+    by : tuple of str
+        Columns of groups.
+    folds, inner : int
+        Folds that the score is tried on, and within each training set those that the penalty is chosen by.
+    penalties : tuple of float
+        Strengths of the ridge penalty.
+    thresholds : tuple of float
+        Probabilities from which on somebody would be offered something.
+    intended, not_for : str
+        What it is for, and what not.
+    """
+
+    name: str
+    question: str
+    outcome: str
+    features: tuple[str, ...] = ()
+    score: str = ""
+    person: str = "person"
+    period: str = ""
+    by: tuple[str, ...] = ()
+    folds: int = 5
+    inner: int = 3
+    penalties: tuple[float, ...] = (1.0, 30.0, 1000.0)
+    thresholds: tuple[float, ...] = (0.05, 0.1, 0.2)
+    intended: str = ""
+    not_for: str = ""
+
+    def __post_init__(self) -> None:
+        fits = self.folds >= 2 and self.inner >= 2 and self.penalties and all(value > 0 for value in self.penalties)
+        if not fits or not all(0 < value < 1 for value in self.thresholds):
+            raise CardError(
+                f"card {self.name!r}: folds and inner are 2 or more, penalties above 0, and thresholds between 0 and 1"
+            )
+
+
+type SystemCard = MultimorbidityCard | RiskCard
+KINDS: Final[dict[str, type[Any]]] = {"multimorbidity": MultimorbidityCard, "risk": RiskCard}
+
+
+def system_names() -> tuple[str, ...]:
+    """
+    Names of the cards of systems that ship.
+
+    Returns
+    -------
+    tuple of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> "multimorbidity" in system_names()
+    True
+    """
+    return tuple(sorted(path.stem for path in (folder("models") / "systems").glob("*.toml")))
+
+
+def is_system(card: str | Path) -> bool:
+    """Whether a name, or the path of a TOML file, is that of a card of a system."""
+    path = Path(card)
+    if str(card) in system_names() and not path.exists():
+        return True
+    if path.suffix != ".toml" or not path.is_file():
+        return False
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")).get("kind") in KINDS
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+
+
+def read_system(card: str | Path) -> SystemCard:
+    """
+    Read the card of a system.
+
+    Parameters
+    ----------
+    card : str or Path
+        Name of a shipped card, or path of a TOML file.
+
+    Returns
+    -------
+    MultimorbidityCard or RiskCard
+        The card, of the class that its `kind` names.
+
+    Raises
+    ------
+    CardError
+        There is no such card, or its entries are not those of its kind; every failure is named.
+
+    Examples
+    --------
+    >>> read_system("multimorbidity").by
+    ('imd_quintile', 'ethnicity')
+    """
+    path = Path(card)
+    if path.suffix != ".toml":
+        if str(card) not in system_names():
+            raise CardError(f"there is no card of a system {str(card)!r}; shipped are {', '.join(system_names())}")
+        path = folder("models") / "systems" / f"{card}.toml"
+    try:
+        stated = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CardError(f"the card {str(path)!r} cannot be read: {error}") from error
+    return _parsed(stated, str(path))
+
+
+def _parsed(stated: dict[str, Any], where: str) -> SystemCard:
+    kind = stated.pop("kind", None)
+    if kind not in KINDS:
+        raise CardError(f"{where}: kind is one of {', '.join(KINDS)}; given {kind!r}")
+    of = KINDS[kind]
+    known = {field.name: field for field in fields(of)}
+    wrong = [f"{name!r} is no entry; there are {', '.join(known)}" for name in stated if name not in known]
+    needed = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in stated]
+    wrong += [f"{name!r} is missing" for name in needed]
+    made: dict[str, Any] = {}
+    for name in stated.keys() & known.keys():
+        try:
+            made[name] = _as_type(str(known[name].type), stated[name])
+        except ValueError as error:
+            wrong.append(f"{name} = {stated[name]!r}: {error}")
+    if wrong:
+        raise CardError(f"{where} is no card of kind {kind!r}:\n" + "\n".join(f"  - {line}" for line in sorted(wrong)))
+    return of(**made)  # type: ignore[no-any-return]
+
+
+def _as_type(wanted: str, value: object) -> object:
+    """A value of TOML as the field of a card holds it."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if wanted == "str" and isinstance(value, str):
+        return value
+    if wanted == "float" and number:
+        return float(value)  # type: ignore[arg-type]
+    if wanted == "int" and number and isinstance(value, int):
+        return value
+    if wanted.startswith("tuple") and isinstance(value, list):
+        inner = "float" if "float" in wanted else "str"
+        return tuple(_as_type(inner, one) for one in value)
+    if wanted.startswith("dict") and isinstance(value, dict):
+        return {str(key): _as_type("float", one) for key, one in value.items()}
+    words = {"str": "text", "float": "a number", "int": "a whole number", "dict[str, float]": "a table of numbers"}
+    raise ValueError(f"it is {words.get(wanted, 'a list of texts' if 'str' in wanted else 'a list of numbers')}")
