@@ -172,9 +172,9 @@ def cohort_people(cohort: Cohort, day: date) -> ibis.Table:
     """
     by = [AGE, SEX, DECILE, ETHNICITY]
     there = _there(cohort, day)
-    placed = _placed(cohort, there, by, there["index"])
-    fifth = ((placed[DECILE] + 1) / 2).floor().cast("int64")
-    return placed.select(PERSON, AGE, SEX, DECILE, **{QUINTILE: fifth, ETHNICITY: placed[ETHNICITY]})
+    homes = placed(cohort, there, by, there["index"])
+    fifth = ((homes[DECILE] + 1) / 2).floor().cast("int64")
+    return homes.select(PERSON, AGE, SEX, DECILE, **{QUINTILE: fifth, ETHNICITY: homes[ETHNICITY]})
 
 
 def _nobody_followed(cells: pd.DataFrame, table: str, counts: Mapping[str, Count]) -> pd.DataFrame:
