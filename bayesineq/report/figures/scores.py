@@ -37,6 +37,7 @@ def plot_calibration_curve(found: PersonTables) -> Chart:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from bayesineq.disclosure.persons import covered_persons
     >>> curve = pd.DataFrame({"by": "everyone", "level": "everyone", "bin": [1, 2], "people": 900, "events": [90, 300]})
     >>> curve = curve.assign(said=[0.1, 0.3], rate=[0.1, 0.33], lower=[0.08, 0.3], upper=[0.12, 0.36])
@@ -89,6 +90,7 @@ def plot_calibration_groups(found: PersonTables, by: str, labels: Labels | None 
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from bayesineq.disclosure.persons import covered_persons
     >>> one = pd.DataFrame({"by": "sex", "level": ["female", "male"] * 2, "people": 900, "events": 90})
     >>> one = one.assign(measure=["calibration_slope"] * 2 + ["calibration_in_the_large"] * 2, threshold=float("nan"))
