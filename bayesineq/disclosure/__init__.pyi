@@ -1,5 +1,6 @@
 from .cover import Cover as Cover, cover as cover
 from .covered import Covered as Covered, covered as covered
+from .persons import covered_persons as covered_persons
 from .release import release_people as release_people
 from .released import released as released, released_summary as released_summary
 from .attack import Attack as Attack, attack as attack
