@@ -57,8 +57,7 @@ def correlation(
         raise MeasureError(
             f"a correlation needs two values of each of three groups or more; given shapes {x.shape} and {y.shape}"
         )
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise MeasureError("values must be finite; drop the groups by name, or model them, before correlating")
+    _refuse_gaps(x, y)
     share = shares(np.ones(x.shape[-1]) if weight is None else weight)
     if share.shape != x.shape[-1:]:
         raise MeasureError(f"{x.shape[-1]} groups have values but the weights have shape {share.shape}")
@@ -110,8 +109,7 @@ def rank_correlations(values: ArrayLike, weight: ArrayLike | None = None) -> Arr
         raise MeasureError(
             f"rank correlations need values of shape (value, group), three groups or more: {given.shape}"
         )
-    if not np.isfinite(given).all():
-        raise MeasureError("values must be finite; drop the groups by name, or model them, before correlating")
+    _refuse_gaps(given)
     weights = np.ones(given.shape[1]) if weight is None else np.asarray(weight, dtype=np.float64)
     if weights.shape[-1:] != given.shape[1:]:
         raise MeasureError(f"{given.shape[1]} groups have values but the weights have shape {weights.shape}")
@@ -122,6 +120,12 @@ def rank_correlations(values: ArrayLike, weight: ArrayLike | None = None) -> Arr
     last = np.stack([np.searchsorted(row, row, side="right") for row in rising])
     found = [_weighted(shares(one), order, first, last) for one in weights.reshape(-1, weights.shape[-1])]
     return np.stack(found).reshape(*weights.shape[:-1], len(given), len(given))
+
+
+def _refuse_gaps(*values: Array) -> None:
+    """Refuse values of which one is missing or infinite."""
+    if not all(np.isfinite(each).all() for each in values):
+        raise MeasureError("values must be finite; drop the groups by name, or model them, before correlating")
 
 
 def _weighted(share: Array, order: Places, first: Places, last: Places) -> Array:
