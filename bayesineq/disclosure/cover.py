@@ -32,6 +32,7 @@ EVENTS: Final = "events"
 OTHERS: Final = "people without the event"
 
 _MOST: Final = 200_000
+_BLOCK: Final = 1_024
 
 type Level = tuple[str, ...]
 type Mask = NDArray[np.bool_]
@@ -227,7 +228,9 @@ def cover(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE, *, also: Seq
                 mask[places[level]] |= found[key, column]
         hidden[level] = people[level].copy(data=mask.reshape(people[level].shape)).rename("hidden")
     whole = Cover(rule, outcome.weighs_people, counts, proportion, draws, people, sizes, hidden, audit)
-    for level, values in given.items():
+    for level in list(given):
+        # Draws as they are go once they have been dressed: the finest table holds most of what there is.
+        values = given.pop(level)
         draws[level] = withhold(_dressed(values, people[level], sizes[level], whole), hidden[level], rule, whole.why)
     return whole
 
@@ -341,20 +344,23 @@ def _dressed(
     weight = people.transpose(*dims).to_numpy().astype(np.float64)
     if whole.counts:
         size = sizes.base.transpose(*dims).to_numpy().astype(np.float64).ravel()
-        flat = ordered.to_numpy().reshape(-1, size.size).astype(np.float64)
-        held = np.flatnonzero(np.isfinite(flat).all(axis=0))
-        known = None if sizes.known is None else sizes.known.transpose(*dims).to_numpy().ravel()[held]
-        rate, spread = (array.transpose(*dims).to_numpy().ravel()[held] for array in (sizes.rate, sizes.spread))
-        moved = flat.copy()
-        moved[:, held] = steady(
-            flat[:, held],
-            size[held],
-            whole.rule,
-            proportion=whole.proportion,
-            are_people=sizes.are_people,
-            known=known,
-            own=(rate, spread) if other else None,
-        )
+        flat = ordered.to_numpy().reshape(-1, size.size)
+        known = None if sizes.known is None else sizes.known.transpose(*dims).to_numpy().ravel()
+        rate, spread = (array.transpose(*dims).to_numpy().ravel() for array in (sizes.rate, sizes.spread))
+        moved = flat.astype(np.float64)
+        # Each group by itself: some thousands at a time take little room beside the draws.
+        for first in range(0, size.size, _BLOCK):
+            part = moved[:, first : first + _BLOCK]
+            held = first + np.flatnonzero(np.isfinite(part).all(axis=0))
+            moved[:, held] = steady(
+                moved[:, held],
+                size[held],
+                whole.rule,
+                proportion=whole.proportion,
+                are_people=sizes.are_people,
+                known=None if known is None else known[held],
+                own=(rate[held], spread[held]) if other else None,
+            )
         ordered = ordered.copy(data=moved.reshape(ordered.shape))
     people_too = whole.rule.base > 1 and values.attrs.get("weights") not in {"expected", "exposure"}
     return ordered.assign_coords({POPULATION: (dims, rounded(weight, whole.rule) if people_too else weight)})

@@ -145,7 +145,7 @@ def withhold(values: xr.DataArray, hidden: xr.DataArray, rule: Rule, why: str) -
     mask = hidden.to_numpy().astype(bool)
     dims = [str(dim) for dim in hidden.dims]
     if len(dims) == 1:
-        shown = values.isel({dims[0]: ~mask})
+        shown = values.isel({dims[0]: ~mask}) if mask.any() else values
         gone: tuple[object, ...] = tuple(hidden[dims[0]].to_numpy()[mask].tolist())
     else:
         shown = values.where(~hidden)

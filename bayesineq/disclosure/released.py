@@ -19,7 +19,7 @@ from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small
 from bayesineq.disclosure.told import withheld_before
 from bayesineq.errors import DisclosureError
-from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
+from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted, is_adjusted
 from bayesineq.posterior.expected import expected
 from bayesineq.posterior.groups import draws_of, summarise, variables
 from bayesineq.posterior.population import card_of
@@ -165,11 +165,11 @@ def released(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE) -> xr.Dat
     order = _secret(post)
     groups: dict[str, xr.Dataset] = {}
     for level in whole.draws:
-        crude, fair = whole.values(level).shown, adjusted(post, level)
+        crude = whole.values(level).shown
         if crude.size:
             kept = _told(crude).rename("estimate").to_dataset()
-            if fair.attrs[ADJUSTED_FOR]:
-                kept["adjusted"] = _told(whole.apply(fair).shown)
+            if is_adjusted(post, level):
+                kept["adjusted"] = _told(whole.apply(adjusted(post, level)).shown)
             groups["/" + ("_by_".join(level) or "everyone")] = _shuffled(kept, order) if rule.few else kept
     tree = xr.DataTree.from_dict(groups, name="released")
     said = card_of(post)

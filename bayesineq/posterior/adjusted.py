@@ -121,6 +121,12 @@ def adjusted(
     return values.assign_attrs({ADJUSTED_FOR: ", ".join(held), COLUMNS_OF: card.table})
 
 
+def is_adjusted(post: xr.DataTree, by: str | Sequence[str]) -> bool:
+    """Whether anything is held equal between groups, without a draw of them."""
+    post, names = one_outcome(post, None), names_of(by)
+    return bool(held_equal(card_of(post), resolve(post, None, names), names))
+
+
 def held_equal(card: ModelCard, frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Adjusters held equal: the card's, without the groups themselves and without what groups are made of."""
     held = [name for name in card.adjusters if name not in names]

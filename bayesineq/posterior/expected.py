@@ -111,12 +111,13 @@ def as_values(
     weight: NDArray[np.float64],
     total: NDArray[np.float64],
 ) -> xr.DataArray:
-    """Name what was summed by group: people, shape (n_group,), and weight times mean, shape (n_draw, n_group)."""
+    """Name what was summed by group: people, shape (n_group,), and weight times mean, (n_draw, n_group), which goes."""
     card, draws = card_of(post), post["posterior"].to_dataset()
     levels, _ = groups_of(frame, names)
     shape = tuple(len(level) for level in levels)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = total / weight
+        # In place: of areas and draws by the million, a second array is the most that is held.
+        mean = np.divide(total, weight, out=total)
     value = xr.DataArray(
         mean.reshape(draws.sizes[CHAIN], draws.sizes[DRAW], *shape),
         dims=(*SAMPLE_DIMS, *names),

@@ -14,7 +14,7 @@ from bayesineq.dims import CHAIN, DRAW
 from bayesineq.disclosure.cover import Cover
 from bayesineq.disclosure.covered import Draws
 from bayesineq.model.card import ModelCard
-from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted
+from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted, is_adjusted
 from bayesineq.posterior.population import card_of
 from bayesineq.report.words.labels import column_label, dimension_label
 from bayesineq.report.words.sentences import listed
@@ -78,9 +78,9 @@ def alike(post: xr.DataTree, cover: Cover, by: str | Sequence[str]) -> Alike:
     Withheld groups are withheld from both, see `bayesineq.posterior.adjusted`.
     """
     crude = cover.values(by)
-    values = adjusted(post, by)
-    if not values.attrs[ADJUSTED_FOR]:
+    if not is_adjusted(post, by):
         return Alike(crude, crude, "")
+    values = adjusted(post, by)
     return Alike(cover.apply(values), crude, held_in_words(card_of(post), values.attrs[ADJUSTED_FOR].split(", ")))
 
 
