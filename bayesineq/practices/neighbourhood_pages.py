@@ -50,9 +50,10 @@ def modelled(tables: Mapping[str, pd.DataFrame], code: str) -> list[Section]:
     chart = plot_domains(
         found.rename(columns={"effect": "adjusted"})[["name", "part_of", "adjusted", "lower", "upper", "strongest"]],
         f"Which deprivation goes with {CONDITIONS[code][0]}, from the model of neighbourhoods",
-        "Right of the line: more where deprivation is higher. Circles: domains; squares: sub-domains in place of their "
-        "domains, in a model of their own. Intervals (95%) are those of the posterior.",
-        measure="Log of the odds ratio of the most against the least deprived, the other domains and age held equal",
+        "Right of the line: more where deprivation is higher, the other domains and age held equal. "
+        "Circles: domains; squares: sub-domains in place of their domains, in a model of their own. "
+        "Intervals (95%) are those of the posterior.",
+        measure="Log odds ratio, most against least deprived",
     )
     note = (
         "By itself: Pamuk's relative index, the change from the most to the least deprived over the mean; negative "
