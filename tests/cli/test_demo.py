@@ -26,7 +26,7 @@ def test_the_demonstration_compares_three_plans(
 ) -> None:
     run(monkeypatch, "demo", "--out", tmp_path)
     said = first_screen(browser, tmp_path / "report.html")
-    assert re.search(r"most deprived .* by \d\.\d+ percentage points \(95% interval [^)]*\)", said)
+    assert re.search(r"most deprived tenth of areas .*: \d\.\d+ percentage points higher \(\d", said)
     assert re.search(r"\d[\d,]+ (more|fewer) people", said)
     accessible(browser, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -79,7 +79,7 @@ def test_suffolk_has_one_adjusted_and_one_crude_number(shared: Path, tmp_path: P
     areas = shared / "data/boundaries/lsoa21_england_simplified.parquet"
     run("report", tmp_path / "fit.nc", "--areas", areas, "--only-fitted-areas", "--out", tmp_path / "page.html")
     seen = first_screen(browser, tmp_path / "page.html")
-    assert re.search(r"most deprived .* by \d\.\d+ percentage points \(95% interval [^)]*\)", seen)
+    assert re.search(r"most deprived tenth of areas .*: \d\.\d+ percentage points higher \(\d", seen)
     assert re.search(r"\d[\d,]+ (more|fewer) people", seen)
     accessible(browser, tmp_path / "page.html")
     page = html.unescape((tmp_path / "page.html").read_text(encoding="utf-8"))
