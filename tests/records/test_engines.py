@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.util
 import itertools
 import warnings
@@ -13,10 +14,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from bayesineq.cohort.cells import cohort_cells
+from bayesineq.cohort.members import cohort
 from bayesineq.cohort.morbidity import morbidity, segment_people
 from bayesineq.cohort.rules import read_rules
 from bayesineq.errors import SchemaError
-from bayesineq.records import link, read_normal
+from bayesineq.records import link, quality, read_normal
 from bayesineq.records.ethnicity.completeness import (
     agreement,
     completeness,
@@ -169,3 +172,58 @@ def test_records_in_their_normal_form_are_the_same_on_every_engine(on_engine: Ca
         pd.testing.assert_frame_equal(here, there, check_dtype=False)
     assert found[0][0]["score"].nunique() > 5
     assert found[0][2]["segment"].nunique() > 4
+
+
+def extract() -> dict[str, pd.DataFrame]:
+    """A small extract, half in order: days in two forms, some of nobody, before birth or without a code."""
+    rng, n = np.random.default_rng(6), 240
+    who = np.array([f"p{k:03d}" for k in range(n)])
+    persons = pd.DataFrame({
+        "person": who, "birth": rng.choice(["1940-05-05", "19650131", "1985-12-01"], n),
+        "sex": rng.choice(["F", "male", "2", "x"], n), "area": rng.choice(["E01000001", "E01000002"], n),
+        "death": pd.Series(rng.choice(["2020-06-30", "1930-01-01"], n)).where(rng.random(n) < 0.1),
+        "registered_from": rng.choice(["2010-01-01", "2019-12-31"], n),
+    })  # fmt: skip
+    events = pd.DataFrame({
+        "person": rng.choice([*who, "stranger"], 600), "system": "icd10",
+        "date": rng.choice(["2018-03-01", "20190715", "2020-02-29", "soon"], 600),
+        "code": pd.Series(rng.choice(["E11.9", "E119", "I10"], 600)).where(rng.random(600) > 0.05),
+    })  # fmt: skip
+    spells = pd.DataFrame({
+        "person": rng.choice(who, 500), "start": rng.choice(["2020-03-01", "2020-11-30"], 500), "end": "2020-12-02",
+        "kind": rng.choice(["inpatient", "general practice", "outpatient"], 500),
+        "outcome": rng.choice(["attended", "missed"], 500),
+    })  # fmt: skip
+    told = pd.DataFrame({
+        "person_id": rng.choice(who, 300), "source": rng.choice(["gdppr_journal", "hes_apc"], 300),
+        "recorded_on": "2019-01-01", "ethnicity": rng.choice(["A", "H", "Z", "99"], 300),
+    })  # fmt: skip
+    return {"persons": persons, "events": events, "spells": spells, "ethnicity_records": told}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("on_engine", [name for name in ENGINES if name != "polars"], indirect=True)
+def test_cohorts_and_the_quality_of_records_are_the_same_on_every_engine(
+    on_engine: Callable[[pd.DataFrame], Any],
+) -> None:
+    """Attrition, cells of every kind and every table of quality, beside those of DuckDB."""
+    import ibis
+
+    given, duck, found = extract(), ibis.duckdb.connect(), []
+    deciles = pd.DataFrame({"area": ["E01000001", "E01000002"], "imd_decile": [1, 10]})
+    study = (dt.date(2020, 1, 1), dt.date(2020, 12, 31))
+    there = {name: duck.create_table(name, table) for name, table in given.items()}
+    for tables in ({name: on_engine(table) for name, table in given.items()}, there):
+        records = read_normal(tables)
+        built = cohort(records, "type_2_diabetes", study=study, deprivation=deciles)
+        good = quality(records, index=study[1], lists={"d": {"icd10": ["E11"]}}, today=dt.date(2024, 1, 1))
+        cells = [cohort_cells(built, name).table for name in built.card.tables]
+        found.append([built.attrition, *cells, *good.tables.values()])
+    assert len(found[0]) == 10
+    for here, other in zip(*found, strict=True):
+        order = [name for name in other.columns if other[name].dtype.kind not in "f"]
+        pd.testing.assert_frame_equal(
+            *(t.sort_values(order, ignore_index=True) for t in (here, other)), check_dtype=False
+        )
+    assert len(found[0][0]) > 5
+    assert found[0][1]["cases"].sum() > 50
