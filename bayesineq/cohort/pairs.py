@@ -229,8 +229,10 @@ def _complete(table: ibis.Table, names: list[str], by: list[str]) -> tuple[ibis.
         **{f"_has{k}": has[name] for k, name in enumerate(names)},
         **{f"_day{k}": table[name] for k, name in enumerate(names) if dated[k]},
     )
-    needed = [*(f"_has{k}" for k in range(len(names))), *by]
-    return known.filter([known[name].notnull() for name in needed]), dated  # noqa: PD004
+    # Whether there is a day of onset is always known, and Spark reads no "is null is null".
+    needed = [*(f"_has{k}" for k in range(len(names)) if not dated[k]), *by]
+    complete = known.filter([known[name].notnull() for name in needed]) if needed else known  # noqa: PD004
+    return complete, dated
 
 
 def _everybody(table: ibis.Table, people: ibis.Table | pd.DataFrame, counted: pd.DataFrame) -> int:
