@@ -87,7 +87,7 @@ def separation(column: pd.Series, events: Array, trials: Array) -> tuple[float, 
     Returns: None where levels are too many to be judged. Shapes: events, trials (row,).
     """
     code = _levels(column)
-    size = int(code.max()) + 1
+    size = int(code.max(initial=-1)) + 1
     total, own = np.bincount(code, weights=trials, minlength=size), np.bincount(code, weights=events, minlength=size)
     whole, there = float(trials.sum()), total > 0
     if size < 2 or whole < _PER_LEVEL * size or not 0.0 < own.sum() < whole:

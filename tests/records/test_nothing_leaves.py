@@ -21,6 +21,7 @@ from bayesineq.dims import PERSON
 
 PERSONS = 600
 PERSONAL = {"person", "person_id", "birth", "date_of_birth"}
+TRIAD = ("diabetes", "heart_failure", "renal_disease")
 STUDY = (date(2020, 1, 1), date(2020, 12, 31))
 
 NO_RECORDS = {
@@ -120,6 +121,15 @@ CALLS: dict[str, Callable[[SimpleNamespace], Any]] = {
     "condition_pairs": lambda w: cohorts.condition_pairs(
         cohorts.conditions(w.records, cohorts.read_rules("charlson"), "2020-12-31"), ["diabetes", "heart_failure"]
     ),
+    "condition_groups": lambda w: cohorts.condition_groups(
+        cohorts.conditions(w.records, cohorts.read_rules("charlson"), "2020-12-31")
+        .inner_join(w.people.rename(person=PERSON + "_id"), PERSON), ["diabetes", "heart_failure"], "sex"
+    ),
+    "condition_triads": lambda w: cohorts.condition_triads(
+        cohorts.conditions(w.records, cohorts.read_rules("charlson"), "2020-12-31"),
+        [*TRIAD], [TRIAD]
+    ),
+    "cohort_people": lambda w: cohorts.cohort_people(w.built, STUDY[1]),
     "conditions": lambda w: cohorts.conditions(w.records, cohorts.read_rules("charlson"), "2020-12-31"),
     "morbidity": lambda w: cohorts.morbidity(w.records, cohorts.read_rules("charlson"), "2020-12-31"),
     "segment_costs": lambda w: cohorts.segment_costs(w.records, cohorts.read_rules("bridges_to_health"), STUDY),

@@ -139,7 +139,7 @@ def test_empty_records_and_files_that_cannot_be_read_are_errors(records: pd.Data
     with pytest.raises(SchemaError, match=r"cut\.parquet cannot be read"):
         tabulate(tmp_path / "cut.parquet", ["sex"])
     (tmp_path / "plain.csv.gz").write_text("sex\nfemale\n")
-    with pytest.raises(SchemaError, match=r"plain\.csv\.gz cannot be read"):
+    with pytest.raises(SchemaError, match=r"plain\.csv\.gz cannot be unpacked"):
         tabulate(tmp_path / "plain.csv.gz", ["sex"])
 
 

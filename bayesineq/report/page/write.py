@@ -132,19 +132,21 @@ def write_report(
     """
     post, along, audits = _from_its_first(post, options)
     gathered = gather(post, areas, options, quality)
-    known = [] if gathered.audit is None else [gathered.audit]
-    audit = pd.concat([*known, *audits], ignore_index=True) if audits else gathered.audit
-    content = replace(gathered, sections=(*gathered.sections, *along, *further), audit=audit)
+    withheld = [table for table in (gathered.audit, *audits, audit) if table is not None]
+    content = replace(
+        gathered,
+        sections=(*gathered.sections, *along, *further),
+        audit=pd.concat(withheld, ignore_index=True) if withheld else None,
+    )
     target = Path(path)
     written = render(content, options).encode("utf-8", "replace")
     checked = {}
     if acro is not None:
         checked[acro] = acro_folder(reported(post, content, written, options.rule), options.rule, "bayesineq report")
-    audits = [table for table in (content.audit, audit) if table is not None]
-    if not audits:
+    if content.audit is None:
         write_together({target: written}, checked)
     else:
-        write_audited(target, written, audits, options.rule, checked)
+        write_audited(target, written, [content.audit], options.rule, checked)
     return target
 
 
