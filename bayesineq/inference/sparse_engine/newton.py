@@ -274,7 +274,9 @@ def _search(
     """The step, halved until it gains: where it leads, the value there, and its length."""
     length = 1.0
     while True:
-        new = evaluate((point.large + length * step[0], point.small + length * step[1]))
+        # A step so far that its value overflows is one that does not gain.
+        with np.errstate(over="ignore", invalid="ignore"):
+            new = evaluate((point.large + length * step[0], point.small + length * step[1]))
         value = new.value + entropy
         gained = value + climbed(point.rows.mixed, new.rows.mixed, point.curvature)
         if np.isfinite(value) and (gained >= best - _FLAT * (1.0 + 1e-6 * abs(best)) or length < 0.02):
