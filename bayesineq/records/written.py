@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from bayesineq.tables.blanks import MISSING
 from bayesineq.tables.dates import DAY_FIRST, FIRST_DAY, MONTH_FIRST, NAMED, TOGETHER, YEAR_FIRST
+from bayesineq.tables.faults import infinite
 
 if TYPE_CHECKING:
     import ibis
@@ -98,10 +99,10 @@ def as_number(value: ibis.Value, text: ibis.Value) -> tuple[ibis.Value, ibis.Val
         return value.cast("int64").cast("float64"), ibis.literal(False)
     if value.type().is_numeric():
         number = value.cast("float64")
-        finite = ~(number.isnan() | number.isinf())
+        finite = ~(number.isnan() | infinite(number))
         return finite.ifelse(number, None), ~finite & number.notnull()
     number = text.try_cast("float64")
-    number = (number.isnan() | number.isinf()).ifelse(None, number)
+    number = (number.isnan() | infinite(number)).ifelse(None, number)
     return number, text.notnull() & number.isnull()
 
 

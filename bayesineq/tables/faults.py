@@ -48,7 +48,7 @@ def faults(records: ibis.Table, columns: Iterable[str], *, ages: bool) -> list[F
             remedy = "Counts and times are 0 or more; a code such as -9 for unknown is a missing value."
             found.append(Fault(column, "negative", remedy, _present(value) & (value < 0)))
         if value.type().is_floating():
-            found.append(Fault(column, "infinite", "Give finite numbers.", value.isinf()))
+            found.append(Fault(column, "infinite", "Give finite numbers.", infinite(value).fill_null(False)))
     if ages:
         age, limits = records[AGE_YEARS], _age_limits()
         there, remedy = _present(age), f"Give completed years from {limits[0]} to {limits[1]}."
@@ -58,6 +58,11 @@ def faults(records: ibis.Table, columns: Iterable[str], *, ages: bool) -> list[F
         if not age.type().is_integer():
             found.append(Fault(AGE_YEARS, "not a whole number", remedy, there & (age % 1 != 0)))
     return found
+
+
+def infinite(value: ibis.Value) -> ibis.Value:
+    """Which numbers are infinite: Ibis's `isinf` tells Spark that none is."""
+    return value.abs() == float("inf")
 
 
 def _floating(value: ibis.Value) -> ibis.Value | None:

@@ -36,6 +36,7 @@ from bayesineq.records.ethnicity.resolution import (
     ohid,
 )
 from bayesineq.records.tabulate import tabulate
+from bayesineq.records.written import as_number
 
 ENGINES = [name for name in ("duckdb", "polars", "pyspark") if importlib.util.find_spec(name)]
 
@@ -227,3 +228,13 @@ def test_cohorts_and_the_quality_of_records_are_the_same_on_every_engine(
         )
     assert len(found[0][0]) > 5
     assert found[0][1]["cases"].sum() > 50
+
+
+def test_values_without_end_are_no_numbers(on_engine: Callable[[pd.DataFrame], Any]) -> None:
+    values = [1.5, np.inf, -np.inf, np.nan, 2.0]
+    column = on_engine(pd.DataFrame({"value": values})).value
+    number, wrong = as_number(column, column)
+    table = column.as_table().select(number=number, wrong=wrong)
+    assert table.number.sum().to_pyarrow().as_py() == 3.5
+    # Where a frame is read, what is no number is a missing value on some engines and none on others.
+    assert 2 <= table.wrong.sum().to_pyarrow().as_py() <= 3
