@@ -20,6 +20,7 @@ from bayesineq.cohort.morbidity import morbidity, segment_people
 from bayesineq.cohort.rules import read_rules
 from bayesineq.errors import SchemaError
 from bayesineq.records import link, quality, read_normal
+from bayesineq.records.engines import collected
 from bayesineq.records.ethnicity.completeness import (
     agreement,
     completeness,
@@ -230,11 +231,13 @@ def test_cohorts_and_the_quality_of_records_are_the_same_on_every_engine(
     assert found[0][1]["cases"].sum() > 50
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_values_without_end_are_no_numbers(on_engine: Callable[[pd.DataFrame], Any]) -> None:
     values = [1.5, np.inf, -np.inf, np.nan, 2.0]
     column = on_engine(pd.DataFrame({"value": values})).value
     number, wrong = as_number(column, column)
-    table = column.as_table().select(number=number, wrong=wrong)
-    assert table.number.sum().to_pyarrow().as_py() == 3.5
+    table = column.as_table().select(number=number, wrong=wrong.cast("int64"))
+    found = collected(table.aggregate(total=table.number.sum(), wrong=table.wrong.sum())).iloc[0]
+    assert found["total"] == 3.5
     # Where a frame is read, what is no number is a missing value on some engines and none on others.
-    assert 2 <= table.wrong.sum().to_pyarrow().as_py() <= 3
+    assert 2 <= found["wrong"] <= 3
