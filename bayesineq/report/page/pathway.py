@@ -173,7 +173,8 @@ def _steps_table(first: _Outcome, step: _Outcome, both: Sequence[Draws], dim: st
         f"{sentence(step.name)}, of those with the condition ({level} interval)",
     )
     rows_said = tuple((name, *cells) for name, *cells in zip(names, *columns, strict=True))
-    return Table(f"The steps by {dimension_label(dim)}{first.like.given}", header, rows_said)
+    title = f"{sentence(first.name)} and {step.name} by {dimension_label(dim)}{first.like.given}"
+    return Table(title, header, rows_said)
 
 
 def _missed_sections(
@@ -303,7 +304,7 @@ def trend_section(post: xr.DataTree, options: ReportOptions = STANDARD, *, time:
         own = gap.by_year[gap.by_year["measure"] == name]
         for row in own.to_dict("records"):
             shown = estimate(row["mean"], row["lower"], row["upper"], unit if kind else PLAIN, is_difference=kind)
-            rows.append((name.upper(), str(row[time]), shown, "forecast" if row["forecast"] else ""))
-    header: Row = ("Measure", sentence(time), f"Estimate ({100 * options.prob:.0f}% interval)", "")
+            rows.append((name.upper(), str(row[time]), shown, "forecast" if row["forecast"] else "known"))
+    header: Row = ("Measure", sentence(time), f"Estimate ({100 * options.prob:.0f}% interval)", "Known or forecast")
     table = Table(f"Inequality in {outcome.name} by {time}", header, tuple(rows))
     return Section("Over the years", tuple(said), (table,), charts)
