@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from bayesineq.cohort.members import Cohort
     from bayesineq.disclosure.acro import Output
+    from bayesineq.disclosure.persons import PersonTables
     from bayesineq.disclosure.quality import QualityTables
     from bayesineq.disclosure.rule import Rule
     from bayesineq.fetching import Registry
@@ -243,7 +244,7 @@ class Beside:
     ] = None
     systems: Annotated[
         list[Path] | None,
-        typer.Option("--with", help="Folder that `measure` or `fit` wrote for the card of a system; more than once."),
+        typer.Option("--with", help="Folder that `measure` wrote for the card of a system; more than once."),
     ] = None
 
 
@@ -849,17 +850,17 @@ def _measure_system(card: Path, of: OfSystem, rule: Rule) -> None:
         else:
             tables, files = multimorbidity(read_counts(of.table, stated), stated, seed=of.seed), {}
         found = write_system(of.out_folder, tables, rule, also=files)
-    _say_sections(found.shown, rule)
+    _say_section(found)
     out.print(f"{len(found.shown)} tables in {of.out_folder}; {rule}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _say_sections(tables: Mapping[str, pd.DataFrame], rule: Rule) -> None:
-    """Print the sentences of the sections that tables of systems make."""
-    from bayesineq.report.page.systems import system_sections
+def _say_section(found: PersonTables) -> None:
+    """Print the sentences of the section that the tables of a system make."""
+    from bayesineq.report.page.systems import SECTIONS
 
-    for section in system_sections(tables, rule)[0]:
-        for statement in section.statements:
-            out.print(statement.text, markup=False, highlight=False, soft_wrap=True)
+    name = next(iter(found.shown)).partition("_")[0]
+    for statement in SECTIONS[name](found, None).statements:
+        out.print(statement.text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _by_columns(table: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from typing import Any, Final
 from bayesineq.clock import moment
 from bayesineq.errors import BayesineqError, SchemaError
 from bayesineq.replacing import replacing
+from bayesineq.shipped import card_of, card_text
 from bayesineq.shipped import folder as shipped
 
 RECORD: Final = "fetched.json"
@@ -25,6 +25,7 @@ RECORD: Final = "fetched.json"
 MOST_BYTES: Final = 4 << 30
 """Bytes beyond which a download is stopped, where its size is not known."""
 
+_WHAT: Final = "list of public files"
 _WAIT: Final = 60.0
 _CHUNK: Final = 1 << 16
 _KEPT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -127,10 +128,7 @@ def public_files(own: str | Path | None = None) -> Registry:
 
 
 def _read(path: Path) -> Registry:
-    try:
-        stated = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SchemaError(f"The list of public files {path} cannot be read: {error}.") from error
+    stated = card_of(card_text(path, _WHAT, SchemaError), str(path), _WHAT, SchemaError)
     entries = stated.get("file", {})
     wrong = [f"{name}: {problem}" for name, given in entries.items() for problem in _faults(given)]
     if wrong:

@@ -13,6 +13,11 @@ from bayesineq.records.person_time import FIRST_EVENT, EventRule
 DEATH: Final = "death"
 """The fact that needs no list."""
 
+APPOINTMENT: Final = "appointment"
+REFERRAL: Final = "referral"
+STAY: Final = "stay"
+"""Facts that tables of contacts are made of: [spells] of a card say which contacts they are."""
+
 BANDS: Final = (0, 18, 30, 40, 50, 60, 70, 80)
 """First ages of bands, where a card says no other; the first holds the children."""
 

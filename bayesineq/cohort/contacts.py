@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from bayesineq.cohort.card import SpellFact
+from bayesineq.cohort.card import APPOINTMENT, REFERRAL, STAY, SpellFact
 from bayesineq.cohort.members import Cohort
 from bayesineq.dims import AGE, AREA, DECILE, ETHNICITY, PERSON, SEX
 from bayesineq.errors import SchemaError
@@ -18,11 +18,6 @@ from bayesineq.records.tabulate import age_bands
 
 if TYPE_CHECKING:
     import ibis
-
-APPOINTMENT: Final = "appointment"
-REFERRAL: Final = "referral"
-STAY: Final = "stay"
-"""Facts of a cohort card that these tables are made of: its [spells] say which contacts they are."""
 
 LEAD_DAYS: Final = (0, 1, 3, 8, 15, 31)
 WAIT_DAYS: Final = (0, 28, 84, 126, 252, 364)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +18,7 @@ from bayesineq.dims import AREA, DECILE, PERSON
 from bayesineq.errors import CardError, SchemaError
 from bayesineq.records.calendar import day_number
 from bayesineq.records.engines import collected
-from bayesineq.shipped import folder
+from bayesineq.shipped import card_of, card_path, card_text
 
 if TYPE_CHECKING:
     import ibis
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from bayesineq.records.normal import Records
 
 DIED: Final = "died"
+_SHIPPED: Final = ("models/unit_costs",)
+_WHAT: Final = "file of unit costs"
 _KEYS: Final = {"name", "pounds", "per", "kinds", "sources"}
 
 
@@ -99,11 +100,8 @@ def read_unit_costs(card: str | Path = "england_2024") -> tuple[UnitCost, ...]:
     >>> {cost.name: cost.pounds for cost in read_unit_costs()}["community_contact"]
     84.0
     """
-    path = Path(card) if str(card).endswith(".toml") else folder("models") / "unit_costs" / f"{card}.toml"
-    try:
-        lines = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("cost", [])
-    except (OSError, ValueError) as error:
-        raise CardError(f"unit costs {path.name!r} cannot be read ({error}); give a TOML file with [[cost]]") from None
+    path = card_path(card, _SHIPPED, _WHAT, CardError)
+    lines = card_of(card_text(path, _WHAT, CardError), path.name, _WHAT, CardError).get("cost", [])
     wrong, found = [], []
     for k, line in enumerate(lines, 1):
         pounds, per = line.get("pounds"), line.get("per")

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from bayesineq.cohort.card import (
+    APPOINTMENT,
     BANDS,
     DEATH,
+    REFERRAL,
+    STAY,
     CodedFact,
     CohortCard,
     Count,
@@ -38,7 +41,7 @@ _TOP: Final = (
 )  # fmt: skip
 EVER: Final = "ever"
 OF_CONTACTS: Final = {
-    "appointment_counts": "appointment", "waiting_counts": "referral", "stays": "stay", "readmission_counts": "stay",
+    "appointment_counts": APPOINTMENT, "waiting_counts": REFERRAL, "stays": STAY, "readmission_counts": STAY,
 }  # fmt: skip
 """Tables whose columns are counted in one way, and the spells of a card that they are made of."""
 # A rule that needs the order of sources has no place on a card, which knows no sources.

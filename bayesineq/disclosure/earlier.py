@@ -96,8 +96,8 @@ def refuse_beside_earlier(rule: Rule, contents: Mapping[str, bytes]) -> None:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         alone = replace(rule, earlier=None)
+        now, then = (read_told(place, alone, before.names) for place in (folder, before.folder))
         for differ in (0, 1) if before.differ is None else (before.differ,):
-            now, then = (read_told(place, alone, before.names) for place in (folder, before.folder))
             found = attacked(now, then, alone, known=before.known, differ=differ)
             if not found.holds:
                 cells = list(dict.fromkeys(found.found["cell"]))

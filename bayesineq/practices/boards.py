@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from bayesineq.dims import AREA, CI_PROB
 from bayesineq.errors import SchemaError
-from bayesineq.measures.limits import probability
+from bayesineq.posterior.groups import interval
 from bayesineq.practices.associations import PLACE, place_weights
 from bayesineq.practices.summaries import PRACTICE
 from bayesineq.tables.practices import CONDITIONS
@@ -123,8 +123,8 @@ def board_tables(
             sure = place == NATION or place in ranked
             rows.append(_by_fifth(place, code, one, prob, sure))
             row = _one_place(place, str(names.get(place, NATION)), code, one, prob, sure)
-            at = ranked.index(place) if place in ranked else None
-            rank = [np.nan] * 3 if at is None else [float(np.mean(order[:, at])), *_ends(order[:, at], prob)]
+            of = order[:, ranked.index(place)] if place in ranked else None
+            rank = [np.nan] * 3 if of is None else [float(of.mean()), *map(float, interval(of, prob))]
             places.append(row.assign(rank=rank[0], rank_lower=rank[1], rank_upper=rank[2], boards=len(ranked)))
     return pd.concat(rows, ignore_index=True), pd.concat(places, ignore_index=True)
 
@@ -174,17 +174,13 @@ def _boards(
     shape = (len(known), FIFTHS * len(boards))
     of = csr_array((part.to_numpy(float), (who, pairs[AREA].map(cell).to_numpy(int))), shape=shape)
     on = csr_array(of * share.reindex(known).to_numpy(float)[:, None])
-    weights = np.concatenate(list(_weights(len(known), draws, seed)))
+    weights = np.random.default_rng(seed).exponential(size=(draws, len(known)))
     held = np.asarray(of.todense()).reshape(len(known), len(boards), FIFTHS).sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         enough = np.nan_to_num(held.sum(axis=0) ** 2 / (held**2).sum(axis=0)) >= _FEWEST
     eligible = table["patients"] * _of_age(table, code)
     people = np.bincount(cell, eligible.to_numpy(float), shape[1])
     return _shares(weights @ on, weights @ of, people, len(boards)), enough
-
-
-def _weights(count: int, draws: int, seed: int | None) -> Iterator[Float]:
-    yield np.random.default_rng(seed).exponential(size=(draws, count))
 
 
 def _shares(on: Float, of: Float, people: Float, count: int) -> Fifths:
@@ -199,17 +195,11 @@ def _ratio(share: Float) -> Float:
         return np.asarray(share[:, :, 0] / share[:, :, -1])
 
 
-def _ends(draws: Float, prob: float) -> tuple[float, float]:
-    tail = 0.5 * (1.0 - probability(prob))
-    low, high = np.quantile(draws, [tail, 1.0 - tail])
-    return float(low), float(high)
-
-
 def _by_fifth(place: str, code: str, one: Fifths, prob: float, sure: bool) -> pd.DataFrame:
     share = one.share[:, 0]
-    ends = [_ends(share[:, k], prob) if sure else (np.nan, np.nan) for k in range(FIFTHS)]
+    lower, upper = interval(share, prob) if sure else np.full((2, FIFTHS), np.nan)
     columns = {"place": place, "condition": code, "fifth": np.arange(1, FIFTHS + 1), "people": one.people[0]}
-    columns |= {"share": share.mean(axis=0), "lower": [low for low, _ in ends], "upper": [high for _, high in ends]}
+    columns |= {"share": share.mean(axis=0), "lower": lower, "upper": upper}
     return pd.DataFrame(columns)
 
 
@@ -223,6 +213,6 @@ def _one_place(place: str, name: str, code: str, one: Fifths, prob: float, sure:
     row: dict[str, object] = {"place": place, "name": name, "condition": code, "people": people.sum()}
     row |= {"most": share[:, 0].mean(), "least": share[:, -1].mean()}
     for label, value in drawn.items():
-        low, high = _ends(value, prob) if sure else (np.nan, np.nan)
+        low, high = map(float, interval(value, prob)) if sure else (np.nan, np.nan)
         row |= {label: value.mean(), f"{label}_lower": low, f"{label}_upper": high}
     return pd.DataFrame([row | {"more": (drawn["ratio"] > 1.0).mean() if sure else np.nan}])

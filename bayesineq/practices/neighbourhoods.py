@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from bayesineq.dims import AREA, CI_PROB
 from bayesineq.errors import SchemaError
 from bayesineq.inference.fit import fit
-from bayesineq.measures.limits import probability
 from bayesineq.measures.slope import rii
 from bayesineq.model.card import ModelCard
 from bayesineq.model.priors import normal
 from bayesineq.model.read_card import read_card
+from bayesineq.posterior.groups import interval
 from bayesineq.practices.prevalence import CARD, practice_prevalence, register_design
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.tables.practices import CONDITIONS, PracticeTables
@@ -202,7 +202,7 @@ def _card(names: Sequence[str]) -> ModelCard:
 
 
 def _effects(condition: str, names: Sequence[str], effect: Float, prob: float) -> pd.DataFrame:
-    lower, upper = _ends(effect, prob)
+    lower, upper = interval(effect, prob)
     farthest = np.abs(effect).argmax(axis=1)
     columns = {"effect": effect.mean(axis=0), "lower": lower, "upper": upper}
     columns |= {"odds_ratio": np.exp(effect.mean(axis=0)), "more": (effect > 0.0).mean(axis=0)}
@@ -211,17 +211,11 @@ def _effects(condition: str, names: Sequence[str], effect: Float, prob: float) -
     return pd.DataFrame({"condition": condition, "domain": list(names), "part_of": part_of} | columns)
 
 
-def _ends(values: Float, prob: float) -> tuple[Float, Float]:
-    tail = 0.5 * (1.0 - probability(prob))
-    lower, upper = np.quantile(values, [tail, 1.0 - tail], axis=0)
-    return lower, upper
-
-
 def _by_age(condition: str, old: Float, product: Float, prob: float) -> pd.DataFrame:
     most, least = _TENTH * (old + 0.5 * product), _TENTH * (old - 0.5 * product)
     row: dict[str, object] = {"condition": condition}
     for name, value in (("most", most), ("least", least)):
-        lower, upper = _ends(value, prob)
+        lower, upper = interval(value, prob)
         row |= {name: value.mean(), f"{name}_lower": lower, f"{name}_upper": upper}
     return pd.DataFrame([row | {"steeper": (least > most).mean()}])
 
@@ -238,5 +232,5 @@ def _alone(
         found = np.asarray(
             rii(values[:, at].astype(np.float64), weight, order=-order[name].to_numpy(), convention="pamuk")
         )
-        ends.append((found.mean(), *_ends(found, prob)))
+        ends.append((found.mean(), *interval(found, prob)))
     return out.assign(**dict(zip(("alone", "alone_lower", "alone_upper"), np.array(ends).T, strict=True)))

@@ -90,10 +90,10 @@ def event_timeline(
     rows = []
     for name, group in ends.groupby(keys, dropna=False) if keys else [((), ends)]:
         own = table[table[PERSON].isin(group[PERSON])]
+        followed_to = {cut: set(group.loc[group["length"] >= cut + width, PERSON]) for cut in cuts}
         for kind in sorted(set(table[EVENT])):
             day = own.loc[own[EVENT] == kind].set_index(PERSON)["day"]
-            for cut in cuts:
-                whole = set(group.loc[group["length"] >= cut + width, PERSON])
+            for cut, whole in followed_to.items():
                 number = int((day[(day >= cut) & (day < cut + width)].index.isin(whole)).sum())
                 rows.append((*name, kind, cut, cut + width - 1, len(whole), number))
     out = pd.DataFrame(rows, columns=[*keys, EVENT, "from_day", "to_day", "people", "events"])

@@ -7,8 +7,8 @@ import pandas as pd
 
 from bayesineq.dims import AREA, CI_PROB, DECILE
 from bayesineq.errors import SchemaError
-from bayesineq.measures.limits import probability
 from bayesineq.measures.slope import sii
+from bayesineq.posterior.groups import interval
 from bayesineq.practices.associations import PLACE, complete, place_weights
 from bayesineq.tables.quantiles import quintiles_from_deciles
 
@@ -103,7 +103,5 @@ def _slope(table: pd.DataFrame, unit: str, weight: np.ndarray) -> float:
 def _limits(table: pd.DataFrame, unit: str, draws: int, prob: float, seed: int | None) -> tuple[float, float]:
     whole, _ = complete(table, [AREA, unit, "residents", "imd_rank"], PLACE)
     weights = np.concatenate(list(place_weights(whole[PLACE], draws, seed, lambda text: None)))
-    drawn = [_slope(whole, unit, weight) for weight in weights]
-    tail = 0.5 * (1.0 - probability(prob))
-    lower, upper = np.quantile(drawn, [tail, 1.0 - tail])
+    lower, upper = interval([_slope(whole, unit, weight) for weight in weights], prob)
     return float(lower), float(upper)

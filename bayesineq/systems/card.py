@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from bayesineq.errors import CardError
-from bayesineq.shipped import folder
+from bayesineq.shipped import card_of, card_path, card_text, shipped_cards
+
+_SHIPPED: Final = ("models/systems",)
+_WHAT: Final = "card of a system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def system_names() -> tuple[str, ...]:
     >>> "multimorbidity" in system_names()
     True
     """
-    return tuple(sorted(path.stem for path in (folder("models") / "systems").glob("*.toml")))
+    return tuple(sorted(shipped_cards(_SHIPPED)))
 
 
 def is_system(card: str | Path) -> bool:
@@ -136,8 +138,8 @@ def is_system(card: str | Path) -> bool:
     if path.suffix != ".toml" or not path.is_file():
         return False
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")).get("kind") in KINDS
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return card_of(card_text(path, _WHAT, CardError), str(path), _WHAT, CardError).get("kind") in KINDS
+    except CardError:
         return False
 
 
@@ -165,16 +167,8 @@ def read_system(card: str | Path) -> SystemCard:
     >>> read_system("multimorbidity").by
     ('imd_quintile', 'ethnicity')
     """
-    path = Path(card)
-    if path.suffix != ".toml":
-        if str(card) not in system_names():
-            raise CardError(f"there is no card of a system {str(card)!r}; shipped are {', '.join(system_names())}")
-        path = folder("models") / "systems" / f"{card}.toml"
-    try:
-        stated = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CardError(f"the card {str(path)!r} cannot be read: {error}") from error
-    return _parsed(stated, str(path))
+    path = card_path(card, _SHIPPED, _WHAT, CardError)
+    return _parsed(card_of(card_text(path, _WHAT, CardError), str(path), _WHAT, CardError), str(path))
 
 
 def _parsed(stated: dict[str, Any], where: str) -> SystemCard:

@@ -77,7 +77,7 @@ class RiskModel:
             numbers = tuple(float(value) for value in held["coefficients"])
             model = RiskModel(terms, numbers, float(held["intercept"]), float(held["penalty"]))
         except (ValueError, TypeError, KeyError) as error:
-            raise SchemaError(f"this is no file of a risk model ({error}): give the one that `fit` wrote") from None
+            raise SchemaError(f"this is no file of a risk model ({error}): give the one that `measure` wrote") from None
         if len(terms) != len(numbers):
             raise SchemaError(f"the file has {len(terms)} terms and {len(numbers)} coefficients: it was changed")
         return model

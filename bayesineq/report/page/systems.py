@@ -36,7 +36,7 @@ def read_systems(folders: Sequence[str | Path]) -> dict[str, pd.DataFrame]:
     Parameters
     ----------
     folders : sequence of str or Path
-        Folders that `bayesineq measure` or `fit` wrote for cards of systems.
+        Folders that `bayesineq measure` wrote for cards of systems.
 
     Returns
     -------
@@ -161,6 +161,6 @@ def write_dashboard(
         made.insert(0, recorded_section(held, (), labels))
         audits.insert(0, quality_audit(held))
     if not made:
-        raise SchemaError("there is nothing to show: give folders that `measure`, `fit` or `cohort` wrote")
+        raise SchemaError("there is nothing to show: give folders that `measure` or `cohort` wrote")
     write_audited(path, plain_page(title, made, (str(rule),)), audits, rule)
     return Path(path)
