@@ -23,6 +23,9 @@ QUALITIES: Final = (
 AT_THRESHOLD: Final = ("flagged", "sensitivity", "specificity", "positive_predictive_value", "net_benefit")
 """What is said of it where people at or above a threshold are acted on."""
 
+EVERYONE: Final = "everyone"
+"""Name of all people together, among columns of groups and their levels."""
+
 _BINS: Final = 10
 _STEPS: Final = 25
 _EDGE: Final = 1e-9
@@ -99,7 +102,7 @@ def score_quality(
     """
     p, y = _checked(probability, happened, groups, thresholds)
     stream, rows = np.random.default_rng(seed), []
-    for by, level, at in _groups(groups, len(p)):
+    for by, level, at in groups_of(groups, len(p)):
         mine, own, count = _tied(p[at], y[at])
         value = _qualities(mine, own, count, count, thresholds)
         # The weights of people who are alike add up to a gamma number.
@@ -240,8 +243,9 @@ def _bins(p: Array, bins: int, count: Array) -> NDArray[np.intp]:
     return np.unique(rough[first], return_inverse=True)[1]
 
 
-def _groups(groups: pd.DataFrame | None, n: int) -> Iterator[tuple[str, object, NDArray[np.intp]]]:
-    yield "everyone", "everyone", np.arange(n)
+def groups_of(groups: pd.DataFrame | None, n: int) -> Iterator[tuple[str, object, NDArray[np.intp]]]:
+    """Column, level and rows of everyone, and then of each level of each column of groups."""
+    yield EVERYONE, EVERYONE, np.arange(n)
     if groups is None:
         return
     for column in groups.columns:

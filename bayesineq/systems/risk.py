@@ -12,12 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayesineq.errors import DesignError, SchemaError
-from bayesineq.measures.scores import calibration_curve, score_quality
+from bayesineq.measures.scores import calibration_curve, groups_of, score_quality
 from bayesineq.systems.card import RiskCard
 
 type Array = NDArray[np.float64]
 
-EVERYONE: Final = "everyone"
 _DECIMALS: Final = 4
 _DRAWS: Final = 200
 _CONFIDENCE: Final = 0.9
@@ -216,10 +215,10 @@ def risk(people: pd.DataFrame, scores: Array, card: RiskCard, *, seed: int = 1) 
     quality = score_quality(p, y, groups, thresholds=card.thresholds, draws=_DRAWS, seed=seed)
     quality["level"] = quality["level"].astype(str)
     curves, sets = [], []
-    for by, level, at in _levels(groups, len(y)):
+    for by, level, at in groups_of(groups, len(y)):
         bins = min(10, len(at))
-        curves.append(calibration_curve(p[at], y[at], bins=bins).assign(by=by, level=level))
-        sets.append({"by": by, "level": level, **_conformal(p[at], y[at])})
+        curves.append(calibration_curve(p[at], y[at], bins=bins).assign(by=by, level=str(level)))
+        sets.append({"by": by, "level": str(level), **_conformal(p[at], y[at])})
     curve = pd.concat(curves, ignore_index=True)
     curve["bin"] = curve.groupby(["by", "level"]).cumcount() + 1
     about = [("outcome", card.outcome), ("not for", card.not_for),
@@ -230,14 +229,6 @@ def risk(people: pd.DataFrame, scores: Array, card: RiskCard, *, seed: int = 1) 
         "risk_conformal": pd.DataFrame(sets),
         "risk_about": pd.DataFrame(about, columns=["item", "value"]),
     }
-
-
-def _levels(groups: pd.DataFrame | None, n: int) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
-    yield EVERYONE, EVERYONE, np.arange(n)
-    for by in groups.columns if groups is not None else ():
-        assert groups is not None
-        for level, at in sorted(groups.reset_index(drop=True).groupby(by).indices.items(), key=lambda one: str(one[0])):
-            yield str(by), str(level), np.asarray(at, dtype=np.intp)
 
 
 def _conformal(p: Array, y: Array) -> dict[str, float]:

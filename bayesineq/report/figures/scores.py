@@ -9,6 +9,7 @@ import numpy as np
 from bayesineq.disclosure.covered import require_covered
 from bayesineq.disclosure.persons import PersonTables
 from bayesineq.errors import MeasureError
+from bayesineq.measures.scores import EVERYONE
 from bayesineq.report.figures.style import ACCENT, QUIET, Chart, dress, headline, new_figure, plain
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
 
@@ -46,7 +47,7 @@ def plot_calibration_curve(found: PersonTables) -> Chart:
     """
     require_covered(found)
     curve = found.shown["risk_curve"]
-    table = curve[(curve["by"] == "everyone") & curve["rate"].notna()].reset_index(drop=True)
+    table = curve[(curve["by"] == EVERYONE) & curve["rate"].notna()].reset_index(drop=True)
     if table.empty:
         raise MeasureError("no part of the calibration curve may be shown")
     figure = new_figure()

@@ -12,6 +12,7 @@ from bayesineq.disclosure.covered import require_covered
 from bayesineq.disclosure.persons import PersonTables
 from bayesineq.disclosure.rule import SUPPRESSED
 from bayesineq.errors import MeasureError
+from bayesineq.measures.scores import EVERYONE
 from bayesineq.report.figures.scores import in_order, plot_calibration_curve, plot_calibration_groups
 from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.parts import Columns, Record, Section, Table, table_of
@@ -25,7 +26,6 @@ _WORDS: Final = {
     "expected_calibration_error": "Expected calibration error",
 }  # fmt: skip
 _AT: Final = ("flagged", "sensitivity", "specificity", "positive_predictive_value")
-_EVERYONE: Final = "everyone"
 
 
 def risk_section(found: PersonTables, labels: Labels | None = None) -> Section:
@@ -57,12 +57,12 @@ def risk_section(found: PersonTables, labels: Labels | None = None) -> Section:
     said = [*_overall_said(quality), *_groups_said(quality, labels)]
     if found.withheld:
         said.append(f"{SUPPRESSED} stands where numbers are withheld, because {found.why}.")
-    dims = [by for by in quality["by"].unique() if by != _EVERYONE]
+    dims = [by for by in quality["by"].unique() if by != EVERYONE]
     tables = [_quality_table(quality)]
     tables += [_calibration_table(quality, by, labels) for by in dims]
     thresholds = quality["threshold"].notna()
     if thresholds.any():
-        tables.append(_decision_table(quality[thresholds & (quality["by"] == _EVERYONE)]))
+        tables.append(_decision_table(quality[thresholds & (quality["by"] == EVERYONE)]))
         tables += [_opportunity_table(quality[thresholds & (quality["by"] == by)], by, labels) for by in dims]
     if "risk_conformal" in found.shown:
         tables.append(_conformal_table(found.shown["risk_conformal"], labels))
@@ -79,7 +79,7 @@ def _charts(found: PersonTables, labels: Labels | None) -> tuple[Chart, ...]:
     if "risk_curve" in found.shown:
         made.append(plot_calibration_curve(found))
     for by in quality["by"].unique():
-        if by != _EVERYONE:
+        if by != EVERYONE:
             try:
                 made.append(plot_calibration_groups(found, str(by), labels))
             except MeasureError:
@@ -95,7 +95,7 @@ def _value(row: Record, percent: bool = False) -> str:
 
 
 def _overall_said(quality: pd.DataFrame) -> list[str]:
-    own = quality[(quality["by"] == _EVERYONE) & quality["value"].notna()].drop_duplicates("measure")
+    own = quality[(quality["by"] == EVERYONE) & quality["value"].notna()].drop_duplicates("measure")
     rows = {row["measure"]: row for row in _records(own)}
     said = []
     if "auc" in rows:
@@ -109,7 +109,7 @@ def _overall_said(quality: pd.DataFrame) -> list[str]:
 def _groups_said(quality: pd.DataFrame, labels: Labels | None) -> list[str]:
     said = []
     level = quality[(quality["measure"] == "calibration_in_the_large") & quality["value"].notna()]
-    for by, part in level[level["by"] != _EVERYONE].groupby("by"):
+    for by, part in level[level["by"] != EVERYONE].groupby("by"):
         under, over = part[part["lower"] > 0], part[part["upper"] < 0]
         words = dimension_label(str(by))
         if under.empty and over.empty:
@@ -145,7 +145,7 @@ def _count(row: Record, name: str) -> str:
 
 
 def _quality_table(quality: pd.DataFrame) -> Table:
-    rows = quality[(quality["by"] == _EVERYONE) & quality["measure"].isin(list(_WORDS))]
+    rows = quality[(quality["by"] == EVERYONE) & quality["measure"].isin(list(_WORDS))]
     columns: Columns = {"Measure": lambda row: _WORDS[row["measure"]], "Value (95% interval)": _value}
     return table_of("Quality of the score, out of sample", rows, columns)
 
@@ -207,7 +207,7 @@ def _conformal_table(conformal: pd.DataFrame, labels: Labels | None) -> Table:
         return with_unit(row[name], PERCENT, places=1)
 
     columns: Columns = {
-        "Group": lambda row: "Everyone" if row["by"] == _EVERYONE else f"{dimension_label(row['by'])}: {row['named']}",
+        "Group": lambda row: "Everyone" if row["by"] == EVERYONE else f"{dimension_label(row['by'])}: {row['named']}",
         "Ruled out below a score of": lambda row: share(row, "ruled_out_below"),
         "Its absence ruled out above": lambda row: share(row, "ruled_in_above"),
         "People between, of whom neither is": lambda row: share(row, "not_clear"),
@@ -224,7 +224,7 @@ def _curve_table(curve: pd.DataFrame, labels: Labels | None) -> Table:
         return estimate(row["rate"], row["lower"], row["upper"], PERCENT, places=1)
 
     columns: Columns = {
-        "Group": lambda row: "Everyone" if row["by"] == _EVERYONE else f"{dimension_label(row['by'])}: {row['named']}",
+        "Group": lambda row: "Everyone" if row["by"] == EVERYONE else f"{dimension_label(row['by'])}: {row['named']}",
         "Tenth": lambda row: str(int(row["bin"])),
         "Score": lambda row: SUPPRESSED if pd.isna(row["said"]) else with_unit(row["said"], PERCENT, places=1),
         "It happened to (95% interval)": rate,
