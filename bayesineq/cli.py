@@ -527,17 +527,16 @@ def fetch_files(
     for code, place in given.items():
         err.print(f"{code}: address {place} in place of {known.files[code].address}", markup=False, soft_wrap=True)
     with reporter(True, "Fetching") as tell:
-        found = fetch(files, folder, accept=accept or (), report=_both(tell))
+        found = fetch(files, folder, accept=accept or (), report=_both(tell), progress=tell)
     out.print("\n".join(map(str, found.values())), markup=False, highlight=False, soft_wrap=True)
 
 
 def _both(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Progress that is drawn over, and lines that stay."""
+    """Lines that stay, and are progress too."""
 
     def said(text: str) -> None:
         tell(text)
-        if not text.endswith(" MB"):
-            err.print(text, markup=False, highlight=False, soft_wrap=True)
+        err.print(text, markup=False, highlight=False, soft_wrap=True)
 
     return said
 

@@ -218,6 +218,7 @@ def fetch(
     *,
     accept: Sequence[str] = (),
     report: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Path]:
     """
     Fetch public files into a folder: the one function of the package that reaches the network.
@@ -235,6 +236,8 @@ def fetch(
         Names whose known digest and size do not count: what comes is taken, and recorded.
     report : callable, optional
         Told what is done.
+    progress : callable, optional
+        Told how much of a file has come.
 
     Returns
     -------
@@ -267,7 +270,7 @@ def fetch(
         report(f"{file.name}: fetching {file.address}")
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place, prefix=".fetching-") as beside:
-            came = _member(_download(file, Path(beside), report), file)
+            came = _member(_download(file, Path(beside), report, progress), file)
             entry = {"address": file.address, "keep": file.keep, "day": moment()[:10], **_as_known(came, file)}
             came.replace(path)
         _write(place / RECORD, fetched(place) | {file.name: entry})
@@ -304,8 +307,8 @@ def _as_known(path: Path, file: PublicFile) -> dict[str, Any]:
 class _Progress:
     """What pooch tells of a download, passed on; stops what is far larger than it may be."""
 
-    def __init__(self, file: PublicFile, report: Callable[[str], None]) -> None:
-        self.total, self.file, self.report, self.seen = 0, file, report, 0
+    def __init__(self, file: PublicFile, tell: Callable[[str], None]) -> None:
+        self.total, self.file, self.tell, self.seen = 0, file, tell, 0
 
     def update(self, number: int) -> None:
         self.seen += number
@@ -316,7 +319,7 @@ class _Progress:
                 f"the file that is known. Look at it in a browser, and take it as it is with --accept {self.file.name}."
             )
         if self.total and self.seen <= self.total:
-            self.report(f"{self.file.name}: {self.seen / 1e6:,.1f} of {self.total / 1e6:,.1f} MB")
+            self.tell(f"{self.file.name}: {self.seen / 1e6:,.1f} of {self.total / 1e6:,.1f} MB")
 
     def reset(self) -> None:
         self.seen = 0
@@ -325,7 +328,7 @@ class _Progress:
         self.total = 0
 
 
-def _download(file: PublicFile, beside: Path, report: Callable[[str], None]) -> Path:
+def _download(file: PublicFile, beside: Path, report: Callable[[str], None], progress: Callable[[str], None]) -> Path:
     try:
         import pooch
     except ImportError as error:
@@ -346,7 +349,7 @@ def _download(file: PublicFile, beside: Path, report: Callable[[str], None]) -> 
 
     pooch.get_logger().setLevel("ERROR")
     loader = pooch.HTTPDownloader(
-        progressbar=_Progress(file, report),
+        progressbar=_Progress(file, progress),
         chunk_size=_CHUNK,
         timeout=_WAIT,
         headers={"User-Agent": "bayesineq"},
