@@ -578,7 +578,7 @@ def england(
     shown: Shown,
 ) -> None:
     """From a folder of open data: areas, practices, and which domain of deprivation goes with which condition."""
-    from bayesineq.practices.england import cohort_table, england_tables, write_england
+    from bayesineq.practices.england import cohort_table, england_tables, left_out, write_england
     from bayesineq.practices.folder import read_england
     from bayesineq.practices.neighbourhoods import neighbourhood_tables
     from bayesineq.space.areas import read_areas
@@ -595,7 +595,8 @@ def england(
             tables["over_representation"] = cohort_table(found, people, shown.rule)
         shapes = read_areas(found.files["boundaries"]) if "boundaries" in found.files else None
         files = write_england(tables, found.notes, out_folder, board or (), boundaries=shapes, report=tell)
-    lines = [f"{role}: {path}" for role, path in found.files.items()] + [f"Note: {note}" for note in found.notes]
+    notes = [*found.notes, *left_out(tables)]
+    lines = [f"{role}: {path}" for role, path in found.files.items()] + [f"Note: {note}" for note in notes]
     err.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     out.print("\n".join(map(str, files)), markup=False, highlight=False, soft_wrap=True)
 

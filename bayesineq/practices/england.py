@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -238,6 +238,17 @@ def write_england(
     made = {f"{name}.csv": csv_bytes(table.round(_DECIMALS)) for name, table in tables.items()}
     if "gaps" in tables:
         made |= pages(tables, boards, boundaries, report)
-    made["notes.txt"] = ("\n".join(notes) + "\n").encode("utf-8")
+    made["notes.txt"] = ("\n".join([*notes, *left_out(tables)]) + "\n").encode("utf-8")
     write_folder(Path(folder), made)
     return tuple(Path(folder) / name for name in made)
+
+
+def left_out(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Note of the areas that correlations are without, if there are any."""
+    found = tables.get("associations", pd.DataFrame()).attrs
+    if not found.get("left_out"):
+        return []
+    return [
+        f"correlations are of {found['areas']:,} areas; {found['left_out']:,} that lack a register, a score or what "
+        "is held constant are left out"
+    ]

@@ -57,7 +57,9 @@ _KINDS: Final = {
 }
 """Files that are told as `bayesineq check` tells them: their kinds, and a title that they must have."""
 
-_BY_VINTAGE: Final = ("population", "deprivation", "borders", "boundaries", "boards", "rural_urban")
+type Vintage = Literal["2011", "2021"]
+
+_BY_VINTAGE: Final = ("population", "deprivation", "borders", "boundaries", "boards", "rural_urban", *SCORES_OF)
 _ICB: Final = r"icb\d\d(cdh|_code_h)"
 
 
@@ -218,11 +220,11 @@ def read_england(
     plain = area_summary(tables.registrations, tables.prevalence[["practice"]].join(shares), codes)
     areas = deprivation.merge(plain, on=AREA, how="left").merge(tables.areas, on=AREA, how="left")
     areas["fifth"] = quantile_groups(areas["adult_skills_rank"], 5)
-    year: Literal["2011", "2021"] = "2011" if deprivation.attrs["vintage"] == "2011" else "2021"
+    year: Vintage = "2011" if deprivation.attrs["vintage"] == "2011" else "2021"
     areas = areas.merge(_shares(files, tables, year, notes), on=AREA, how="left")
     for name, pattern in SCORES_OF.items():
         if name in files:
-            areas[name] = areas[AREA].map(_category_share(files[name], pattern))
+            areas[name] = areas[AREA].map(_category_share(name, pattern, files, tables, year, notes))
     if indicators is not None:
         areas = areas.merge(_indicators(indicators), on=AREA, how="left", suffixes=("_in_the_folder", ""))
     areas["fifth_of_all"] = quintiles_from_deciles(areas["imd_decile"])
@@ -287,9 +289,7 @@ def _names(path: Path) -> list[str]:
     return [str(name) for name in read_schema(path).names] if suffix(path) == "parquet" else header(path)
 
 
-def _shares(
-    files: Mapping[str, Path], tables: PracticeTables, year: Literal["2011", "2021"], notes: list[str]
-) -> pd.DataFrame:
+def _shares(files: Mapping[str, Path], tables: PracticeTables, year: Vintage, notes: list[str]) -> pd.DataFrame:
     """Shares of broad ethnic groups, and of all that are not White, by area of the year that is wanted."""
     if "ethnicity" not in files:
         notes.append("no file holds ethnic groups by area (Census 2021, TS021): nothing is adjusted for them")
@@ -298,30 +298,62 @@ def _shares(
     broad = code_list("ethnicity_census_2021").groupby("broad")["code"].apply(list)
     counts = pd.DataFrame({AREA: census[AREA]} | {name: census[codes].sum(axis=1) for name, codes in broad.items()})
     counts = counts[counts[AREA].str.startswith("E")]
-    if year == "2011":
-        if "changes" not in files:
-            notes.append("no look-up carries LSOAs of 2021 to those of 2011: nothing is adjusted for ethnic groups")
-            return pd.DataFrame({AREA: []}).astype(str)
-        residents = tables.areas.set_index(AREA)["residents"]
-        changes = read_changes(files["changes"])
-        counts = carry_counts(counts, list(broad.index), changes[changes["area_2011"].isin(residents.index)],
-                              to="2011", weight=residents)  # fmt: skip
-        notes.append("ethnic groups are those of Census 2021, carried to the LSOAs of 2011 by residents")
+    carried = _carried(counts, list(broad.index), "2021", files, tables, year)
+    if carried is None:
+        notes.append(f"no look-up carries LSOAs of 2021 to those of {year}: nothing is adjusted for ethnic groups")
+        return pd.DataFrame({AREA: []}).astype(str)
+    counts = carried
+    if year != "2021":
+        notes.append(f"ethnic groups are those of Census 2021, carried to the LSOAs of {year} by residents")
     people = counts[list(broad.index)].sum(axis=1)
     shares = counts[list(broad.index)].div(people, axis=0)
     shares.insert(0, AREA, counts[AREA])
     return shares.assign(not_white=1.0 - shares["white"])
 
 
-def _category_share(path: Path, pattern: str) -> pd.Series:
+def _carried(
+    counts: pd.DataFrame,
+    names: Sequence[str],
+    of: Vintage,
+    files: Mapping[str, Path],
+    tables: PracticeTables,
+    year: Vintage,
+) -> pd.DataFrame | None:
+    """Counts of areas in the areas of the year that is wanted; none where no look-up carries them."""
+    if of == year:
+        return counts
+    if "changes" not in files:
+        return None
+    residents = tables.areas.set_index(AREA)["residents"]
+    changes = read_changes(files["changes"])
+    changes = changes[changes[f"area_{year}"].isin(residents.index)]
+    held = counts[counts[AREA].isin(changes[f"area_{of}"])]
+    return carry_counts(held, names, changes, to=year, weight=residents)
+
+
+def _category_share(
+    name: str, pattern: str, files: Mapping[str, Path], tables: PracticeTables, year: Vintage, notes: list[str]
+) -> pd.Series:
     """Share of the people of an area who are in the categories that a pattern names."""
+    path = files[name]
     found = read_published(path)
-    groups = found.table[[str(name) for name in found.columns.loc[found.columns["role"] == "group", "column"]]]
+    groups = found.table[[str(column) for column in found.columns.loc[found.columns["role"] == "group", "column"]]]
     chosen = groups.apply(lambda column: column.str.lower().str.fullmatch(pattern)).any(axis=1)
     if not chosen.any():
         raise SchemaError(f"The file {path} has no category like {pattern!r}. Give the table as Nomis publishes it.")
-    people = found.table["count"].groupby(found.table[AREA]).sum()
-    return found.table["count"].where(chosen, 0).groupby(found.table[AREA]).sum() / people
+    both = pd.DataFrame({AREA: found.table[AREA], "people": found.table["count"], "those": 0})
+    both.loc[chosen, "those"] = both["people"]
+    counts = both.groupby(AREA, as_index=False)[["people", "those"]].sum()
+    of: Vintage = {"2011": "2011", "2021": "2021"}.get(found.vintage, year)
+    carried = _carried(counts, ["people", "those"], of, files, tables, year)
+    if carried is None:
+        raise SchemaError(
+            f"The file {path} is of LSOAs of {of}, and the others are of {year}. Lay the table of {year} into the "
+            f"folder ({_CENSUS_TABLES[name, year][0]}), or the exact-fit look-up of LSOAs of 2011 and 2021."
+        )
+    if of != year:
+        notes.append(f"{name} is of Census {of}, carried to the LSOAs of {year} by residents")
+    return (carried["those"] / carried["people"]).set_axis(carried[AREA])
 
 
 _CENSUS_TABLES: Final = {
@@ -354,9 +386,7 @@ def _indicators(path: str | Path) -> pd.DataFrame:
     return table[[AREA, *numbers]]
 
 
-def _places(
-    areas: pd.DataFrame, files: Mapping[str, Path], year: Literal["2011", "2021"], notes: list[str]
-) -> pd.DataFrame:
+def _places(areas: pd.DataFrame, files: Mapping[str, Path], year: Vintage, notes: list[str]) -> pd.DataFrame:
     """With the board and the rural-urban class of each area, where a look-up says them."""
     for role, pattern in (("boards", _ICB), ("rural_urban", ROLES["rural_urban"][1])):
         if role not in files:

@@ -21,6 +21,7 @@ from bayesineq.practices.folder import England, find_files, read_england, rural_
 from bayesineq.practices.pages import pages
 from bayesineq.practices.summaries import area_summary
 from bayesineq.tables.codes import code_list
+from bayesineq.tables.vintage import vintage
 from tests.browser import accessible, first_screen, opened
 
 N = 240
@@ -129,17 +130,94 @@ def test_shares_of_ethnic_groups_add_up_and_are_shares(tmp_path: Path) -> None:
     assert areas["median_age"].iloc[3] == np.median(np.repeat(np.arange(91), table.to_numpy(int)))
 
 
-def test_qualifications_and_english_of_the_census_become_columns(tmp_path: Path) -> None:
-    folder = written(tmp_path / "data")
+def census_2011(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """QS501EW and QS205EW in the bulk layout of Nomis, with the students and parents that count people again."""
+    rng = np.random.default_rng(8)
     head = pd.DataFrame({"date": 2011, "geography": "Place", "geography code": CODES, "Rural Urban": "Total"})
-    level = "Highest level of qualification"
-    counts = {f"All categories: {level}": 100, "No qualifications": 20}
-    counts |= {f"{level}: Level 1 qualifications": 10, f"{level}: Level 4 and above": 70}
-    titles = {f"Qualifications: {title}; measures: Value": count for title, count in counts.items()}
-    head.assign(**titles).to_csv(folder / "qs501.csv", index=False)
+    levels = ["No qualifications", "Level 1 qualifications", "Level 2 qualifications", "Apprenticeship"]
+    levels += ["Level 3 qualifications", "Level 4 qualifications and above", "Other qualifications"]
+    people = pd.DataFrame({level: rng.integers(0, 200, N) for level in levels})
+    young = "Schoolchildren and full-time students: Age"
+    titles = {"All categories: Highest level of qualification": people.sum(axis=1)} | dict(people)
+    titles |= {f"{young} {age}": rng.integers(0, 90, N) for age in ("16 to 17", "18 and over")}
+    titles |= {"Full-time students: Age 18 to 74: Economically inactive": rng.integers(0, 90, N)}
+    made = {f"Qualification: {title}; measures: Value": count for title, count in titles.items()}
+    head.assign(**made).to_csv(folder / "qs501.csv", index=False)
+    other = "Main language is not English (English or Welsh in Wales)"
+    spoken = ["Can speak English very well", "Can speak English well", "Cannot speak English well"]
+    spoken = [*(f"{other}: {how}" for how in spoken), f"{other}: Cannot speak English"]
+    said = pd.DataFrame({how: rng.integers(0, 60, N) for how in spoken})
+    said.insert(0, "Main language is English (English or Welsh in Wales)", rng.integers(300, 900, N))
+    titles = {"All categories: Proficiency in English": said.sum(axis=1)} | dict(said)
+    titles |= {f"{other}: Total": said[spoken].sum(axis=1)}
+    made = {f"Proficiency in English: {title}; measures: Value": count for title, count in titles.items()}
+    head.assign(**made).to_csv(folder / "qs205.csv", index=False)
+    return people, said
+
+
+def test_qualifications_and_english_of_the_census_complete_the_rank_table(tmp_path: Path) -> None:
+    """Of all people: students, who are counted by qualification already, are not counted again."""
+    folder = written(tmp_path / "data")
+    people, said = census_2011(folder)
     found = read_england(folder)
     assert found.files["adult_education"].name == "qs501.csv"
-    assert found.areas["adult_education"].unique() == pytest.approx([0.3])
+    areas = found.areas.set_index("area").loc[CODES]
+    expected = people.iloc[:, :2].sum(axis=1) / people.sum(axis=1)
+    assert areas["adult_education"].to_numpy() == pytest.approx(expected.to_numpy())
+    expected = said.iloc[:, -2:].sum(axis=1) / said.sum(axis=1)
+    assert areas["english_proficiency"].to_numpy() == pytest.approx(expected.to_numpy())
+    tables = england_tables(found, draws=40, seed=1)
+    domains = tables["rank_table"].columns[2:]
+    assert len(domains) == 11
+    assert domains[-2:].tolist() == ["adult_education", "english_proficiency"]
+    rows = tables["associations"]
+    assert (rows["lower"] < rows["upper"]).all()
+    assert rows.groupby("condition")["strongest"].sum().to_numpy() == pytest.approx(np.ones(2))
+
+
+def test_the_law_of_the_diabetes_analysis_is_that_of_residuals_of_ranks(tmp_path: Path) -> None:
+    """Each cell by least squares of ranks on ranks of what is held constant."""
+    folder = written(tmp_path / "data")
+    census_2011(folder)
+    found = read_england(folder)
+    table = england_tables(found, conditions=["DM"], draws=20, seed=1)["associations"].set_index("domain")
+    ranks = found.areas[[*table.index, "DM", "median_age", "not_white"]].rank()
+    whole = [name for name in table.index if not table.loc[name, "part_of"]]
+    assert len(whole) == 7
+    for name in table.index:
+        held = [other for other in whole if other not in (name, table.loc[name, "part_of"])]
+        given = np.column_stack([np.ones(N), ranks[[*held, "median_age", "not_white"]]])
+        left = [ranks[one] - given @ np.linalg.lstsq(given, ranks[one], rcond=None)[0] for one in ("DM", name)]
+        assert table.loc[name, "adjusted"] == pytest.approx(np.corrcoef(left)[0, 1], abs=1e-10)
+    assert table.loc["adult_education", "part_of"] == "education_score"
+
+
+def test_a_table_of_the_other_census_is_carried_to_the_areas_or_refused(tmp_path: Path) -> None:
+    """Two areas of 2011 that were put together get the share of their successor; a split area that of its parts."""
+    folder = written(tmp_path / "data")
+    links = pd.read_csv(folder / "f.csv")
+    retired = links["lsoa11_code"].map(lambda code: vintage([code]) == "2011")
+    links.loc[retired, "lsoa21_code"] = [f"E0103{4000 + k}" for k in range(retired.sum())]
+    links.loc[:1, "lsoa21_code"], links.loc[:1, "change_code"] = "E01033768", "M"
+    split = links.loc[[2, 2]].assign(lsoa21_code=["E01033769", "E01033770"], change_code="S")
+    links = pd.concat([links.drop(index=2), split])
+    links.to_csv(folder / "f.csv", index=False)
+    codes = [*links["lsoa21_code"].iloc[2:-2], "E01033768", "E01033769", "E01033770", "W01000003"]
+    head = pd.DataFrame({"date": 2021, "geography": "Place", "geography code": codes})
+    variable = "Highest level of qualification"
+    none = np.full(len(codes), 100)
+    none[-4:-1] = 200, 300, 100
+    counts = {"Total: All usual residents aged 16 years and over": 1000, "No qualifications": none}
+    counts |= {"Level 1 and entry level qualifications: 1 to 4 GCSEs": 50, "Level 4 qualifications": 950 - none}
+    titles = {f"{variable}: {title}": count for title, count in counts.items()}
+    head.assign(**titles).to_csv(folder / "ts067.csv", index=False)
+    (folder / "e.csv").unlink()
+    found = read_england(folder)
+    assert found.areas["adult_education"].iloc[:4].tolist() == pytest.approx([0.25, 0.25, 0.25, 0.15])
+    assert any(note.startswith("adult_education is of Census 2021, carried") for note in found.notes)
+    (folder / "f.csv").unlink()
+    with pytest.raises(SchemaError, match=r"of LSOAs of 2021, and the others are of 2011.*QS501EW"):
+        read_england(folder)
 
 
 def test_without_census_nothing_is_adjusted_for_it_and_that_is_said(tmp_path: Path) -> None:
@@ -357,6 +435,11 @@ def test_the_table_of_the_diabetes_analysis(england: England) -> None:
     assert len(tables["areas"]) == 32_844
     found = tables["associations"].query("condition == 'DM'").set_index("domain")
     assert found["adjusted"].abs().nlargest(2).index.tolist() == ["adult_skills_score", "education_score"]
+    # By pingouin.partial_corr(method="spearman") of pingouin 0.7.0 on the same areas: other domains, age, not White.
+    adjusted = tables["associations"].set_index(["condition", "domain"])["adjusted"]
+    assert adjusted["DM", "education_score"] == pytest.approx(0.3124594230, abs=1e-9)
+    assert adjusted["DM", "adult_skills_score"] == pytest.approx(0.4665384860, abs=1e-9)
+    assert adjusted["COPD", "crime_score"] == pytest.approx(0.1517290424, abs=1e-9)
     assert found.loc["education_score", "strongest_domain"] == 1.0
     assert found.loc["adult_skills_score", "strongest"] == 1.0
     assert (found["lower"] < found["adjusted"]).all()

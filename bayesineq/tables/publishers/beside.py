@@ -18,6 +18,8 @@ from bayesineq.tables.publishers.kinds import KEYS, Column, FileKind
 LEVEL: Final = "level"
 WHY: Final = "why"
 NO_CODE: Final = "no code of an area"
+_LEAST: Final = 3
+"""Places by which parts are judged by their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,11 @@ def _again(
     )
     label, words = pd.factorize(category)
     found = _parts(group, label, words, column)
-    reason = np.where(found == "part", "", np.where(found == "total", f"total of {name}", f"holds others of {name}"))
+    for count in counts[:1]:
+        values = rows[count].astype("float64").to_numpy()
+        found[(found == "part") & np.isin(label, _besides(values, group, label, found))] = "besides"
+    why = {"part": "", "total": f"total of {name}", "besides": f"counts people of other {name} again"}
+    reason = pd.Series(found).map(why).fillna(f"holds others of {name}").to_numpy(dtype=object)
     said = []
     for count in counts[:1]:
         values = rows[count].astype("float64").to_numpy()
@@ -164,6 +170,25 @@ def _again(
                 f"to {off.max():,.0f}: categories overlap, or the publisher changed small numbers"
             )
     return reason, said
+
+
+def _besides(
+    values: NDArray[np.float64], group: NDArray[Any], label: NDArray[np.intp], found: NDArray[np.object_]
+) -> NDArray[np.intp]:
+    """
+    Labels of parts that stand after those that make up the total in every place.
+
+    Qualifications of 2011 are followed by students, who have been counted by qualification already.
+    """
+    part = found == "part"
+    table = pd.DataFrame({"group": group[part], "label": label[part], "value": values[part]})
+    wide = table.pivot_table(index="group", columns="label", values="value", aggfunc="sum", sort=False)
+    total = pd.Series(values[found == "total"], index=group[found == "total"])
+    same = not total.index.has_duplicates and set(total.index) == set(wide.index)
+    if len(total) < _LEAST or not same or wide.isna().any(axis=None):
+        return np.array([], dtype=np.intp)
+    within = np.flatnonzero(wide[sorted(wide)].cumsum(axis=1).eq(total, axis=0).all(axis=0))
+    return np.array(sorted(wide)[1 + within[-1] :] if len(within) else [], dtype=np.intp)
 
 
 def _parts(group: NDArray[Any], label: NDArray[np.intp], words: pd.Index, column: Column) -> NDArray[np.object_]:
