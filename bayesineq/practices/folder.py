@@ -344,7 +344,7 @@ def _category_share(
     both = pd.DataFrame({AREA: found.table[AREA], "people": found.table["count"], "those": 0})
     both.loc[chosen, "those"] = both["people"]
     counts = both.groupby(AREA, as_index=False)[["people", "those"]].sum()
-    of: Vintage = {"2011": "2011", "2021": "2021"}.get(found.vintage, year)
+    of: Vintage = year if not found.vintage else "2011" if found.vintage == "2011" else "2021"
     carried = _carried(counts, ["people", "those"], of, files, tables, year)
     if carried is None:
         raise SchemaError(

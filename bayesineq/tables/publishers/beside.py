@@ -187,8 +187,9 @@ def _besides(
     same = not total.index.has_duplicates and set(total.index) == set(wide.index)
     if len(total) < _LEAST or not same or wide.isna().any(axis=None):
         return np.array([], dtype=np.intp)
-    within = np.flatnonzero(wide[sorted(wide)].cumsum(axis=1).eq(total, axis=0).all(axis=0))
-    return np.array(sorted(wide)[1 + within[-1] :] if len(within) else [], dtype=np.intp)
+    order = np.unique(label[part])
+    within = np.flatnonzero(wide[list(order)].cumsum(axis=1).eq(total, axis=0).all(axis=0))
+    return order[1 + within[-1] :] if len(within) else order[:0]
 
 
 def _parts(group: NDArray[Any], label: NDArray[np.intp], words: pd.Index, column: Column) -> NDArray[np.object_]:
