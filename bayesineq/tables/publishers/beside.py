@@ -173,7 +173,7 @@ def _again(
 
 
 def _besides(
-    values: NDArray[np.float64], group: NDArray[Any], label: NDArray[np.intp], found: NDArray[np.object_]
+    values: NDArray[Any], group: NDArray[Any], label: NDArray[np.intp], found: NDArray[np.object_]
 ) -> NDArray[np.intp]:
     """
     Labels of parts that stand after those that make up the total in every place.
