@@ -18,6 +18,7 @@ from bayesineq.records.adapters.adapt import adapt
 from bayesineq.records.adapters.mapping import mapping_names, read_mapping
 from bayesineq.records.normal import Records, unmapped
 from bayesineq.records.vocabulary import with_descendants
+from bayesineq.tables.codes import code_list
 
 DAY = dt.date
 
@@ -326,3 +327,38 @@ def test_a_mapping_that_does_not_fit_names_every_column_and_what_there_is(tmp_pa
         SchemaError, match=r"finds no persons .* looks for the tables hes_apc, hes_op, hes_ae; there is x"
     ):
         adapt({"x": pd.DataFrame({"id": [1]})}, "hes")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("White British", "A"), ("White - British", "A"), ("british or mixed British", "A"), ("White: Irish", "B"),
+        ("White: English, Welsh, Scottish, Northern Irish or British", "A"), ("White: Roma", "C"),
+        ("Mixed - White and Black Caribbean", "D"), ("Asian or Asian British: Pakistani", "J"), ("Bangladeshi", "K"),
+        ("Black, Black British, Caribbean or African: African", "N"), ("Other ethnic groups - Chinese", "R"),
+        ("Any other ethnic group", "S"), ("Not stated", "Z"), ("UNKNOWN", "99"), ("Asian", None), ("White", None),
+    ],
+)  # fmt: skip
+def test_ethnic_groups_in_words_are_read_and_those_that_are_coarser_are_counted(
+    written: str, meant: str | None, tmp_path: Path
+) -> None:
+    people = pd.DataFrame({"id": ["p"], "born": ["1950-01-01"], "sex": ["F"], "group": [written]})
+    people.to_csv(tmp_path / "people.csv", index=False)
+    (tmp_path / "own.toml").write_text(
+        'title = "Own"\nsource = "Ours"\n[[persons]]\ntable = "people"\nperson = "id"\nbirth = "born"\n'
+        'sex = { column = "sex", codes = "sex_spellings" }\n[[ethnicity_records]]\ntable = "people"\nperson_id = "id"\n'
+        'source = { text = "gp" }\nrecorded_on = "born"\nethnicity = { column = "group", codes = "ethnicity_names" }\n',
+        encoding="utf-8",
+    )
+    records = adapt(tmp_path, tmp_path / "own.toml")
+    assert records.ethnicity_records is not None
+    assert [row["ethnicity"] for row in rows(records.ethnicity_records)] == [meant]
+    assert sum(tally(records).values()) == (meant is None)
+
+
+def test_every_name_of_an_ethnic_group_in_a_published_scheme_is_read() -> None:
+    names = code_list("ethnicity_names").set_index("words")["code"]
+    labels = code_list("ethnicity_gdppr")
+    plain = labels["label"].str.lower().str.replace("[^a-z0-9]+", " ", regex=True).str.strip()
+    assert names.index.is_unique
+    assert names.loc[plain].tolist() == labels["code"].tolist()

@@ -294,10 +294,14 @@ def _value(spec: Spec, seen: _Seen, key: str, place: tuple[str, str], notes: lis
 
 def _coded(spec: Given[str, Any], value: ibis.Value, seen: _Seen, place: tuple[str, str], notes: list[Note]) -> Any:
     """Codes of the source as words of the normal form; those that the list lacks are noted."""
+    import ibis
+
     text = as_text(value).lower()
     if isinstance(spec["codes"], str):
         listed = code_list(spec["codes"])
-        codes = dict(zip(listed["given"].str.lower(), listed["code"], strict=True))
+        if "words" in listed:  # Words are the same however they are set apart: "White: Irish" and "White - Irish".
+            text = text.re_replace("[^a-z0-9]+", " ").strip().nullif("")
+        codes = dict(zip(listed["words" if "words" in listed else "given"].str.lower(), listed["code"], strict=True))
         if "scheme" in listed:
             notes += [Note(*place, form, "form", seen.table, holds) for form, holds in schemes_of(text, listed)]
     else:
@@ -308,7 +312,8 @@ def _coded(spec: Given[str, Any], value: ibis.Value, seen: _Seen, place: tuple[s
     if otherwise is None:
         strange = text.notnull() & ~known
         notes.append(Note(*place, NOT_KNOWN, "unmapped", seen.table, strange))
-    read = text.cases(*codes.items(), else_=rest)
+    # A look-up works out what is looked up once; a case for each code works it out as often as there are codes.
+    read = known.fill_null(False).ifelse(ibis.literal(codes, type="map<string, string>").get(text), rest)
     if UNMAPPED in codes.values():
         said = "no code of the vocabulary; kept with that of the source"
         notes.append(Note(*place, said, "unmapped", seen.table, (read == UNMAPPED).fill_null(False)))

@@ -211,7 +211,11 @@ def _refuse(
     given = list(counts["code"].dropna().unique())
     codes = dict(zip(given, spelt(given, scheme), strict=True))
     if strange := sorted(str(text) for text, code in codes.items() if code is None):
-        remedy = "Read the column with read_ethnicity first, in the scheme that it is written in."
+        remedy = (
+            "Read the column with read_ethnicity first, in the scheme that it is written in; in a mapping, say what "
+            'each means: ethnicity = { column = "...", codes = { 1 = "A", 2 = "B" } }, or codes = "ethnicity_names" '
+            "for names such as White British. Groups as broad as Asian are no codes of it."
+        )
         findings.append(Finding(names[CODE], f"codes that are not of the scheme {scheme!r}", remedy, (), strange))
     if priority is not None:
         if unlisted := sorted(set(origins.values()) - set(priority)):
