@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from bayesineq.errors import BayesineqError, SchemaError
 from bayesineq.replacing import replacing
 from bayesineq.shipped import card_of, card_text
 from bayesineq.shipped import folder as shipped
+from bayesineq.tables.packed import archive_of, unpack
 
 RECORD: Final = "fetched.json"
 """In the folder of fetched files: of each, its address, digest, size and day."""
@@ -341,7 +340,7 @@ def _download(file: PublicFile, beside: Path, report: Callable[[str], None], pro
         if answer.is_redirect:
             where = answer.headers["location"]
             report(f"{file.name}: redirected to {where}")
-            if file.address.startswith("https:") and where.startswith("http:"):
+            if file.address.startswith("https:") and re.match(r"\s*http:", where, re.IGNORECASE):
                 raise BayesineqError(
                     f"{file.address} sends on to {where}, which is not encrypted: nothing was fetched. Find the file's "
                     f"address of today at its publisher, {file.publisher}, and give it: --address {file.name}=ADDRESS."
@@ -385,27 +384,18 @@ def _member(path: Path, file: PublicFile) -> Path:
     """The one file that is wanted of an archive, or the file itself."""
     if not file.member:
         return path
-    try:
-        with zipfile.ZipFile(path) as archive:
-            held = [one for one in archive.infolist() if re.search(f"(?:^|/)(?:{file.member})$", one.filename)]
-            if len(held) != 1:
-                names = ", ".join(one.filename for one in archive.infolist()[:8])
-                raise BayesineqError(
-                    f"The archive {file.address} has {len(held)} files like {file.member!r}; it holds {names}. It may "
-                    f"have been published anew: unpack it yourself, and lay the file into the folder as {file.keep}."
-                )
-            if held[0].file_size > (file.size or MOST_BYTES):
-                raise BayesineqError(
-                    f"{held[0].filename} in {file.address} unpacks to {held[0].file_size:,} bytes, more than the "
-                    f"{file.size or MOST_BYTES:,} that are known of it: it is not unpacked. Look at it, and take it as "
-                    f"it is with --accept {file.name}."
-                )
-            out = path.with_name("member")
-            with archive.open(held[0]) as packed, out.open("wb") as target:
-                shutil.copyfileobj(packed, target)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-        raise BayesineqError(
-            f"What came for {file.name} from {file.address} is no zip archive that can be unpacked: {error}. It may be "
-            f"a page of words in its place: look at it in a browser, or give another --address {file.name}=ADDRESS."
-        ) from error
+    came = f"What came for {file.name} from {file.address}"
+    look = "It may be a page of words in its place: look at it in a browser, or give another "
+    look += f"--address {file.name}=ADDRESS."
+    with archive_of(path, came, look) as archive:
+        held = [one for one in archive.infolist() if re.search(f"(?:^|/)(?:{file.member})$", one.filename)]
+        if len(held) != 1:
+            names = ", ".join(one.filename for one in archive.infolist()[:8])
+            raise BayesineqError(
+                f"The archive {file.address} has {len(held)} files like {file.member!r}; it holds {names}. It may "
+                f"have been published anew: unpack it yourself, and lay the file into the folder as {file.keep}."
+            )
+        out = path.with_name("member")
+        look = f"Look at it, and take it as it is with --accept {file.name}."
+        unpack(archive, held[0], out, file.address, look, most=file.size or MOST_BYTES)
     return out

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "measures": set(),
     "sparse": set(),
     "tables": set(),
+    "fetching": {"tables"},  # an archive that was fetched is unpacked as one that lay in the folder
     "records": {"tables"},
     "space": {"sparse"},
     "cohort": {"tables", "records"},

@@ -53,6 +53,7 @@ SCORES_OF: Final = {
 
 _KINDS: Final = {
     "registers": (("qof", "qof_prevalence_csv"), ".*practice.?code"),
+    "settings": (("gp_practices",), "status"),
     "population": (("mid_year_age", "mid_year_sex_age"), "lsoa.*code.*"),
 }
 """Files that are told as `bayesineq check` tells them: their kinds, and a title that they must have."""

@@ -29,21 +29,45 @@ def unpacked(path: Path, member: str | None) -> Iterator[tuple[Path, str]]:
 
     Yields the file and its name in the archive. Nothing is written outside that folder, whatever names members bear.
     """
-    try:
-        with zipfile.ZipFile(existing(path)) as archive, tempfile.TemporaryDirectory() as folder:
-            held = {
-                one.filename: one
-                for one in archive.infolist()
-                if not one.is_dir() and suffix(Path(one.filename)) in _KINDS and not _is_litter(one.filename)
-            }
-            name = _chosen(path, list(held), member)
-            _refuse_bomb(path, held[name])
+    with archive_of(existing(path), f"The archive {path}", "Fetch it again, or unpack it.") as archive:
+        held = {
+            one.filename: one
+            for one in archive.infolist()
+            if not one.is_dir() and suffix(Path(one.filename)) in _KINDS and not _is_litter(one.filename)
+        }
+        name = _chosen(path, list(held), member)
+        with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / PurePosixPath(name).name
-            with archive.open(held[name]) as packed, out.open("wb") as target:
-                shutil.copyfileobj(packed, target)
+            unpack(archive, held[name], out, str(path), "Open it elsewhere, and look at what it holds.")
             yield out, name
+
+
+@contextmanager
+def archive_of(path: Path, named: str, remedy: str) -> Iterator[zipfile.ZipFile]:
+    """A zip archive, or an error that names it as it is called and says what to do."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise SchemaError(f"The archive {path} cannot be unpacked: {error}. Fetch it again, or unpack it.") from error
+        raise SchemaError(f"{named} is no zip archive that can be unpacked: {error}. {remedy}") from error
+
+
+def unpack(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, out: Path, named: str, remedy: str, most: int = 0
+) -> None:
+    """One member of an archive, unless it unpacks to more than so many bytes, or to far more than a table packs to."""
+    if most and member.file_size > most:
+        raise SchemaError(
+            f"{member.filename} in {named} unpacks to {member.file_size:,} bytes, more than the {most:,} that are "
+            f"known of it: it is not unpacked. {remedy}"
+        )
+    if member.file_size > MOST_BYTES and member.file_size > MOST_TIMES * max(member.compress_size, 1):
+        raise SchemaError(
+            f"{member.filename} in {named} unpacks from {member.compress_size:,} bytes to {member.file_size:,}: that "
+            f"is no table. {remedy}"
+        )
+    with archive.open(member) as packed, out.open("wb") as target:
+        shutil.copyfileobj(packed, target)
 
 
 def _is_litter(name: str) -> bool:
@@ -60,11 +84,3 @@ def _chosen(path: Path, names: list[str], member: str | None) -> str:
     if member is None or fits:
         raise SchemaError(f"The archive {path} holds {len(names)} tables: {shown}. Name the one: --sheet {names[0]}.")
     raise SchemaError(f"The archive {path} holds no {member!r}; it holds {shown}.")
-
-
-def _refuse_bomb(path: Path, member: zipfile.ZipInfo) -> None:
-    if member.file_size > MOST_BYTES and member.file_size > MOST_TIMES * max(member.compress_size, 1):
-        raise SchemaError(
-            f"{member.filename} in {path} unpacks from {member.compress_size:,} bytes to {member.file_size:,}: that is "
-            "no table. Open it elsewhere, and look at what it holds."
-        )

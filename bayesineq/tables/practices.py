@@ -424,9 +424,9 @@ def _settings(prevalence: pd.DataFrame, path: Path | None, notes: list[str]) -> 
     if path is None:
         notes.append("no file says which practices are open and of which setting; all are read")
         return prevalence
-    known = read_table(path, text=["OrganisationCode"]).set_index("OrganisationCode")
-    setting = prevalence["practice"].map(known["PrescribingSetting"])
-    status = prevalence["practice"].map(known["Status"])
+    known = read_published(path).table.set_index("practice")
+    setting = prevalence["practice"].map(known["setting"])
+    status = prevalence["practice"].map(known["status"])
     other = (setting.notna() & (setting != _PRACTICE)) | status.isin(_CLOSED)
     if other.any():
         kinds = ", ".join(sorted(setting[other].dropna().unique()))

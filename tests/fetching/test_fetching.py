@@ -7,6 +7,7 @@ import io
 import json
 import re
 import socket
+import ssl
 import sys
 import threading
 import zipfile
@@ -156,6 +157,41 @@ def test_a_redirection_is_followed_and_said(server: tuple[str, list[str]], tmp_p
     found = fetch([public(f"{server[0]}/moved.csv", sha256=DIGEST)], tmp_path, report=said.append)
     assert found["counts"].read_bytes() == CONTENT
     assert "counts: redirected to /file.csv" in said
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTP"])
+def test_an_encrypted_address_that_sends_on_to_one_that_is_not_is_refused(
+    server: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """A server with a certificate of its own, which is known to the client, sends on to the plain one."""
+    plain = server[0].replace("http", scheme)
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"{plain}/file.csv" if self.path == "/moved.csv" else "/moved.csv")
+            self.end_headers()
+
+        def log_message(self, *unused: object) -> None:
+            pass
+
+    certificate = Path(__file__).with_name("loopback.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    made.socket = context.wrap_socket(made.socket, server_side=True)
+    thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    for page in ("moved.csv", "moved_twice.csv"):
+        file = public(f"https://127.0.0.1:{made.server_port}/{page}", sha256=DIGEST)
+        with pytest.raises(BayesineqError, match="which is not encrypted: nothing was fetched"):
+            fetch([file], tmp_path)
+    made.shutdown()
+    made.server_close()
+    thread.join()
+    assert server[1] == []
+    assert left(tmp_path) == []
 
 
 def test_without_a_network_it_says_so_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -479,6 +479,18 @@ def test_fingertips_gives_known_standard_errors_on_their_scale_and_keeps_levels_
     assert said(found, "limits of 95.0%")
 
 
+def test_what_fingertips_withholds_is_unknown_even_where_a_zero_is_printed(tmp_path: Path) -> None:
+    rows = [FINGERTIPS, *(fingertips_row(f"E0700020{k}", 300 + k) for k in range(5))]
+    rows.append(fingertips_row("E07000207", 0, note="Value suppressed for disclosure control due to small count"))
+    rows.append(fingertips_row("E07000208", 0, note="Aggregated from all known lower geography values"))
+    found = read_published(csv(tmp_path, rows))
+    table = found.table.set_index("area")
+    assert np.isnan(table.loc["E07000207", "value"])
+    assert np.isnan(table.loc["E07000207", "standard_error"])
+    assert table.loc["E07000208", "value"] == 0
+    assert said(found, "in 1 row that the publisher withheld a number stood all the same: it is unknown, and no zero")
+
+
 def test_limits_of_percentages_are_those_of_log_odds(tmp_path: Path) -> None:
     logit, half = np.array([-3.0, -2.5, -2.0]), 0.3
     rows = [
@@ -638,6 +650,12 @@ def test_waiting_times_leave_totals_beside_and_blank_weeks_without_a_row(tmp_pat
     assert not said(found, "do not add up")
     wrong = read_published(csv(tmp_path, [RTT, row("Part_2", "C_100", 5, "", 1, 7, "", 7)]))
     assert said(wrong, "in 1 of 1 rows the cells do not add up to 'Total'")
+    # The total of incomplete pathways is blank in some months: that of all patients stands for it.
+    blank = [row("Part_2", "C_100", 5, "", 1, "", "", 6), row("Part_2", "C_110", 5, "", 1, "", "", 9)]
+    found = read_published(csv(tmp_path, [RTT, *blank, row("Part_3", "C_100", "", "", "", "", "", 44)]))
+    assert said(found, "in 1 of 3 rows the cells do not add up to 'Total' or 'Total All'")
+    assert said(found, "of 1 row of the file all cells are blank: not in the table")
+    assert said(read_published(csv(tmp_path, [RTT, row("Part_2", "C_1", 5, "", 1, "", "", "")])), "no total says")
 
 
 def test_a_dash_of_waiting_times_is_no_zero(tmp_path: Path) -> None:
@@ -879,7 +897,7 @@ def test_an_archive_of_one_table_is_read_and_of_several_the_one_that_is_named(tm
     with pytest.raises(SchemaError, match=r"holds no 'oa\.csv'"):
         read_published(whole, sheet="oa.csv")
     whole.write_bytes(b"PK but no archive")
-    with pytest.raises(SchemaError, match="cannot be unpacked"):
+    with pytest.raises(SchemaError, match="is no zip archive that can be unpacked"):
         read_published(whole)
 
 
@@ -971,6 +989,39 @@ def test_a_postcode_directory_warns_of_ranks_of_nations(tmp_path: Path) -> None:
     found = read_published(csv(tmp_path, rows))
     assert (found.kind, found.level) == ("postcodes", "lsoa")
     assert said(found, "never compare or mix them")
+    rows[0] = ["pcd7", "pcd8", "pcds", "dointr", "doterm", "lad25cd", "lsoa11cd", "lsoa21cd", "imd20ind"]
+    again = read_published(csv(tmp_path, rows, "later.csv"))
+    assert again.table[["postcode", "postcode_7", "area"]].equals(found.table[["postcode", "postcode_7", "area"]])
+
+
+def test_the_list_of_practices_has_no_titles(tmp_path: Path) -> None:
+    """27 fields a row, as the Organisation Data Service gives them: every row is one of the table, the first too."""
+
+    def row(code: str, status: str, setting: int) -> list[object]:
+        address = ["THE SURGERY, HIGH STREET", "", "", "TOWN", "", "TS18 1HU"]
+        return [code, "SURGERY", "Y63", "QHM", *address[:5], address[5], 19740401, "", status, "B", "16C", 20130401,
+                "", "01642 000000", "", "", "", 0, "", "16C", "", setting, ""]  # fmt: skip
+
+    rows = [row("A81001", "A", 4), row("A81002", "C", 4), row("Y00001", "A", 25)]
+    found = read_published(csv(tmp_path, rows, "epraccur.csv"))
+    assert found.kind == "gp_practices"
+    assert found.table[["practice", "status", "setting"]].to_numpy().tolist() == [
+        ["A81001", "Active", "GP Practice"], ["A81002", "Closed", "GP Practice"], ["Y00001", "Active", "Prison"],
+    ]  # fmt: skip
+    assert len(found.beside) == 0
+    with pytest.raises(SchemaError, match="is of no kind"):
+        read_published(csv(tmp_path, [row("A81001", "A", 4)[:20]], "other.csv"))
+
+
+def test_students_after_the_levels_of_qualification_are_set_beside(tmp_path: Path) -> None:
+    titles = ["All categories: Level", "None", "Level 1", "Other", "Students: 16 to 17", "Students: 18 and over"]
+    counts = [(30, 10, 15, 5, 9, 1), (40, 20, 20, 0, 0, 8), (7, 3, 4, 0, 2, 0)]
+    rows = [[*NOMIS, *(f"Qualification: {title}" for title in titles)]]
+    rows += [[2011, "Place", f"E0100000{k}", *count] for k, count in enumerate(counts, start=1)]
+    found = read_published(csv(tmp_path, rows))
+    assert found.table.groupby("area")["count"].sum().tolist() == [30, 40, 7]
+    assert set(found.table["qualification"]) == {"None", "Level 1", "Other"}
+    assert said(found, "counts people of other qualification again, count 20")
 
 
 def test_an_unknown_file_is_refused_with_the_next_step(tmp_path: Path) -> None:

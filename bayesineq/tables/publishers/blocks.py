@@ -18,7 +18,7 @@ from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import blanked, trimmed
 from bayesineq.tables.files import BOM, existing, header, opened, read_table, refuse_bombs, suffix
 from bayesineq.tables.geographies import of_one
-from bayesineq.tables.publishers.kinds import FileKind
+from bayesineq.tables.publishers.kinds import FileKind, file_kinds
 from bayesineq.tables.sheets import workbook
 
 WITHIN: Final = 40
@@ -73,7 +73,9 @@ def heads(path: Path, kind_of: KindOf) -> list[tuple[FileKind, tuple[str, ...]]]
     except (SchemaError, OSError, EOFError, UnicodeDecodeError, csv.Error, ArrowInvalid):
         return []
     found = ((*_found(rows, name, kind_of), rows) for name, rows in sheets.items())
-    return [(kind, tuple(rows[at])) for at, kind, rows in found if kind is not None]
+    titled = [(kind, tuple(rows[at])) for at, kind, rows in found if kind is not None]
+    untitled = [_untitled(rows) for rows in sheets.values()] if suffix(path) == "csv" and not titled else []
+    return titled + [(kind, kind.untitled) for kind in untitled if kind is not None]
 
 
 def _first_rows(path: Path) -> dict[str, list[list[str]]]:
@@ -105,9 +107,11 @@ def _of_csv(path: Path, kind_of: KindOf) -> list[Block]:
         read_table(path)  # says what is wrong with the file
         raise
     at, kind = _found(rows, path.stem, kind_of)
+    titled = kind is not None
+    kind = kind or _untitled(rows)
     if kind is None:
         return []
-    if at == 0:
+    if at == 0 and titled:
         table = read_table(path, text=[title for title in header(path) if _is_text(tidy(title), kind)])
         return [_trimmed(kind, "", (), table.rename(columns=tidy))]
     with opened(path) as lines:
@@ -115,17 +119,24 @@ def _of_csv(path: Path, kind_of: KindOf) -> list[Block]:
         for _ in range(at):
             next(reader)
         body = list(reader)
-    width = len(body[0])
-    long = [at + 1 + row for row, fields in enumerate(body) if any(map(trimmed, fields[width:]))]
+    names, body, first = (body[0], body[1:], at + 2) if titled else (list(kind.untitled), body, 1)
+    width = len(names)
+    long = [first + row for row, fields in enumerate(body) if any(map(trimmed, fields[width:]))]
     if long:
+        header_row = f"the header of row {at + 1}" if titled else "the first"
         raise SchemaError(
-            f"The file {path} has {len(long):,} rows with more fields than the header of row {at + 1}, such as row "
+            f"The file {path} has {len(long):,} rows with more fields than {header_row}, such as row "
             f"{long[0]}. Look for a comma that is not within quotation marks."
         )
-    cells = pd.DataFrame([row[:width] + [""] * (width - len(row)) for row in body[1:]], dtype=object)
-    cells = blanked(cells).set_axis(_unique(body[0]), axis=1)
-    cells.index = pd.RangeIndex(at + 2, at + 2 + len(cells))
+    cells = pd.DataFrame([row[:width] + [""] * (width - len(row)) for row in body], dtype=object)
+    cells = blanked(cells).set_axis(_unique(names), axis=1)
+    cells.index = pd.RangeIndex(first, first + len(cells))
     return [_trimmed(kind, "", tuple(map(tuple, rows[:at])), cells)]
+
+
+def _untitled(rows: Sequence[Sequence[str]]) -> FileKind | None:
+    """Kind of a file that has no row of titles, by its first row."""
+    return next((kind for kind in file_kinds() if rows and kind.fits_untitled(rows[0])), None)
 
 
 def _is_text(title: str, kind: FileKind) -> bool:

@@ -91,7 +91,10 @@ class FileKind:
     signs: Mapping[str, Ends | None] = field(default_factory=dict)
     base: int = 1
     choose: tuple[str, ...] = ()
-    adds_up: str = ""
+    adds_up: tuple[str, ...] = ()
+    withheld: str = ""
+    untitled: tuple[str, ...] = ()
+    tells: Mapping[str, str] = field(default_factory=dict)
     limits: Limits | None = None
     vintage: str = ""
     notes: tuple[str, ...] = ()
@@ -101,6 +104,13 @@ class FileKind:
         if not all(_any(pattern, titles) for pattern in self.holds) or any(_any(lack, titles) for lack in self.lacks):
             return False
         return re.search(self.within, around, re.IGNORECASE) is not None
+
+    def fits_untitled(self, row: Sequence[str]) -> bool:
+        """Whether the first row of a file without titles is one of this kind's, by the form of some of its cells."""
+        if not self.untitled or len(row) != len(self.untitled):
+            return False
+        cells = dict(zip(self.untitled, row, strict=True))
+        return all(re.fullmatch(form, cells[name]) for name, form in self.tells.items())
 
 
 def _any(pattern: str, titles: Sequence[str]) -> bool:
@@ -130,7 +140,7 @@ def _kind(publisher: str, stated: Mapping[str, Any]) -> FileKind:
     # What a sign means is its publisher's: one that the publisher does not state says nothing of the count.
     given["signs"] = dict.fromkeys(SIGNS) | {sign: tuple(ends) or None for sign, ends in given.get("signs", {}).items()}
     given["spelt"] = {name: _words(words) for name, words in given.get("spelt", {}).items()}
-    for name in ("holds", "lacks", "choose", "small", "missing", "notes"):
+    for name in ("holds", "lacks", "choose", "small", "missing", "notes", "untitled", "adds_up"):
         given[name] = tuple(given.get(name, ()))
     return FileKind(publisher=publisher, **given)
 

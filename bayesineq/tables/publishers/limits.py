@@ -44,7 +44,8 @@ def with_errors(table: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, list
         if scale is None:
             continue
         middle, low, high = (_on(end[rows], scale) for end in (value, lower, upper))
-        spread = (high - low) / (2.0 * z)
+        with np.errstate(invalid="ignore"):
+            spread = (high - low) / (2.0 * z)
         usable = rows[np.isfinite(middle) & np.isfinite(spread) & (spread > 0.0)]
         estimate[usable], scales[usable] = _on(value[usable], scale), scale
         error[usable] = (_on(upper[usable], scale) - _on(lower[usable], scale)) / (2.0 * z)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayesineq.errors import SchemaError
 from bayesineq.tables.blanks import trimmed
 from bayesineq.tables.intervals import Publication, ends_of
+from bayesineq.tables.publishers.beside import rows_said
 from bayesineq.tables.publishers.blocks import Block
 from bayesineq.tables.publishers.kinds import Column, FileKind, Wide
 
@@ -55,8 +56,8 @@ def tidied(block: Block) -> Tidy:
         columns += more
         notes += said
         if kind.adds_up:
-            total = next(title for title, column in named.items() if column.name == kind.adds_up)
-            notes += _off(frame[list(groups)], frame[total], total)
+            totals = [title for name in kind.adds_up for title, column in named.items() if column.name == name]
+            notes += _off(frame[list(groups)], frame[totals])
     for name, words in kind.spelt.items():
         if name in held:
             held[name] = held[name].map(lambda text, words=words: words.get(str(text).casefold(), text))
@@ -65,12 +66,16 @@ def tidied(block: Block) -> Tidy:
     return Tidy(held, tuple(columns), tuple(notes))
 
 
-def _off(values: pd.DataFrame, total: pd.Series, title: str) -> list[str]:
-    """Whether the cells of each row add up to the total that stands beside them; blank cells count as nobody."""
+def _off(values: pd.DataFrame, totals: pd.DataFrame) -> list[str]:
+    """Whether the cells of each row add up to the first total that stands beside them; blank cells count as nobody."""
     summed = values.apply(pd.to_numeric, errors="coerce").sum(axis=1)
-    stated = pd.to_numeric(total, errors="coerce")
-    off = int((stated.notna() & (summed != stated)).sum())
-    return [f"in {off:,} of {len(values):,} rows the cells do not add up to {title!r}"] if off else []
+    stated = totals.apply(pd.to_numeric, errors="coerce").bfill(axis=1).iloc[:, 0]
+    known = stated.notna() & values.notna().any(axis=1)
+    off = int((known & (summed != stated)).sum())
+    named = " or ".join(map(repr, totals))
+    notes = [f"in {off:,} of {len(values):,} rows the cells do not add up to {named}"] if off else []
+    unstated = int((stated.isna() & values.notna().any(axis=1)).sum())
+    return notes + ([f"in {rows_said(unstated)} no total says what the cells add up to"] if unstated else [])
 
 
 _SAID: Final = {"period": "when the figures are of", "sex": "sex", "sheet": "sheet of the workbook"}
@@ -125,7 +130,6 @@ def _unfolded(
             said = {name: str(members[name].iloc[0]) for name in within}
             pieces.append(pd.concat([held.assign(**said), part], axis=1)[part.notna().any(axis=1)])
         rows = pd.concat(pieces)
-        blank = 0
     else:
         cells = values.to_numpy(dtype=object)
         filled = values.notna().to_numpy()
@@ -135,8 +139,11 @@ def _unfolded(
             rows[name] = keys[name].to_numpy()[of]
         rows[wide.value.name] = pd.Series(cells[at, of], index=rows.index).infer_objects()
         columns.append(wide.value)
-        blank = int((~filled).sum())
-    return rows, columns, [f"{blank:,} cells are blank and have no row"] if blank else []
+        blank, empty = int((~filled).sum()), int((~filled.any(axis=1)).sum())
+        notes = [f"{blank:,} cells are blank and have no row"] if blank else []
+        notes += [f"of {rows_said(empty)} of the file all cells are blank: not in the table"] if empty else []
+        return rows, columns, notes
+    return rows, columns, []
 
 
 def _name(words: str) -> str:
@@ -145,9 +152,8 @@ def _name(words: str) -> str:
 
 def numbered(rows: pd.DataFrame, columns: Sequence[Column], kind: FileKind) -> Tidy:
     """Counts and numbers read from what is printed; a count that is hidden or rounded gets the ends of its interval."""
-    notes: list[str] = []
     described: list[Column] = []
-    read = rows.copy()
+    read, notes = _unknown(rows.copy(), columns, kind.withheld)
     for column in columns:
         described.append(column)
         if column.role == "count":
@@ -161,6 +167,21 @@ def numbered(rows: pd.DataFrame, columns: Sequence[Column], kind: FileKind) -> T
         described += more
         notes += said
     return Tidy(read, tuple(described), tuple(notes))
+
+
+def _unknown(rows: pd.DataFrame, columns: Sequence[Column], withheld: str) -> tuple[pd.DataFrame, list[str]]:
+    """With numbers that the publisher says are withheld as unknown, whatever stands in their place."""
+    remarks = [column.name for column in columns if column.role == "note"]
+    if not withheld or not remarks:
+        return rows, []
+    hidden = rows[remarks[0]].astype("str").str.contains(withheld, case=False, regex=True).fillna(False).astype(bool)
+    numbers = [column.name for column in columns if column.role in ("count", "number") and column.name in rows]
+    printed = int(rows.loc[hidden, numbers].notna().any(axis=1).sum())
+    rows[numbers] = rows[numbers].mask(hidden)
+    said = (
+        f"in {rows_said(printed)} that the publisher withheld a number stood all the same: it is unknown, and no zero"
+    )
+    return rows, [said] if printed else []
 
 
 def _text(value: Any) -> Any:
