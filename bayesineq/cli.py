@@ -194,7 +194,9 @@ class OfSystem:
 
     table: Annotated[
         Path | None,
-        typer.Option(help="For the card of a system: a table of persons or of counts, or a folder of `cohort`."),
+        typer.Option(
+            help="For the card of a system: a table of persons or of counts, a folder of `cohort`, or a posterior."
+        ),
     ] = None
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="For the card of a system: folder for what may be shown.")
@@ -836,19 +838,15 @@ _POSTERIOR = "with a posterior, not with the card of a system"
 
 def _measure_system(card: Path, of: OfSystem, rule: Rule) -> None:
     """Measure what the card of a system asks, and write it as it may be shown."""
-    from bayesineq.systems.card import RiskCard, read_system
-    from bayesineq.systems.files import read_counts, risk_tables, write_system
-    from bayesineq.systems.multimorbidity import multimorbidity
+    from bayesineq.systems.card import read_system
+    from bayesineq.systems.files import system_tables, write_system
 
     if of.table is None or of.out_folder is None:
         raise DesignError(f"measure {card} needs --table, what is measured, and --out, the folder to write")
     stated = read_system(card)
     refuse_inputs({"--out": of.out_folder}, {"--table": of.table})
     with reporter(True, "Measuring"):
-        if isinstance(stated, RiskCard):
-            tables, files = risk_tables(of.table, stated, of.seed)
-        else:
-            tables, files = multimorbidity(read_counts(of.table, stated), stated, seed=of.seed), {}
+        tables, files = system_tables(of.table, stated, of.seed)
         found = write_system(of.out_folder, tables, rule, also=files)
     _say_section(found)
     out.print(f"{len(found.shown)} tables in {of.out_folder}; {rule}", markup=False, highlight=False, soft_wrap=True)

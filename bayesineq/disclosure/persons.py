@@ -33,7 +33,7 @@ class Guard:
     parts : tuple of tuple of str
         Numbers of people that the columns give away beside the counts: sums of columns, those with a minus taken away.
         Where one is small, the row is withheld.
-    within : tuple of str
+    within : tuple of tuple of str
         Rows of the same of these add up to what is shown elsewhere: where one alone is withheld, another is too.
     kept : tuple of str
         Counts that are shown of a withheld row, where they are not small themselves.
@@ -42,7 +42,7 @@ class Guard:
     key: tuple[str, ...]
     counts: tuple[str, ...]
     parts: tuple[tuple[str, ...], ...] = ()
-    within: tuple[str, ...] = ()
+    within: tuple[tuple[str, ...], ...] = ()
     kept: tuple[str, ...] = ()
 
 
@@ -59,18 +59,28 @@ GUARDS: Final[Mapping[str, Guard]] = {
         ("first", "second"), ("both", "with_first", "with_second", "people"), FOUR, kept=("people",)
     ),
     "multimorbidity_groups": Guard(
-        ("by", "condition", "level"), ("both", "with_first", "with_second", "people"), FOUR, ("by", "condition"),
+        ("by", "condition", "level"), ("both", "with_first", "with_second", "people"), FOUR, (("by", "condition"),),
         ("people", "with_first", "with_second"),
     ),
     "multimorbidity_triads": Guard(("first", "second", "third"), ("all_three",)),
     "risk_quality": Guard(
         ("by", "level", "measure", "threshold"), ("people", "events"), (("people", "-events"),),
-        ("by", "measure", "threshold"),
+        (("by", "measure", "threshold"),),
     ),
-    "risk_curve": Guard(("by", "level", "bin"), ("people", "events"), (("people", "-events"),), ("by", "level")),
-    "risk_conformal": Guard(("by", "level"), ("people", "events"), (("people", "-events"),), ("by",)),
+    "risk_curve": Guard(("by", "level", "bin"), ("people", "events"), (("people", "-events"),), (("by", "level"),)),
+    "risk_conformal": Guard(("by", "level"), ("people", "events"), (("people", "-events"),), (("by",),)),
     "risk_about": Guard(("item",), ()),
     "multimorbidity_about": Guard(("item",), ()),
+    "burden_groups": Guard(
+        ("by", "level", "cause"), ("people", "deaths", "cases"), (("people", "-cases"),),
+        (("by", "cause"), ("by", "level")),
+    ),
+    "burden_gap": Guard(("by", "most", "least", "cause"), ("people", "deaths", "cases"), (), (("by", "most", "least"),)),
+    "burden_risks": Guard(
+        ("by", "level", "cause", "risk"), ("people", "deaths", "exposed"), (("people", "-exposed"),),
+        (("by", "cause", "risk"), ("by", "level", "risk")),
+    ),
+    "burden_about": Guard(("item",), ()),
 }  # fmt: skip
 """What counts people in each table, by name."""
 
@@ -138,10 +148,16 @@ def _hidden(table: pd.DataFrame, guard: Guard, rule: Rule) -> NDArray[np.bool_]:
             total += (-1 if name.startswith("-") else 1) * _numbers(table, name.removeprefix("-"))
         # Rounded counts may contradict each other by a little.
         gone |= np.isnan(total) | is_small(np.maximum(np.nan_to_num(total), 0.0), rule)
-    if guard.within and guard.counts:
-        first = np.nan_to_num(_numbers(table, guard.counts[0]))
-        for rows in table.groupby(list(guard.within), dropna=False).indices.values():
-            gone[rows] = hide_beside(gone[rows], first[rows])
+    if not guard.counts:
+        return gone
+    first, grown = np.nan_to_num(_numbers(table, guard.counts[0])), True
+    while grown:
+        # What is withheld beside a row in one sum may stand alone in another.
+        before = int(gone.sum())
+        for columns in guard.within:
+            for rows in table.groupby(list(columns), dropna=False).indices.values():
+                gone[rows] = hide_beside(gone[rows], first[rows])
+        grown = int(gone.sum()) > before
     return gone
 
 

@@ -1,4 +1,6 @@
+from .burden import burden as burden
 from .card import (
+    BurdenCard as BurdenCard,
     MultimorbidityCard as MultimorbidityCard,
     RiskCard as RiskCard,
     read_system as read_system,
@@ -13,3 +15,8 @@ from .multimorbidity import (
     pairs_of_table as pairs_of_table,
 )
 from .risk import RiskModel as RiskModel, learn_risk as learn_risk, risk as risk
+from .weights import (
+    DisabilityWeights as DisabilityWeights,
+    read_life_table as read_life_table,
+    read_weights as read_weights,
+)

@@ -109,8 +109,63 @@ class RiskCard:
             )
 
 
-type SystemCard = MultimorbidityCard | RiskCard
-KINDS: Final[dict[str, type[Any]]] = {"multimorbidity": MultimorbidityCard, "risk": RiskCard}
+@dataclass(frozen=True, slots=True)
+class BurdenCard:
+    """
+    What is asked about years of healthy life that are lost.
+
+    Parameters
+    ----------
+    name, question : str
+        What it is called, and what it answers.
+    deaths, cases : tuple of str
+        Of a posterior: outcomes that are deaths of a cause, and that are shares of people with a condition.
+    by : tuple of str
+        Columns of groups that are compared.
+    age : str
+        Column of age bands.
+    life_table, weights : str
+        Names of shipped files, or paths, of years that remain at each age and of disability weights.
+    comorbidity : bool
+        Whether weights are corrected for people with several conditions, taken to be independent within an age.
+    open_age : float
+        Age at which deaths of the open band lie on average; 0 is two and a half years past its first age.
+    risks : tuple of str
+        Columns of people exposed to each risk.
+    relative_risks : str
+        Path of the table `risk, cause, relative_risk, lower, upper`.
+    draws : int
+        Draws, where a table of counts is measured.
+    intended, not_for : str
+        What it is for, and what not.
+    """
+
+    name: str
+    question: str
+    deaths: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    by: tuple[str, ...] = ("imd_quintile", "ethnicity")
+    age: str = "age_band"
+    life_table: str = "gbd_2019"
+    weights: str = "gbd_2019"
+    comorbidity: bool = True
+    open_age: float = 0.0
+    risks: tuple[str, ...] = ()
+    relative_risks: str = ""
+    draws: int = 1000
+    intended: str = ""
+    not_for: str = ""
+
+    def __post_init__(self) -> None:
+        if self.draws < 2 or self.open_age < 0 or not self.by or bool(self.risks) != bool(self.relative_risks):
+            raise CardError(
+                f"card {self.name!r}: draws are 2 or more, open_age 0 or more, by names a group, and risks go with "
+                "relative_risks, the file of what they multiply"
+            )
+
+
+type SystemCard = MultimorbidityCard | RiskCard | BurdenCard
+KINDS: Final[dict[str, type[Any]]] = {"multimorbidity": MultimorbidityCard, "risk": RiskCard, "burden": BurdenCard}
 
 
 def system_names() -> tuple[str, ...]:
@@ -154,7 +209,7 @@ def read_system(card: str | Path) -> SystemCard:
 
     Returns
     -------
-    MultimorbidityCard or RiskCard
+    MultimorbidityCard, RiskCard, BurdenCard, ...
         The card, of the class that its `kind` names.
 
     Raises
@@ -196,6 +251,8 @@ def _as_type(wanted: str, value: object) -> object:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if wanted == "str" and isinstance(value, str):
         return value
+    if wanted == "bool" and isinstance(value, bool):
+        return value
     if wanted == "float" and number:
         return float(value)  # type: ignore[arg-type]
     if wanted == "int" and number and isinstance(value, int):
@@ -205,5 +262,6 @@ def _as_type(wanted: str, value: object) -> object:
         return tuple(_as_type(inner, one) for one in value)
     if wanted.startswith("dict") and isinstance(value, dict):
         return {str(key): _as_type("float", one) for key, one in value.items()}
-    words = {"str": "text", "float": "a number", "int": "a whole number", "dict[str, float]": "a table of numbers"}
+    words = {"str": "text", "float": "a number", "int": "a whole number", "bool": "true or false",
+             "dict[str, float]": "a table of numbers"}  # fmt: skip
     raise ValueError(f"it is {words.get(wanted, 'a list of texts' if 'str' in wanted else 'a list of numbers')}")

@@ -14,8 +14,9 @@ from bayesineq.disclosure.persons import PersonTables, covered_persons, persons_
 from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.errors import SchemaError
 from bayesineq.replacing import csv_bytes, write_folder
-from bayesineq.systems.card import MultimorbidityCard, RiskCard
-from bayesineq.systems.multimorbidity import PAIR_COLUMNS, ConditionCounts, count_conditions
+from bayesineq.systems.burden import gbd_layout, read_burden
+from bayesineq.systems.card import BurdenCard, MultimorbidityCard, RiskCard, SystemCard
+from bayesineq.systems.multimorbidity import PAIR_COLUMNS, ConditionCounts, count_conditions, multimorbidity
 from bayesineq.systems.risk import learn_risk, risk
 from bayesineq.tables.files import read_table
 
@@ -72,7 +73,20 @@ def read_counts(path: str | Path, card: MultimorbidityCard) -> ConditionCounts:
     return count_conditions(_with_truth(table, card), card)
 
 
-def risk_tables(
+def system_tables(
+    path: str | Path, card: SystemCard, seed: int | None = None
+) -> tuple[dict[str, pd.DataFrame], dict[str, bytes]]:
+    """Tables that a card of a system asks for, of a file or folder; and further files, which hold nobody's counts."""
+    match card:
+        case RiskCard():
+            return _risk_tables(path, card, seed)
+        case MultimorbidityCard():
+            return multimorbidity(read_counts(path, card), card, seed=seed), {}
+        case BurdenCard():
+            return read_burden(path, card, seed), {}
+
+
+def _risk_tables(
     path: str | Path, card: RiskCard, seed: int | None = None
 ) -> tuple[dict[str, pd.DataFrame], dict[str, bytes]]:
     """Tables of `risk` of a table of persons, and the file of the model where one is learnt."""
@@ -123,6 +137,8 @@ def write_system(
     """
     found = covered_persons(tables, rule)
     files = {f"{name}.csv": csv_bytes(table) for name, table in found.shown.items()}
+    if (groups := found.shown.get("burden_groups")) is not None:
+        files["burden_gbd.csv"] = csv_bytes(gbd_layout(groups))
     name = next(iter(tables)).partition("_")[0]
     write_folder(folder, files | dict(also or {}) | {f"{name}.audit.csv": audit_bytes([persons_audit(found)], rule)})
     return found

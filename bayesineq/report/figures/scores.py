@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from bayesineq.disclosure.covered import require_covered
 from bayesineq.disclosure.persons import PersonTables
 from bayesineq.errors import MeasureError
 from bayesineq.measures.scores import EVERYONE
-from bayesineq.report.figures.style import ACCENT, QUIET, Chart, dress, headline, new_figure, plain
+from bayesineq.report.figures.panels import Panel, plot_panels
+from bayesineq.report.figures.style import ACCENT, QUIET, Chart, dress, headline, new_figure
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
 
 _MEASURES: Final = (("calibration_in_the_large", 0.0, "Happens more often than said (log odds)"),
@@ -106,25 +109,21 @@ def plot_calibration_groups(found: PersonTables, by: str, labels: Labels | None 
     levels = in_order(table["level"].unique().tolist())
     if not levels:
         raise MeasureError(f"no group by {by} may be shown")
-    place = {level: k for k, level in enumerate(reversed(levels))}
-    figure = new_figure(7.2, 1.4 + 0.28 * len(levels))
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, (name, right, words) in zip(panels, _MEASURES, strict=True):
-        own = table[table["measure"] == name]
-        height = own["level"].map(place).to_numpy(dtype=float)
-        axes.axvline(right, color=QUIET, linewidth=1, linestyle="--")
-        axes.hlines(height, own["lower"].to_numpy(float), own["upper"].to_numpy(float), color=ACCENT, linewidth=1.6)
-        axes.plot(own["value"].to_numpy(float), height, "o", color=ACCENT, markersize=5)
-        dress(axes, x=words, grid="x")
-    panels[0].set_yticks(list(place.values()), [plain(name) for name in level_labels(by, list(place), labels)])
-    title = f"How right the score is, by {dimension_label(by)}"
-    headline(figure, title)
+    wide = pd.DataFrame({"level": levels})
+    for name in names:
+        own = table[table["measure"] == name].set_index("level")[["value", "lower", "upper"]]
+        wide = wide.join(own.add_prefix(f"{name}_"), on="level")
+    panels = [
+        Panel(words, f"{name}_value", f"{name}_lower", f"{name}_upper", right) for name, right, words in _MEASURES
+    ]
     caption = (
         "On the dashed lines a score is right. To the right of it, left panel: it happens more often than the score "
         "says. Below 1, right panel: scores are too far apart. Lines hold 95% intervals."
     )
-    alt = f"Dots with intervals for {len(levels)} groups, in two panels. {caption}"
-    return Chart(figure, title, caption, alt, table.reset_index(drop=True))
+    title = f"How right the score is, by {dimension_label(by)}"
+    named = list(zip(levels, level_labels(by, levels, labels), strict=True))
+    chart = plot_panels(wide, named, panels, title=title, caption=caption)
+    return replace(chart, table=table.reset_index(drop=True))
 
 
 def in_order(levels: list[str]) -> list[str]:
