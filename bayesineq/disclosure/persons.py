@@ -75,7 +75,9 @@ GUARDS: Final[Mapping[str, Guard]] = {
         ("by", "level", "cause"), ("people", "deaths", "cases"), (("people", "-cases"),),
         (("by", "cause"), ("by", "level")),
     ),
-    "burden_gap": Guard(("by", "most", "least", "cause"), ("people", "deaths", "cases"), (), (("by", "most", "least"),)),
+    "burden_gap": Guard(
+        ("by", "most", "least", "cause"), ("people", "deaths", "cases"), (), (("by", "most", "least"),)
+    ),
     "burden_risks": Guard(
         ("by", "level", "cause", "risk"), ("people", "deaths", "exposed"), (("people", "-exposed"),),
         (("by", "cause", "risk"), ("by", "level", "risk")),

@@ -215,8 +215,8 @@ def remaining(bands: tuple[str, ...], table: ReferenceTable, open_age: float = 0
     ages, years = np.asarray(table.ages, dtype=np.float64), np.asarray(table.years, dtype=np.float64)
     if starts[-1] < _LOWEST_OPEN and not open_age:
         raise SchemaError(
-            f"the open age band {bands[-1]} begins before {_LOWEST_OPEN}: its deaths lie at many ages. Split it, or say "
-            "with open_age where they lie on average"
+            f"the open age band {bands[-1]} begins before {_LOWEST_OPEN}: its deaths lie at many ages. Split it, or "
+            "say with open_age where they lie on average"
         )
     if open_age and open_age < starts[-1]:
         raise SchemaError(f"open_age = {open_age:g} lies before the open age band {bands[-1]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +74,11 @@ class RiskCard:
         Column of persons: nobody is learnt from and tried on.
     period : str
         Column of periods, each of which is predicted from earlier ones; empty for folds of persons.
+    index, happened : str
+        Columns of the index day of each row and of the day of the outcome, where they are known: no outcome lies on or
+        before the index day.
+    recorded : dict of str to str
+        By feature, the column of the day on which it was recorded: none lies after the index day.
     by : tuple of str
         Columns of groups.
     folds, inner : int
@@ -93,6 +98,9 @@ class RiskCard:
     score: str = ""
     person: str = "person"
     period: str = ""
+    index: str = ""
+    happened: str = ""
+    recorded: dict[str, str] = field(default_factory=dict)
     by: tuple[str, ...] = ()
     folds: int = 5
     inner: int = 3
@@ -106,6 +114,10 @@ class RiskCard:
         if not fits or not all(0 < value < 1 for value in self.thresholds):
             raise CardError(
                 f"card {self.name!r}: folds and inner are 2 or more, penalties above 0, and thresholds between 0 and 1"
+            )
+        if (self.happened or self.recorded) and not self.index:
+            raise CardError(
+                f"card {self.name!r}: days of outcomes and features are held against index, a column of days"
             )
 
 
@@ -231,7 +243,7 @@ def _parsed(stated: dict[str, Any], where: str) -> SystemCard:
     if kind not in KINDS:
         raise CardError(f"{where}: kind is one of {', '.join(KINDS)}; given {kind!r}")
     of = KINDS[kind]
-    known = {field.name: field for field in fields(of)}
+    known = {one.name: one for one in fields(of)}
     wrong = [f"{name!r} is no entry; there are {', '.join(known)}" for name in stated if name not in known]
     needed = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING and n not in stated]
     wrong += [f"{name!r} is missing" for name in needed]
@@ -261,7 +273,8 @@ def _as_type(wanted: str, value: object) -> object:
         inner = "float" if "float" in wanted else "str"
         return tuple(_as_type(inner, one) for one in value)
     if wanted.startswith("dict") and isinstance(value, dict):
-        return {str(key): _as_type("float", one) for key, one in value.items()}
+        inner = "float" if "float" in wanted else "str"
+        return {str(key): _as_type(inner, one) for key, one in value.items()}
     words = {"str": "text", "float": "a number", "int": "a whole number", "bool": "true or false",
-             "dict[str, float]": "a table of numbers"}  # fmt: skip
+             "dict[str, float]": "a table of numbers", "dict[str, str]": "a table of texts"}  # fmt: skip
     raise ValueError(f"it is {words.get(wanted, 'a list of texts' if 'str' in wanted else 'a list of numbers')}")

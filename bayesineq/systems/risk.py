@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bayesineq.errors import DesignError, SchemaError
 from bayesineq.measures.scores import calibration_curve, groups_of, score_quality
 from bayesineq.systems.card import RiskCard
+from bayesineq.tables.leaks import leaks
 
 type Array = NDArray[np.float64]
 
@@ -191,12 +192,13 @@ def risk(people: pd.DataFrame, scores: Array, card: RiskCard, *, seed: int = 1) 
         Tables with small counts, as confidential as the persons (see `bayesineq.disclosure.covered_persons`):
         `risk_quality` as of `bayesineq.measures.score_quality`; `risk_curve`, rates in ten bins of scores, by group;
         `risk_conformal`, scores that rule out the outcome, or its absence, with 90% confidence in each group;
-        `risk_about`.
+        `risk_about`, with features that tell the outcome almost by themselves, as what was filled in after it does.
 
     Raises
     ------
     SchemaError
-        Columns are missing, or the outcome is one class only.
+        Columns are missing, the outcome is one class only, or days of outcomes and features do not lie on their side of
+        the index day.
 
     Examples
     --------
@@ -208,6 +210,8 @@ def risk(people: pd.DataFrame, scores: Array, card: RiskCard, *, seed: int = 1) 
     ['everyone', 'female', 'male']
     """
     _require(people, [card.outcome, *card.by])
+    if wrong := _out_of_time(people, card):
+        raise SchemaError("a score cannot be judged: " + "; ".join(wrong))
     known = np.isfinite(scores)
     p, part = np.round(scores[known], _DECIMALS), people.loc[known]
     y = _outcome(part, card)
@@ -221,7 +225,9 @@ def risk(people: pd.DataFrame, scores: Array, card: RiskCard, *, seed: int = 1) 
         sets.append({"by": by, "level": str(level), **_conformal(p[at], y[at])})
     curve = pd.concat(curves, ignore_index=True)
     curve["bin"] = curve.groupby(["by", "level"]).cumcount() + 1
-    about = [("outcome", card.outcome), ("not for", card.not_for),
+    told = leaks(part, card.outcome, [name for name in card.features if name in part]) if card.features else None
+    about = [("leak", name) for name in (() if told is None else told["column"])]
+    about += [("outcome", card.outcome), ("not for", card.not_for),
              ("cross-validation", "earlier periods" if card.period else f"{card.folds} folds of persons")]  # fmt: skip
     return {
         "risk_quality": quality,
@@ -281,12 +287,41 @@ def _checked(people: pd.DataFrame, card: RiskCard) -> tuple[Array, NDArray[np.in
             )
         if pd.api.types.is_datetime64_any_dtype(people[name]):
             wrong.append(f"{name!r} holds days: give what was known at the index, such as days before it")
+    wrong += _out_of_time(people, card)
     if wrong:
         raise SchemaError("a score cannot be learnt: " + "; ".join(wrong))
     person = pd.factorize(people[card.person])[0]
     if (person < 0).any():
         raise SchemaError(f"{card.person!r} has gaps: every row needs its person")
     return _outcome(people, card), person
+
+
+def _out_of_time(people: pd.DataFrame, card: RiskCard) -> list[str]:
+    """What is wrong with days: outcomes that are not of the future, and features that are."""
+    if not card.index:
+        return []
+    named = [card.index, *([card.happened] if card.happened else []), *card.recorded.values()]
+    _require(people, named)
+    days = {name: pd.to_datetime(people[name], errors="coerce", format="ISO8601") for name in named}
+    lost = {name: int((day.isna() & people[name].notna()).sum()) for name, day in days.items()}
+    wrong = [f"{name!r}: {n:,} values are no days, as 2025-04-01" for name, n in lost.items() if n]
+    index = days[card.index]
+    if gaps := int(people[card.index].isna().sum()):
+        wrong.append(f"{card.index!r} has {gaps:,} gaps: every row needs its index day")
+    if card.happened:
+        day, had = days[card.happened], (people[card.outcome].astype("Float64").fillna(0) > 0).astype(bool)
+        said: dict[str, pd.Series] = {
+            "outcomes lie on or before the index day: those are known then, and nothing that is to come": day <= index,
+            "outcomes have no day": had & people[card.happened].isna(),
+            "rows without the outcome have a day of it": ~had & day.notna(),
+        }
+        wrong += [f"{card.happened!r}: {int(rows.sum()):,} {words}" for words, rows in said.items() if rows.any()]
+    for name, column in card.recorded.items():
+        if late := int((days[column] > index).sum()):
+            wrong.append(
+                f"{name!r} was recorded after the index day in {late:,} rows ({column!r}): it leaks the future"
+            )
+    return wrong
 
 
 def _terms(people: pd.DataFrame, card: RiskCard) -> list[tuple[str, str | None, float, float]]:

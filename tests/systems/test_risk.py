@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from typer.testing import CliRunner
 
 from bayesineq.cli import app
-from bayesineq.errors import SchemaError
+from bayesineq.disclosure.persons import covered_persons
+from bayesineq.errors import CardError, SchemaError
+from bayesineq.report.page.risk import risk_section
 from bayesineq.systems import RiskCard, RiskModel, learn_risk, risk
 from bayesineq.systems.risk import _conformal, _splits
 
@@ -105,12 +108,49 @@ def test_the_commands_make_a_page_with_ten_deciles_and_all_groups(tmp_path: Path
 
 
 def test_what_cannot_be_learnt_is_named_all_at_once() -> None:
-    table = people(60)
+    table = people(60).assign(day="2024-01-01")
     with pytest.raises(SchemaError, match="is 1 in every row"):
         learn_risk(table.assign(admitted=1), CARD)
     with pytest.raises(SchemaError) as caught:
         learn_risk(table.assign(age=pd.Timestamp("2024-01-01"), sex=None), CARD)
     assert "'age' holds days" in str(caught.value)
     assert "'sex' has 60 gaps" in str(caught.value)
+    with pytest.raises(SchemaError, match="nothing that is to come"):
+        risk(in_time(table).assign(came=table["day"]), np.full(60, 0.3), replace(CARD, index="day", happened="came"))
+    with pytest.raises(CardError, match="held against index"):
+        RiskCard("t", "", outcome="admitted", happened="came")
     with pytest.raises(SchemaError, match="no file of a risk model"):
         RiskModel.from_json("{}")
+
+
+def in_time(table: pd.DataFrame) -> pd.DataFrame:
+    """Days as they should be: the outcome a month after the index day, age recorded a month before."""
+    came = np.where(table["admitted"] == 1, "2024-02-01", None)
+    return table.assign(day="2024-01-01", came=came, asked="2023-12-01")
+
+
+def test_outcomes_of_the_past_and_features_of_the_future_are_counted_and_refused() -> None:
+    card = replace(CARD, index="day", happened="came", recorded={"age": "asked"})
+    table = in_time(people(400))
+    assert np.isfinite(learn_risk(table, card)[1]).all()
+    had = np.flatnonzero(table["admitted"] == 1)
+    table.loc[had[:3], "came"], table.loc[had[3], "came"] = "2024-01-01", None
+    table.loc[np.flatnonzero(table["admitted"] == 0)[:2], "came"] = "2024-03-01"
+    table.loc[:4, "asked"], table.loc[7, "asked"] = "2024-01-02", "soon"
+    with pytest.raises(SchemaError) as caught:
+        learn_risk(table, card)
+    for words in (
+        "3 outcomes lie on or before the index day", "1 outcomes have no day", "2 rows without the outcome have a day",
+        "'age' was recorded after the index day in 5 rows ('asked')", "'asked': 1 values are no days",
+    ):  # fmt: skip
+        assert words in str(caught.value)
+
+
+def test_a_feature_that_was_filled_in_afterwards_is_named_on_the_page() -> None:
+    table = people(3000)
+    table["ward"] = np.where(table["admitted"] == 1, "A4", "none")
+    card = replace(CARD, features=("age", "ward"))
+    found = risk(table, learn_risk(table, card)[1], card)
+    section = risk_section(covered_persons(found))
+    assert section.statements[0].text.startswith("Caution: ward alone tells nearly everything.")
+    assert "Caution" not in risk_section(covered_persons(risk(table, np.full(3000, 0.2), CARD))).statements[0].text

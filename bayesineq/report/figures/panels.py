@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from textwrap import fill
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bayesineq.errors import MeasureError
-from bayesineq.report.figures.style import ACCENT, QUIET, Chart, dress, headline, new_figure, plain
+from bayesineq.report.figures.style import ACCENT, INK, QUIET, WIDTH, Chart, dress, headline, new_figure, plain
+
+_NAME: Final = 20
+_ALL_LETTERS: Final = 44
 
 
 class Panel(NamedTuple):
@@ -80,7 +84,8 @@ def plot_panels(
     if not there:
         raise MeasureError(f"{title}: no group may be shown")
     place = {level: k for k, (level, _) in enumerate(reversed(there))}
-    figure = new_figure(4.7 if len(panels) == 1 else 7.2, 1.4 + 0.28 * len(there))
+    names = [fill(plain(name), _NAME) for _, name in there]
+    figure = new_figure(WIDTH, 1.6 + 0.17 * sum(2 + name.count("\n") for name in names))
     drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, panel in zip(drawn, panels, strict=True):
         own = shown[shown[panel.value].notna()]
@@ -90,11 +95,12 @@ def plot_panels(
         axes.hlines(height, own[panel.lower].to_numpy(float), own[panel.upper].to_numpy(float), color=ACCENT,
                     linewidth=1.6)  # fmt: skip
         axes.plot(own[panel.value].to_numpy(float), height, "o", color=ACCENT, markersize=5)
-        dress(axes, x=panel.label, grid="x")
+        dress(axes, grid="x")
+        axes.set_xlabel(plain(fill(panel.label, _ALL_LETTERS // len(panels))), color=INK, fontsize=9)
+        axes.locator_params(axis="x", nbins=6 // len(panels))
         if axes.get_xlim()[1] >= 10_000:
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-            axes.locator_params(axis="x", nbins=4)
-    drawn[0].set_yticks(list(place.values()), [plain(name) for _, name in reversed(there)])
+    drawn[0].set_yticks(list(place.values()), names[::-1])
     headline(figure, title)
     count = "one panel" if len(panels) == 1 else f"{('two', 'three', 'four')[len(panels) - 2]} panels"
     alt = f"Dots with intervals for {len(there)} groups, in {count}. {caption}"

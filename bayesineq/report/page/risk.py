@@ -18,7 +18,7 @@ from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.parts import Columns, Record, Section, Table, table_of
 from bayesineq.report.tables.numbers import PERCENT, PLAIN, estimate, with_unit
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
-from bayesineq.report.words.sentences import Statement
+from bayesineq.report.words.sentences import Statement, listed
 
 _WORDS: Final = {
     "auc": "Area under the curve", "brier": "Brier score", "log_loss": "Log loss",
@@ -54,7 +54,7 @@ def risk_section(found: PersonTables, labels: Labels | None = None) -> Section:
     """
     require_covered(found)
     quality = found.shown["risk_quality"]
-    said = [*_overall_said(quality), *_groups_said(quality, labels)]
+    said = [*_leaks_said(found), *_overall_said(quality), *_groups_said(quality, labels)]
     if found.withheld:
         said.append(f"{SUPPRESSED} stands where numbers are withheld, because {found.why}.")
     dims = [by for by in quality["by"].unique() if by != EVERYONE]
@@ -92,6 +92,17 @@ def _value(row: Record, percent: bool = False) -> str:
         return SUPPRESSED if pd.isna(row["people"]) else "not available"
     unit, places = (PERCENT, 1) if percent else (PLAIN, 3)
     return estimate(row["value"], row["lower"], row["upper"], unit, places=places)
+
+
+def _leaks_said(found: PersonTables) -> list[str]:
+    about = found.shown.get("risk_about")
+    names = [] if about is None else about.loc[about["item"] == "leak", "value"].astype(str).tolist()
+    if not names:
+        return []
+    return [
+        f"Caution: {listed([name.replace('_', ' ') for name in names])} alone tells nearly everything. What is filled "
+        "in after the outcome does so; a score that uses it will be of no use beforehand."
+    ]
 
 
 def _overall_said(quality: pd.DataFrame) -> list[str]:
