@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 type Source = str | Path | Mapping[str, Any] | ibis.BaseBackend
 
+_ALONE: Final = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+"""No extension is looked for on the network, whatever a file holds."""
+
 DATABASES: Final = (".duckdb", ".db", ".ddb")
 NDJSON: Final = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 
@@ -52,7 +55,8 @@ def open_tables(source: Source) -> Tables:
     ----------
     source : str, Path, Mapping or Ibis backend
         A folder of parquet, csv, csv.gz or NDJSON files, each a table by its name (a folder in it is one table in
-        parts); one such file; a DuckDB file; a connection of Ibis; or tables and data frames by name.
+        parts); one such file; a DuckDB file; a connection of Ibis; or tables and data frames by name. Columns
+        of geometry are left out.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def open_tables(source: Source) -> Tables:
         return Tables({str(name).lower(): connect(table) for name, table in source.items()}, "the tables", None, {})
     if not isinstance(source, (str, Path)):
         with reading(source.name):
-            tables = {name.lower(): source.table(name) for name in _names(source)}
+            tables = {name.lower(): _without_shapes(source, name) for name in _names(source)}
         return Tables(tables, f"the tables of {source.name}", source, {})
     path = Path(source)
     if path.is_dir():
@@ -83,7 +87,7 @@ def open_tables(source: Source) -> Tables:
 def _engine() -> Any:
     import ibis
 
-    engine = ibis.duckdb.connect()
+    engine = ibis.duckdb.connect(**_ALONE)
     # Statistics of a parquet file leave out what is no number, and the engine would not see it.
     engine.raw_sql("SET disabled_optimizers = 'statistics_propagation'")
     # The day of a time with a zone is the same on every machine.
@@ -95,13 +99,37 @@ def _database(path: Path) -> Tables:
     import ibis
 
     with reading(path):
-        engine = ibis.duckdb.connect(path, read_only=True)
+        engine = ibis.duckdb.connect(path, read_only=True, **_ALONE)
         engine.raw_sql("SET disabled_optimizers = 'statistics_propagation'")
         engine.raw_sql("SET TimeZone = 'UTC'")
-        tables = {name.lower(): engine.table(name) for name in _names(engine)}
+        tables = {name.lower(): _without_shapes(engine, name) for name in _names(engine)}
     if not tables:
         raise SchemaError(f"The database {path} has no tables. Is it the right file?")
     return Tables(tables, str(path), engine, {})
+
+
+def _without_shapes(engine: Any, name: str) -> ibis.Table:
+    """A table without columns of geometry, for which Ibis would fetch an extension of DuckDB: no record needs them."""
+    import ibis
+
+    if engine.name != "duckdb":
+        return engine.table(name)
+    asked = (
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() "
+        "AND table_name = ? AND data_type LIKE 'GEOMETRY%'"
+    )
+    shapes = [column for (column,) in engine.con.execute(asked, [name]).fetchall()]
+    if not shapes:
+        return engine.table(name)
+    excluded = ", ".join(map(_quoted, shapes))
+    query = f"SELECT * EXCLUDE ({excluded}) FROM {_quoted(name)}"
+    # Ibis asks for the types of a query in a way that later versions of DuckDB do not answer.
+    types = ibis.Schema.from_pyarrow(engine.con.sql(f"{query} LIMIT 0").to_arrow_table().schema)
+    return engine.sql(query, schema=types)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _names(engine: Any) -> list[str]:

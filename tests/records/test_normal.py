@@ -15,6 +15,7 @@ from shapely.geometry import box
 from bayesineq.errors import SchemaError
 from bayesineq.records.engines import connect
 from bayesineq.records.normal import Records, read_normal, unmapped
+from bayesineq.records.sources import open_tables
 from bayesineq.records.written import ORDERS, Order, as_day, read_steps
 
 
@@ -180,3 +181,16 @@ def test_errors_name_what_is_not_there(tmp_path: Path) -> None:
         read_normal(tmp_path / "none")
     with pytest.raises(SchemaError, match="holds no tables: nothing"):
         read_normal(tmp_path)
+
+
+def test_columns_of_geometry_are_left_out_and_no_extension_is_looked_for(tmp_path: Path) -> None:
+    """Ibis would fetch an extension of DuckDB for them, and DuckDB one for a view of an address."""
+    source = tmp_path / "records.duckdb"
+    with duckdb.connect(str(source)) as base:
+        base.execute('CREATE TABLE homes (person INTEGER, "the ""place" GEOMETRY, since DATE)')
+        base.execute("INSERT INTO homes VALUES (7, NULL, DATE '2020-01-31')")
+    tables = open_tables(source)
+    assert tables.tables["homes"].columns == ("person", "since")
+    assert tables.tables["homes"].to_pyarrow().to_pylist() == [{"person": 7, "since": dt.date(2020, 1, 31)}]
+    settings = "SELECT value FROM duckdb_settings() WHERE name LIKE 'auto%known_extensions'"
+    assert {value for (value,) in tables.engine.raw_sql(settings).fetchall()} == {"false"}
