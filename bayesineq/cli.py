@@ -1336,7 +1336,7 @@ def cohort(
     """Build a cohort from records: cells for a model, who dropped out at which step, and the quality of the data."""
     import pandas as pd
 
-    from bayesineq.cohort.cells import cohort_cells
+    from bayesineq.cohort.cells import cells_of_card, cohort_cells
     from bayesineq.cohort.members import cohort as build
     from bayesineq.cohort.read_cohort import read_cohort
     from bayesineq.disclosure.audit import audit_bytes
@@ -1352,7 +1352,8 @@ def cohort(
         records, stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation),
         postcodes=building.postcodes, areas=building.areas, vintage=building.vintage,
     )  # fmt: skip
-    filled = {name: cohort_cells(built, name) for name in building.tables or stated.tables}
+    asked = {name: cohort_cells(built, name) for name in building.tables or ()}
+    filled, empty = (asked, ()) if asked else cells_of_card(built)
     lost = pd.concat([pd.DataFrame(), *(cells.left_out for cells in filled.values())], ignore_index=True)
     attrition, audit = shown_attrition(built.attrition, rule)
     good = _goodness(records, built, list(filled), rule)
@@ -1370,7 +1371,7 @@ def cohort(
     of_all = attrition[attrition["by"] == "all"][["step", "what", "persons", "dropped"]]
     starred = of_all.astype(object).where(of_all.notna(), SUPPRESSED)
     out.print(starred.to_string(index=False), markup=False, highlight=False, soft_wrap=True)
-    for note in (*built.notes, *(note for cells in filled.values() for note in cells.notes)):
+    for note in (*empty, *built.notes, *(note for cells in filled.values() for note in cells.notes)):
         out.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
     written = ", ".join(f"{name}.csv" for name in filled)
     written += ", condition_*.csv" if building.conditions is not None else ""

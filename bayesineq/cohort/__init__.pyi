@@ -1,5 +1,10 @@
 from .card import CohortCard as CohortCard, Count as Count, Requirement as Requirement
-from .cells import Cells as Cells, cohort_cells as cohort_cells, cohort_people as cohort_people
+from .cells import (
+    Cells as Cells,
+    cells_of_card as cells_of_card,
+    cohort_cells as cohort_cells,
+    cohort_people as cohort_people,
+)
 from .codelists import (
     CodeList as CodeList,
     compare_codelists as compare_codelists,

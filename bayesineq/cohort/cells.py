@@ -110,6 +110,49 @@ def cohort_cells(cohort: Cohort, table: str, *, counts: Mapping[str, Count] | No
     return Cells(check(cells, table), left_out)
 
 
+class _Empty(SchemaError):
+    """A table of which no cell is left."""
+
+
+def cells_of_card(cohort: Cohort) -> tuple[dict[str, Cells], tuple[str, ...]]:
+    """
+    Cells of the tables that a cohort's card names, as far as the records fill them.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The cohort.
+
+    Returns
+    -------
+    dict of str to Cells
+        Each table by its name; one that would be empty is left out.
+    tuple of str
+        What was left out, and why.
+
+    Raises
+    ------
+    SchemaError
+        All tables would be empty; or as of `cohort_cells`.
+
+    Examples
+    --------
+    >>> from bayesineq.examples import cohort_example
+    >>> filled, left_out = cells_of_card(cohort_example())
+    >>> list(filled), left_out
+    (['area_counts', 'access_counts', 'outcome_counts'], ())
+    """
+    filled, left_out = {}, []
+    for table in cohort.card.tables:
+        try:
+            filled[table] = cohort_cells(cohort, table)
+        except _Empty as empty:
+            left_out.append(str(empty))
+    if not filled:
+        raise SchemaError("\n".join(left_out))
+    return filled, tuple(left_out)
+
+
 def _from_contacts(cohort: Cohort, table: str) -> Cells:
     """Cells of appointments, waits or discharges; and stays, a row each, since nights of one cell do not add up."""
     schema = read_schema(table)
@@ -121,7 +164,8 @@ def _from_contacts(cohort: Cohort, table: str) -> Cells:
     known = whole[by].notna().all(axis=1)
     left_out = _left_out(whole[~known].assign(stay=1), table, by, ["stay"])
     if not known.any():
-        raise SchemaError(f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}.")
+        why = _said(left_out, ["stay"])
+        raise _Empty(f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {why}.")
     # In an order that is that of nobody: rows that are alike are one like the other.
     rows = whole.loc[known, [f.name for f in schema.fields if f.name in whole]].sort_values([*by, "died", "nights"])
     rows = rows.astype({"nights": "Int64", "died": "int64"}).reset_index(drop=True)
@@ -140,9 +184,8 @@ def _summed(cohort: Cohort, table: str, by: list[str], whole: pd.DataFrame) -> t
     cells = whole[known].groupby(by, as_index=False, sort=True)[wanted].sum().astype(types)
     cells = cells[(cells[wanted] != 0).any(axis=1)]
     if cells.empty:
-        raise SchemaError(
-            f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {_said(left_out)}. {_remedy(left_out)}"
-        )
+        why = f"{_said(left_out, wanted)}. {_remedy(left_out)}"
+        raise _Empty(f"The table {table!r} of the cohort {cohort.card.name!r} is empty: {why}")
     return cells.reset_index(drop=True), left_out
 
 
@@ -198,12 +241,12 @@ def _remedy(left_out: pd.DataFrame) -> str:
             f"Say where people live: a table addresses ({PERSON}, {AREA} or postcode, start, end), which a mapping "
             "fills by its block [[addresses]]; with postcodes alone, give a look-up of them too: `postcodes`."
         )
-    return "Are registrations there, and is the study in the years of the records?"
+    return "Do the records hold them, are people registered, and is the study in the years of the records?"
 
 
-def _said(left_out: pd.DataFrame) -> str:
+def _said(left_out: pd.DataFrame, wanted: Sequence[str]) -> str:
     rows = [f"{row.number:g} {row.column} have {row.why}" for row in left_out.itertuples()]
-    return "; ".join(rows) or "nobody is in it"
+    return "; ".join(rows) or f"nobody has any {' or '.join(wanted)}"
 
 
 def _left_out(lost: pd.DataFrame, table: str, by: Sequence[str], wanted: Sequence[str]) -> pd.DataFrame:

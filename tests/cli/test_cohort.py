@@ -106,6 +106,26 @@ def test_a_count_that_is_withheld_is_a_star_on_the_screen(extract: Path, tmp_pat
     assert "<NA>" not in done.output
 
 
+def test_a_table_of_the_card_that_records_cannot_fill_is_said_and_the_others_are_written(
+    extract: Path, tmp_path: Path
+) -> None:
+    records, out = tmp_path / "records", tmp_path / "out"
+    records.mkdir()
+    for path in extract.glob("*.parquet"):
+        table = pd.read_parquet(path)
+        (table[table["outcome"].isna()] if path.stem == "spells" else table).to_parquet(records / path.name)
+    command = ["cohort", "heart_failure", "--source", str(records), "--out", str(out), *DAYS,
+               "--deprivation", str(extract.parent / "deciles.csv")]  # fmt: skip
+    done = RUNNER.invoke(app, command, catch_exceptions=False)
+    assert (
+        "'access_counts' of the cohort 'heart_failure' is empty: nobody has any missed or appointments" in done.output
+    )
+    assert (out / "area_counts.csv").exists() and (out / "outcome_counts.csv").exists()
+    assert not (out / "access_counts.csv").exists()
+    with pytest.raises(SchemaError, match="'access_counts' .* is empty: nobody has any missed or appointments"):
+        RUNNER.invoke(app, [*command, "--table", "access_counts"], catch_exceptions=False)
+
+
 def test_what_is_wrong_is_one_message(extract: Path, tmp_path: Path) -> None:
     command = ["cohort", "type_1_diabetes", "--source", str(extract), "--out", str(tmp_path / "out")]
     with pytest.raises(SchemaError, match="--from and --to"):
