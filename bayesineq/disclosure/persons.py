@@ -83,6 +83,11 @@ GUARDS: Final[Mapping[str, Guard]] = {
         (("by", "cause", "risk"), ("by", "level", "risk")),
     ),
     "burden_about": Guard(("item",), ()),
+    "effect_measures": Guard(
+        ("method", "measure"), ("people_exposed", "events_exposed", "people_reference", "events_reference"),
+        (("people_exposed", "-events_exposed"), ("people_reference", "-events_reference")),
+    ),
+    "effect_about": Guard(("item",), ()),
 }  # fmt: skip
 """What counts people in each table, by name."""
 

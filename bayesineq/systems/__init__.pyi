@@ -1,11 +1,13 @@
 from .burden import burden as burden
 from .card import (
     BurdenCard as BurdenCard,
+    EffectCard as EffectCard,
     MultimorbidityCard as MultimorbidityCard,
     RiskCard as RiskCard,
     read_system as read_system,
     system_names as system_names,
 )
+from .effect import effect as effect
 from .files import read_counts as read_counts, write_system as write_system
 from .multimorbidity import (
     ConditionCounts as ConditionCounts,

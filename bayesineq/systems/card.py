@@ -176,8 +176,57 @@ class BurdenCard:
             )
 
 
-type SystemCard = MultimorbidityCard | RiskCard | BurdenCard
-KINDS: Final[dict[str, type[Any]]] = {"multimorbidity": MultimorbidityCard, "risk": RiskCard, "burden": BurdenCard}
+@dataclass(frozen=True, slots=True)
+class EffectCard:
+    """
+    What is asked about one comparison.
+
+    Parameters
+    ----------
+    name, question : str
+        What it is called, and what it answers.
+    outcome : str
+        Column of what happened: 0 or 1, or with `people` to how many.
+    exposure : str
+        Column whose levels are compared.
+    exposed, reference : str
+        Its levels; none: the two that there are, the first in order being the reference.
+    people : str
+        Column of how many people a row is; none: one.
+    adjust : tuple of str
+        Columns of levels that are held equal.
+    draws : int
+        Draws of the posterior.
+    intended, not_for : str
+        What it is for, and what not.
+    """
+
+    name: str
+    question: str
+    outcome: str
+    exposure: str
+    exposed: str = ""
+    reference: str = ""
+    people: str = ""
+    adjust: tuple[str, ...] = ()
+    draws: int = 2000
+    intended: str = ""
+    not_for: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.exposed) != bool(self.reference) or (self.exposed and self.exposed == self.reference):
+            raise CardError(f"card {self.name!r}: name the exposed and the reference level, or neither")
+        if self.draws < 2 or {self.outcome, self.exposure} & set(self.adjust):
+            raise CardError(f"card {self.name!r}: draws are 2 or more, and outcome and exposure are not held equal")
+
+
+type SystemCard = MultimorbidityCard | RiskCard | BurdenCard | EffectCard
+KINDS: Final[dict[str, type[Any]]] = {
+    "multimorbidity": MultimorbidityCard,
+    "risk": RiskCard,
+    "burden": BurdenCard,
+    "effect": EffectCard,
+}
 
 
 def system_names() -> tuple[str, ...]:

@@ -66,3 +66,29 @@ def test_kidney_stones_turn_round_once_standardised() -> None:
     assert at_same.sel(treatment="percutaneous").mean().item() == pytest.approx(0.7789, abs=0.003)
     difference = at_same.sel(treatment="open") - at_same.sel(treatment="percutaneous")
     assert difference.mean().item() == pytest.approx(0.0537, abs=0.003)
+
+
+def test_counts_that_are_scattered_more_than_by_chance_ask_for_another_likelihood() -> None:
+    """
+    Visits as in the book (mean 5.1, variance 57, a fifth of none): of three likelihoods with the same terms, a Poisson
+    is far worse than a negative binomial and one with a mass at none, by the criterion; on Poisson counts it is not.
+    """
+    stream = np.random.default_rng(9)
+    n = 800
+    old = stream.integers(0, 2, n)
+    mean = np.exp(1.6 + 0.3 * old)
+    scattered = stream.poisson(mean * stream.gamma(0.8, 1 / 0.8, n)) * (stream.random(n) > 0.05)
+    assert scattered.var() > 5 * scattered.mean()
+
+    def criterion(visits: np.ndarray, likelihood: str) -> float:
+        table = pd.DataFrame({"old": np.where(old, "yes", "no"), "visits": visits, "years": 1.0})
+        outcome = f'[outcome]\ncount = "visits"\nexposure = "years"\nlikelihood = "{likelihood}"'
+        terms = 'old = { kind = "fixed", by = ["old"], reference = ["no"] }'
+        card = parse_card(f"{HEAD}{outcome}\n[terms]\n{terms}\n[priors]\n{flat('old')}\n")
+        return bi.posterior.waic(bi.fit(bi.design(table, card), draws=500, seed=1, progress=False)).waic
+
+    others = ("negative_binomial", "zero_inflated_negative_binomial")
+    poisson = criterion(scattered, "poisson")
+    assert all(criterion(scattered, other) < poisson - 500 for other in others)
+    even = stream.poisson(mean)
+    assert criterion(even, "poisson") < min(criterion(even, other) for other in others) + 2
