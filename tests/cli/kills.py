@@ -160,7 +160,7 @@ def commands(at: Path) -> list[Command]:
     small: dict[str, list[object]] = {"one": [], "two": ["--small-count", 20]}
     seeds: dict[str, list[object]] = {"one": ["--seed", 1], "two": ["--seed", 2]}
     acro = ["--acro", "acro"]
-    study = ["--from", "2020-01-01", "--to", "2020-12-31", "--deprivation", at / "deciles.csv"]
+    study = ["--from", "2020-01-01", "--deprivation", at / "deciles.csv", "--to"]
     drawn = ["--table", table, "--draws", 200, "--no-progress", "--out", "out.nc"]
     mapped, plans = ["--areas", at / "areas.parquet", "--explorer"], at / "plans.toml"
     begun = ["start", table, "--out", "study", "--most-deprived", 1]
@@ -173,7 +173,10 @@ def commands(at: Path) -> list[Command]:
         both("release", "release", fit, "--out", "out.nc", *acro, **small),
         both("report", "report", fit, *mapped, "--out", "page.html", *acro, **small),
         both("compare", "compare", plans, "--posterior", fit, "--budget", 1e5, "--out", "out", *acro, **seeds),
-        both("cohort", "cohort", "heart_failure", "--source", at / "records", "--out", "out", *study, **small),
+        both(
+            "cohort", "cohort", "heart_failure", "--source", at / "records", "--out", "out", *study,
+            one=["2020-12-31"], two=["2020-10-31"],
+        ),
         both("start", *begun, one=["--more-is", "worse"], two=["--more-is", "better"]),
         both("attack", "attack", at / "published", "--csv", "out.csv", one=[], two=["--small-count", 20]),
         Command("diagnose", line("diagnose", fit, *checks), line("diagnose", at / "other.nc", *checks)),
