@@ -1179,11 +1179,15 @@ def diagnose(posterior: PosteriorArgument, csv: CsvOption = None) -> None:
 def cards(
     name: Annotated[str | None, typer.Argument(metavar="CARD", help="Print this card, to copy and edit.")] = None,
 ) -> None:
-    """List the cards of models and cohorts and the mappings of records that ship, or print one."""
+    """List the cards of models, systems and cohorts and the mappings of records that ship, or print one."""
     from bayesineq.model.read_card import read_card
     from bayesineq.shipped import card_path, card_text, shipped_cards
 
-    of_records = {"Cohorts, for `bayesineq cohort`": "models/cohorts", "Mappings of records": "data_schema/adapters"}
+    of_records = {
+        "Systems, for `bayesineq measure`": "models/systems",
+        "Cohorts, for `bayesineq cohort`": "models/cohorts",
+        "Mappings of records": "data_schema/adapters",
+    }
     if name is not None:
         kinds = ("models", *of_records.values())
         text = card_text(card_path(name, kinds, "card", CardError), "card", CardError)

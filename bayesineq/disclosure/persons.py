@@ -88,6 +88,11 @@ GUARDS: Final[Mapping[str, Guard]] = {
         (("people_exposed", "-events_exposed"), ("people_reference", "-events_reference")),
     ),
     "effect_about": Guard(("item",), ()),
+    "undiagnosed_groups": Guard(
+        ("by", "level"), ("people", "recorded"), (("people", "-recorded"),), (("by",),)
+    ),
+    "undiagnosed_tests": Guard(("by", "level"), ("people", "offered"), (("people", "-offered"),), (("by",),)),
+    "undiagnosed_about": Guard(("item",), ()),
 }  # fmt: skip
 """What counts people in each table, by name."""
 

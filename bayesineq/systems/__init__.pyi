@@ -4,6 +4,7 @@ from .card import (
     EffectCard as EffectCard,
     MultimorbidityCard as MultimorbidityCard,
     RiskCard as RiskCard,
+    UndiagnosedCard as UndiagnosedCard,
     read_system as read_system,
     system_names as system_names,
 )
@@ -17,6 +18,12 @@ from .multimorbidity import (
     pairs_of_table as pairs_of_table,
 )
 from .risk import RiskModel as RiskModel, learn_risk as learn_risk, risk as risk
+from .undiagnosed import (
+    rank_for_testing as rank_for_testing,
+    offers_by_group as offers_by_group,
+    undiagnosed as undiagnosed,
+    unrecorded_chance as unrecorded_chance,
+)
 from .weights import (
     DisabilityWeights as DisabilityWeights,
     read_life_table as read_life_table,

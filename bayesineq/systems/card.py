@@ -220,12 +220,66 @@ class EffectCard:
             raise CardError(f"card {self.name!r}: draws are 2 or more, and outcome and exposure are not held equal")
 
 
-type SystemCard = MultimorbidityCard | RiskCard | BurdenCard | EffectCard
+@dataclass(frozen=True, slots=True)
+class UndiagnosedCard:
+    """
+    What is asked about people who have a condition and no record of it.
+
+    Parameters
+    ----------
+    name, question : str
+        What it is called, and what it answers.
+    estimate : str
+        Path of the table of true prevalence.
+    source : str
+        Where it is from, in words.
+    errors : {"shared", "apart"}
+        Whether its rows err together, or each by itself.
+    by : tuple of str
+        Columns of groups: dimensions of the posterior.
+    persons : str
+        Path of a table of persons to rank; none: nobody is ranked.
+    cells : tuple of str
+        Dimensions of the posterior that persons have as columns.
+    recorded : str
+        Column of whether a person has a record, 0 or 1.
+    score : str
+        Column of numbers above zero by which persons of a cell are told apart.
+    tests : float
+        Tests that can be offered, as a share of people without a record.
+    intended, not_for : str
+        What it is for, and what not.
+    """
+
+    name: str
+    question: str
+    estimate: str
+    source: str = "an outside estimate"
+    errors: str = "shared"
+    by: tuple[str, ...] = ("imd_quintile", "ethnicity")
+    persons: str = ""
+    cells: tuple[str, ...] = ()
+    recorded: str = "recorded"
+    score: str = ""
+    tests: float = 0.05
+    intended: str = ""
+    not_for: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tests <= 1 or self.errors not in ("shared", "apart") or not self.by:
+            raise CardError(
+                f"card {self.name!r}: tests are a share above 0 and at most 1, errors are shared or apart, and by "
+                "names a group"
+            )
+
+
+type SystemCard = MultimorbidityCard | RiskCard | BurdenCard | EffectCard | UndiagnosedCard
 KINDS: Final[dict[str, type[Any]]] = {
     "multimorbidity": MultimorbidityCard,
     "risk": RiskCard,
     "burden": BurdenCard,
     "effect": EffectCard,
+    "undiagnosed": UndiagnosedCard,
 }
 
 

@@ -15,10 +15,11 @@ from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.errors import SchemaError
 from bayesineq.replacing import csv_bytes, write_folder
 from bayesineq.systems.burden import gbd_layout, read_burden
-from bayesineq.systems.card import BurdenCard, EffectCard, MultimorbidityCard, RiskCard, SystemCard
+from bayesineq.systems.card import BurdenCard, EffectCard, MultimorbidityCard, RiskCard, SystemCard, UndiagnosedCard
 from bayesineq.systems.effect import read_effect
 from bayesineq.systems.multimorbidity import PAIR_COLUMNS, ConditionCounts, count_conditions, multimorbidity
 from bayesineq.systems.risk import learn_risk, risk
+from bayesineq.systems.undiagnosed import read_undiagnosed
 from bayesineq.tables.files import read_table
 
 _COUNTS: Final = ("condition_pairs", "condition_groups", "condition_triads")
@@ -87,6 +88,8 @@ def system_tables(
             return read_burden(path, card, seed), {}
         case EffectCard():
             return read_effect(path, card, seed), {}
+        case UndiagnosedCard():
+            return read_undiagnosed(path, card, seed), {}
 
 
 def _risk_tables(

@@ -21,6 +21,7 @@ from bayesineq.report.page.parts import Section
 from bayesineq.report.page.plain import plain_page
 from bayesineq.report.page.recorded import recorded_section
 from bayesineq.report.page.risk import risk_section
+from bayesineq.report.page.undiagnosed import undiagnosed_section
 from bayesineq.report.words.labels import Labels
 from bayesineq.tables.files import read_table
 
@@ -29,6 +30,7 @@ SECTIONS: Final[Mapping[str, Callable[[PersonTables, Labels | None], Section]]] 
     "risk": risk_section,
     "burden": burden_section,
     "effect": effect_section,
+    "undiagnosed": undiagnosed_section,
 }
 """By the start of the names of its tables: the section of a system, in the order of the page."""
 
