@@ -617,6 +617,7 @@ def travel(
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the draws.")] = 1,
 ) -> None:
     """How far it is from each area to the nearest service, and by deprivation: by a matrix, roads, or straight."""
+    from bayesineq.practices.plain_pages import travel_page
     from bayesineq.practices.travelling import travel_by_deprivation
     from bayesineq.space.travel import nearest_by_matrix, nearest_by_road, nearest_straight
     from bayesineq.tables.files import read_table
@@ -636,7 +637,8 @@ def travel(
     gradient = travel_by_deprivation(found, table, seed=seed)
     notes = "\n".join([*found.attrs["notes"], ""])
     made = {"nearest.csv": csv_bytes(found.round(3)), "by_deprivation.csv": csv_bytes(gradient.round(3))}
-    write_folder(out_folder, made | {"notes.txt": notes.encode("utf-8")})
+    made |= {"index.html": travel_page(gradient, found.attrs["notes"]), "notes.txt": notes.encode("utf-8")}
+    write_folder(out_folder, made)
     err.print(notes, end="", markup=False, highlight=False, soft_wrap=True)
     out.print("\n".join(str(out_folder / name) for name in made), markup=False, highlight=False, soft_wrap=True)
 
@@ -653,6 +655,7 @@ def timeline(
     by: Annotated[list[str] | None, typer.Option(help="Column of people, such as imd_quintile.")] = None,
     width: Annotated[int, typer.Option(min=1, help="Days of an interval.")] = 30,
     days: Annotated[int, typer.Option(min=1, help="How far the timeline goes.")] = 360,
+    page: Annotated[Path | None, typer.Option(help="Page with the picture and its table to write (.html).")] = None,
     *,
     shown: Shown,
 ) -> None:
@@ -663,7 +666,12 @@ def timeline(
     people = read_table(followed, text=["person", "until"])
     happened = read_table(events, text=["person", "event", "date"])
     found = event_timeline(happened, people, start, width=width, days=days, by=by or (), disclosure=shown.rule)
-    write_together({out_file: csv_bytes(found.round(4))})
+    made = {out_file: csv_bytes(found.round(4))}
+    if page is not None:
+        from bayesineq.practices.plain_pages import timeline_page
+
+        made[page] = timeline_page(found, by or (), start)
+    write_together(made)
     err.print("\n".join(found.attrs["notes"]), markup=False, highlight=False, soft_wrap=True)
     out.print(f"{out_file}: {len(found):,} rows", markup=False, highlight=False, soft_wrap=True)
 

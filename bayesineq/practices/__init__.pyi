@@ -10,6 +10,7 @@ from .folder import (
     rural_or_urban as rural_or_urban,
 )
 from .neighbourhoods import domain_gradients as domain_gradients
+from .plain_pages import timeline_page as timeline_page, travel_page as travel_page
 from .prevalence import (
     PracticePrevalence as PracticePrevalence,
     agreement as agreement,

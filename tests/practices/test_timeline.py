@@ -81,3 +81,24 @@ def test_the_command_writes_the_table(
     assert "begins the pathway" in told.err
     table = pd.read_csv("out.csv")
     assert table.groupby("imd_quintile")["events"].sum().tolist() == [40] * 5
+
+
+def test_the_page_says_what_the_table_says_and_withholds_what_it_does(tmp_path: Path, monkeypatch) -> None:
+    events, followed = pathway(400)
+    rare = events.iloc[[0]].assign(event="<b>fall</b>", date=pd.Timestamp("2024-01-09"))
+    pd.concat([events, rare]).to_csv(tmp_path / "events.csv", index=False)
+    followed.to_csv(tmp_path / "people.csv", index=False)
+    command = ["timeline", tmp_path / "events.csv", "--followed", tmp_path / "people.csv", "--start", "referral"]
+    command += ["--by", "imd_quintile", "--days", 90, "--out", tmp_path / "t.csv", "--page", tmp_path / "t.html"]
+    monkeypatch.setattr(sys, "argv", ["bayesineq", *map(str, command)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    page, table = (tmp_path / "t.html").read_text(encoding="utf-8"), pd.read_csv(tmp_path / "t.csv")
+    shown = table[table["rate"].notna()]
+    for row in shown.to_dict("records"):
+        assert f"{100 * row['rate']:.1f} ({100 * row['lower']:.1f} to {100 * row['upper']:.1f})" in page
+    assert table["rate"].isna().any()
+    assert page.count("withheld</td>") >= table["rate"].isna().sum()
+    assert "<b>fall" not in page.lower()
+    assert "<script" not in page

@@ -55,6 +55,7 @@ from bayesineq.report.figures.steps import plot_gap_over_time, plot_steps
 from bayesineq.report.figures.style import Chart, to_png
 from bayesineq.report.figures.tartan import Indicator, plot_tartan
 from bayesineq.report.figures.tiers import map_bivariate, map_certainty, map_tiers
+from bayesineq.report.figures.timeline import plot_timeline, plot_ways
 from bayesineq.report.page.pathway import same_cover
 from bayesineq.report.tables.numbers import PERCENT
 
@@ -151,6 +152,22 @@ def score(world: SimpleNamespace) -> pd.Series:
     return pd.Series(np.arange(28.0), index=world.areas["area"].to_numpy())
 
 
+def timeline() -> Chart:
+    """Two kinds of event for three groups, and an interval that is withheld."""
+    rows = [(g, e, 30 * k) for g in (1, 3, 5) for e in ("clinic", "admission") for k in range(4)]
+    table = pd.DataFrame(rows, columns=["imd_quintile", "event", "from_day"])
+    table["to_day"] = table["from_day"] + 29
+    table["rate"] = 0.4 - 0.05 * table["imd_quintile"] + 0.002 * table["from_day"] - 0.1 * (table["event"] == "clinic")
+    table = table.assign(lower=table["rate"] - 0.03, upper=table["rate"] + 0.04)
+    table.loc[5, ["rate", "lower", "upper"]] = np.nan
+    return plot_timeline(table, ["imd_quintile"], "What happens after referral, and when", "Dots and bands.")
+
+
+def ways() -> Chart:
+    table = pd.DataFrame({"group": [*"12345", "slope"], "mean": [9.5, 11.0, 14.0, 18.5, 16.0, 8.0], "unit": "minutes"})
+    return plot_ways(table.assign(ninth_decile=1.7 * table["mean"]), "How far it is to the nearest service", "Dots.")
+
+
 FIGURES: dict[str, Callable[[SimpleNamespace], Chart]] = {
     "map of means": lambda w: map_posterior(w.areas, w.shapes, **NAMED),
     "map of widths": lambda w: map_posterior(w.areas, w.shapes, statistic="width", **NAMED),
@@ -167,6 +184,8 @@ FIGURES: dict[str, Callable[[SimpleNamespace], Chart]] = {
     "concentration": lambda w: plot_concentration(w.deciles, "imd_decile"),
     "trend": lambda w: plot_trend(w.years, "imd_decile", **NAMED),
     "steps": lambda w: steps(w.deciles),
+    "timeline": lambda w: timeline(),
+    "ways": lambda w: ways(),
     "gap by year": lambda w: gap_by_year(w.years),
     "equiplot": lambda w: plot_equiplot(w.years, "imd_decile", rows="year", **NAMED),
     "prior and posterior": lambda w: plot_prior_posterior(w.post),
