@@ -45,7 +45,8 @@ def engine() -> Iterator[None]:
             "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR",
             "spark.sql.shuffle.partitions": "1", "spark.sql.codegen.wholeStage": "false",
             "spark.sql.codegen.factoryMode": "NO_CODEGEN", "spark.sql.adaptive.enabled": "false",
-            "spark.sql.session.timeZone": "UTC", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+            "spark.sql.session.timeZone": "UTC", "spark.driver.memory": "4g",
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
         }  # fmt: skip
         session = SparkSession.builder.master("local[1]").config(map=stated).getOrCreate()
     ibis.set_backend(ibis.pyspark.connect(session))
