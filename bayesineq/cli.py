@@ -480,21 +480,28 @@ def practices(
     from bayesineq.tables.files import read_table
     from bayesineq.tables.practices import read_practices
 
-    ranks = read_deprivation(deprivation)
-    tables = read_practices(folder, population)
+    with reporter(True, "Reading the registers"):
+        ranks = read_deprivation(deprivation)
+        tables, borders = read_practices(folder, population), read_adjacency(adjacency, areas=ranks["area"])
     for note in tables.notes:
         err.print(note, markup=False, highlight=False, soft_wrap=True)
-    found = write_practices(
-        tables,
-        ranks,
-        read_adjacency(adjacency, areas=ranks["area"]),
-        out_folder,
-        conditions=condition or None,
-        published=None if published is None else read_table(published),
-        draws=draws,
-        seed=seed,
-        report=lambda line: err.print(line, markup=False, highlight=False, soft_wrap=True),
-    )
+    with reporter(True, "Fitting the first condition") as tell:
+
+        def done(line: str) -> None:
+            err.print(line, markup=False, highlight=False, soft_wrap=True)
+            tell("Fitting the next condition")
+
+        found = write_practices(
+            tables,
+            ranks,
+            borders,
+            out_folder,
+            conditions=condition or None,
+            published=None if published is None else read_table(published),
+            draws=draws,
+            seed=seed,
+            report=done,
+        )
     out.print(f"{out_folder}: {len(found)} conditions", highlight=False, soft_wrap=True)
 
 
@@ -904,12 +911,13 @@ def release(
     from bayesineq.posterior.files import load
     from bayesineq.report.page.checked import passed_on
 
-    rule, post = since.rule(shown.rule), load(posterior)
-    content = io.BytesIO()
-    tree = released(post, rule)
-    tree.to_netcdf(content, engine="h5netcdf")
-    checked = _for_checker(acro, lambda: passed_on(post, tree, content.getvalue(), rule), rule, "release")
-    write_audited(out_file, content.getvalue(), [cover(post, rule).audit], rule, checked)
+    rule = since.rule(shown.rule)
+    with reporter(True, "Taking draws of groups"):
+        post, content = load(posterior), io.BytesIO()
+        tree = released(post, rule)
+        tree.to_netcdf(content, engine="h5netcdf")
+        checked = _for_checker(acro, lambda: passed_on(post, tree, content.getvalue(), rule), rule, "release")
+        write_audited(out_file, content.getvalue(), [cover(post, rule).audit], rule, checked)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 
@@ -933,14 +941,15 @@ def attack(
     from bayesineq.report.words.labels import level_labels
     from bayesineq.tables.files import read_table
 
-    found = attacked(
-        folder,
-        shown.rule,
-        known=None if known is None else read_table(known),
-        earlier=earlier,
-        differ=differ,
-        names=level_labels,
-    )
+    with reporter(True, "Attacking what is in the folder"):
+        found = attacked(
+            folder,
+            shown.rule,
+            known=None if known is None else read_table(known),
+            earlier=earlier,
+            differ=differ,
+            names=level_labels,
+        )
     if csv is not None:
         write_together({csv: csv_bytes(found.table)})
     if not found.found.empty:
@@ -986,20 +995,24 @@ def compare(
     rule, units = since.rule(shown.rule), deciding.by or ["area"]
     stated = read_plans(plans)
     within = ["ethnicity"] if "area" in units else ["imd_decile", "ethnicity"]
-    post = load(posterior)
-    heading = ": ".join(filter(None, (title, Heading().of(post).where))) or None
-    risk, audit = released_detail(post, units, within, rule)
-    compared = compare_plans(
-        stated,
-        risk,
-        budget=budget,
-        threshold=deciding.threshold,
-        seed=seed,
-        options=PlanOptions(decide_by=units, top=deciding.top, prob=deciding.prob),
-    )
-    charts = comparison_charts(compared, heading)
-    checked = _for_checker(acro, lambda: compared_plans(post, compared, charts, rule), rule, "compare")
-    written = write_comparison(compared, out_folder, audit, rule, title=heading, also=checked)
+    with reporter(True, "Reading the posterior") as tell:
+        post = load(posterior)
+        heading = ": ".join(filter(None, (title, Heading().of(post).where))) or None
+        tell("Taking risks of groups that may be shown")
+        risk, audit = released_detail(post, units, within, rule)
+        tell("Comparing the plans")
+        compared = compare_plans(
+            stated,
+            risk,
+            budget=budget,
+            threshold=deciding.threshold,
+            seed=seed,
+            options=PlanOptions(decide_by=units, top=deciding.top, prob=deciding.prob),
+        )
+        tell("Drawing the figures")
+        charts = comparison_charts(compared, heading)
+        checked = _for_checker(acro, lambda: compared_plans(post, compared, charts, rule), rule, "compare")
+        written = write_comparison(compared, out_folder, audit, rule, title=heading, also=checked)
     out.print("\n".join(filter(None, (heading, *compared.words))), markup=False, highlight=False, soft_wrap=True)
     out.print(f"{len(written)} files in {out_folder}", highlight=False, soft_wrap=True)
 
@@ -1359,16 +1372,20 @@ def cohort(
 
     stated, rule = read_cohort(card), shown.rule
     study = _study(building, stated.study)
-    records = _records(source, building.mapping)
-    built = build(
-        records, stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation),
-        postcodes=building.postcodes, areas=building.areas, vintage=building.vintage,
-    )  # fmt: skip
-    asked = {name: cohort_cells(built, name) for name in building.tables or ()}
-    filled, empty = (asked, ()) if asked else cells_of_card(built)
+    with reporter(True, "Reading the records") as tell:
+        records = _records(source, building.mapping)
+        tell("Building the cohort")
+        built = build(
+            records, stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation),
+            postcodes=building.postcodes, areas=building.areas, vintage=building.vintage,
+        )  # fmt: skip
+        tell("Filling cells")
+        asked = {name: cohort_cells(built, name) for name in building.tables or ()}
+        filled, empty = (asked, ()) if asked else cells_of_card(built)
+        tell("Judging how good the records are")
+        good = _goodness(records, built, list(filled), rule)
     lost = pd.concat([pd.DataFrame(), *(cells.left_out for cells in filled.values())], ignore_index=True)
     attrition, audit = shown_attrition(built.attrition, rule)
-    good = _goodness(records, built, list(filled), rule)
     others = {"attrition": attrition, "left_out": lost, "codes_found": built.facts.found}
     files = {f"{name}.csv": csv_bytes(cells.table) for name, cells in filled.items()}
     for name, table in others.items():

@@ -17,20 +17,22 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import betaln, gammaln
 
+from bayesineq.model import horseshoe
+
 if TYPE_CHECKING:
     from scipy.stats._distn_infrastructure import rv_continuous_frozen as Law
 
 type Floats = NDArray[np.float64]
-type Shape = Literal["normal", "flat", "falling", "power"]
+type Shape = Literal["normal", "flat", "falling", "power", "heavy"]
 
 POWERS: Final[Mapping[str, float]] = {"precision": -2.0, "dispersion": -0.5}
 """What a prior may stand on in place of a parameter, as a power of it: 1/sigma^2, and one over the root of a size."""
 
 _LOCATIONS: Final = ("mean", "lower", "upper")
-_IN_UNIT: Final = {"mean": 1, "sd": 1, "lower": 1, "upper": 1, "above": 1, "rate": -1}
+_IN_UNIT: Final = {"mean": 1, "sd": 1, "lower": 1, "upper": 1, "above": 1, "rate": -1, "scale": 1, "slab": 1}
 """Power of the parameter's unit that an argument is measured in; others have none."""
 
-_POSITIVE: Final = frozenset({"sd", "rate", "shape", "a", "b", "above", "below", "eta"})
+_POSITIVE: Final = frozenset({"sd", "rate", "shape", "a", "b", "above", "below", "eta", "df", "scale", "slab"})
 _BOUNDS: Final = ("lower", "upper", "above", "below")
 
 
@@ -48,11 +50,13 @@ class Distribution:
         a whole matrix of correlations.
     log_density : callable, optional
         Of a value inside the support and its arguments: the same as `law`'s, for loops that ask thousands of times.
-    shape : {"normal", "flat", "falling", "power"}
+    shape : {"normal", "flat", "falling", "power", "heavy"}
         How it holds a parameter that the data pull away: "falling" is highest at zero, the tail of "power" falls as a
-        power and hardly pulls.
+        power and hardly pulls, and "heavy" has such tails on both sides of where it is highest.
     vague : callable
         Of its arguments: whether it pulls nowhere.
+    mixed : callable, optional
+        Of its arguments: the prior of a precision w, where it is a normal of standard deviation scale / sqrt(w).
     """
 
     forms: tuple[tuple[str, ...], ...]
@@ -60,6 +64,7 @@ class Distribution:
     log_density: Callable[..., Any] | None = None
     shape: Shape = "power"
     vague: Callable[..., bool] = lambda **_: False
+    mixed: Callable[..., Prior] | None = None
 
 
 def _complexity_rate(above: float, probability: float) -> float:
@@ -73,6 +78,24 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = {
         lambda mean, sd: stats.norm(mean, sd),
         lambda x, mean, sd: -0.5 * ((x - mean) / sd) ** 2 - math.log(sd) - 0.5 * math.log(2.0 * math.pi),
         "normal",
+    ),
+    "StudentT": Distribution(
+        (("df", "mean", "scale"),),
+        lambda df, mean, scale: stats.t(df, mean, scale),
+        lambda x, df, mean, scale: (
+            -0.5 * (df + 1.0) * np.log1p(((x - mean) / scale) ** 2 / df)
+            - math.log(scale)
+            - 0.5 * math.log(df)
+            - betaln(0.5 * df, 0.5)
+        ),
+        "heavy",
+        mixed=lambda df, mean, scale: Prior("Gamma", {"shape": 0.5 * df, "rate": 0.5 * df}),
+    ),
+    "Horseshoe": Distribution(
+        (("scale", "slab"),),
+        lambda scale, slab: horseshoe.LAW(scale / slab, scale=scale),
+        lambda x, scale, slab: horseshoe.log_density(x / scale, scale / slab) - math.log(scale),
+        "heavy",
     ),
     "HalfNormal": Distribution(
         (("sd",),),
@@ -125,10 +148,10 @@ class Prior:
     Parameters
     ----------
     distribution : str
-        One of Normal(mean, sd), HalfNormal(sd), Exponential(rate), Gamma(shape, rate), Beta(a, b),
-        Uniform(lower, upper), PC(above, probability): exponential with P(value > above) = probability; of BYM2's
-        mixing parameter PC.phi, stated as PC(above, probability) or PC(below, probability); and of correlations between
-        outcomes LKJ(eta), of all of them together.
+        One of Normal(mean, sd), StudentT(df, mean, scale), Horseshoe(scale, slab), HalfNormal(sd), Exponential(rate),
+        Gamma(shape, rate), Beta(a, b), Uniform(lower, upper), PC(above, probability): exponential with P(value >
+        above) = probability; of BYM2's mixing parameter PC.phi, stated as PC(above, probability) or PC(below,
+        probability); and of correlations between outcomes LKJ(eta), of all of them together.
     parameters : mapping of str to float
         The distribution's arguments by name.
 
@@ -172,6 +195,21 @@ class Prior:
         """The same where it does not depend on the graph."""
         assert self.law is not None, f"{self} depends on the graph"
         return self.law
+
+    @property
+    def size(self) -> float:
+        """Its standard deviation or scale, about which a coefficient is expected."""
+        return self.parameters["sd"] if "sd" in self.parameters else self.parameters["scale"]
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether it is a normal distribution."""
+        return self.form.shape == "normal"
+
+    @property
+    def mixed(self) -> Prior | None:
+        """Prior of the precision that it is a mixture of normals over, where it is one that the engine can take."""
+        return None if self.form.mixed is None else self.form.mixed(**self.parameters)
 
     @property
     def is_vague(self) -> bool:
@@ -225,7 +263,8 @@ class ParameterKind:
 
 
 PARAMETER_KINDS: Final[Mapping[str, ParameterKind]] = {
-    "coefficient": ParameterKind(("Normal",), -math.inf),
+    "intercept": ParameterKind(("Normal",), -math.inf),
+    "coefficient": ParameterKind(("Normal", "StudentT", "Horseshoe"), -math.inf),
     "sigma": ParameterKind(("PC", "HalfNormal", "Exponential", "Gamma", "Uniform")),
     "precision": ParameterKind(("Gamma",)),
     "dispersion": ParameterKind(("PC", "HalfNormal", "Exponential", "Gamma", "Uniform")),
@@ -234,7 +273,7 @@ PARAMETER_KINDS: Final[Mapping[str, ParameterKind]] = {
     "correlation": ParameterKind(("LKJ",), -1.0, 1.0),
     "loading": ParameterKind(("Normal", "HalfNormal", "Exponential", "Gamma"), -math.inf),
 }
-"""By what a parameter is: the intercept, effects and trends are coefficients."""
+"""By what a parameter is: effects and trends are coefficients."""
 
 
 def named(word: str, kind: str, arguments: Mapping[str, float]) -> Prior:

@@ -453,8 +453,9 @@ def _priors(
 
 def _parameters(outcome: Outcome | None, terms: tuple[Term, ...]) -> dict[str, tuple[str, ParameterKind]]:
     """What a card's priors may stand on: the last part of each name, and what that may be."""
-    coefficients = ("intercept", *(name for term in terms for name in term.coefficients))
+    coefficients = [name for term in terms for name in term.coefficients]
     known = dict.fromkeys(coefficients, ("coefficient", PARAMETER_KINDS["coefficient"]))
+    known["intercept"] = ("intercept", PARAMETER_KINDS["intercept"])
     for term in terms:
         names = [of.name for of in term.hyperparameters]
         known |= {f"{term.name}.{of.name}": (of.name, PARAMETER_KINDS[of.like]) for of in term.hyperparameters}

@@ -266,9 +266,8 @@ def _totals(cells: pd.DataFrame, found: Decided) -> dict[str, tuple[str, ...]]:
             if values:
                 left_out[column] = tuple(values)
                 rows = int(cells[column].isin(values).sum())
-                found.notes.append(
-                    f"{rows:,} rows left out, which add up the others: {column!r} is {', '.join(values)}."
-                )
+                which = "1 row left out, which adds" if rows == 1 else f"{rows:,} rows left out, which add"
+                found.notes.append(f"{which} up the others: {column!r} is {', '.join(values)}.")
     return left_out
 
 

@@ -245,6 +245,9 @@ def _conflict(prior: Prior, value: Float, *, bounded: bool) -> tuple[float, str]
     law = prior.law
     if law is None or not np.isfinite(value).all() or not value.std() > 0.0:
         return 0.0, ""
+    if prior.form.shape == "heavy":
+        # Made to let go of what the data put far out.
+        return 0.0, ""
     mean, variance, noise = float(value.mean()), float(value.var()), float(np.sqrt(2.0 / len(value)))
     if prior.form.shape == "normal":
         away = max(abs(mean - prior["mean"]) - 2.0 * np.sqrt(variance / len(value)), 0.0)

@@ -147,7 +147,7 @@ def _of_rows(post: xr.DataTree, passed: str, prob: float) -> Verdict:
     return Verdict(
         "caution",
         f"{passed}, but not the check of its predictions: rows that were held out fell elsewhere than the model "
-        f"expects, in {bars}, where chance leaves {most} at most. Its {100 * _HELD:.0f}% predictions of single rows "
+        f"expects ({bars}; chance leaves {most} at most). Its {100 * _HELD:.0f}% predictions of single rows "
         f"held {100 * held:.1f}% of them.",
         _advice(data, held, card_of(post).outcome.family.wider),
     )

@@ -11,10 +11,12 @@ import pytest
 from scipy import integrate, stats
 
 import bayesineq
+from bayesineq.model.horseshoe import normals
 from bayesineq.model.priors import DISTRIBUTIONS, PARAMETER_KINDS, Prior, named, read_prior
 
 LAWS = {
     "Normal": ({"mean": -1.3, "sd": 0.7}, stats.norm(-1.3, 0.7)),
+    "StudentT": ({"df": 3.5, "mean": 0.4, "scale": 0.6}, stats.t(3.5, 0.4, 0.6)),
     "HalfNormal": ({"sd": 0.4}, stats.halfnorm(scale=0.4)),
     "Exponential": ({"rate": 3.1}, stats.expon(scale=1 / 3.1)),
     "Gamma": ({"shape": 2.3, "rate": 0.2}, stats.gamma(2.3, scale=5.0)),
@@ -26,7 +28,7 @@ PRIORS = {word: Prior(word, arguments) for word, (arguments, _) in LAWS.items()}
 
 
 def test_every_distribution_with_a_law_is_tried() -> None:
-    assert set(LAWS) == {name for name, form in DISTRIBUTIONS.items() if form.law is not None}
+    assert {*LAWS, "Horseshoe"} == {name for name, form in DISTRIBUTIONS.items() if form.law is not None}
 
 
 @pytest.mark.parametrize("word", LAWS)
@@ -50,7 +52,7 @@ def test_a_prior_in_another_unit_is_that_of_the_product(word: str) -> None:
     np.testing.assert_allclose(scaled.law.cdf(2.5 * at), [0.1, 0.5, 0.8])
 
 
-@pytest.mark.parametrize("word", ["Normal", "Uniform"])
+@pytest.mark.parametrize("word", ["Normal", "StudentT", "Uniform"])
 def test_a_prior_that_is_moved_is_that_of_the_sum(word: str) -> None:
     moved = PRIORS[word].shifted(-3.0)
     assert moved.law is not None
@@ -74,7 +76,7 @@ def test_the_sampler_has_a_line_for_every_law() -> None:
     pytest.importorskip("pymc")
     from bayesineq.inference.nuts.priors import VARIABLES
 
-    assert set(VARIABLES) == set(LAWS)
+    assert set(VARIABLES) == {*LAWS, "Horseshoe"}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,9 @@ def test_the_sampler_has_a_line_for_every_law() -> None:
         ({"dist": "PC", "below": 0.5, "probability": 0.5}, "sigma", "takes ['above', 'probability']"),
         ({"dist": "PC", "above": 0.5, "probability": 1.0}, "sigma", "a probability lies between 0 and 1"),
         ({"dist": "HalfNormal", "sd": 0}, "sigma", "positive"),
+        ({"dist": "StudentT", "df": -1, "mean": 0, "scale": 1}, "coefficient", "positive"),
+        ({"dist": "Horseshoe", "scale": 1}, "coefficient", "takes ['scale', 'slab']"),
+        ({"dist": "Horseshoe", "scale": 1, "slab": 1}, "intercept", "allowed for intercept are ['Normal']"),
         ({"dist": "HalfNormal", "sd": "1"}, "sigma", "finite numbers"),
     ],
 )
@@ -109,6 +114,59 @@ def test_densities_integrate_to_one() -> None:
         low, high = LAWS[word][1].ppf([0.0, 1.0])
         total, _ = integrate.quad(lambda x, prior=prior: math.exp(prior.log_density(x)), low, high)
         assert total == pytest.approx(1.0, abs=1e-6), word
+
+
+def over_scales(x: float, scale: float, slab: float) -> float:
+    """Density of the horseshoe with a slab, as an integral over its half-Cauchy scale, not normalised."""
+
+    def at(angle: float) -> float:
+        return stats.norm.pdf(x, 0.0, scale * math.tan(angle)) * 2.0 / math.pi
+
+    return integrate.quad(at, 0.0, 0.5 * math.pi, epsabs=1e-13)[0] * math.exp(-0.5 * (x / slab) ** 2)
+
+
+@pytest.mark.parametrize(("scale", "slab"), [(0.1, 2.0), (1.0, 1.0), (2.0, 0.5)])
+def test_the_horseshoe_is_the_mixture_over_its_scale(scale: float, slab: float) -> None:
+    """Its oracle is quadrature over the scale; its draws are held to the integral of its density."""
+    prior, at = Prior("Horseshoe", {"scale": scale, "slab": slab}), np.array([0.02, 0.3, 1.7]) * scale
+    whole = 2.0 * sum(
+        integrate.quad(over_scales, low, high, args=(scale, slab))[0]
+        for low, high in ((0.0, 0.01 * scale), (0.01 * scale, scale), (scale, 40.0 * max(scale, slab)))
+    )
+    wanted = np.log([over_scales(x, scale, slab) / whole for x in at])
+    np.testing.assert_allclose(prior.log_density(at), wanted, atol=2e-5)
+    assert prior.law is not None
+    np.testing.assert_allclose(prior.law.logpdf(at), prior.log_density(at), rtol=1e-12)
+    precision, share = normals((scale / slab) ** 2)
+    each = [float(share @ stats.norm.pdf(x / scale, 0.0, precision**-0.5)) / scale for x in at]
+    np.testing.assert_allclose(np.log(each), prior.log_density(at), atol=1e-9)
+    drawn = np.abs(prior.draw(np.random.default_rng(2), 40_000))
+    for end in (0.1 * scale, scale):
+        inside = 2.0 * integrate.quad(lambda x: math.exp(prior.log_density(x)), 0.0, end)[0]
+        assert (drawn < end).mean() == pytest.approx(inside, abs=4.0 * 0.5 / 200.0)
+
+
+def test_a_compiled_horseshoe_has_the_same_density() -> None:
+    pm = pytest.importorskip("pymc")
+    from bayesineq.inference.nuts.priors import VARIABLES
+
+    prior, at = Prior("Horseshoe", {"scale": 0.2, "slab": 1.5}), np.array([-0.9, 0.01, 0.4])
+    with pm.Model():
+        variable = VARIABLES["Horseshoe"]("x", np.float64(0.2), np.float64(1.5), size=(3,))
+        np.testing.assert_allclose(pm.logp(variable, at).eval(), prior.log_density(at), atol=1e-9)
+
+
+def test_student_t_is_the_normal_whose_precision_it_is_said_to_mix() -> None:
+    prior = PRIORS["StudentT"]
+    mixed, arguments = prior.mixed, prior.parameters
+    assert mixed is not None
+    assert mixed.law is not None
+
+    def at(w: float, x: float) -> float:
+        return stats.norm.pdf(x, arguments["mean"], arguments["scale"] / math.sqrt(w)) * math.exp(mixed.log_density(w))
+
+    for x in (-2.0, 0.5, 3.0):
+        assert integrate.quad(at, 0.0, np.inf, args=(x,))[0] == pytest.approx(math.exp(prior.log_density(x)), rel=1e-7)
 
 
 def test_no_other_line_asks_which_distribution_a_prior_has() -> None:

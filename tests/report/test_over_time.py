@@ -13,6 +13,7 @@ from bayesineq.design.matrix import design
 from bayesineq.disclosure.covered import covered
 from bayesineq.inference.fit import fit
 from bayesineq.model.read_card import parse_card
+from bayesineq.own import Answers, start
 from bayesineq.report.page.content import gather
 from bayesineq.report.page.write import render
 from bayesineq.report.tables.numbers import PERCENT
@@ -73,3 +74,20 @@ time = {{ kind = "{kind}", by = "year" }}
     assert not re.search("SII|RII|slope index|highest level of all|furthest|deprived than|most deprived", page)
     (section,) = content.sections
     assert section.charts[0].table["level"].tolist() == list(range(2015, 2025))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [(0.5, "The gap narrowed from 2022 to 2023"), (1.0, "do not show whether")]
+)
+def test_a_report_of_two_years_says_on_its_first_screen_whether_the_gap_narrowed(change: float, says: str) -> None:
+    """Planted: excess risk of the most deprived halves, or stays."""
+    rng = np.random.default_rng(3)
+    fifth, year = (of.ravel() for of in np.meshgrid(np.arange(1, 6), [2022, 2023]))
+    excess = 0.02 * (5 - fifth) * np.where(year == 2023, change, 1.0)
+    rows = pd.DataFrame({"fifth": fifth, "When": year, "Cases": rng.binomial(20_000, 0.05 + excess), "People": 20_000})
+    begun = start(rows.rename(columns={"fifth": "IMD quintile (1 = most deprived)"}), answers=Answers(more_is="worse"))
+    content = gather(fit(design(begun.table, begun.card), seed=1, draws=400), None)
+    said = [statement.text for statement in content.answer if statement.leads]
+    assert says in said[2]
+    assert "at the same mix of years" in said[0]
+    assert [section.title for section in content.sections][:2] == ["By deprivation quintile", "Over the years"]

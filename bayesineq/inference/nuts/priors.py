@@ -8,18 +8,41 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
 from bayesineq.design.priors import Priors
 from bayesineq.inference.nuts.data import PRIOR
 from bayesineq.inference.pc_phi import PhiPrior
+from bayesineq.model.horseshoe import normals
 from bayesineq.model.priors import Prior
 
 type Tensor = Any
 
+
+def _horseshoe(name: str, scale: Tensor, slab: Tensor, size: tuple[int, ...] = ()) -> Tensor:
+    """
+    The horseshoe's own density, as the mixture of normals that it is.
+
+    A coefficient that the data know is one direction for the sampler; with a scale beside it, it would be a ridge.
+    """
+
+    def log_density(value: Tensor, scale: Tensor, slab: Tensor) -> Tensor:
+        precision, share = normals((scale / slab) ** 2)
+        each = pt.log(share * pt.sqrt(precision / (2.0 * np.pi))) - 0.5 * precision * (value[..., None] / scale) ** 2
+        return pt.logsumexp(each, axis=-1) - pt.log(scale)
+
+    return pm.CustomDist(
+        name, scale, slab, logp=log_density, support_point=lambda of, size, scale, slab: pt.full(size, 0.5 * scale),
+        shape=size, signature="(),()->()",
+    )  # fmt: skip
+
+
 VARIABLES: Final[Mapping[str, Callable[..., Tensor]]] = {
     "Normal": lambda name, mean, sd, size=(): pm.Normal(name, mean, sd, shape=size),
+    "StudentT": lambda name, df, mean, scale, size=(): pm.StudentT(name, nu=df, mu=mean, sigma=scale, shape=size),
+    "Horseshoe": _horseshoe,
     "HalfNormal": lambda name, sd, size=(): pm.HalfNormal(name, sd, shape=size),
     "Exponential": lambda name, rate, size=(): pm.Exponential(name, rate, shape=size),
     "Gamma": lambda name, shape, rate, size=(): pm.Gamma(name, shape, rate, shape=size),

@@ -92,12 +92,12 @@ def _fixed(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
         free = variable(priors, block.term.name, f"{block.term.name}.free", block.size - 1)
         return Effect(pt.set_subtensor(pt.zeros(block.size)[others], free), coordinates=free)
 
-    return Plan(Coordinates(np.eye(block.size)[:, others], np.full(len(others), prior["sd"]), has_sigma=False), add)
+    return Plan(Coordinates(np.eye(block.size)[:, others], np.full(len(others), prior.size), has_sigma=False), add)
 
 
 def _linear(block: Block, priors: Priors, adjacency: Adjacency | None) -> Plan:
     prior = priors[block.term.name]
-    coordinates = Coordinates(None, np.array([prior["sd"]]), has_sigma=False)
+    coordinates = Coordinates(None, np.array([prior.size]), has_sigma=False)
 
     def add(said: Said) -> Effect:
         free = variable(priors, block.term.name, f"{block.term.name}.free", 1)

@@ -260,5 +260,6 @@ def named_draws(
             source = source.astype(np.float32).reshape(-1, basis.shape[1]) @ basis.T
         out[name] = source.reshape(1, -1, *block.shape)
     for i, parameter in enumerate(latent.parameters):
-        out[parameter.name] = values[None, :, i]
+        if parameter.kept:
+            out[parameter.name] = values[None, :, i]
     return out

@@ -53,7 +53,7 @@ def refuse_separation(design: Design) -> None:
         # A level whose rows have no events has none itself.
         design = replace(design, responses=(design.response.rows(design.members.row),), members=None)
     for block in design.blocks:
-        vague = not block.term.of_kind.is_random and design.prior(block.term.name)["sd"] > _VAGUE
+        vague = not block.term.of_kind.is_random and design.prior(block.term.name).size > _VAGUE
         if vague and block.dims and block.incidence.weight is None:
             wrong += _separated(design, block)
     if wrong:

@@ -13,6 +13,7 @@ from scipy.special import betaln, expit, logit
 
 from bayesineq.design.priors import Priors
 from bayesineq.inference.pc_phi import phi_prior
+from bayesineq.model.priors import Prior
 from bayesineq.space.adjacency import Adjacency
 from bayesineq.space.scaling import scale_factors
 
@@ -37,6 +38,8 @@ class Parameter:
         Value to start from.
     log_prior : callable
         Logarithm of the prior density of the value.
+    kept : bool
+        Whether the posterior holds it; not where it is a means of integrating a prior.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Parameter:
     upper: float
     start: float
     log_prior: Density
+    kept: bool = True
 
     def value(self, x: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Value at x."""
@@ -93,13 +97,17 @@ def parameter(priors: Priors, name: str, start: float, adjacency: Adjacency | No
             name, 0.0, 1.0, start, lambda v: float(table.log_density(logit(v))) - math.log(v) - math.log1p(-v)
         )
     if power != 1.0:
-        # The density of a value is that of its power times the slope of the power.
-        slope = math.log(abs(power))
-        return Parameter(
-            name, 0.0, math.inf, start, lambda v: prior.log_density(v**power) + slope + (power - 1.0) * math.log(v)
-        )
+        return parameter_of_power(prior, power, name, start)
     lower, upper = (float(end) for end in prior.law.support())
     return Parameter(name, lower, upper, start if lower < start < upper else 0.5 * (lower + upper), prior.log_density)
+
+
+def parameter_of_power(prior: Prior, power: float, name: str, start: float) -> Parameter:
+    """Hyperparameter with a prior on a power of it: times the slope of the power."""
+    slope = math.log(abs(power))
+    return Parameter(
+        name, 0.0, math.inf, start, lambda v: prior.log_density(v**power) + slope + (power - 1.0) * math.log(v)
+    )
 
 
 def partial_correlation(name: str, shape: float) -> Parameter:

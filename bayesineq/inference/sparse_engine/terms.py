@@ -15,7 +15,12 @@ from bayesineq.errors import DesignError
 from bayesineq.inference.sparse_engine.arrow import pattern
 from bayesineq.inference.sparse_engine.many import Entered, Many, many_rows, no_links
 from bayesineq.inference.sparse_engine.mixed import Mixed, mixed_rows
-from bayesineq.inference.sparse_engine.parameters import Parameter, parameter, partial_correlation
+from bayesineq.inference.sparse_engine.parameters import (
+    Parameter,
+    parameter,
+    parameter_of_power,
+    partial_correlation,
+)
 from bayesineq.inference.sparse_engine.parts import Contrasts, Coupling, LargePart, Latent, Load, Scale, SmallPart
 from bayesineq.inference.sparse_engine.rows import Links, Side, links, side
 from bayesineq.model.card import Term, of_outcome, partial_name
@@ -29,6 +34,8 @@ Int = NDArray[np.int64]
 _SMALL: Final = 400
 _SMALL_AT_MOST: Final = 3000
 _LOADING: Final = 0.5
+_MOST_MIXED: Final = 8
+_SPREAD: Final = "spread"
 _RIDGE: Final = 1e-8
 _RIDGE_OF_PRODUCT: Final = 1e-6
 """A product has as many constraints as levels: each costs digits, the more the smaller the ridge. So do levels of
@@ -204,7 +211,7 @@ def _plain(term: str, latent: int, basis: Float, prior: Prior, scale: tuple[Scal
         latent=slice(latent, latent + n),
         basis=basis,
         mean=np.full(n, prior["mean"]),
-        precision=np.full(n, prior["sd"] ** -2.0),
+        precision=np.full(n, prior.size**-2.0),
         scale=scale,
     )
 
@@ -238,10 +245,43 @@ def _entries(design: Design, group: Sequence[Block], parameters: list[Parameter]
 
 def _alone(design: Design, block: Block, named: Term, parameters: list[Parameter]) -> list[_Entry]:
     at = _hyperparameters(design, named, [of.name for of in named.hyperparameters], parameters)
-    return [
-        _Entry(named.name, part, at, () if isinstance(part, Coefficients) else _scale(part, at))
-        for part in block.parts(design.adjacency)
-    ]
+    entries: list[_Entry] = []
+    for part in block.parts(design.adjacency):
+        if isinstance(part, Part):
+            entries.append(_Entry(named.name, part, at, _scale(part, at)))
+        elif _prior(design, named.name, part).is_normal:
+            entries.append(_Entry(named.name, part, at, ()))
+        else:
+            entries += _mixtures(design, named.name, part, parameters)
+    return entries
+
+
+def _prior(design: Design, term: str, part: Coefficients) -> Prior:
+    return design.prior(f"{term}.{part.prior}" if part.prior else term)
+
+
+def _mixtures(design: Design, term: str, part: Coefficients, parameters: list[Parameter]) -> list[_Entry]:
+    """Coefficients apart, each a normal whose standard deviation is a hyperparameter: a scale mixture, exactly."""
+    prior, n = _prior(design, term, part), part.basis.shape[1]
+    mixed = prior.mixed
+    taken = sum(not of.kept for of in parameters)
+    said, use = f"priors.{term}: {prior.word}", 'use engine="nuts", or a Normal prior'
+    if mixed is None:
+        raise DesignError(f"{said} is none that engine 'laplace' integrates exactly; {use}")
+    if prior["mean"] != 0.0:
+        raise DesignError(f"{said} has its mean away from zero; give it mean = 0 for engine 'laplace', or {use}")
+    if taken + n > _MOST_MIXED:
+        raise DesignError(
+            f"{said} makes a hyperparameter of each of its {n} coefficients, and engine 'laplace' takes {_MOST_MIXED} "
+            f"of these in all, {taken} so far; {use}"
+        )
+    entries = []
+    for k in range(n):
+        scale = (Scale(len(parameters), Factor(_SPREAD)),)
+        spread = parameter_of_power(mixed, -2.0, f"{term}.{k}.{_SPREAD}", 1.0)
+        parameters.append(replace(spread, kept=False))
+        entries.append(_Entry(term, replace(part, basis=part.basis[:, [k]]), {}, scale))
+    return entries
 
 
 def _correlated(design: Design, group: Sequence[Block], parameters: list[Parameter]) -> list[_Entry]:
@@ -263,6 +303,11 @@ def _correlated(design: Design, group: Sequence[Block], parameters: list[Paramet
     entries = []
     for part in group[0].parts(design.adjacency):
         if isinstance(part, Coefficients):
+            if not all(_prior(design, b.term.name, part).is_normal for b in group):
+                raise DesignError(
+                    f"priors.{term.name}: coefficients of a term that is correlated between outcomes have Normal "
+                    'priors; give one, or use across = "apart"'
+                )
             entries += [_Entry(b.term.name, part, {}, (), ((i, (), 1.0),)) for i, b in enumerate(group)]
             continue
         for j, block in enumerate(group):
@@ -314,8 +359,7 @@ def _add_small(design: Design, group: Sequence[Block], entries: Sequence[_Entry]
         part, term = entry.part, entry.term
         loads += _loads(group, entry, found, len(found.parts))
         if isinstance(part, Coefficients):
-            prior = design.prior(f"{term}.{part.prior}" if part.prior else term)
-            found.parts.append(_plain(term, found.latent, part.basis, prior))
+            found.parts.append(_plain(term, found.latent, part.basis, _prior(design, term, part), entry.scale))
         else:
             structure = part.structure
             basis = np.eye(group[0].size) if structure.basis is None else structure.basis

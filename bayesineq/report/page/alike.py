@@ -17,6 +17,7 @@ from bayesineq.model.card import ModelCard
 from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted, is_adjusted
 from bayesineq.posterior.population import card_of
 from bayesineq.report.words.labels import column_label, dimension_label
+from bayesineq.report.words.over_time import is_time
 from bayesineq.report.words.sentences import listed
 
 
@@ -88,10 +89,11 @@ def held_in_words(card: ModelCard, columns: Sequence[str]) -> str:
     """
     Name what was held equal.
 
-    For example "age and sex".
+    For example "age and sex". Groups have years in different shares, and no one year.
     """
     names = [
-        dimension_label(name).removesuffix(" group") if name in card.dims else column_label(card.table, name)
+        f"mix of {name}s" if is_time(name, np.empty(0))
+        else dimension_label(name).removesuffix(" group") if name in card.dims else column_label(card.table, name)
         for name in columns
-    ]
+    ]  # fmt: skip
     return listed(names) if names else ""

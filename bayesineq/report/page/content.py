@@ -33,6 +33,7 @@ from bayesineq.report.page.explorer import Explorer, explorer
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
 from bayesineq.report.page.imputed import has_imputations, imputed_section
 from bayesineq.report.page.lead import Gap, averages, gap_of
+from bayesineq.report.page.pathway import trend_section
 from bayesineq.report.page.parts import Frame, Row, Section, Table
 from bayesineq.report.page.recorded import recorded_section
 from bayesineq.report.page.rerun import headline_figures, recipe_text
@@ -46,6 +47,7 @@ from bayesineq.report.page.sections import (
 from bayesineq.report.tables.measured import core20, inequality_table
 from bayesineq.report.tables.numbers import estimate, unit_of
 from bayesineq.report.words.labels import dimension_label, unknown_levels
+from bayesineq.report.words.over_time import is_time
 from bayesineq.report.words.sentences import Statement, withheld_said
 
 if TYPE_CHECKING:
@@ -166,7 +168,7 @@ def gather(
         raise BayesineqError("the explorer needs a card with areas and their boundaries; pass both, or explorer=False")
     likes = {dim: alike(post, cover, dim) for dim in _in_order(frame)}
     measured = {dim: _measured(frame, likes[dim], dim) for dim in likes if dim in DEPRIVATION}
-    found = _sections(frame, likes, measured)
+    found = _sections(frame, likes, measured, options)
     drawn: Explorer | None = None
     unmapped = 0
     if place is not None and areas is not None:
@@ -237,7 +239,9 @@ def _measured(frame: Frame, like: Alike, dim: str) -> pd.DataFrame | None:
     return inequality_of(values, dim, frame.prob, crude=like.crude.shown) if values.sizes[dim] > 1 else None
 
 
-def _sections(frame: Frame, likes: Mapping[str, Alike], measured: Mapping[str, pd.DataFrame | None]) -> list[_Found]:
+def _sections(
+    frame: Frame, likes: Mapping[str, Alike], measured: Mapping[str, pd.DataFrame | None], options: ReportOptions
+) -> list[_Found]:
     """Every section but that of areas."""
     card, found = frame.card, []
     for dim, like in likes.items():
@@ -248,12 +252,24 @@ def _sections(frame: Frame, likes: Mapping[str, Alike], measured: Mapping[str, p
         # Older people are ill more often: that is no inequality, so age and sex keep to their own sections.
         found.append(_Found(section, dim, leads=dim not in (AGE, SEX)))
     deprivation = next((dim for dim in DEPRIVATION if dim in card.dims), None)
+    time = next((dim for dim in likes if is_time(dim, likes[dim].crude.shown[dim].to_numpy())), None)
+    if deprivation and time:
+        found.insert(1, _Found(_changed(frame, options, deprivation, time)))
     if deprivation and ETHNICITY in card.dims:
         like = alike(frame.post, frame.cover, [ETHNICITY, deprivation])
         found.append(_Found(crossed_section(frame, like, ETHNICITY, deprivation), leads=False))
     if card.latent and has_imputations(frame.post):
         found.append(_Found(imputed_section(frame, likes[next(iter(card.latent))]), leads=False))
     return found
+
+
+def _changed(frame: Frame, options: ReportOptions, dim: str, time: str) -> Section:
+    """Whether the gap narrowed over the years, or why that cannot be said."""
+    try:
+        return trend_section(frame.post, options, time=time)
+    except (DisclosureError, MeasureError) as error:
+        said = f"Whether the gap by {dimension_label(dim)} changed over the years cannot be said: {error}."
+        return Section("Over the years", (Statement(said, leads=True),), (), ())
 
 
 def _with_withheld(part: _Found, cover: Cover) -> Section:
