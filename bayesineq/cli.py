@@ -807,7 +807,10 @@ def summary(
 @_grouped
 def measure(
     posterior: Annotated[
-        Path, typer.Argument(metavar="POSTERIOR.nc|CARD", help="A file that `fit` wrote; or the card of a system.")
+        Path,
+        typer.Argument(
+            metavar="POSTERIOR.nc|CARD", help="A file that `fit` or `release` wrote; or the card of a system."
+        ),
     ],
     by: Annotated[str | None, typer.Option(help="Dimension to compare, for example imd_decile.")] = None,
     csv: CsvOption = None,
@@ -823,8 +826,10 @@ def measure(
 
     With the card of a system, such as multimorbidity: measure it from --table, and write what may be shown to --out.
     """
+    from bayesineq.disclosure.read_released import is_released, load_released
     from bayesineq.posterior.files import load
     from bayesineq.report.page.checked import measured
+    from bayesineq.report.tables.passed_on import measures_of_released
     from bayesineq.report.tables.released import released_measures
     from bayesineq.systems.card import is_system
 
@@ -836,11 +841,19 @@ def measure(
     _refuse({name: value for name, value in asdict(of).items() if value is not None}, "with the card of a system")
     if by is None:
         raise DesignError("measure POSTERIOR.nc needs --by: the dimension to compare, for example imd_decile")
-    rule, post = since.rule(shown.rule), load(posterior)
-    with reporter(True, "Taking measures"):
-        table, audit = released_measures(post, by, rule, every=every)
-    checked = _for_checker(acro, lambda: measured(post, by, table, rule), rule, "measure")
-    _show(_by_columns(table, by), csv, audit, rule, checked)
+    if is_released(posterior):
+        _refuse({name: value for name, value in {"acro": acro, **asdict(since)}.items() if value}, "with a posterior")
+        with reporter(True, "Taking measures"):
+            tree = load_released(posterior)
+            table = measures_of_released(tree, by, every=every)
+        _plain(_by_columns(table, by), csv)
+        out.print(f"Protected where it was released: {tree.attrs['disclosure']}", markup=False, soft_wrap=True)
+    else:
+        rule, post = since.rule(shown.rule), load(posterior)
+        with reporter(True, "Taking measures"):
+            table, audit = released_measures(post, by, rule, every=every)
+        checked = _for_checker(acro, lambda: measured(post, by, table, rule), rule, "measure")
+        _show(_by_columns(table, by), csv, audit, rule, checked)
     for line in table.attrs["words"]:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     said = [table.attrs.get("without_slope", ""), *_left_out(table)]
@@ -1022,7 +1035,8 @@ def compare(
 def report(
     out_file: Annotated[Path, typer.Option("--out", help="Report to write (.html).")],
     posterior: Annotated[
-        Path | None, typer.Argument(metavar="[POSTERIOR.nc]", help="A file that `fit` wrote; none with --with alone.")
+        Path | None,
+        typer.Argument(metavar="[POSTERIOR.nc]", help="A file that `fit` or `release` wrote; none with --with alone."),
     ] = None,
     areas: Annotated[
         Path | None, typer.Option(help="Boundaries of the areas; without them the report has no map.")
@@ -1046,9 +1060,11 @@ def report(
 ) -> None:
     """Write a self-contained report with maps, gradients and limits; without a posterior, a dashboard of systems."""
     from bayesineq.dims import AREA
+    from bayesineq.disclosure.read_released import is_released, load_released
     from bayesineq.posterior.files import load
     from bayesineq.posterior.population import levels_of
     from bayesineq.report.page.heading import ReportOptions
+    from bayesineq.report.page.passed_on import write_released
     from bayesineq.report.page.recorded import read_quality
     from bayesineq.report.page.systems import read_systems, system_sections
     from bayesineq.report.page.write import write_report
@@ -1061,6 +1077,14 @@ def report(
         named = {"areas": areas, "acro": acro, "outcome": outcome, **asdict(exploring)}
         _refuse({name: value for name, value in named.items() if value}, "with a posterior")
         _dashboard(tables, out_file, title, beside.quality, setting, shown.rule)
+        return
+    if is_released(posterior):
+        named = {"areas": areas, "acro": acro, "outcome": outcome, "quality": beside.quality, "with": beside.systems}
+        named |= {**asdict(exploring), **asdict(since)}
+        _refuse({name: value for name, value in named.items() if value}, "with a posterior, not what was released")
+        with reporter(True, "Writing the page"):
+            write_released(load_released(posterior), out_file, title=title)
+        out.print(str(out_file), soft_wrap=True, highlight=False)
         return
     further, audit = system_sections(tables, shown.rule)
     fitted = load(posterior)
@@ -1297,11 +1321,11 @@ def compare_codes(
 
 
 def _plain(table: pd.DataFrame, csv: Path | None) -> None:
-    """Print a table of codes, which holds nobody's counts."""
+    """Print a table that holds nobody's counts: of codes, or of what was released."""
     if csv is not None:
         write_together({csv: csv_bytes(table)})
     limit = 60
-    out.print(table.head(limit).to_string(index=False), markup=False, highlight=False, soft_wrap=True)
+    out.print(table.head(limit).to_string(index=False, na_rep=""), markup=False, highlight=False, soft_wrap=True)
     if len(table) > limit:
         out.print(f"... and {len(table) - limit:,} more rows", highlight=False)
 

@@ -2,6 +2,7 @@ from .cover import Cover as Cover, cover as cover
 from .covered import Covered as Covered, covered as covered
 from .persons import covered_persons as covered_persons
 from .release import release_people as release_people
+from .read_released import load_released as load_released
 from .released import released as released, released_summary as released_summary
 from .attack import Attack as Attack, attack as attack
 from .cell_keys import perturbed_counts as perturbed_counts

@@ -33,8 +33,8 @@ from bayesineq.report.page.explorer import Explorer, explorer
 from bayesineq.report.page.heading import STANDARD, Heading, ReportOptions
 from bayesineq.report.page.imputed import has_imputations, imputed_section
 from bayesineq.report.page.lead import Gap, averages, gap_of
-from bayesineq.report.page.pathway import trend_section
 from bayesineq.report.page.parts import Frame, Row, Section, Table
+from bayesineq.report.page.pathway import trend_section
 from bayesineq.report.page.recorded import recorded_section
 from bayesineq.report.page.rerun import headline_figures, recipe_text
 from bayesineq.report.page.section_areas import map_section

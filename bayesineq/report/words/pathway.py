@@ -120,8 +120,8 @@ def gap_in_time(
     )
     if lean < 0.95:
         verdict = (
-            f"The data do not show whether the gap changed from {years[0]} to {years[1]}: that it {word} has a probability "
-            f"of {percent(lean, n)}."
+            f"The data do not show whether the gap changed from {years[0]} to {years[1]}: that it {word} has a "
+            f"probability of {percent(lean, n)}."
         )
     else:
         verdict = f"The gap {word} from {years[0]} to {years[1]} ({chance_and_number(lean, n)})."
