@@ -528,12 +528,14 @@ def _block(
     index = np.ravel_multi_index([codes[d].clip(0) for d in term.dims], shape).astype(np.int32) if shape else None
     weight, centre, spread = None, 0.0, 1.0
     if term.covariate is not None:
-        weight = number(table, term.covariate, wrong)
+        weight = np.prod([number(table, name, wrong) for name in term.covariates], axis=0)
         seen = weight[masks[0]]
-        if pd.api.types.is_numeric_dtype(table[term.covariate]) and is_constant(seen):
+        numeric = all(pd.api.types.is_numeric_dtype(table[name]) for name in term.covariates)
+        if numeric and is_constant(seen):
+            said = " times ".join(map(repr, term.covariates))
             wrong.append(
-                f"term {term.name!r}: column {term.covariate!r} is constant ({seen[0]:.6g}, but for rounding) where "
-                "the outcome is known, so it has no slope; remove the term"
+                f"term {term.name!r}: column {said} is constant ({seen[0]:.6g}, but for rounding) where the outcome is "
+                "known, so it has no slope; remove the term"
             )
         elif term.standardise:
             centre, spread = float(seen.mean()), float(seen.std())

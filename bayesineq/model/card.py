@@ -115,7 +115,8 @@ class Term:
     scale : bool
         Whether icar, bym2 and random-walk structures are scaled to a geometric mean variance of one.
     times : str, optional
-        Covariate that multiplies the effect: a slope for each level.
+        Covariate that multiplies the effect: a slope for each level. Of a linear term, the other covariate: the slope
+        is that of their product.
     levels : tuple, optional
         All levels of the one `by` column in order, where the data may not hold them all.
     ordered : bool, optional
@@ -176,6 +177,13 @@ class Term:
     def covariate(self) -> str | None:
         """Column that multiplies the effect, None where the effect enters as it is."""
         return self.by[0] if self.of_kind.slope else self.times
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Columns whose product multiplies the effect: two for an interaction of covariates."""
+        if self.of_kind.slope and self.times:
+            return (self.by[0], self.times)
+        return () if self.covariate is None else (self.covariate,)
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -413,4 +421,4 @@ class ModelCard:
     @property
     def covariates(self) -> tuple[str, ...]:
         """Every covariate column, each once."""
-        return tuple(dict.fromkeys(t.covariate for t in self.terms if t.covariate is not None))
+        return tuple(dict.fromkeys(name for term in self.terms for name in term.covariates))

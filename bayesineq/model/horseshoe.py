@@ -54,14 +54,14 @@ def log_density(x: Any, a: float) -> Any:
 class _Horseshoe(stats.rv_continuous):
     """The law, for scipy: one shape, the scale over the slab."""
 
-    def _logpdf(self, x: Any, a: Any) -> Any:
-        return log_density(x, float(np.ravel(a)[0]))
+    def _logpdf(self, x: Any, *args: Any) -> Any:
+        return log_density(x, float(np.ravel(args[0])[0]))
 
-    def _pdf(self, x: Any, a: Any) -> Any:
-        return np.exp(self._logpdf(x, a))
+    def _pdf(self, x: Any, *args: Any) -> Any:
+        return np.exp(self._logpdf(x, *args))
 
-    def _rvs(self, a: Any, size: Any = None, random_state: Any = None) -> Any:
-        a = float(np.ravel(a)[0])
+    def _rvs(self, *args: Any, size: Any = None, random_state: Any = None) -> Any:
+        a = float(np.ravel(args[0])[0])
         (end, k), uniform = _angle(a), random_state.uniform(size=size)
         # The half-Cauchy scale is the tangent of an angle, whose sine has a distribution function in closed form.
         sine = uniform if k == 0.0 else (np.sin if a < 1.0 else np.sinh)(uniform * end) / k

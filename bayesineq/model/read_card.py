@@ -286,9 +286,8 @@ def _term(name: str, spec: Any, outcomes: tuple[Outcome, ...], wrong: list[str])
     order = _valid(spec, "order", f"{at}.", _ORDER, wrong, 1)
     if "order" in spec and "order" not in kind.options:
         wrong.append(f"{at}.order: belongs to a {_taking('order')}, not to {kind.name}; leave it out")
-    if spec.get("times") is not None and kind.slope:
-        crossed = " or ".join(other.name for other in KINDS.values() if not other.columns)
-        wrong.append(f"{at}.times: a {kind.name} term multiplies its own covariate; use {crossed} with times")
+    if kind.slope and spec.get("times") in by:
+        wrong.append(f"{at}.times: is {by[0]!r}, which the term stands on; name the other covariate of the product")
     if spec.get("standardise") and not kind.slope and spec.get("times") is None:
         wrong.append(f"{at}.standardise: there is no covariate to standardise; it goes with linear or times")
     listed = _Right(

@@ -25,6 +25,7 @@ from .maihda import change_in_variance as change_in_variance, intersectional as 
 from .outcomes import one_outcome as one_outcome, outcome_names as outcome_names
 from .population import population as population
 from .predictive import predictive as predictive
+from .spatial import spatial_fraction as spatial_fraction
 from .standardise import (
     european_standard as european_standard,
     standardised as standardised,

@@ -110,7 +110,7 @@ def predictor_of(post: xr.DataTree, frame: pd.DataFrame, terms: Sequence[Term] |
         if term.covariate is None:
             plain.append((effect, index))
         else:
-            value, scale = frame[term.covariate].to_numpy(dtype=np.float64), draws[name].attrs
+            value, scale = frame[list(term.covariates)].to_numpy(dtype=np.float64).prod(axis=1), draws[name].attrs
             slopes.append((effect, index, (value - scale["centre"]) / scale["spread"]))
     merged = _merge(plain, len(frame))
     sources = (*(source for source, _ in merged), *(Source((effect,), None) for effect, _, _ in slopes))

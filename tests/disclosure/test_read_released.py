@@ -64,7 +64,8 @@ def test_the_command_line_measures_and_reports_it(
     ):
         assert wanted in text
     assert run(monkeypatch, "report", files[1], "--out", page, "--explorer") == 2
-    assert "--explorer goes with a posterior, not what was released" in " ".join(capsys.readouterr().err.split())
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--explorer: such options go with a posterior, not what was released; leave them out" in said
     assert run(monkeypatch, "measure", files[1], "--by", "county") == 2
     assert "has tables by" in capsys.readouterr().err
 

@@ -236,7 +236,7 @@ def plot_associations(post: xr.DataTree, *, prob: float = CI_PROB, title: str | 
 
 def covariate_label(card: ModelCard, term: str) -> str:
     """Name of the covariate of a linear term in words."""
-    return column_label(card.table, card.term(term).covariate or term)
+    return " times ".join(column_label(card.table, name) for name in card.term(term).covariates or (term,))
 
 
 def _dots(axes: Axes, table: pd.DataFrame, factor: float) -> None:
