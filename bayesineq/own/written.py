@@ -52,6 +52,8 @@ def card_text(table: pd.DataFrame, title: str, more_is: MoreIs, *, among: str, s
     by = f" by {asked}" if asked else ""
     between = (", and between areas" if by else " between areas") if AREA in dims else ""
     held = [dim for dim in (AGE, SEX, YEAR) if dim in dims and _varies(table, dim)]
+    if by and YEAR in held:
+        between = f", how has that changed over the years{between}"
     lines = [
         f"name     = {quoted('_'.join(re.findall('[a-z0-9]+', plain_title(title))) or 'outcome')}",
         f"question = {quoted(f"How does '{words}' differ{by}{between}?")}",

@@ -220,6 +220,9 @@ def test_a_strangers_table_comes_to_a_report_in_four_commands(name: str, tmp_pat
     ):
         assert run(monkeypatch, *command) == 0, capsys.readouterr().err
     assert "</html>" in (folder / "report.html").read_text(encoding="utf-8")
+    # Two years are no average of two years: what has changed stands on the first screen.
+    lead = (folder / "report.html").read_text(encoding="utf-8").partition("</section>")[0]
+    assert ("gap" in lead and "from 2022 to 2023" in lead) == (name == "two years side by side")
     sii = bi.inequality(bi.load(posterior), case.by).set_index("parameter")["mean"].get("sii", 0.0)
     assert np.sign(sii) == case.sign
 

@@ -16,7 +16,7 @@ OWN = 'own = { kind = "exchangeable", by = "area" }'
 
 def fitted(*terms: str):
     world = bi.example()
-    table = world.area_counts.groupby("area", as_index=False)[["cases", "population"]].sum()
+    table = world.table.groupby("area", as_index=False)[["cases", "population"]].sum()
     lines = "\n".join(terms)
     card = parse_card(
         'name = "m"\nquestion = "?"\n[outcome]\ncount = "cases"\nat_risk = "population"\nlikelihood = "binomial"\n'
