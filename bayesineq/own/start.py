@@ -350,7 +350,7 @@ def _said_of(laid: pd.DataFrame) -> tuple[str, ...]:
             "There is no deprivation, so there is no gradient: join deciles by area (bi.tables.read_deprivation reads "
             "the published file, bi.tables.join puts it beside) and start again."
         )
-    elif YEAR in laid.columns and laid[YEAR].nunique() > 1:
+    elif YEAR in laid.columns and len(laid[YEAR].unique()) > 1:
         notes.append("There are several years: the report says whether the gap narrowed, and with which probability.")
     if AREA not in laid.columns:
         notes.append("There is no area: groups are compared, and no map is drawn.")
