@@ -1060,11 +1060,10 @@ def report(
 ) -> None:
     """Write a self-contained report with maps, gradients and limits; without a posterior, a dashboard of systems."""
     from bayesineq.dims import AREA
-    from bayesineq.disclosure.read_released import is_released, load_released
+    from bayesineq.disclosure.read_released import is_released
     from bayesineq.posterior.files import load
     from bayesineq.posterior.population import levels_of
     from bayesineq.report.page.heading import ReportOptions
-    from bayesineq.report.page.passed_on import write_released
     from bayesineq.report.page.recorded import read_quality
     from bayesineq.report.page.systems import read_systems, system_sections
     from bayesineq.report.page.write import write_report
@@ -1080,11 +1079,7 @@ def report(
         return
     if is_released(posterior):
         named = {"areas": areas, "acro": acro, "outcome": outcome, "quality": beside.quality, "with": beside.systems}
-        named |= {**asdict(exploring), **asdict(since)}
-        _refuse({name: value for name, value in named.items() if value}, "with a posterior, not what was released")
-        with reporter(True, "Writing the page"):
-            write_released(load_released(posterior), out_file, title=title)
-        out.print(str(out_file), soft_wrap=True, highlight=False)
+        _report_released(posterior, out_file, title, {**named, **asdict(exploring), **asdict(since)})
         return
     further, audit = system_sections(tables, shown.rule)
     fitted = load(posterior)
@@ -1103,6 +1098,17 @@ def report(
     with reporter(True, "Writing the report"):
         write_report(fitted, polygons, out_file, options, further=further, quality=records, acro=acro, audit=audit)
     out.print(str(out_file), soft_wrap=True, highlight=False)
+
+
+def _report_released(file: Path, page: Path, title: str | None, others: dict[str, object]) -> None:
+    """Write a page from draws that were passed on."""
+    from bayesineq.disclosure.read_released import load_released
+    from bayesineq.report.page.passed_on import write_released
+
+    _refuse({name: value for name, value in others.items() if value}, "with a posterior, not what was released")
+    with reporter(True, "Writing the page"):
+        write_released(load_released(file), page, title=title)
+    out.print(str(page), soft_wrap=True, highlight=False)
 
 
 def _polygons(areas: Path | None, exploring: Exploring, only: Collection[object] | None) -> gpd.GeoDataFrame | None:

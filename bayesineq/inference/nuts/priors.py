@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.tensor.special import logsumexp
 
 from bayesineq.design.priors import Priors
 from bayesineq.inference.nuts.data import PRIOR
@@ -31,7 +32,7 @@ def _horseshoe(name: str, scale: Tensor, slab: Tensor, size: tuple[int, ...] = (
     def log_density(value: Tensor, scale: Tensor, slab: Tensor) -> Tensor:
         precision, share = normals((scale / slab) ** 2)
         each = pt.log(share * pt.sqrt(precision / (2.0 * np.pi))) - 0.5 * precision * (value[..., None] / scale) ** 2
-        return pt.logsumexp(each, axis=-1) - pt.log(scale)
+        return logsumexp(each, axis=-1) - pt.log(scale)
 
     return pm.CustomDist(
         name, scale, slab, logp=log_density, support_point=lambda of, size, scale, slab: pt.full(size, 0.5 * scale),

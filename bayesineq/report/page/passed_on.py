@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import xarray as xr
@@ -112,7 +112,12 @@ def _chart(values: xr.DataArray, dim: str, name: str, prob: float, number: int) 
         return ()
     held: Covered[xr.DataArray] = Covered(values, (), number, rule_of("none"), "")
     unit = unit_told(values)
-    given = {"prob": prob, "outcome": f"{name}{held_in(values)}", "unit": unit, "more_is": values.attrs.get("more_is")}
+    given: dict[str, Any] = {
+        "prob": prob,
+        "outcome": f"{name}{held_in(values)}",
+        "unit": unit,
+        "more_is": values.attrs.get("more_is"),
+    }
     if values[dim].attrs.get("gradient") == 1 and number > 2:
         return (plot_gradient(held, dim, **given),)
     return (plot_forest(held, dim, counts=unit is not PLAIN, **given),)
