@@ -1072,28 +1072,24 @@ def report(
     if posterior is None or beside.systems:
         # Tables of systems are not held against an earlier publication.
         _refuse({name: value for name, value in asdict(since).items() if value}, "with a posterior, without --with")
+    given = {"areas": areas, "acro": acro, "outcome": outcome, **asdict(exploring)}
     if posterior is None:
-        named = {"areas": areas, "acro": acro, "outcome": outcome, **asdict(exploring)}
-        _refuse({name: value for name, value in named.items() if value}, "with a posterior")
+        _refuse({name: value for name, value in given.items() if value}, "with a posterior")
         _dashboard(tables, out_file, title, beside.quality, setting, shown.rule)
         return
     if is_released(posterior):
-        named = {"areas": areas, "acro": acro, "outcome": outcome, "quality": beside.quality, "with": beside.systems}
-        _report_released(posterior, out_file, title, {**named, **asdict(exploring), **asdict(since)})
+        more = {"quality": beside.quality, "with": beside.systems}
+        _report_released(posterior, out_file, title, {**given, **asdict(since), **more})
         return
     further, audit = system_sections(tables, shown.rule)
     fitted = load(posterior)
     polygons = _polygons(areas, exploring, levels_of(fitted, AREA) if only_fitted_areas and areas else None)
     options = ReportOptions(
-        kind=kind,
-        title=title,
-        outcome=outcome,
-        place=setting.place,
-        period=setting.period,
+        kind, title, outcome, setting.place, setting.period,
         disclosure=since.rule(shown.rule),
         explorer=exploring.explorer or exploring.parts is not None,
         parts=exploring.parts,
-    )
+    )  # fmt: skip
     records = None if beside.quality is None else read_quality(beside.quality)
     with reporter(True, "Writing the report"):
         write_report(fitted, polygons, out_file, options, further=further, quality=records, acro=acro, audit=audit)
