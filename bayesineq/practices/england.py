@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,14 +13,17 @@ from bayesineq.dims import AREA
 from bayesineq.disclosure.protect import protect
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure
 from bayesineq.errors import SchemaError
+from bayesineq.measures.association import correlation
+from bayesineq.measures.limits import rank_correlation_limits
 from bayesineq.practices.associations import DEMOGRAPHY, DOMAINS, age_gradients, rank_associations
 from bayesineq.practices.boards import board_tables
 from bayesineq.practices.cohorts import could_have_come, over_representation
 from bayesineq.practices.comparisons import deprivation_gaps
-from bayesineq.practices.folder import SCORES_OF, England
+from bayesineq.practices.folder import SCORES_OF, England, titles_as_written
 from bayesineq.practices.pages import pages
 from bayesineq.practices.summaries import practice_summary
 from bayesineq.replacing import csv_bytes, write_folder
+from bayesineq.tables.files import read_table
 from bayesineq.tables.practices import CONDITIONS
 from bayesineq.tables.quantiles import quintiles_from_deciles
 
@@ -30,6 +34,9 @@ _PLACE: Final = ("area_name", "lad", "lad_name", "board", "board_name", "board_f
 _SHARES: Final = ("asian", "black", "mixed", "other", "white", "not_white")
 _BROAD: Final = _SHARES[:5]
 _DECIMALS: Final = 6
+_INDICATOR: Final = "[A-Z]{2,5}[0-9]{3}.*"
+"""Titles of indicators of care, such as DM020-HbA1c."""
+_FEWEST: Final = 10
 
 
 def england_tables(
@@ -62,7 +69,9 @@ def england_tables(
         `areas` and `practices` (weighted means), `associations` (as of `rank_associations`), `rank_table` (the adjusted
         correlations, a row a condition, a column a domain), `age_by_deprivation` (as of `age_gradients`, by fifths of
         Adult Skills), `gaps` (as of `deprivation_gaps`, by fifths of the index), `board_fifths` and `boards` (as of
-        `board_tables`) and, where a look-up says which areas are rural, `gaps_by_setting`.
+        `board_tables`); where a look-up says which areas are rural, `gaps_by_setting`; and where the table of registers
+        holds indicators of care, such as DM020-HbA1c, `care`: their rank correlation over practices with each domain,
+        not adjusted, with limits as of independent practices.
 
     Raises
     ------
@@ -109,6 +118,8 @@ def england_tables(
         "gaps": gaps,
     }
     pairs, shares = england.tables.registrations, england.tables.prevalence
+    if len(care := _care(england, made["practices"], list(domains))):
+        made["care"] = care
     made["board_fifths"], made["boards"] = board_tables(
         areas, pairs, shares, chosen, draws=draws, seed=seed, report=report
     )
@@ -125,6 +136,25 @@ def _practices(england: England, columns: Sequence[str]) -> pd.DataFrame:
     """Practices by where their patients live, with their registers."""
     found = practice_summary(england.tables.registrations, england.areas, columns)
     return found.merge(england.tables.prevalence, on="practice", how="left")
+
+
+def _care(england: England, practices: pd.DataFrame, domains: Sequence[str]) -> pd.DataFrame:
+    """Rank correlation over practices of each indicator of care with deprivation where their patients live."""
+    path = england.files.get("registers")
+    if path is None or "OrganisationCode" not in (titles := titles_as_written(path)):
+        return pd.DataFrame()
+    indicators = [name for name in titles if re.fullmatch(_INDICATOR, name)]
+    table = read_table(path, text=["OrganisationCode"])[["OrganisationCode", *indicators]]
+    both = practices[["practice", *domains]].merge(table, left_on="practice", right_on="OrganisationCode")
+    rows = []
+    for indicator in indicators:
+        for domain in domains:
+            pair = both[[indicator, domain]].dropna()
+            if len(pair) > _FEWEST:
+                rho = float(correlation(pair[indicator], pair[domain], kind="rank"))
+                lower, upper = rank_correlation_limits(rho, len(pair))
+                rows.append((indicator, domain, len(pair), rho, float(lower), float(upper)))
+    return pd.DataFrame(rows, columns=["indicator", "domain", "practices", "correlation", "lower", "upper"])
 
 
 def cohort_table(england: England, cohort: pd.DataFrame, disclosure: Disclosure = DEFAULT_RULE) -> pd.DataFrame:

@@ -279,15 +279,20 @@ def _titles(path: Path) -> list[str]:
 
 def _vintage(path: Path, pattern: str) -> str | None:
     """Year of the areas of a file, by the column of their codes."""
-    column = next(name for name, title in zip(_names(path), _titles(path), strict=True) if re.fullmatch(pattern, title))
+    column = next(
+        name for name, title in zip(titles_as_written(path), _titles(path), strict=True) if re.fullmatch(pattern, title)
+    )
     codes = read_table(path)[column].dropna().astype(str)
     return vintage(codes[codes.str.fullmatch("[EW]01[0-9]{6}")].unique())
 
 
-def _names(path: Path) -> list[str]:
-    from pyarrow.parquet import read_schema
+def titles_as_written(path: Path) -> list[str]:
+    """Titles of a csv or parquet file; none of a workbook."""
+    if suffix(path) == "parquet":
+        from pyarrow.parquet import read_schema
 
-    return [str(name) for name in read_schema(path).names] if suffix(path) == "parquet" else header(path)
+        return [str(name) for name in read_schema(path).names]
+    return header(path) if suffix(path) == "csv" else []
 
 
 def _shares(files: Mapping[str, Path], tables: PracticeTables, year: Vintage, notes: list[str]) -> pd.DataFrame:
@@ -393,11 +398,11 @@ def _places(areas: pd.DataFrame, files: Mapping[str, Path], year: Vintage, notes
         if role not in files:
             notes.append(f"no look-up says the {'boards' if role == 'boards' else 'rural-urban classes'} of areas")
             continue
-        column = next(name for name in _names(files[role]) if re.fullmatch(pattern, name.lower()))
+        column = next(name for name in titles_as_written(files[role]) if re.fullmatch(pattern, name.lower()))
         place = areas[AREA].map(area_parts(files[role], column, vintage=year))
         areas[{"boards": "board"}.get(role, role)] = place if role == "boards" else rural_or_urban(place.fillna(""))
         if role == "boards":
-            name = next(n for n in _names(files[role]) if re.fullmatch(r"icb\d\d(nm|_name)", n.lower()))
+            name = next(n for n in titles_as_written(files[role]) if re.fullmatch(r"icb\d\d(nm|_name)", n.lower()))
             areas["board_name"] = areas[AREA].map(area_parts(files[role], name, vintage=year))
             areas["board_fifth"] = quantile_groups(areas["imd_rank"], 5, within=areas["board"])
     return areas

@@ -443,6 +443,12 @@ def test_the_table_of_the_diabetes_analysis(england: England) -> None:
     assert found.loc["education_score", "strongest_domain"] == 1.0
     assert found.loc["adult_skills_score", "strongest"] == 1.0
     assert (found["lower"] < found["adjusted"]).all()
+    care = tables["care"].set_index(["indicator", "domain"])
+    for indicator, published in (("DM020-HbA1c", -0.2568), ("DM019-BP", 0.0384)):
+        row = care.loc[indicator, "adult_skills_score"]
+        assert row["practices"] == 6_437
+        assert round(row["correlation"], 4) == published
+        assert row["lower"] < published < row["upper"]
     slopes = tables["age_by_deprivation"].query("condition == 'DM'")
     assert slopes["slope"].to_numpy() == pytest.approx([-0.00002, 0.00036, 0.00042, 0.00046, 0.00087], abs=1e-5)
     assert slopes["at_20"].to_numpy() == pytest.approx([0.0861, 0.0721, 0.0655, 0.0582, 0.0376], abs=3e-4)
