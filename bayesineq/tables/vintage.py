@@ -24,10 +24,21 @@ NUMBERS = {2: "two", 3: "three"}
 CONVERT = "Use tables of one vintage, or carry counts over with the ONS look-up (`carry_counts`)."
 
 
-VINTAGED = {"E01": "LSOA", "W01": "LSOA", "E02": "MSOA", "S01": "data zone", "S02": "intermediate zone"}
+VINTAGED = {
+    "E01": "LSOA",
+    "W01": "LSOA",
+    "E02": "MSOA",
+    "S01": "data zone",
+    "S02": "intermediate zone",
+    "E14": "constituency",
+}
 
-SCOTLAND = {"S01": ((6_505, "2001"), (13_481, "2011")), "S02": ((1_235, "2001"), (2_514, "2011"))}
-"""Last number of the data zones and intermediate zones of each vintage; Scotland numbers them on. Higher is 2022."""
+NUMBERED = {
+    "S01": ((6_505, "2001"), (13_481, "2011"), (999_999, "2022")),
+    "S02": ((1_235, "2001"), (2_514, "2011"), (999_999, "2022")),
+    "E14": ((529, "2005"), (1_062, "2010"), (999_999, "2024")),
+}
+"""Last number of the codes of each vintage, where they are numbered on: Scottish zones, constituencies of England."""
 
 
 @cache
@@ -41,9 +52,9 @@ def _only_in() -> dict[str, str]:
 def _vintage_of(code: str) -> str | None:
     """Vintage that a code alone decides, with the kind of area."""
     kind = code[:KIND_LENGTH]
-    if kind in SCOTLAND and code[KIND_LENGTH:].isdigit():
+    if kind in NUMBERED and code[KIND_LENGTH:].isdigit():
         number = int(code[KIND_LENGTH:])
-        year = next((year for last, year in SCOTLAND[kind] if number <= last), "2022")
+        year = next(year for last, year in NUMBERED[kind] if number <= last)
     else:
         year = _only_in().get(code, "")
     return f"{VINTAGED[kind]} {year}" if year and kind in VINTAGED else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -62,3 +63,13 @@ def test_codes_stand_in_the_years_in_which_the_ons_published_them(
     of_kind = years.index.str[:3].isin(kinds.split())
     assert set(years.index[held & of_kind]) <= published
     assert not set(years.index[~held & of_kind]) & published
+
+
+@pytest.mark.parametrize("path", sorted(folder("data_schema").glob("*.json")), ids=lambda path: path.stem)
+def test_every_table_of_areas_takes_every_geography(path: Path) -> None:
+    """But that of registrations, which is published by LSOA, or small area of the other nations, alone."""
+    areas = [field for field in json.loads(path.read_text()).get("fields", []) if field.get("bayesineq:areas")]
+    codes = pd.read_csv(folder("data_schema") / "geographies.csv", dtype=str)["example"]
+    for field in areas:
+        pattern = field.get("constraints", {}).get("pattern", ".+")
+        assert codes.str.fullmatch(pattern).all(), field["name"]
