@@ -7,6 +7,7 @@ from typing import Any
 
 import ibis
 
+from bayesineq.records.engines import kept
 from bayesineq.records.ethnicity.resolution import resolve
 from bayesineq.records.normal import Records
 from bayesineq.records.tabulate import age_bands
@@ -42,7 +43,7 @@ def with_diabetes(records: Records, before: dt.date) -> ibis.Table:
 
 def board_tables(records: Records, areas: ibis.Table, on: dt.date) -> dict[str, Any]:
     """Cells of adults: people and cases; missed and appointments of a year; admissions and person-years of diabetes."""
-    everybody = adults(records, areas, on).cache()
+    everybody = kept(adults(records, areas, on))
     year = on.replace(year=on.year - 1)
     cases = with_diabetes(records, on).mutate(case=1)
     joined = everybody.left_join(cases, "person")
