@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import inspect
 import io
 import re
@@ -11,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -920,17 +921,21 @@ def release(
     """Write draws of groups that may be passed on; a posterior itself may not."""
     from bayesineq.disclosure.audit import write_audited
     from bayesineq.disclosure.cover import cover
-    from bayesineq.disclosure.released import released
-    from bayesineq.posterior.files import load
+    from bayesineq.disclosure.released import released_of
+    from bayesineq.posterior.files import load, packed
     from bayesineq.report.page.checked import passed_on
 
     rule = since.rule(shown.rule)
     with reporter(True, "Taking draws of groups"):
-        post, content = load(posterior), io.BytesIO()
-        tree = released(post, rule)
-        tree.to_netcdf(content, engine="h5netcdf")
-        checked = _for_checker(acro, lambda: passed_on(post, tree, content.getvalue(), rule), rule, "release")
-        write_audited(out_file, content.getvalue(), [cover(post, rule).audit], rule, checked)
+        whole = cover(load(posterior), rule)
+        tree, audit = released_of(whole), whole.audit
+        of_checker = None if acro is None else partial(passed_on, whole, tree)
+        # The posterior goes before the file is made in memory, unless a checker is told of it; a tree refers to itself.
+        del whole
+        gc.collect()
+        content = packed(tree)
+        checked = _for_checker(acro, lambda: of_checker(content) if of_checker else [], rule, "release")
+        write_audited(out_file, content, [audit], rule, checked)
     out.print(str(out_file), soft_wrap=True, highlight=False)
 
 

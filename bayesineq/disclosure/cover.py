@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -24,7 +24,7 @@ from bayesineq.disclosure.steady import Sizes, steady
 from bayesineq.disclosure.suppression import withheld
 from bayesineq.disclosure.told import withheld_before
 from bayesineq.errors import PosteriorError
-from bayesineq.posterior.expected import expected
+from bayesineq.posterior.expected import expected, moments
 from bayesineq.posterior.population import card_of, population
 
 PEOPLE: Final = "people"
@@ -33,6 +33,8 @@ OTHERS: Final = "people without the event"
 
 _MOST: Final = 200_000
 _BLOCK: Final = 1_024
+_PART: Final = 1_024
+_NUMBER: Final = "number of the group"
 
 type Level = tuple[str, ...]
 type Mask = NDArray[np.bool_]
@@ -53,8 +55,8 @@ class Cover:
         Whether values times denominators are counts.
     proportion : bool
         Whether values are proportions, so that people without the event are counts too.
-    draws : Mapping of tuple of str to Covered
-        By dimensions: draws that may be shown, see `steady`.
+    post : DataTree
+        The posterior; what may be shown of its draws is made when it is asked for, see `steady`.
     people : Mapping of tuple of str to DataArray
         By dimensions: people of every group, withheld or not; the weights of its rows where they count no people.
     sizes : Mapping of tuple of str to Sizes
@@ -63,17 +65,25 @@ class Cover:
         By dimensions: True where a group is withheld.
     audit : DataFrame
         What was withheld and why, without a count: `table`, `cell`, `column`, `reason`.
+    made : dict of tuple of str to Covered
+        What `values` was asked for so far, kept for the next time.
     """
 
     rule: Rule
     judges_people: bool
     counts: bool
     proportion: bool
-    draws: Mapping[Level, Draws]
+    post: xr.DataTree
     people: Mapping[Level, xr.DataArray]
     sizes: Mapping[Level, Sizes]
     hidden: Mapping[Level, xr.DataArray]
     audit: pd.DataFrame
+    made: dict[Level, Draws] = field(default_factory=dict, repr=False)
+
+    @property
+    def levels_covered(self) -> tuple[Level, ...]:
+        """The tables that were covered, each by its dimensions, coarsest first."""
+        return tuple(self.hidden)
 
     def values(self, by: str | Sequence[str] = ()) -> Draws:
         """
@@ -95,7 +105,10 @@ class Cover:
             These groups were not covered.
         """
         wanted = (by,) if isinstance(by, str) else tuple(by)
-        return self.draws[self._level(wanted)].map(lambda draws: draws.transpose(*SAMPLE_DIMS, *wanted))
+        level = self._level(wanted)
+        if level not in self.made:
+            self.made[level] = self._shown(expected(self.post, by=list(level)), level)
+        return self.made[level].map(lambda draws: draws.transpose(*SAMPLE_DIMS, *wanted))
 
     def levels(self, dim: str) -> list[object]:
         """
@@ -111,7 +124,8 @@ class Cover:
         list
             Codes, in the order of the posterior.
         """
-        return list(self.draws[(dim,)].withheld)
+        hidden = self.hidden[(dim,)]
+        return list(hidden[dim].to_numpy()[hidden.to_numpy()].tolist())
 
     @property
     def why(self) -> str:
@@ -119,7 +133,7 @@ class Cover:
         counted = " or ".join([*(["people"] if self.judges_people else []), *(["events"] if self.counts else [])])
         return reason(self.rule, counted, subtraction=True)
 
-    def apply(self, values: xr.DataArray) -> Draws:
+    def apply(self, values: xr.DataArray, *, in_place: bool = False) -> Draws:
         """
         Steady other draws of groups that were covered, such as rates at the same age.
 
@@ -127,6 +141,8 @@ class Cover:
         ----------
         values : DataArray, dims (chain, draw, *by)
             Draws; levels may be fewer than those of the posterior.
+        in_place : bool
+            Whether `values` may be written over, which saves the room of a copy.
 
         Returns
         -------
@@ -136,16 +152,55 @@ class Cover:
             tells, and no more.
         """
         wanted = tuple(str(dim) for dim in values.dims if dim not in SAMPLE_DIMS)
-        level, at = self._level(wanted), {dim: values[dim] for dim in wanted}
+        return self._shown(values if in_place else values.copy(), self._level(wanted), other=True)
+
+    def parts(
+        self, by: str, of: Callable[[pd.DataFrame, str], xr.DataArray] | None = None, *, size: int = _PART
+    ) -> Iterator[Draws]:
+        """
+        Draws of groups that may be shown, some groups at a time: for tens of thousands of them.
+
+        Parameters
+        ----------
+        by : str
+            The dimension of the groups.
+        of : callable, optional
+            Takes the rows of some groups, and the name of the column that numbers their groups, and gives other draws
+            of them, which are steadied as of `apply`; by default they are those of `values`.
+        size : int
+            How many groups at a time.
+
+        Yields
+        ------
+        Covered
+            As of `values`.
+        """
+        level, rows = self._level((by,)), population(self.post)
+        people = self.people[level]
+        place = people.get_index(by).get_indexer(pd.Index(rows[by]))
+        for first in range(0, people.size, size):
+            some = (first <= place) & (place < first + size)
+            # Numbered anew: as levels of the card, those of all others would be held too.
+            part = rows[some].assign(**{_NUMBER: place[some]})
+            values = expected(self.post, part, _NUMBER) if of is None else of(part, _NUMBER)
+            named = people[by].isel({by: values[_NUMBER].to_numpy()})
+            values = values.rename({_NUMBER: by}).assign_coords({by: named.to_numpy()})
+            values[by].attrs |= named.attrs
+            yield self._shown(values, level, other=of is not None)
+
+    def _shown(self, values: xr.DataArray, level: Level, *, other: bool = False) -> Draws:
+        """Draws of a table, or of some of its groups, as they may be shown; the values are written over."""
+        wanted = tuple(str(dim) for dim in values.dims if dim not in SAMPLE_DIMS)
+        at = {dim: values[dim] for dim in wanted}
         people, hidden = self.people[level].sel(at), self.hidden[level].sel(at).transpose(*wanted)
-        dressed = _dressed(values, people, self.sizes[level].at(at), self, other=True)
+        dressed = _dressed(values, people, self.sizes[level].at(at), self, other=other)
         return withhold(dressed, hidden, self.rule, self.why)
 
     def _level(self, wanted: Level) -> Level:
         """The table that was covered with these dimensions, in whatever order."""
-        found = next((level for level in self.draws if sorted(level) == sorted(wanted)), None)
+        found = next((level for level in self.hidden if sorted(level) == sorted(wanted)), None)
         if found is None:
-            raise PosteriorError(f"by={list(wanted)} is none of the tables that were covered: {list(self.draws)}")
+            raise PosteriorError(f"by={list(wanted)} is none of the tables that were covered: {list(self.hidden)}")
         return found
 
 
@@ -192,7 +247,7 @@ def cover(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE, *, also: Seq
     card = card_of(post)
     outcome = card.outcome
     counts, proportion = outcome.counts_events, outcome.link == "logit"
-    given = {level: expected(post, by=list(level)) for level in _levels(card.dims, also)}
+    given = {level: moments(post, by=list(level)) for level in _levels(card.dims, also)}
     people = {level: values[POPULATION].reset_coords(drop=True).astype(float) for level, values in given.items()}
     sizes = {level: sizes_of(post, level, values) for level, values in given.items()}
     columns = [
@@ -218,7 +273,6 @@ def cover(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE, *, also: Seq
     found, audit = withheld(tables, columns, exact, most=_MOST, small=small) if rule.few else ({}, NOTHING)
     audit = _by_cell(audit, columns)
     hidden: dict[Level, xr.DataArray] = {}
-    draws: dict[Level, Draws] = {}
     for level in given:
         key = (*level, *nested.get(level, {}))
         # Where zero is withheld too, so is a cell that nobody is in.
@@ -227,12 +281,7 @@ def cover(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE, *, also: Seq
             if (key, column) in found:
                 mask[places[level]] |= found[key, column]
         hidden[level] = people[level].copy(data=mask.reshape(people[level].shape)).rename("hidden")
-    whole = Cover(rule, outcome.weighs_people, counts, proportion, draws, people, sizes, hidden, audit)
-    for level in list(given):
-        # Draws as they are go once they have been dressed: the finest table holds most of what there is.
-        values = given.pop(level)
-        draws[level] = withhold(_dressed(values, people[level], sizes[level], whole), hidden[level], rule, whole.why)
-    return whole
+    return Cover(rule, outcome.weighs_people, counts, proportion, post, people, sizes, hidden, audit)
 
 
 def _by_cell(audit: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -265,32 +314,32 @@ def _nested(post: xr.DataTree, levels: Sequence[Level]) -> dict[Level, dict[str,
     return found
 
 
-def sizes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> Sizes:
+def sizes_of(post: xr.DataTree, level: Level, values: xr.Dataset) -> Sizes:
     """
     Denominators of a table's rates, and what is known of its events.
 
-    For rates of people, the people; else events expected, or exposure, of each group. `values` as of `expected`.
+    For rates of people, the people; else events expected, or exposure, of each group. `values` as of `moments`.
     """
     outcome = card_of(post).outcome
     base = values[POPULATION].reset_coords(drop=True).astype(float)
-    own = (values.mean(SAMPLE_DIMS).drop_vars(POPULATION), values.std(SAMPLE_DIMS).drop_vars(POPULATION))
+    own = (values["mean"].drop_vars(POPULATION), values["sd"].drop_vars(POPULATION))
     offset = {"expected", "exposure"} & set(outcome.columns)
     if not offset or not outcome.counts_events:
         return Sizes(base, True, None, *own)
     if outcome.weighs_people:
         # Ratios are averaged over people here; events are ratios times what was expected, row by row.
         rows = population(post).assign(**{POPULATION: np.exp(post["constant_data"]["offset"].to_numpy())})
-        other = expected(post, rows, by=list(level))
-        events = (abs(other.mean(SAMPLE_DIMS)) * other[POPULATION]).drop_vars(POPULATION).reindex_like(base)
-        rate = abs(values.mean(SAMPLE_DIMS)).drop_vars(POPULATION)
+        other = moments(post, rows, by=list(level))
+        events = (abs(other["mean"]) * other[POPULATION]).drop_vars(POPULATION).reindex_like(base)
+        rate = abs(own[0])
         base = (events / rate.where(rate > 0)).fillna(0.0).transpose(*level)
     return Sizes(base, False, classes_of(post, level, values).get(EVENTS), *own)
 
 
-def classes_of(post: xr.DataTree, level: Level, values: xr.DataArray) -> dict[str, xr.DataArray]:
+def classes_of(post: xr.DataTree, level: Level, values: xr.Dataset) -> dict[str, xr.DataArray]:
     """Classes of what was observed of a table's groups, by who is counted; none where a posterior does not hold them.
 
-    `values` as of `expected`. Attribute `threshold`: what they were kept with.
+    `values` as of `moments`. Attribute `threshold`: what they were kept with.
     """
     if FEW_EVENTS not in post.children:
         return {}
@@ -318,11 +367,11 @@ def few_of(known: NDArray[np.int8], events: NDArray[np.float64], kept: int, rule
 
 
 def _table(
-    values: xr.DataArray, level: Level, nested: Mapping[str, Mapping[object, object]], sizes: Sizes
+    values: xr.Dataset, level: Level, nested: Mapping[str, Mapping[object, object]], sizes: Sizes
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Implied counts of a table's cells that somebody is in, and where each stands among all its cells."""
     people = values[POPULATION].transpose(*level).to_numpy().astype(float)
-    rate = values.mean(SAMPLE_DIMS).transpose(*level).to_numpy()
+    rate = values["mean"].transpose(*level).to_numpy()
     at = np.flatnonzero(people.ravel() > 0)
     size = people.ravel()[at]
     events = np.abs(rate.ravel()[at]) * sizes.base.transpose(*level).to_numpy().astype(float).ravel()[at]
@@ -338,16 +387,16 @@ def _table(
 def _dressed(
     values: xr.DataArray, people: xr.DataArray, sizes: Sizes, whole: Cover, *, other: bool = False
 ) -> xr.DataArray:
-    """Steadied draws, of groups as they are or of another rate of theirs, with rounded people."""
+    """Steadied draws, of groups as they are or of another rate of theirs, with rounded people; over `values`."""
     dims = [str(dim) for dim in values.dims if dim not in SAMPLE_DIMS]
     ordered = values.transpose(*SAMPLE_DIMS, *dims)
     weight = people.transpose(*dims).to_numpy().astype(np.float64)
     if whole.counts:
         size = sizes.base.transpose(*dims).to_numpy().astype(np.float64).ravel()
-        flat = ordered.to_numpy().reshape(-1, size.size)
         known = None if sizes.known is None else sizes.known.transpose(*dims).to_numpy().ravel()
         rate, spread = (array.transpose(*dims).to_numpy().ravel() for array in (sizes.rate, sizes.spread))
-        moved = flat.astype(np.float64)
+        # Draws that stand as they were made are written over; others are copied here.
+        moved = ordered.to_numpy().reshape(-1, size.size).astype(np.float64, copy=False)
         # Each group by itself: some thousands at a time take little room beside the draws.
         for first in range(0, size.size, _BLOCK):
             part = moved[:, first : first + _BLOCK]

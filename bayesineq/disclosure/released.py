@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from bayesineq.design.events import NO_EVENTS
 from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.disclosure.audit import AUDIT, WITHHELD
-from bayesineq.disclosure.cover import EVENTS, classes_of, cover, few_of, sizes_of
+from bayesineq.disclosure.cover import EVENTS, Cover, classes_of, cover, few_of, sizes_of
 from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure, Rule, is_small
 from bayesineq.disclosure.told import withheld_before
 from bayesineq.errors import DisclosureError
-from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted, is_adjusted
-from bayesineq.posterior.expected import expected
+from bayesineq.posterior.adjusted import ADJUSTED_FOR, adjusted, adjusted_part, is_adjusted
+from bayesineq.posterior.expected import moments
 from bayesineq.posterior.groups import draws_of, summarise, variables
 from bayesineq.posterior.population import card_of
 
@@ -29,6 +29,7 @@ _TOLD: Final = ("outcome", "scale", "units", "more_is")
 _END: Final = {"lower": np.floor, "upper": np.ceil}
 """Ends of an interval are rounded outwards: to the nearest step it would hold less than it says."""
 
+_MANY: Final = 4_096
 _WIDEST: Final = 4.0
 """Standard deviations from its mean that a covariate is taken to reach: how far one person can move a slope."""
 
@@ -160,27 +161,65 @@ def released(post: xr.DataTree, disclosure: Disclosure = DEFAULT_RULE) -> xr.Dat
     >>> sorted(tree.children)[:3]
     ['age_band', 'area', 'ethnicity']
     """
-    rule = rule_of(disclosure)
-    whole = cover(post, rule)
-    order = _secret(post)
+    return released_of(cover(post, disclosure))
+
+
+def released_of(whole: Cover) -> xr.DataTree:
+    """What `released` gives, of a posterior that is covered."""
+    post, order = whole.post, _secret(whole.post)
     groups: dict[str, xr.Dataset] = {}
-    for level in whole.draws:
-        crude = whole.values(level).shown
-        if crude.size:
-            kept = _told(crude).rename("estimate").to_dataset()
+    for level in whole.levels_covered:
+        if len(level) == 1 and bool(whole.hidden[level].all()):
+            # Nothing of it may be passed on.
+            continue
+        if len(level) != 1 or whole.people[level].size <= _MANY:
+            kept = _told(whole.values(level).shown).rename("estimate").to_dataset()
             if is_adjusted(post, level):
-                kept["adjusted"] = _told(whole.apply(adjusted(post, level)).shown)
-            groups["/" + ("_by_".join(level) or "everyone")] = _shuffled(kept, order) if rule.few else kept
+                kept["adjusted"] = _told(whole.apply(adjusted(post, level), in_place=True).shown)
+            kept = _shuffled(kept, order) if whole.rule.few else kept
+        else:
+            kept = _of_many(whole, level[0], order)
+        groups["/" + ("_by_".join(level) or "everyone")] = kept
     tree = xr.DataTree.from_dict(groups, name="released")
     said = card_of(post)
     tree.attrs |= {
         "card_name": said.name,
         "question": said.question,
         "outcome": said.outcome.name,
-        "disclosure": str(rule),
+        "disclosure": str(whole.rule),
         "fit_id": str(post.attrs.get("fit_id", "none")),
     }
     return tree
+
+
+def _of_many(whole: Cover, by: str, order: np.random.Generator) -> xr.Dataset:
+    """The table of one dimension with very many levels: some of them at a time, so that theirs alone are held."""
+    post = whole.post
+    sizes = [post["posterior"].sizes[dim] for dim in SAMPLE_DIMS]
+    place = order.permutation(sizes[0] * sizes[1]) if whole.rule.few else np.arange(sizes[0] * sizes[1])
+
+    def of(rows: pd.DataFrame, column: str) -> xr.DataArray:
+        return adjusted_part(post, rows, by, column)
+
+    kept = {}
+    for name, made in (("estimate", None), *((("adjusted", of),) if is_adjusted(post, by) else ())):
+        draws = np.empty((len(place), int((~whole.hidden[(by,)]).sum())), dtype=np.float32)
+        parts: list[xr.DataArray] = []
+        for found in whole.parts(by, made):
+            shown = _told(found.shown).transpose(*SAMPLE_DIMS, by)
+            first = sum(part.sizes[by] for part in parts)
+            draws[:, first : first + shown.sizes[by]] = shown.to_numpy().reshape(len(place), -1)[place]
+            # A copy: what looks into the draws holds them all.
+            parts.append(shown.isel(dict.fromkeys(SAMPLE_DIMS, 0), drop=True).copy())
+        one = xr.concat(parts, by)
+        lead = shown.isel({by: 0}, drop=True)
+        kept[name] = xr.DataArray(
+            draws.reshape(*sizes, -1),
+            dims=(*SAMPLE_DIMS, by),
+            coords={dim: lead[dim] for dim in SAMPLE_DIMS if dim in lead.coords} | dict(one.coords),
+            attrs=shown.attrs,
+        )
+    return xr.Dataset(kept)
 
 
 def _secret(post: xr.DataTree) -> np.random.Generator:
@@ -214,8 +253,8 @@ def _effects(post: xr.DataTree, dims: tuple[str, ...], rule: Rule) -> tuple[NDAr
     """Whether each level has a small count, and how far one event more moves its effect at most."""
     card, draws = card_of(post), post["posterior"].to_dataset()
     known = all(dim in card.dims for dim in dims)
-    values = expected(post, by=list(dims) if known else [])
-    rate, people = values.mean(SAMPLE_DIMS), values[POPULATION].reset_coords(drop=True)
+    values = moments(post, by=list(dims) if known else [])
+    rate, people = values["mean"].drop_vars(POPULATION), values[POPULATION].reset_coords(drop=True)
     if dims and known:
         full = {dim: draws[dim].to_numpy() for dim in dims}
         rate, people = rate.reindex(full), people.reindex(full, fill_value=0.0)

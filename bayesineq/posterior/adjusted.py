@@ -105,15 +105,34 @@ def adjusted(
     """
     post = one_outcome(post, outcome)
     names = names_of(by)
-    card = card_of(post)
     frame = resolve(post, population, names)
-    held = held_equal(card, frame, names)
+    held = held_equal(card_of(post), frame, names)
     if not held:
         return expected(post, population, names, threads=threads).assign_attrs({ADJUSTED_FOR: ""})
+    return _alike(post, population, frame, frame, names, held, threads)
+
+
+def adjusted_part(post: xr.DataTree, rows: pd.DataFrame, by: str, column: str) -> xr.DataArray:
+    """What `adjusted` gives groups `by`, of some of them: `rows`, grouped by `column`, at everybody's mixture."""
+    everyone, part = resolve(post, None, [by]), resolve(post, rows, [column])
+    return _alike(post, rows, part, everyone, [column], held_equal(card_of(post), everyone, [by]), None)
+
+
+def _alike(
+    post: xr.DataTree,
+    population: pd.DataFrame | None,
+    frame: pd.DataFrame,
+    everyone: pd.DataFrame,
+    names: list[str],
+    held: list[str],
+    threads: int | None,
+) -> xr.DataArray:
+    """Groups of `frame`, with `held` as it is among everyone."""
+    card = card_of(post)
     levels, group = groups_of(frame, names)
     n_group = int(np.prod([len(level) for level in levels], dtype=np.int64))
     weight = np.bincount(group, weights=frame[POPULATION], minlength=n_group)
-    cells, strata = _cells(card, frame, group, held), _strata(card, frame, held)
+    cells, strata = _cells(card, frame, group, held), _strata(card, everyone, held)
     apart = all(set(term.columns) <= set(held) or not set(term.columns) & set(held) for term in card.terms)
     sums = _added if apart else _crossed
     total = sums(post, cells, strata, held, n_group, threads)

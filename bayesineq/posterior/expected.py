@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from bayesineq.design.levels import told_order
 from bayesineq.design.order import ORDER_ATTRIBUTES, ORDERED, is_declared, order_attributes
 from bayesineq.design.unrecorded import unrecorded_of
-from bayesineq.dims import CHAIN, DRAW, POPULATION, SAMPLE_DIMS
+from bayesineq.dims import POPULATION, SAMPLE_DIMS
 from bayesineq.errors import PosteriorError
 from bayesineq.model.card import Outcome
 from bayesineq.posterior.outcomes import one_outcome
 from bayesineq.posterior.population import card_of, population, provenance, resolve
-from bayesineq.posterior.predictor import group_totals, predictor_of
+from bayesineq.posterior.predictor import group_moments, group_totals, predictor_of
 
 __all__ = ["contribution", "expected", "population"]
 
 _SHOWN: Final = 10
+_MOMENT: Final = "moment"
 
 
 def expected(
@@ -88,11 +89,29 @@ def expected(
     post = one_outcome(post, outcome)
     names = names_of(by)
     frame = resolve(post, population, names)
+    group, weight = _grouped(frame, names)
+    total = group_totals(predictor_of(post, frame), group, len(weight), threads=threads)
+    return as_values(post, population, frame, names, weight, total)
+
+
+def moments(
+    post: xr.DataTree, population: pd.DataFrame | None = None, by: str | Sequence[str] | None = None
+) -> xr.Dataset:
+    """Mean and standard deviation (`mean`, `sd`, dims by) of the draws that `expected` gives, which are not held."""
+    post = one_outcome(post, None)
+    names = names_of(by)
+    frame = resolve(post, population, names)
+    group, weight = _grouped(frame, names)
+    found = np.stack(group_moments(predictor_of(post, frame), group, len(weight), weight))
+    both = _named(post, population, frame, names, weight, {_MOMENT: 2}, found)
+    return xr.Dataset({"mean": both.isel({_MOMENT: 0}), "sd": both.isel({_MOMENT: 1})}, attrs=both.attrs)
+
+
+def _grouped(frame: pd.DataFrame, names: list[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Group of each row, and people of each group."""
     levels, group = groups_of(frame, names)
     n_group = int(np.prod([len(level) for level in levels], dtype=np.int64))
-    weight = np.bincount(group, weights=frame[POPULATION], minlength=n_group)
-    total = group_totals(predictor_of(post, frame), group, n_group, threads=threads)
-    return as_values(post, population, frame, names, weight, total)
+    return group, np.bincount(group, weights=frame[POPULATION], minlength=n_group)
 
 
 def names_of(by: str | Sequence[str] | None) -> list[str]:
@@ -112,15 +131,29 @@ def as_values(
     total: NDArray[np.float64],
 ) -> xr.DataArray:
     """Name what was summed by group: people, shape (n_group,), and weight times mean, (n_draw, n_group), which goes."""
-    card, draws = card_of(post), post["posterior"].to_dataset()
-    levels, _ = groups_of(frame, names)
-    shape = tuple(len(level) for level in levels)
+    draws = post["posterior"].to_dataset()
     with np.errstate(invalid="ignore", divide="ignore"):
         # In place: of areas and draws by the million, a second array is the most that is held.
         mean = np.divide(total, weight, out=total)
+    return _named(post, population, frame, names, weight, {dim: draws.sizes[dim] for dim in SAMPLE_DIMS}, mean)
+
+
+def _named(
+    post: xr.DataTree,
+    population: pd.DataFrame | None,
+    frame: pd.DataFrame,
+    names: list[str],
+    weight: NDArray[np.float64],
+    lead: Mapping[str, int],
+    values: NDArray[np.float64],
+) -> xr.DataArray:
+    """Values of groups, the dimensions of `lead` before them, with people, order and what they are."""
+    card = card_of(post)
+    levels, _ = groups_of(frame, names)
+    shape = tuple(len(level) for level in levels)
     value = xr.DataArray(
-        mean.reshape(draws.sizes[CHAIN], draws.sizes[DRAW], *shape),
-        dims=(*SAMPLE_DIMS, *names),
+        values.reshape(*lead.values(), *shape),
+        dims=(*lead, *names),
         coords={**dict(zip(names, levels, strict=True)), POPULATION: (names, weight.reshape(shape))},
         name=card.outcome.name,
         attrs={**_said_of(card.outcome), **scale_of(card.outcome), **provenance(post)},

@@ -71,22 +71,29 @@ def save(post: xr.DataTree, path: str | Path) -> Path:
     if endless := _endless(post):
         raise PosteriorError(f"{target}: draws of {', '.join(endless)} are no numbers; such a posterior is of no use")
     post.attrs[CHECKSUM] = _checksum(post)
-    encoding = {
-        f"/{name}": {
-            str(key): dict(_COMPRESSION)
-            for key, variable in node.to_dataset().data_vars.items()
-            if variable.size >= _COMPRESSED_FROM and variable.dtype.kind in "fiu"
-        }
-        for name, node in post.children.items()
-    }
-    content = io.BytesIO()
-    # In memory, and then to the disk in one piece: the library beneath crashes where a disk is full.
-    post.to_netcdf(content, mode="w", engine="h5netcdf", encoding=encoding)
+    content = packed(post)
     try:
-        write_together({target: content.getvalue()})
+        write_together({target: content})
     except BayesineqError as error:
         raise PosteriorError(str(error)) from error
     return target
+
+
+def packed(tree: xr.DataTree) -> bytes:
+    """The file that holds a tree, long variables compressed."""
+    # Without a fill value nothing is filled, and no second copy made.
+    encoding = {
+        f"/{name}": {
+            str(key): {**_COMPRESSION, "_FillValue": None}
+            for key, variable in node.to_dataset().data_vars.items()
+            if variable.size >= _COMPRESSED_FROM and variable.dtype.kind in "fiu"
+        }
+        for name, node in tree.children.items()
+    }
+    content = io.BytesIO()
+    # In memory, and then to the disk in one piece: the library beneath crashes where a disk is full.
+    tree.to_netcdf(content, mode="w", engine="h5netcdf", encoding=encoding)
+    return content.getvalue()
 
 
 def _unlinked(post: xr.DataTree) -> xr.DataTree:

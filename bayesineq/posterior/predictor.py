@@ -9,7 +9,7 @@ held unless the rows themselves are asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
@@ -155,9 +155,55 @@ def group_totals(
     `group`, shape (n_row,), is the group of each row; with `strata` the mean of each row is its average over them.
     Threads are by default as many as there are cores, at most 4.
     """
+    total = np.zeros((predictor.n_draw, n_group))
+    for _ in _summed(predictor, group, n_group, lambda block, part: None, strata, threads, total):
+        pass
+    return total
+
+
+def group_moments(
+    predictor: Predictor, group: Codes, n_group: int, weight: Floats, *, threads: int | None = None
+) -> tuple[Floats, Floats]:
+    """
+    Mean and standard deviation over draws of the mean outcome of each group, each of shape (n_group,).
+
+    `weight`, shape (n_group,), is what each group weighs. Draws of a block are held at once, and no more: blocks are
+    pooled one after the other (Chan, Golub and LeVeque 1983).
+    """
+    count, mean, square = 0, np.zeros(n_group), np.zeros(n_group)
+
+    def of_block(block: slice, part: Floats) -> tuple[int, Floats, Floats]:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            part /= weight
+        middle = part.mean(axis=0)
+        part -= middle
+        return block.stop - block.start, middle, np.einsum("ij,ij->j", part, part)
+
+    for more, middle, squares in _summed(predictor, group, n_group, of_block, None, threads):
+        gap, both = middle - mean, count + more
+        mean = mean + gap * (more / both)
+        square = square + squares + gap**2 * (count * more / both)
+        count = both
+    return mean, np.sqrt(square / count)
+
+
+def _summed[T](
+    predictor: Predictor,
+    group: Codes,
+    n_group: int,
+    then: Callable[[slice, Floats], T],
+    strata: Strata | None,
+    threads: int | None,
+    into: Floats | None = None,
+) -> Iterator[T]:
+    """
+    What is made of each block of draws, in order: of weight times mean outcome, shape (n_draw of it, n_group).
+
+    It is summed in `into`, zeros of shape (n_draw, n_group), where that is given; else in room of its own.
+    """
     from bayesineq.posterior.kernel import sum_by_group
 
-    total, weight, columns = np.zeros((predictor.n_draw, n_group)), predictor.weight, predictor.columns
+    weight, columns = predictor.weight, predictor.columns
     if (np.diff(group) < 0).any():
         # Where rows of a group stand together, their sum is kept at hand.
         order = np.argsort(group, kind="stable")
@@ -168,7 +214,9 @@ def group_totals(
         weight, group = weight[order], group[order]
     shift, share = strata or Strata(np.zeros((predictor.n_draw, 0)), np.zeros(0))
 
-    def work(block: slice) -> None:
+    def work(block: slice) -> T:
+        part = np.zeros((block.stop - block.start, n_group)) if into is None else into[block]
+        added = Strata(shift[block], share)
         sum_by_group(
             predictor.base[block],
             _effects(predictor, block),
@@ -176,19 +224,18 @@ def group_totals(
             weight,
             group,
             LINK[predictor.link],
-            Strata(shift[block], share),
-            total[block],
+            added,
+            part,
         )
+        return then(block, part)
 
     count = threads if threads is not None else min(4, os.cpu_count() or 1)
     blocks = list(_blocks(predictor, range(predictor.n_draw)))
     if count <= 1 or len(blocks) == 1:
-        for block in blocks:
-            work(block)
+        yield from map(work, blocks)
     else:
         with ThreadPoolExecutor(min(count, len(blocks))) as pool:
-            list(pool.map(work, blocks))
-    return total
+            yield from pool.map(work, blocks)
 
 
 def flat_draws(draws: xr.Dataset, name: str, dims: tuple[str, ...]) -> NDArray[np.floating]:
@@ -256,6 +303,11 @@ def _merge(plain: list[tuple[NDArray[np.floating], Codes]], n_row: int) -> list[
     while waiting:
         effect, code = waiting.pop(0)
         members, picks = [effect], [np.arange(effect.shape[1], dtype=np.int32)]
+        if few := effect.shape[1] > n_row:
+            # Of very many levels few are read: draws of the others are not fetched.
+            needed, place = np.unique(code, return_inverse=True)
+            picks = [needed.astype(np.int32)]
+            code = place.astype(np.int32)
         for other in list(waiting):
             joint = code.astype(np.int64) * other[0].shape[1] + other[1]
             joined, combinations = pd.factorize(joint)
@@ -266,7 +318,7 @@ def _merge(plain: list[tuple[NDArray[np.floating], Codes]], n_row: int) -> list[
             picks = [*(pick[left] for pick in picks), right.astype(np.int32)]
             code = joined.astype(np.int32)
             waiting = [w for w in waiting if w is not other]
-        done.append((Source(tuple(members), tuple(picks) if len(members) > 1 else None), code))
+        done.append((Source(tuple(members), tuple(picks) if few or len(members) > 1 else None), code))
     return done
 
 

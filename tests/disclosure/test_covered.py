@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import geopandas as gpd
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,9 +12,12 @@ import pytest
 import xarray as xr
 from shapely.geometry import box
 
+from bayesineq.disclosure.cover import cover
 from bayesineq.disclosure.covered import Covered, covered
+from bayesineq.disclosure.released import released
 from bayesineq.disclosure.rule import Rule
 from bayesineq.errors import DisclosureError
+from bayesineq.examples import example
 from bayesineq.report.figures.areas import area_table
 from bayesineq.report.figures.caterpillar import plot_caterpillar
 from bayesineq.report.figures.curves import plot_concentration, plot_equiplot, plot_trend
@@ -25,6 +30,7 @@ from bayesineq.report.figures.pareto import plot_pareto
 from bayesineq.report.figures.tartan import Indicator, plot_tartan
 from bayesineq.report.figures.tiers import map_bivariate, map_certainty, map_tiers
 from bayesineq.report.tables.groups import group_table
+from bayesineq.report.tables.released import released_measures
 
 
 def draws_of(rates: list[float], people: list[float], dim: str = "imd_decile") -> xr.DataArray:
@@ -138,3 +144,30 @@ def test_cells_of_few_people_are_gaps_in_lines(plot) -> None:
         told.append((chart.alt, chart.caption, chart.table.to_csv()))
         plt.close(chart.figure)
     assert told[0] == told[1]
+
+
+def test_very_many_groups_are_covered_some_at_a_time_with_the_same_numbers() -> None:
+    whole = cover(example().post, Rule(200, 5))
+    at_once = whole.values("area")
+    parts = list(whole.parts("area", size=3))
+    assert sum((part.withheld for part in parts), ()) == at_once.withheld
+    assert max(part.shown.sizes["area"] for part in parts) <= 3
+    xr.testing.assert_allclose(xr.concat([part.shown for part in parts], "area"), at_once.shown, rtol=1e-12)
+
+
+def test_draws_of_very_many_groups_are_passed_on_as_those_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    post, rule = example().post, Rule(200, 5)
+    few = released(post, rule)
+    monkeypatch.setattr(sys.modules[released.__module__], "_MANY", 1)
+    xr.testing.assert_allclose(released(post, rule), few)
+
+
+def test_groups_that_nobody_asks_for_are_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws of tens of thousands of areas are the memory of a measure by decile, which needs none of them."""
+    asked = []
+    module = sys.modules[cover.__module__]
+    drawn = module.expected
+    monkeypatch.setattr(module, "expected", lambda *given, **more: asked.append(more["by"]) or drawn(*given, **more))
+    released_measures(example().post, "imd_decile")
+    assert asked
+    assert ["area"] not in asked

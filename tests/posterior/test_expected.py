@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from bayesineq.errors import CardError, DesignError, PosteriorError
-from bayesineq.posterior.expected import contribution, expected, population
+from bayesineq.examples import example
+from bayesineq.posterior.expected import contribution, expected, moments, population
 from bayesineq.posterior.population import card_of
 
 EXACT = 1e-12
@@ -267,3 +269,14 @@ def test_merged_terms_equal_separate_ones(make, small_card, table):
     got = expected(many, by="ethnicity")
     want = brute(many, population(many).iloc[: len(table)], ["ethnicity"])
     np.testing.assert_allclose(got.to_numpy().reshape(10, -1).T, want.to_numpy(), rtol=1e-11)
+
+
+@pytest.mark.parametrize("by", [[], ["area"], ["imd_decile", "ethnicity"]])
+def test_moments_over_blocks_of_draws_are_those_of_all_draws_at_once(by: list[str]) -> None:
+    """Pooled block by block (Chan, Golub and LeVeque 1983), without the draws being held."""
+    post = example().post
+    values, found = expected(post, by=by), moments(post, by=by)
+    np.testing.assert_allclose(found["mean"], values.mean(("chain", "draw")), rtol=1e-12)
+    np.testing.assert_allclose(found["sd"], values.std(("chain", "draw")), rtol=1e-9)
+    xr.testing.assert_equal(found["population"], values["population"])
+    assert found.attrs == values.attrs

@@ -61,7 +61,7 @@ def outputs() -> list[Output]:
     parameters, _ = released_summary(post, rule)
     tree = released(post, rule)
     return [*measured(post, "ethnicity", table, rule), *summarised(post, parameters, rule),
-            *passed_on(post, tree, b"draws", rule)]  # fmt: skip
+            *passed_on(cover(post, rule), tree, b"draws")]  # fmt: skip
 
 
 def test_records_have_the_form_of_acro(tmp_path: Path, outputs: list[Output]) -> None:

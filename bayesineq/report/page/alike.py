@@ -82,7 +82,8 @@ def alike(post: xr.DataTree, cover: Cover, by: str | Sequence[str]) -> Alike:
     if not is_adjusted(post, by):
         return Alike(crude, crude, "")
     values = adjusted(post, by)
-    return Alike(cover.apply(values), crude, held_in_words(card_of(post), values.attrs[ADJUSTED_FOR].split(", ")))
+    held = held_in_words(card_of(post), values.attrs[ADJUSTED_FOR].split(", "))
+    return Alike(cover.apply(values, in_place=True), crude, held)
 
 
 def held_in_words(card: ModelCard, columns: Sequence[str]) -> str:

@@ -32,19 +32,20 @@ type People = Mapping[tuple[str, ...], float | None]
 def people_behind(whole: Cover) -> People:
     """The people behind every group that is covered, by the codes and by the names of its levels."""
     found: dict[tuple[str, ...], float | None] = {}
-    for level, draws in whole.draws.items():
+    for level in whole.levels_covered:
         people, hidden = whole.people[level], whole.hidden[level].to_numpy()
         codes = [people[dim].to_numpy().tolist() for dim in level]
         names = [level_labels(dim, own) for dim, own in zip(level, codes, strict=True)]
-        size = rounded(people.to_numpy(), draws.rule)
+        size = rounded(people.to_numpy(), whole.rule)
         for at in np.ndindex(size.shape):
-            small = bool(is_small(people.to_numpy()[at], draws.rule))
+            small = bool(is_small(people.to_numpy()[at], whole.rule))
             value = None if hidden[at] or small else float(size[at])
             for called in (codes, names):
                 key = tuple(str(own[k]) for own, k in zip(called, at, strict=True))
                 found[tuple(sorted(key))] = value
+    deciles = (DECILE,) in whole.levels_covered
     for fifth in range(1, 6):
-        tenths = [found.get((str(k),), 0.0) for k in (2 * fifth - 1, 2 * fifth)] if (DECILE,) in whole.draws else [0.0]
+        tenths = [found.get((str(k),), 0.0) for k in (2 * fifth - 1, 2 * fifth)] if deciles else [0.0]
         found[(QUINTILE, str(fifth))] = None if None in tenths else float(sum(k or 0.0 for k in tenths))
     return found
 
@@ -84,16 +85,16 @@ def summarised(post: xr.DataTree, table: pd.DataFrame, rule: Rule) -> list[Outpu
     return [Output("summary", (shown,), "CorrelationCoefficients", card.outcome.name, own, {}, left)]
 
 
-def passed_on(post: xr.DataTree, tree: xr.DataTree, content: bytes, rule: Rule) -> list[Output]:
+def passed_on(whole: Cover, tree: xr.DataTree, content: bytes) -> list[Output]:
     """Draws that are passed on, for a checker: the file, and a table of what it holds of each group."""
-    people, outputs = people_behind(cover(post, rule)), []
+    people, outputs = people_behind(whole), []
     for name, node in tree.children.items():
         values = node["estimate"]
         dims = [str(dim) for dim in values.dims if dim not in SAMPLE_DIMS]
         mean = values.mean(SAMPLE_DIMS).rename("mean")
         table = mean.to_series().reset_index() if dims else pd.DataFrame({"mean": [float(mean)]})
         table = table.drop(columns=[POPULATION], errors="ignore")
-        outputs.append(_table(f"release {name}", with_people(table, people), post, tuple(dims)))
+        outputs.append(_table(f"release {name}", with_people(table, people), whole.post, tuple(dims)))
     return [*outputs, _file("release", "released.nc", content, "joint draws of the tables above")]
 
 
