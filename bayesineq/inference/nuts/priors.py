@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pytensor.tensor.special import logsumexp
 
 from bayesineq.design.priors import Priors
 from bayesineq.inference.nuts.data import PRIOR
@@ -32,7 +31,8 @@ def _horseshoe(name: str, scale: Tensor, slab: Tensor, size: tuple[int, ...] = (
     def log_density(value: Tensor, scale: Tensor, slab: Tensor) -> Tensor:
         precision, share = normals((scale / slab) ** 2)
         each = pt.log(share * pt.sqrt(precision / (2.0 * np.pi))) - 0.5 * precision * (value[..., None] / scale) ** 2
-        return logsumexp(each, axis=-1) - pt.log(scale)
+        most = pt.max(each, axis=-1)
+        return most + pt.log(pt.sum(pt.exp(each - most[..., None]), axis=-1)) - pt.log(scale)
 
     return pm.CustomDist(
         name, scale, slab, logp=log_density, support_point=lambda of, size, scale, slab: pt.full(size, 0.5 * scale),

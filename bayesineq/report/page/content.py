@@ -253,7 +253,7 @@ def _sections(
         found.append(_Found(section, dim, leads=dim not in (AGE, SEX)))
     deprivation = next((dim for dim in DEPRIVATION if dim in card.dims), None)
     time = next((dim for dim in likes if is_time(dim, likes[dim].crude.shown[dim].to_numpy())), None)
-    if deprivation and time:
+    if deprivation and time and likes[time].crude.shown.sizes[time] > 1:
         found.insert(1, _Found(_changed(frame, options, deprivation, time)))
     if deprivation and ETHNICITY in card.dims:
         like = alike(frame.post, frame.cover, [ETHNICITY, deprivation])
