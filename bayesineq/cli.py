@@ -196,7 +196,7 @@ class OfSystem:
     table: Annotated[
         Path | None,
         typer.Option(
-            help="For the card of a system: a table of persons or of counts, a folder of `cohort`, or a posterior."
+            help="For the card of a system: persons or counts, a folder of `cohort` or of records, or a posterior."
         ),
     ] = None
     out_folder: Annotated[
@@ -1399,12 +1399,13 @@ def cohort(
     from bayesineq.disclosure.cohorts import shown_attrition, shown_numbers
     from bayesineq.disclosure.quality import quality_audit
     from bayesineq.disclosure.rule import SUPPRESSED
+    from bayesineq.records.adapters.adapt import records_at
     from bayesineq.report.page.recorded import PREFIX
 
     stated, rule = read_cohort(card), shown.rule
     study = _study(building, stated.study)
     with reporter(True, "Reading the records") as tell:
-        records = _records(source, building.mapping)
+        records = records_at(source, building.mapping)
         tell("Building the cohort")
         built = build(
             records, stated, study=study, codelists=building.codelists, deprivation=_deciles(building.deprivation),
@@ -1461,15 +1462,6 @@ def _goodness(records: Records, built: Cohort, tables: list[str], rule: Rule) ->
     if built.strata.ethnicity is not None:
         found["effect"] = ethnicity_effect(built, tables)
     return covered_quality(found, rule)
-
-
-def _records(source: Path, mapping: str | None) -> Records:
-    from bayesineq.records.adapters.adapt import adapt
-    from bayesineq.records.normal import read_normal
-
-    if mapping is None and source.suffix == ".toml":
-        return adapt(source.parent, source)
-    return read_normal(source) if mapping is None else adapt(source, mapping)
 
 
 def _study(building: Building, stated: tuple[date | None, date | None]) -> tuple[date, date] | None:

@@ -93,6 +93,12 @@ GUARDS: Final[Mapping[str, Guard]] = {
     ),
     "undiagnosed_tests": Guard(("by", "level"), ("people", "offered"), (("people", "-offered"),), (("by",),)),
     "undiagnosed_about": Guard(("item",), ()),
+    "costs_groups": Guard(
+        ("segment", "imd_decile"), ("people", "users"), (("people", "-users"),), (("segment",), ("imd_decile",))
+    ),
+    "costs_next": Guard(("of", "segment"), ("people",), (), (("of",),)),
+    "costs_uncosted": Guard(("kind", "source"), ("contacts",)),
+    "costs_about": Guard(("item",), ()),
 }  # fmt: skip
 """What counts people in each table, by name."""
 

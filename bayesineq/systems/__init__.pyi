@@ -1,6 +1,7 @@
 from .burden import burden as burden
 from .card import (
     BurdenCard as BurdenCard,
+    CostsCard as CostsCard,
     EffectCard as EffectCard,
     MultimorbidityCard as MultimorbidityCard,
     RiskCard as RiskCard,
@@ -8,6 +9,7 @@ from .card import (
     read_system as read_system,
     system_names as system_names,
 )
+from .costs import costs as costs
 from .effect import effect as effect
 from .files import read_counts as read_counts, write_system as write_system
 from .multimorbidity import (

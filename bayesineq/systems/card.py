@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -273,13 +274,59 @@ class UndiagnosedCard:
             )
 
 
-type SystemCard = MultimorbidityCard | RiskCard | BurdenCard | EffectCard | UndiagnosedCard
+@dataclass(frozen=True, slots=True)
+class CostsCard:
+    """
+    What is asked about costs of a year.
+
+    Parameters
+    ----------
+    name, question : str
+        What it is called, and what it answers.
+    first_day, last_day : str
+        The year, as 2025-04-01.
+    segments, unit_costs : str
+        Names of shipped files, or paths.
+    codelists : str
+        Folder of the code lists that the segmentation names; none: those that ship.
+    deprivation : str
+        Path of a table `area, imd_decile`; none: what the records hold.
+    draws : int
+        Draws of next year.
+    intended, not_for : str
+        What it is for, and what not.
+    """
+
+    name: str
+    question: str
+    first_day: str
+    last_day: str
+    segments: str = "bridges_to_health"
+    unit_costs: str = "england_2024"
+    codelists: str = ""
+    deprivation: str = ""
+    draws: int = 2000
+    intended: str = ""
+    not_for: str = ""
+
+    def __post_init__(self) -> None:
+        for day in (self.first_day, self.last_day):
+            try:
+                date.fromisoformat(day)
+            except ValueError:
+                raise CardError(f"card {self.name!r}: {day!r} is no day; write it as 2025-04-01") from None
+        if self.draws < 2:
+            raise CardError(f"card {self.name!r}: draws are 2 or more; given {self.draws}")
+
+
+type SystemCard = MultimorbidityCard | RiskCard | BurdenCard | EffectCard | UndiagnosedCard | CostsCard
 KINDS: Final[dict[str, type[Any]]] = {
     "multimorbidity": MultimorbidityCard,
     "risk": RiskCard,
     "burden": BurdenCard,
     "effect": EffectCard,
     "undiagnosed": UndiagnosedCard,
+    "costs": CostsCard,
 }
 
 

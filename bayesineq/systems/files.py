@@ -15,7 +15,16 @@ from bayesineq.disclosure.rule import DEFAULT_RULE, Rule
 from bayesineq.errors import SchemaError
 from bayesineq.replacing import csv_bytes, write_folder
 from bayesineq.systems.burden import gbd_layout, read_burden
-from bayesineq.systems.card import BurdenCard, EffectCard, MultimorbidityCard, RiskCard, SystemCard, UndiagnosedCard
+from bayesineq.systems.card import (
+    BurdenCard,
+    CostsCard,
+    EffectCard,
+    MultimorbidityCard,
+    RiskCard,
+    SystemCard,
+    UndiagnosedCard,
+)
+from bayesineq.systems.costs import read_costs
 from bayesineq.systems.effect import read_effect
 from bayesineq.systems.multimorbidity import PAIR_COLUMNS, ConditionCounts, count_conditions, multimorbidity
 from bayesineq.systems.risk import learn_risk, risk
@@ -90,6 +99,8 @@ def system_tables(
             return read_effect(path, card, seed), {}
         case UndiagnosedCard():
             return read_undiagnosed(path, card, seed), {}
+        case CostsCard():
+            return read_costs(path, card, seed), {}
 
 
 def _risk_tables(

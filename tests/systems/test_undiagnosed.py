@@ -95,7 +95,7 @@ def test_the_commands_make_a_page(tmp_path: Path) -> None:
     offered = tests["offered"].dropna().to_numpy()
     assert not ((offered >= 1) & (offered <= 7)).any()
     listed = RUNNER.invoke(app, ["cards"])
-    assert "burden, effect, multimorbidity, risk, undiagnosed" in listed.output
+    assert "burden, costs, effect, multimorbidity, risk, undiagnosed" in listed.output
     assert 'kind      = "undiagnosed"' in RUNNER.invoke(app, ["cards", "undiagnosed"]).output
 
 

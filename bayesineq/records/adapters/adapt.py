@@ -14,7 +14,7 @@ from bayesineq.dims import PERSON
 from bayesineq.errors import SchemaError
 from bayesineq.records.adapters.lines import TYPE, VALID, tables_of_lines
 from bayesineq.records.adapters.mapping import AS_WRITTEN, Block, Mapping, Spec, read_mapping
-from bayesineq.records.normal import TABLES, Note, Records, normal_form, schemes_of
+from bayesineq.records.normal import TABLES, Note, Records, normal_form, read_normal, schemes_of
 from bayesineq.records.sources import Source, Tables, open_tables
 from bayesineq.records.written import as_text
 from bayesineq.tables.codes import code_list
@@ -62,6 +62,13 @@ def _there(seen: _Seen) -> str:
 def _required(name: str) -> set[str]:
     """Columns without which there are no rows of a table; those of a vocabulary are all wanted."""
     return {f.name for f in read_schema(name).fields if f.constraints.get("required")} if name in TABLES else set()
+
+
+def records_at(path: Path, mapping: str | Path | None = None) -> Records:
+    """Records of a folder, a DuckDB file, or a mapping that lies with them."""
+    if mapping is None and path.suffix == ".toml":
+        return adapt(path.parent, path)
+    return read_normal(path) if mapping is None else adapt(path, mapping)
 
 
 def adapt(source: Source, mapping: str | Path) -> Records:

@@ -15,6 +15,7 @@ from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.rule import DEFAULT_RULE, Disclosure
 from bayesineq.errors import SchemaError
 from bayesineq.report.page.burden import burden_section
+from bayesineq.report.page.costs import costs_section
 from bayesineq.report.page.effect import effect_section
 from bayesineq.report.page.multimorbidity import multimorbidity_section
 from bayesineq.report.page.parts import Section
@@ -31,6 +32,7 @@ SECTIONS: Final[Mapping[str, Callable[[PersonTables, Labels | None], Section]]] 
     "burden": burden_section,
     "effect": effect_section,
     "undiagnosed": undiagnosed_section,
+    "costs": costs_section,
 }
 """By the start of the names of its tables: the section of a system, in the order of the page."""
 
