@@ -1092,8 +1092,7 @@ def report(
     options = ReportOptions(
         kind, title, outcome, setting.place, setting.period,
         disclosure=since.rule(shown.rule),
-        explorer=exploring.explorer or exploring.parts is not None,
-        parts=exploring.parts,
+        explorer=exploring.explorer or exploring.parts is not None, parts=exploring.parts,
     )  # fmt: skip
     records = None if beside.quality is None else read_quality(beside.quality)
     with reporter(True, "Writing the report"):
