@@ -1433,8 +1433,7 @@ def cohort(
     out.print(starred.to_string(index=False), markup=False, highlight=False, soft_wrap=True)
     for note in (*empty, *built.notes, *(note for cells in filled.values() for note in cells.notes)):
         out.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
-    written = ", ".join(f"{name}.csv" for name in filled)
-    written += ", condition_*.csv" if building.conditions is not None else ""
+    written = ", ".join([*(f"{name}.csv" for name in filled), *(["condition_*.csv"] if building.conditions else [])])
     said = f"{written} hold small counts, for a model to fit: they are as confidential as the records."
     out.print(f"{said} In the other files: {rule}", markup=False, highlight=False, soft_wrap=True)
 
