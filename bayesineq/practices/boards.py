@@ -117,7 +117,7 @@ def board_tables(
             found += [(board, Fifths(each.share[:, [k]], each.average[:, [k]], each.people[[k]]))
                       for k, board in enumerate(boards)]  # fmt: skip
             ranked = [board for board, kept in zip(boards, enough, strict=True) if kept]
-            ratios = _ratio(each.share)[:, enough]
+            ratios = _ratio(each.share)[1:, enough]
         order = (ratios.shape[1] - np.argsort(np.argsort(ratios, axis=1), axis=1)).astype(np.float64)
         for place, one in found:
             sure = place == NATION or place in ranked
@@ -148,7 +148,8 @@ def _nation(areas: pd.DataFrame, code: str, draws: int, seed: int | None) -> Fif
     np.add.at(on, cells, size * table[code].to_numpy(float))
     people = np.bincount(fifth, size * _of_age(table, code).to_numpy(float), FIFTHS)
     names = pd.Series(range(shape[0]))
-    weights = np.concatenate(list(place_weights(names, draws, seed, lambda text: None)))
+    drawn = place_weights(names, draws, seed, lambda text: None)
+    weights = np.concatenate([np.ones((1, len(names))), *drawn])
     return _shares(weights @ on, weights @ of, people, 1)
 
 
@@ -174,7 +175,8 @@ def _boards(
     shape = (len(known), FIFTHS * len(boards))
     of = csr_array((part.to_numpy(float), (who, pairs[AREA].map(cell).to_numpy(int))), shape=shape)
     on = csr_array(of * share.reindex(known).to_numpy(float)[:, None])
-    weights = np.random.default_rng(seed).exponential(size=(draws, len(known)))
+    weights = np.ones((1 + draws, len(known)))
+    weights[1:] = np.random.default_rng(seed).exponential(size=(draws, len(known)))
     held = np.asarray(of.todense()).reshape(len(known), len(boards), FIFTHS).sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         enough = np.nan_to_num(held.sum(axis=0) ** 2 / (held**2).sum(axis=0)) >= _FEWEST
@@ -197,9 +199,9 @@ def _ratio(share: Float) -> Float:
 
 def _by_fifth(place: str, code: str, one: Fifths, prob: float, sure: bool) -> pd.DataFrame:
     share = one.share[:, 0]
-    lower, upper = interval(share, prob) if sure else np.full((2, FIFTHS), np.nan)
+    lower, upper = interval(share[1:], prob) if sure else np.full((2, FIFTHS), np.nan)
     columns = {"place": place, "condition": code, "fifth": np.arange(1, FIFTHS + 1), "people": one.people[0]}
-    columns |= {"share": share.mean(axis=0), "lower": lower, "upper": upper}
+    columns |= {"share": share[0], "lower": lower, "upper": upper}
     return pd.DataFrame(columns)
 
 
@@ -211,8 +213,8 @@ def _one_place(place: str, name: str, code: str, one: Fifths, prob: float, sure:
         "beyond": (share - share[:, [-1]]) @ people,
     }
     row: dict[str, object] = {"place": place, "name": name, "condition": code, "people": people.sum()}
-    row |= {"most": share[:, 0].mean(), "least": share[:, -1].mean()}
+    row |= {"most": share[0, 0], "least": share[0, -1]}
     for label, value in drawn.items():
-        low, high = map(float, interval(value, prob)) if sure else (np.nan, np.nan)
-        row |= {label: value.mean(), f"{label}_lower": low, f"{label}_upper": high}
-    return pd.DataFrame([row | {"more": (drawn["ratio"] > 1.0).mean() if sure else np.nan}])
+        low, high = map(float, interval(value[1:], prob)) if sure else (np.nan, np.nan)
+        row |= {label: value[0], f"{label}_lower": low, f"{label}_upper": high}
+    return pd.DataFrame([row | {"more": (drawn["ratio"][1:] > 1.0).mean() if sure else np.nan}])

@@ -47,7 +47,7 @@ def plot_dumbbell(table: pd.DataFrame, title: str, caption: str) -> Chart:
     least = axes.scatter(rows["least"] / scale, range(len(rows)), color=ACCENT, marker="D", s=30, zorder=2)
     axes.axvline(1.0, color=INK, linewidth=1.0)
     axes.set_xscale("log")
-    ticks = [t for t in (0.25, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0) if _inside(t, rows, scale)]
+    ticks = [t for t in _steps(rows, scale) if _inside(t, rows, scale)]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.set_xticks([], minor=True)
     axes.set_yticks(range(len(rows)), [plain(fill(sentence(str(name)), _NAME)) for name in rows["name"]])
@@ -60,6 +60,12 @@ def plot_dumbbell(table: pd.DataFrame, title: str, caption: str) -> Chart:
         f"{row['name']}: {100 * row['most']:.2f}% and {100 * row['least']:.2f}%" for row in rows.to_dict("records")
     )
     return Chart(figure, title, caption, f"Dumbbells. {title}. Most and least deprived fifth: {spoken}.", rows)
+
+
+def _steps(rows: pd.DataFrame, scale: pd.Series) -> tuple[float, ...]:
+    """Ratios that may be marked: closer to one another where all are near one."""
+    widest = max((rows["most"] / scale).max(), (scale / rows["least"]).max())
+    return (0.8, 0.9, 1.0, 1.1, 1.2, 1.3) if widest < 1.35 else (0.25, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 
 
 def _inside(tick: float, rows: pd.DataFrame, scale: pd.Series) -> bool:
