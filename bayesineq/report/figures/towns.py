@@ -78,7 +78,7 @@ def written(shapes: Outline) -> list[Place]:
 
 
 def insets(shapes: Outline) -> list[Place]:
-    """Towns to be drawn again, larger: those of the smallest areas, where these are too small to be seen on the map."""
+    """Towns to be drawn again, larger: those of most areas, of those whose areas are too small to be seen on the map."""
     west, south, east, north = shapes.bounds
     extent = max(east - west, north - south)
     small = [
@@ -87,7 +87,7 @@ def insets(shapes: Outline) -> list[Place]:
         if place.areas >= _FEWEST and place.spacing < _SMALL * extent
         if place.bounds[2] - place.bounds[0] < _WIDEST * extent
     ]
-    return sorted(small, key=lambda place: place.spacing)[:_INSETS]
+    return small[:_INSETS]
 
 
 def inside(shapes: Outline, bounds: tuple[float, float, float, float]) -> NDArray[np.int64]:
