@@ -78,7 +78,7 @@ def written(shapes: Outline) -> list[Place]:
 
 
 def insets(shapes: Outline) -> list[Place]:
-    """Towns to be drawn again, larger: those of most areas, of those whose areas are too small to be seen on the map."""
+    """Towns to be drawn again, larger: those of most areas, where these are too small to be seen on the map."""
     west, south, east, north = shapes.bounds
     extent = max(east - west, north - south)
     small = [
