@@ -395,7 +395,9 @@ def _counts(
         findings += failing(column, blank, "blank", remedy)
     read = pd.to_numeric(_plain(column), errors="coerce")
     if layout.rounded == 1 and not (read.isna() & column.notna()).any():
-        findings += failing(column, (read < 0) | (read % 1 != 0), "not a count", "Counts are whole and not negative.")
+        findings += failing(
+            column, (read < 0) | (read.fillna(0) % 1 != 0), "not a count", "Counts are whole and not negative."
+        )
         if people is not None and not findings:
             findings += failing(
                 column, read > people, f"above {layout.columns[PEOPLE]!r}", "Do both count the same people?"

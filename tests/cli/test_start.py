@@ -265,6 +265,14 @@ def test_all_questions_come_at_once() -> None:
     assert all(option in str(raised.value) for option in ("--most-deprived", "--suppressed", "--more-is"))
 
 
+def test_a_blank_count_that_is_unknown_stays_unknown() -> None:
+    table = _totals()[:-1]
+    table["No. diabetic"] = [None, *table["No. diabetic"].iloc[1:]]
+    counts = start(table, answers=Answers(blanks="unknown")).table["events"]
+    assert np.isnan(counts.iloc[0])
+    assert counts.iloc[1:].tolist() == table["No. diabetic"].iloc[1:].tolist()
+
+
 def test_suppressed_and_rounded_counts_are_intervals() -> None:
     begun = start(_suppressed(), answers=Answers(suppressed=(1, 7)))
     ends = begun.table.set_index("area")[["events_lower", "events_upper"]]
