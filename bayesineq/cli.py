@@ -304,6 +304,7 @@ def main() -> None:
         # A terminal that lacks a sign is given a plainer one.
         with suppress(AttributeError, ValueError, LookupError):
             stream.reconfigure(errors=PLAINER)  # type: ignore[union-attr]
+    filled = False
     try:
         app(standalone_mode=True)
     except BayesineqError as error:
@@ -314,10 +315,17 @@ def main() -> None:
             raise
         _refused("ImportError", str(error))
     except MemoryError:
-        _refused("MemoryError", "there is not enough memory for this: close other programs, or give a smaller table")
+        # Told once what filled the memory is let go: the words need some too.
+        filled = True
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _refused("OSError", f"the system refused: {error.strerror or error}{where}; nothing was written")
+    if filled:
+        _refused(
+            "MemoryError",
+            "there is not enough memory for this: close other programs, take fewer draws (--draws 500), or give fewer "
+            "rows, such as those of larger areas; nothing was written",
+        )
 
 
 def _refused(kind: str, message: str) -> None:

@@ -14,7 +14,7 @@ from bayesineq.dims import CHAIN, DRAW, OTHER, OUTCOME
 from bayesineq.errors import ConvergenceError
 from bayesineq.posterior.conflict import conflicts, power_scaling, pulls
 from bayesineq.posterior.groups import convergence, draws_of, labels, variables
-from bayesineq.posterior.misfit import misfit_checks
+from bayesineq.posterior.misfit import NAMES, misfit_checks
 from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.posterior.population import card_of, priors_of
 
@@ -25,6 +25,11 @@ _FAILED_SHARE: Final = 0.01
 _MOVED: Final = 2.0
 """Posterior standard deviations by which one row may move a hyperparameter; of 90 ordinary tables of 8 to 60 rows, one
 had a row that moved one so far."""
+
+NOT_YET: Final = "Do not act on it yet"
+CAREFULLY: Final = "Act on differences only that are large against their intervals"
+AS_PRIOR: Final = "Of some correlations the data say no more than the prior"
+"""What follows where a check failed: of the computation; of rows alone; of correlations alone."""
 
 TORN: Final = "torn"
 """Mark of checks of which it is no longer known which row each is of."""
@@ -86,10 +91,19 @@ class Diagnosis:
         for row in failed:
             of = f" of {row['parameter']}" if row["parameter"] else ""
             lines.append(f"  - {row['check']}{of} is {row['value']:.4g}, limit {row['limit']:g}: {row['advice']}")
+        said = self.consequence[:1].lower() + self.consequence[1:]
         raise ConvergenceError(
-            f"the {self.engine} fit failed {len(failed)} of {len(self.table)} checks; do not report it:\n"
-            + "\n".join(lines)
+            f"the {self.engine} fit failed {len(failed)} of {len(self.table)} checks; {said}:\n" + "\n".join(lines)
         )
+
+    @property
+    def consequence(self) -> str:
+        """What the checks that failed mean for whoever acts on the fit; empty where none did."""
+        failed = self.table.loc[~self.table["passed"], "check"]
+        of_rows, untold = failed.isin(NAMES.values()), failed == UNTOLD
+        if not (of_rows | untold).all():
+            return NOT_YET
+        return CAREFULLY if of_rows.any() else AS_PRIOR if untold.any() else ""
 
 
 def diagnose(post: xr.DataTree, *, outcome: str | None = None) -> Diagnosis:

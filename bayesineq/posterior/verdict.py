@@ -12,7 +12,7 @@ import xarray as xr
 from bayesineq.dims import CI_PROB
 from bayesineq.errors import MeasureError
 from bayesineq.posterior.calibration import BINS, calibration, most_by_chance, outside_band
-from bayesineq.posterior.diagnose import UNTOLD, Diagnosis, diagnose
+from bayesineq.posterior.diagnose import CAREFULLY, NOT_YET, UNTOLD, Diagnosis, diagnose
 from bayesineq.posterior.misfit import NAMES
 from bayesineq.posterior.outcomes import one_outcome, outcome_names
 from bayesineq.posterior.population import card_of
@@ -117,7 +117,7 @@ def _misfit(table: pd.DataFrame, passed: str) -> Verdict:
     return Verdict(
         "caution",
         f"{passed}, but its rows are not as the card says they are.",
-        f"Act on differences only that are large against their intervals: {'; '.join(said)}.",
+        f"{CAREFULLY}: {'; '.join(said)}.",
     )
 
 
@@ -159,7 +159,7 @@ def _failed(diagnosis: Diagnosis) -> Verdict:
     return Verdict(
         "failed",
         f"The fit failed {len(failed)} of {len(diagnosis.table)} checks, so every number of it may be wrong.",
-        f"Do not act on it yet. {named[:1].upper()}{named[1:]}.",
+        f"{NOT_YET}. {named[:1].upper()}{named[1:]}.",
     )
 
 

@@ -82,6 +82,41 @@ main()
 """
 
 
+NARROW = """
+import resource, sys
+import bayesineq.posterior.files, bayesineq.report.page.checked, bayesineq.posterior.kernel, bayesineq.inference.fit
+from bayesineq.cli import main
+used = 4096 * int(open("/proc/self/statm").read().split()[5]) + 2**20 * int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_DATA, (used, used))
+sys.argv = ["bayesineq", *sys.argv[2:]]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits and sizes of Linux")
+def test_too_little_memory_is_a_refusal_that_says_what_to_do(tmp_path: Path) -> None:
+    """As 135,000 areas under 3 GB: here 3,000 with room for 24 MB beside what is imported."""
+    n, out = 3_000, tmp_path / "out.nc"
+    rng = np.random.default_rng(1)
+    areas = [f"E0{1_000_000 + k}" for k in range(n)]
+    shares = {name: rng.uniform(0.01, 0.2, n) for name in ("asian", "black", "mixed", "other", "aged_65_and_over")}
+    table = {"area": areas, "imd_decile": np.arange(n) % 10 + 1, "residents": 1_500, "bad_health": rng.poisson(75, n)}
+    pd.DataFrame(table | shares).to_csv(tmp_path / "table.csv", index=False)
+    pd.DataFrame({"area": areas[1:], "neighbour": areas[:-1]}).to_csv(tmp_path / "borders.csv", index=False)
+    out.write_bytes(b"earlier")
+    arguments = ["fit", "area_health", "--table", tmp_path / "table.csv", "--adjacency", tmp_path / "borders.csv"]
+    ended = subprocess.run(
+        [sys.executable, "-c", NARROW, "24", *map(str, arguments), "--out", str(out)],
+        check=False, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert ended.returncode == 2, ended.stderr
+    assert "not enough memory" in ended.stderr
+    assert "--draws" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert out.read_bytes() == b"earlier"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["borders.csv", "out.nc", "table.csv"]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
 @pytest.mark.parametrize("command", ["summary", "release", "compare", "measure"])

@@ -58,7 +58,7 @@ def test_chains_that_disagree_are_named(good):
     with pytest.raises(ConvergenceError) as caught:
         diagnosis.raise_if_failed()
     message = str(caught.value)
-    assert "the nuts fit failed 2 of 6 checks" in message
+    assert "the nuts fit failed 2 of 6 checks; do not act on it yet" in message
     assert "rhat of ethnicity[H] is" in message
     assert "limit 1.01: chains disagree on 1 parameters; sample longer" in message
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
+import weakref
 
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
+from bayesineq.design.matrix import design
+from bayesineq.disclosure.cover import cover
 from bayesineq.errors import PosteriorError
+from bayesineq.examples import example
+from bayesineq.inference.fit import fit
+from bayesineq.model.read_card import read_card
 from bayesineq.posterior.expected import expected, population
 from bayesineq.posterior.files import load, save
+from bayesineq.posterior.verdict import verdict
 
 
 def test_what_was_saved_is_loaded(post, tmp_path):
@@ -138,3 +146,21 @@ def test_only_posteriors_are_saved(tmp_path):
 def test_what_was_loaded_can_be_saved_again(post, tmp_path):
     first = load(save(post, tmp_path / "first.nc"))
     xr.testing.assert_identical(load(save(first, tmp_path / "second.nc")), post)
+
+
+def test_a_posterior_is_freed_when_its_name_goes() -> None:
+    """Fits in a loop hold one, or two while the next is made: nothing of the package keeps an earlier one."""
+    table, card = example().table, read_card("prevalence")
+    study = design(table, card, adjacency=example().adjacency)
+    held: list[weakref.ref[np.ndarray]] = []
+    for seed in range(4):
+        post = fit(study, draws=50, seed=seed, progress=False)
+        verdict(post)
+        expected(post, by="area")
+        cover(post)
+        held.append(weakref.ref(post["posterior"]["place"].variable._data))
+        gc.collect()
+        assert sum(draws() is not None for draws in held) <= 2
+    del post
+    gc.collect()
+    assert not any(draws() is not None for draws in held)
