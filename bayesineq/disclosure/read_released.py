@@ -38,7 +38,7 @@ def is_released(path: str | Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return "posterior" not in file and set(_TOLD) <= set(file.attrs)
-    except OSError:
+    except (OSError, RuntimeError, KeyError, ValueError):  # What h5py says of a file that is damaged.
         return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -120,6 +121,13 @@ class Rule:
     earlier: Earlier | None = None
 
     def __post_init__(self) -> None:
+        numbers = {"threshold": self.threshold, "base": self.base, "degrees_of_freedom": self.degrees_of_freedom}
+        wrong = [
+            f"{name}={given!r} is no whole number" for name, given in numbers.items() if not isinstance(given, Integral)
+        ]
+        wrong += [] if isinstance(self.zeros, bool | np.bool_) else [f"zeros={self.zeros!r} is not True or False"]
+        if wrong:
+            raise DisclosureError("; ".join(wrong))
         if self.threshold < 0 or self.base < 1 or self.degrees_of_freedom < 0:
             raise DisclosureError(
                 f"threshold={self.threshold}, base={self.base}, degrees_of_freedom={self.degrees_of_freedom}: the "

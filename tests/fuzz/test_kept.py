@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import html
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import pandas as pd
 import pytest
 
@@ -119,6 +122,28 @@ def test_a_release_that_is_none_is_named_and_a_page_of_endless_numbers_refused(t
     status, said, fault = run(["rerun", str(tmp_path / "p.html"), "--table", "t.csv"])
     assert (status, fault) == (2, None)
     assert "damaged" in said
+
+
+def test_a_page_whose_rule_has_other_kinds_of_values_is_damaged(tmp_path: Path) -> None:
+    said = {"card": bi.read_card("prevalence").source, "engine": "laplace", "draws": 9, "chains": 1, "made": {},
+            "rule": {"name": "hes", "threshold": 7, "base": 5, "zeros": 0.5}, "figures": []}  # fmt: skip
+    (tmp_path / "p.html").write_text(f'<meta name="bayesineq-rerun" content="{html.escape(json.dumps(said))}">')
+    status, told, fault = run(["rerun", str(tmp_path / "p.html"), "--table", "t.csv"])
+    assert (status, fault) == (2, None)
+    assert "zeros=0.5 is not True or False" in told
+
+
+def test_a_posterior_whose_table_of_groups_is_damaged_is_refused(tmp_path: Path) -> None:
+    whole = Path(tmp_path / "r.nc")
+    with h5py.File(whole, "w") as file:
+        file.create_group("posterior")
+    held = bytearray(whole.read_bytes())
+    for at in range(0, len(held), 7):
+        damaged = held.copy()
+        damaged[at] ^= 0xFF
+        (tmp_path / "p.nc").write_bytes(damaged)
+        status, _, fault = run(["measure", str(tmp_path / "p.nc"), "--by", "area"])
+        assert (status, fault) == (2, None), at
 
 
 WRONG: dict[str, Callable[[], pd.DataFrame]] = {

@@ -20,7 +20,7 @@ from bayesineq.dims import CI_PROB, DEPRIVATION, ETHNICITY, POPULATION, SAMPLE_D
 from bayesineq.disclosure.cover import cover
 from bayesineq.disclosure.read_rule import rule_of
 from bayesineq.disclosure.rule import Rule
-from bayesineq.errors import PosteriorError
+from bayesineq.errors import DisclosureError, PosteriorError
 from bayesineq.model.card import ModelCard
 from bayesineq.model.read_card import parse_card
 from bayesineq.posterior.inequality import inequality_of
@@ -119,7 +119,7 @@ def read_recipe(page: str | Path) -> Recipe:
         raise PosteriorError(f"{source} does not say how to run it again: take a page as `bayesineq report` wrote it")
     try:
         return _recipe(json.loads(html.unescape(found[1])))
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, DisclosureError) as error:
         raise PosteriorError(
             f"{source}: what it says of how to run it again is damaged ({type(error).__name__}: {error}); take "
             "the page as `bayesineq report` wrote it"
