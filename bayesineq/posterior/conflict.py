@@ -164,7 +164,7 @@ def power_scaling(post: xr.DataTree, prior: str) -> float:
     -------
     float
         Cumulative Jensen-Shannon distance that a power of the prior moves it by, a doubling of the power; nan where
-        the prior has no closed form.
+        the prior has no closed form, and where draws share the places at which it is highest.
 
     Examples
     --------
@@ -188,9 +188,14 @@ def power_scaling(post: xr.DataTree, prior: str) -> float:
         }
     )
     # Draws that share their hyperparameters, as those of one imputation do, tie in weight: the fit of the weights' tail
-    # then divides zero by zero on the way to its answer.
+    # then divides zero by zero on the way to its answer, or, where the whole tail ties, has none.
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(psense(tree, group="prior")["number"])  # type: ignore[no-untyped-call]
+        try:
+            return float(psense(tree, group="prior")["number"])  # type: ignore[no-untyped-call]
+        except ValueError as error:
+            if "tail values are the same" not in str(error):
+                raise
+            return float("nan")
 
 
 def _parameters(post: xr.DataTree) -> Iterator[tuple[str, Prior, Float, list[str]]]:

@@ -114,6 +114,7 @@ CALLS: dict[str, Callable[[SimpleNamespace], Any]] = {
     "read_records": lambda w: ethnicity.read_records(w.told, {}),
     "resolve": lambda w: ethnicity.resolve(w.told, "most_frequent"),
     "cohort": lambda w: cohorts.cohort(w.records, "type_2_diabetes", study=STUDY),
+    "cells_of_card": lambda w: [cells.table for cells in cohorts.cells_of_card(w.built)[0].values()],
     "cohort_cells": lambda w: [cohorts.cohort_cells(w.built, t) for t in (*w.built.card.tables, "pathway_counts")],
     "ethnicity_effect": lambda w: cohorts.ethnicity_effect(w.built),
     "nested_groups": lambda w: cohorts.nested_groups(w.built, [[Group("in", (w.stay,))]]),

@@ -143,7 +143,10 @@ def _between(at: Float, u: Float) -> Float:
     left = np.eye(n) - basis(at) @ smooth
     if n <= basis(at).shape[1] + d:
         return np.asarray(taken)
-    return np.asarray(taken + RBFInterpolator(at, left, kernel="cubic", degree=1)(u))
+    try:
+        return np.asarray(taken + RBFInterpolator(at, left, kernel="cubic", degree=1)(u))
+    except np.linalg.LinAlgError:  # Nodes that lie on one another, or in a plane, tell no more than the polynomial.
+        return np.asarray(taken)
 
 
 def left_out(
