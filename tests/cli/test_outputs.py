@@ -93,6 +93,27 @@ main()
 """
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="environments of POSIX")
+def test_without_a_home_or_a_language_in_a_folder_of_odd_names(fit: Path, tmp_path: Path) -> None:
+    odd = tmp_path / " a \u00fc.d" / "-x."
+    odd.mkdir(parents=True)
+    (odd / "-p \u00f6..nc").write_bytes(fit.read_bytes())
+    bare = {"PATH": os.environ["PATH"], "LANG": "C", "LC_ALL": "C", "PYTHONPATH": os.pathsep.join(sys.path)}
+    for arguments in (
+        ["summary", "./-p \u00f6..nc", "--csv", "\u00fc =1.csv"],
+        ["measure", "../-x./-p \u00f6..nc", "--by", "ethnicity", "--csv", "m.csv"],
+        ["report", "--out", "r \u00e9.html", "--", "-p \u00f6..nc"],
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-c", "from bayesineq.cli import main; main()", *arguments],
+            check=False, capture_output=True, text=True, encoding="utf-8", cwd=odd, env=bare, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+    made = {"\u00fc =1.csv", "\u00fc =1.audit.csv", "m.csv", "m.audit.csv", "r \u00e9.html", "r \u00e9.audit.csv"}
+    assert {path.name for path in odd.iterdir()} == made | {"-p \u00f6..nc"}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="limits and sizes of Linux")
 def test_too_little_memory_is_a_refusal_that_says_what_to_do(tmp_path: Path) -> None:
     """As 135,000 areas under 3 GB: here 3,000 with room for 24 MB beside what is imported."""
