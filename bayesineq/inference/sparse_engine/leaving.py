@@ -17,12 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RBFInterpolator
 
 from bayesineq.inference.sparse_engine.explore import Explored
 from bayesineq.inference.sparse_engine.hyper import Node
 from bayesineq.inference.sparse_engine.parameters import Parameter
-from bayesineq.inference.sparse_engine.surface import draw_scores
+from bayesineq.inference.sparse_engine.surface import draw_scores, through
 
 Float = NDArray[np.float64]
 
@@ -143,10 +142,8 @@ def _between(at: Float, u: Float) -> Float:
     left = np.eye(n) - basis(at) @ smooth
     if n <= basis(at).shape[1] + d:
         return np.asarray(taken)
-    try:
-        return np.asarray(taken + RBFInterpolator(at, left, kernel="cubic", degree=1)(u))
-    except np.linalg.LinAlgError:  # Nodes that lie on one another, or in a plane, tell no more than the polynomial.
-        return np.asarray(taken)
+    rest = through(at, left)
+    return np.asarray(taken if rest is None else taken + rest(u))
 
 
 def left_out(

@@ -211,7 +211,7 @@ def grid_surface(nodes: Sequence[Node], axes: Float) -> Surface:
     return Surface(nodes[0].x, axes, t, y, (), np.zeros((d, d)), np.zeros(d), 0.0, rest, np.inf)
 
 
-def _through(u: Float, values: Float) -> RBFInterpolator | None:
+def through(u: Float, values: Float) -> RBFInterpolator | None:
     """Cubic radial functions through nodes; none where nodes lie on one another or in a plane and tell too little."""
     try:
         return RBFInterpolator(u, values, kernel="cubic", degree=1)
@@ -245,7 +245,7 @@ def copula_surface(nodes: Sequence[Node], axes: Float, correlation: Float, n_sec
     top = float(fitted[0] + 0.5 * fitted[1 : 1 + d] @ centre)
     smooth = Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, None, 0.0)
     left = y - smooth.log_density(u)
-    rest = _through(u, left)
+    rest = through(u, left)
     near = y > -8.0
     return Surface(nodes[0].x, axes, t, y, sections, hessian, centre, top, rest, float(np.abs(left[near]).max()))
 

@@ -19,7 +19,7 @@ from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.parts import Columns, Record, Section, Table, table_of
 from bayesineq.report.tables.numbers import PERCENT, PLAIN, Unit, estimate
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
-from bayesineq.report.words.sentences import Statement, sentence
+from bayesineq.report.words.sentences import Statement, numbers_withheld_said, sentence
 
 _ALL: Final = "all causes"
 _RATE: Final = Unit(1.0, " per 100,000", " per 100,000", "per 100,000 people")
@@ -58,8 +58,7 @@ def burden_section(found: PersonTables, labels: Labels | None = None) -> Section
     require_covered(found)
     groups = found.shown["burden_groups"].astype({"level": str})
     said = [*_all_said(groups), *_gap_said(found), *_risk_said(found)]
-    if found.withheld:
-        said.append(f"{SUPPRESSED} stands where numbers are withheld, because {found.why}.")
+    said += numbers_withheld_said(found)
     tables = [_cause_table(groups)]
     charts: list[Chart] = []
     for by in [by for by in groups["by"].unique() if by != EVERYONE]:

@@ -18,7 +18,7 @@ from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.parts import Columns, Record, Section, Table, table_of
 from bayesineq.report.tables.numbers import Unit, estimate, with_unit
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
-from bayesineq.report.words.sentences import Statement, sentence
+from bayesineq.report.words.sentences import Statement, numbers_withheld_said, sentence
 
 _ALL: Final = "all"
 _POUNDS: Final = Unit(1.0, "", "", "pounds")
@@ -56,8 +56,7 @@ def costs_section(found: PersonTables, labels: Labels | None = None) -> Section:
     ahead = found.shown.get("costs_next")
     if ahead is not None:
         said += _next_said(ahead)
-    if found.withheld:
-        said.append(f"{SUPPRESSED} stands where numbers are withheld, because {found.why}.")
+    said += numbers_withheld_said(found)
     tables = [
         _table(segments.assign(named=segments["segment"].map(_plain)), "Segment", "Costs of a year by segment"),
         _table(_by_decile(deciles, labels), "Deprivation decile", "Costs of a year by deprivation"),

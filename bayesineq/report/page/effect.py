@@ -17,7 +17,7 @@ from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.parts import Columns, Record, Section, table_of
 from bayesineq.report.tables.numbers import PERCENT, PLAIN, Unit, estimate
 from bayesineq.report.words.labels import Labels
-from bayesineq.report.words.sentences import Statement, sentence
+from bayesineq.report.words.sentences import Statement, numbers_withheld_said, sentence
 
 _POINTS: Final = Unit(100.0, "", "", "percentage points")
 _METHODS: Final = {
@@ -61,8 +61,7 @@ def effect_section(found: PersonTables, labels: Labels | None = None) -> Section
     about = found.shown.get("effect_about", pd.DataFrame({"item": [], "value": []})).set_index("item")["value"]
     rows = {(row["method"], row["measure"]): row for row in _records(table)}
     said = [*_all_said(rows, about.to_dict()), *_agreement(rows)]
-    if found.withheld:
-        said.append(f"{SUPPRESSED} stands where numbers are withheld, because {found.why}.")
+    said += numbers_withheld_said(found)
     columns: Columns = {"Method": lambda row: _METHODS[row["method"]]}
     for name, words in _MEASURES.items():
         words = "Risk difference, percentage points" if name == "risk_difference" else words

@@ -18,7 +18,7 @@ from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.parts import Columns, Record, Section, Table, table_of
 from bayesineq.report.tables.numbers import PERCENT, PLAIN, estimate, with_unit
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
-from bayesineq.report.words.sentences import Statement, listed
+from bayesineq.report.words.sentences import Statement, listed, numbers_withheld_said
 
 _WORDS: Final = {
     "auc": "Area under the curve", "brier": "Brier score", "log_loss": "Log loss",
@@ -55,8 +55,7 @@ def risk_section(found: PersonTables, labels: Labels | None = None) -> Section:
     require_covered(found)
     quality = found.shown["risk_quality"]
     said = [*_leaks_said(found), *_overall_said(quality), *_groups_said(quality, labels)]
-    if found.withheld:
-        said.append(f"{SUPPRESSED} stands where numbers are withheld, because {found.why}.")
+    said += numbers_withheld_said(found)
     dims = [by for by in quality["by"].unique() if by != EVERYONE]
     tables = [_quality_table(quality)]
     tables += [_calibration_table(quality, by, labels) for by in dims]

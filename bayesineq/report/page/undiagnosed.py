@@ -16,7 +16,7 @@ from bayesineq.report.figures.style import Chart
 from bayesineq.report.page.parts import Columns, Record, Section, Table, table_of
 from bayesineq.report.tables.numbers import PERCENT, PLAIN, Unit, estimate, with_unit
 from bayesineq.report.words.labels import Labels, dimension_label, level_labels
-from bayesineq.report.words.sentences import Statement, sentence
+from bayesineq.report.words.sentences import Statement, numbers_withheld_said, sentence
 
 
 def undiagnosed_section(found: PersonTables, labels: Labels | None = None) -> Section:
@@ -60,8 +60,7 @@ def undiagnosed_section(found: PersonTables, labels: Labels | None = None) -> Se
         rows = about[about["value"].notna() & (about["value"].astype(str) != "")]
         columns: Columns = {"What": lambda row: sentence(row["item"]), "How": lambda row: str(row["value"])}
         tables.append(table_of("What the numbers rest on", rows, columns))
-    if found.withheld:
-        said.append(f"{SUPPRESSED} stands where numbers are withheld, because {found.why}.")
+    said += numbers_withheld_said(found)
     title = "Who has it without a record"
     return Section(title, tuple(map(Statement, said)), tuple(tables), tuple(charts))
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from bayesineq.dims import CI_PROB, POPULATION
 from bayesineq.disclosure.covered import Draws
+from bayesineq.disclosure.persons import PersonTables
+from bayesineq.disclosure.rule import SUPPRESSED
 from bayesineq.posterior.groups import interval, mean_interval, pooled
 from bayesineq.report.figures.draws import flat, to_draw
 from bayesineq.report.figures.style import MoreIs
@@ -227,6 +229,11 @@ def withheld_said(values: Draws, dim: str) -> Statement | None:
     Returns: for example "18 of 100 counties are shown; 82 are withheld ..."; None where all are shown.
     """
     return Statement(said) if (said := values.words(plural(dimension_label(dim)))) else None
+
+
+def numbers_withheld_said(found: PersonTables) -> list[str]:
+    """Say that numbers of tables of persons are withheld, and why; nothing where all are shown."""
+    return [f"{SUPPRESSED} stands where numbers are withheld, because {found.why}."] if found.withheld else []
 
 
 def sentence(text: str) -> str:
